@@ -1,0 +1,223 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every hand-written target. Warnings are errors: a warning nobody must fix is a warning nobody reads.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Generated code takes the language mode alone.
+let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+// Third-party products, named once. A heavy dependency has one home target (see dev/layers.txt).
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioFoundationCompat = Target.Dependency.product(name: "NIOFoundationCompat", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcNIO = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+
+/// `swift test --filter` still builds every test target, because they share one bundle. `dev/test TARGET` sets this
+/// variable to build the named ones alone.
+let onlyTests = Context.environment["WEFT_TESTS"]?.split(separator: ",").map(String.init)
+
+func tests(_ target: String, _ more: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(target)Tests", dependencies: [.byName(name: target)] + more, resources: resources,
+        swiftSettings: strict)
+}
+
+let testTargets: [Target] = [
+    tests("WeftRuntime", ["WeftCore", "WeftConfig"]),
+    tests("WeftControllers", ["WeftCore", "WeftConfig"]),
+    tests("WeftCore"),
+    tests("WeftProxy", ["WeftCore", "WeftIR", "WeftIdentity", nioCore, nioPosix]),
+    tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
+    tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
+    tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
+    tests("WeftAPIServer"),
+    tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
+    tests("WeftTelemetry"),
+    tests("WeftControlPlane", ["WeftCore", "WeftConfig", "WeftXDS"]),
+    tests("WeftIdentity", [x509]),
+    tests("WeftInject", ["WeftCore", "WeftConfig"]),
+    tests("WeftManifests", ["WeftCore", "WeftConfig"]),
+    tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
+    tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
+    tests("WeftTranslate", ["WeftCore", "WeftConfig", "WeftIR"], resources: [.copy("Golden")]),
+    tests("WeftConfig", ["WeftCore"]),
+    .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: [subprocess], swiftSettings: strict),
+]
+
+let package = Package(
+    name: "weft",
+    platforms: [.macOS(.v26)],
+    products: [
+        .executable(name: "weft", targets: ["weft"]),
+        .executable(name: "weftd", targets: ["weftd"]),
+        .executable(name: "weft-proxy", targets: ["weft-proxy"]),
+        .executable(name: "weft-node", targets: ["weft-node"]),
+        .executable(name: "weft-samples", targets: ["weft-samples"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
+    ],
+    targets: [
+        // base
+        .target(name: "CWeftLinux"),
+        .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
+        .target(name: "WeftMetrics", dependencies: ["WeftCore"], swiftSettings: strict),
+        // model
+        .target(name: "WeftHTTP", dependencies: ["WeftCore", nioCore], swiftSettings: strict),
+        .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
+        .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
+        .target(name: "WeftIdentity", dependencies: ["WeftCore", x509, asn1, crypto], swiftSettings: strict),
+        .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        // pure
+        .target(
+            name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore, collections],
+            swiftSettings: strict),
+        .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
+        .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
+        .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
+        .target(name: "WeftInject", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        .target(name: "WeftManifests", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        .target(name: "WeftControllers", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        // I/O
+        .target(
+            name: "WeftTransport",
+            dependencies: [
+                "CWeftLinux", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting", nioCore,
+                nioPosix,
+                nioSSL, nioTLS, nioHTTP2, nioHPACK, collections, logging, crypto,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftADS",
+            dependencies: [
+                "WeftCore", "WeftIR", "WeftIdentity", "WeftProto", "WeftXDS", grpcCore, grpcNIO, grpcProtobuf, protobuf,
+                logging, x509, asn1, nioCore, nioSSL,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftAdmin",
+            dependencies: [
+                "WeftCore", "WeftMetrics", hummingbird, hummingbirdCore, logging, nioCore, nioPosix, nioSSL,
+                serviceLifecycle,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftKubernetes",
+            dependencies: [
+                "WeftCore", "WeftConfig", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, nioFoundationCompat,
+                logging,
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "WeftCA",
+            dependencies: [
+                "WeftCore", "WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, protobuf, x509, asn1, crypto,
+                logging,
+            ], swiftSettings: strict),
+        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftMetrics", logging], swiftSettings: strict),
+        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird, logging], swiftSettings: strict),
+        .target(
+            name: "WeftAPIServer",
+            dependencies: [
+                "WeftCore", "WeftConfig", "WeftIdentity", grdb, hummingbird, nioCore, nioPosix, nioHTTP1, nioWebSocket,
+                nioSSL,
+                nioFoundationCompat, asyncHTTPClient, jwtKit, x509, asn1, crypto, logging,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftRuntime",
+            dependencies: ["CWeftLinux", "WeftCore", "WeftConfig", nioCore, nioPosix, subprocess, logging],
+            swiftSettings: strict),
+        // join
+        .target(
+            name: "WeftProxy",
+            dependencies: [
+                "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
+                "WeftProto",
+                "WeftRouting", "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL,
+                serviceLifecycle,
+                x509, protobuf,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftCLI",
+            dependencies: [
+                "WeftAnalysis", "WeftConfig", "WeftCore", "WeftInject", "WeftKubernetes", "WeftManifests",
+                argumentParser, logging,
+                subprocess,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftSamples",
+            dependencies: ["WeftCore", argumentParser, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioWebSocket, logging],
+            swiftSettings: strict),
+        .target(
+            name: "WeftControlPlane",
+            dependencies: [
+                "WeftADS", "WeftAdmin", "WeftAnalysis", "WeftCA", "WeftConfig", "WeftCore", "WeftDashboard", "WeftIR",
+                "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftMetrics", "WeftTelemetry", "WeftTranslate",
+                "WeftXDS",
+                argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioPosix, nioSSL, x509,
+            ], swiftSettings: strict),
+        .target(
+            name: "WeftNode",
+            dependencies: [
+                "CWeftLinux", "WeftAPIServer", "WeftConfig", "WeftControllers", "WeftCore", "WeftIdentity",
+                "WeftRuntime",
+                argumentParser, logging, serviceLifecycle, nioCore, nioPosix,
+            ], swiftSettings: strict),
+        // run
+        .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
+        .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
+        .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
+        .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
+        .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
+    ] + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+)

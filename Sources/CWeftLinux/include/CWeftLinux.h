@@ -1,0 +1,3 @@
+#pragma once
+#include "original_destination.h"
+#include "launcher.h"

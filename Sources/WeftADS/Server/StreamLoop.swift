@@ -1,0 +1,89 @@
+import GRPCCore
+import WeftXDS
+
+/// Drives one stream: requests and snapshots go in one at a time, and what they cause is written before the next.
+actor StreamLoop<Machine: SubscriptionMachine> {
+    /// Requests that may wait for the first snapshot. A client opens one subscription per type.
+    private static var queueLimit: Int { 64 }
+
+    private var machine: Machine
+    private var snapshot: XDSSnapshot?
+    private var queue: [Machine.Request] = []
+    private let session: ADSSession
+    private let delegate: any ADSDelegate
+    private let write: @Sendable (Machine.Response) async throws -> Void
+    private var isBusy = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    init(
+        _ machine: Machine, session: ADSSession, delegate: any ADSDelegate,
+        write: @escaping @Sendable (Machine.Response) async throws -> Void
+    ) {
+        self.machine = machine
+        self.session = session
+        self.delegate = delegate
+        self.write = write
+    }
+
+    func receive(_ request: Machine.Request) async throws {
+        await enter()
+        defer { leave() }
+        guard let snapshot else {
+            guard queue.count < Self.queueLimit else {
+                throw RPCError(code: .resourceExhausted, message: "too many requests before the first response")
+            }
+            queue.append(request)
+            return
+        }
+        try await answer(request, snapshot)
+    }
+
+    func publish(_ newest: XDSSnapshot) async throws {
+        await enter()
+        defer { leave() }
+        snapshot = newest
+        let waiting = queue
+        queue = []
+        for request in waiting { try await answer(request, newest) }
+        try await send(machine.push(newest))
+    }
+
+    private func answer(_ request: Machine.Request, _ snapshot: XDSSnapshot) async throws {
+        let reaction = machine.receive(request, snapshot: snapshot)
+        session.update(machine.status)
+        for event in reaction.events {
+            switch event {
+            case .acknowledged(let type, let version):
+                await delegate.acknowledged(session, type, nonce: request.responseNonce, version: version)
+            case .rejected(let type, let version, let reason):
+                await delegate.rejected(session, type, nonce: request.responseNonce, version: version, reason: reason)
+            case .subscribed, .unknownType: break
+            }
+        }
+        try await send(reaction.responses)
+    }
+
+    private func send(_ responses: [Machine.Response]) async throws {
+        session.update(machine.status)
+        for response in responses {
+            if let type = ResourceType(typeURL: response.typeURL) {
+                await delegate.sent(session, type, nonce: response.nonce, version: response.version)
+            }
+            try await write(response)
+        }
+    }
+
+    // MARK: One at a time, in the order of arrival; an actor alone lets others in while it waits.
+
+    private func enter() async {
+        guard isBusy else {
+            isBusy = true
+            return
+        }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    private func leave() {
+        if waiters.isEmpty { isBusy = false } else { waiters.removeFirst().resume() }
+    }
+}

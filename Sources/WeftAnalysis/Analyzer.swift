@@ -1,0 +1,29 @@
+package import WeftCore
+
+/// One check over a whole configuration. Pure; says what it found and never throws.
+package protocol Analyzer: Sendable {
+    /// Dotted, as `istioctl analyze` calls its own.
+    var name: String { get }
+    func analyze(_ context: AnalysisContext) -> [Diagnostic]
+}
+
+/// All analyzers, in the order in which they report.
+package enum Analysis {
+    package static let analyzers: [any Analyzer] = [
+        ReferencedHostAnalyzer(), SubsetAnalyzer(), SubsetPodsAnalyzer(), GatewayReferenceAnalyzer(),
+        GatewaySelectorAnalyzer(),
+        RouteWeightAnalyzer(), ConflictingHostsAnalyzer(), UnreachableRuleAnalyzer(), MutualTLSAnalyzer(),
+        InjectionAnalyzer(), PortNameAnalyzer(),
+    ]
+
+    /// Runs every analyzer; the worst findings come first, otherwise in the analyzers' order.
+    package static func run(_ context: AnalysisContext) -> [Diagnostic] {
+        let findings = analyzers.flatMap { $0.analyze(context) }.filter { finding in
+            guard let wanted = context.namespaces, let resource = finding.resource else { return true }
+            return wanted.contains(resource.kind == "Namespace" ? resource.name : resource.namespace)
+        }
+        return findings.enumerated()
+            .sorted { ($1.element.severity, $0.offset) < ($0.element.severity, $1.offset) }
+            .map(\.element)
+    }
+}

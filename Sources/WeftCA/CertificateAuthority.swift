@@ -1,0 +1,111 @@
+package import FoundationEssentials
+package import WeftIdentity
+
+/// Issues workload certificates from one signing certificate. Immutable; a new root is a new authority.
+///
+/// The names in a certificate come from the caller's proven identity, never from the request.
+package struct CertificateAuthority: Sendable {
+    package struct Limits: Sendable, Hashable {
+        package var defaultSeconds = 24.0 * 3_600
+        package var maximumSeconds = 90.0 * 86_400
+        package var minimumSeconds = 1.0
+        package init() {}
+    }
+
+    package let trustDomain: String
+    package let limits: Limits
+    /// Every root that peers are to trust, this authority's own among them.
+    package let trustBundlePEM: String
+    private let signer: CertificateSigner
+    /// Certificates between the leaf and the root, the signer's own first; empty when the signer is the root.
+    private let intermediatesPEM: String
+    private let rootPEM: String
+
+    /// A new self-signed root, valid for ten years.
+    package init(selfSignedFor trustDomain: String, limits: Limits = Limits(), now: Date = Date()) throws(IdentityError)
+    {
+        let signer = try CertificateSigner(
+            selfSignedRoot: trustDomain, commonName: "Weft root of \(trustDomain)", validFor: 3_650 * 86_400, now: now)
+        let root = try signer.certificatePEM()
+        try self.init(trustDomain: trustDomain, signer: signer, chainPEM: "", rootPEM: root, limits: limits)
+    }
+
+    /// From the keys of the Secrets `istio-ca-secret` and `cacerts`.
+    /// - Parameters:
+    ///   - chainPEM: `cert-chain.pem`; from the signing certificate up to, and perhaps with, the root.
+    ///   - rootPEM: `root-cert.pem`; one or several roots.
+    package init(
+        trustDomain: String, certificatePEM: String, keyPEM: String, chainPEM: String = "", rootPEM: String,
+        limits: Limits = Limits()
+    ) throws(IdentityError) {
+        let signer = try CertificateSigner(certificatePEM: certificatePEM, keyPEM: keyPEM)
+        try self.init(trustDomain: trustDomain, signer: signer, chainPEM: chainPEM, rootPEM: rootPEM, limits: limits)
+    }
+
+    private init(trustDomain: String, signer: CertificateSigner, chainPEM: String, rootPEM: String, limits: Limits)
+        throws(IdentityError)
+    {
+        let roots = try CertificatePEM.parse(rootPEM)
+        guard !roots.isEmpty else { throw IdentityError(.malformedCertificate, "the root bundle has no certificate") }
+        let ownRoot = roots.contains(signer.certificate) ? signer.certificate : nil
+        var intermediates = ownRoot == nil ? [signer.certificate] : []
+        for certificate in chainPEM.isEmpty ? [] : try CertificatePEM.parse(chainPEM)
+        where !roots.contains(certificate) && !intermediates.contains(certificate) {
+            intermediates.append(certificate)
+        }
+        self.trustDomain = trustDomain
+        self.limits = limits
+        self.signer = signer
+        self.trustBundlePEM = try CertificatePEM.print(roots)
+        self.intermediatesPEM = try CertificatePEM.print(intermediates)
+        self.rootPEM = try CertificatePEM.print([ownRoot ?? roots[0]])
+    }
+
+    /// What the Secret `istio-ca-secret` holds.
+    package func secretData() throws(IdentityError) -> [String: String] {
+        [
+            "ca-cert.pem": try signer.certificatePEM(), "ca-key.pem": try signer.key.pem(),
+            "cert-chain.pem": intermediatesPEM, "root-cert.pem": trustBundlePEM,
+        ]
+    }
+
+    /// The signing certificate's own validity and names.
+    package var info: CertificateInfo { CertificateInfo(signer.certificate) }
+
+    /// Signs a request for `identity`.
+    /// - Parameter requestedSeconds: 0 takes the default; more than the maximum is cut.
+    /// - Returns: PEM texts, leaf first, root last.
+    package func issue(
+        _ request: SigningRequest, for identity: SPIFFEIdentity, requestedSeconds: Double = 0, now: Date = Date()
+    ) throws(IdentityError) -> [String] {
+        if let other = request.uriNames.first(where: { $0 != identity.uri }) {
+            throw IdentityError(
+                .malformedRequest,
+                "the CSR asks for \(other), but the caller is \(identity); leave the name out or correct it")
+        }
+        let leaf = try signer.issue(
+            .workload(identity), publicKey: request.publicKey, validFor: lifetime(requestedSeconds), now: now)
+        var chain = [try CertificatePEM.print([leaf])]
+        if !intermediatesPEM.isEmpty {
+            for certificate in try CertificatePEM.parse(intermediatesPEM) {
+                chain.append(try CertificatePEM.print([certificate]))
+            }
+        }
+        chain.append(rootPEM)
+        return chain
+    }
+
+    /// A serving certificate for the control plane itself (discovery, webhooks), with a fresh key.
+    package func issueServing(dnsNames: [String], validForSeconds seconds: Double, now: Date = Date())
+        throws(IdentityError) -> IssuedCertificate
+    {
+        let issued = try signer.issue(.serving(dnsNames: dnsNames), validFor: seconds, now: now)
+        guard !intermediatesPEM.isEmpty else { return issued }
+        guard let leaf = try CertificatePEM.parse(issued.chainPEM).first else { return issued }
+        return try IssuedCertificate(chainPEM: CertificatePEM.print([leaf]) + intermediatesPEM, keyPEM: issued.keyPEM)
+    }
+
+    private func lifetime(_ requested: Double) -> Double {
+        requested <= 0 ? limits.defaultSeconds : min(max(requested, limits.minimumSeconds), limits.maximumSeconds)
+    }
+}

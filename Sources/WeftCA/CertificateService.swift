@@ -1,0 +1,71 @@
+package import GRPCCore
+package import Logging
+package import WeftIdentity
+package import WeftProto
+
+/// `istio.v1.auth.IstioCertificateService`: signs a workload's CSR for the identity that its bearer token proves.
+package struct CertificateService: Istio_V1_Auth_IstioCertificateService.ServiceProtocol {
+    /// Who holds a token. `nil` is a token that is not good; an error means that nobody could be asked.
+    package typealias Authenticator = @Sendable (_ token: String) async throws -> SPIFFEIdentity?
+
+    private let authority: CertificateAuthority
+    private let authenticate: Authenticator
+    private let logger: Logger
+
+    package init(authority: CertificateAuthority, logger: Logger, authenticate: @escaping Authenticator) {
+        self.authority = authority
+        self.logger = logger
+        self.authenticate = authenticate
+    }
+
+    package func createCertificate(
+        request: ServerRequest<Istio_V1_Auth_IstioCertificateRequest>, context: ServerContext
+    ) async throws -> ServerResponse<Istio_V1_Auth_IstioCertificateResponse> {
+        let identity = try await caller(request.metadata)
+        do {
+            let chain = try authority.issue(
+                SigningRequest(pem: request.message.csr), for: identity,
+                requestedSeconds: Double(request.message.validityDuration))
+            logger.info("certificate issued to \(identity)")
+            var response = Istio_V1_Auth_IstioCertificateResponse()
+            response.certChain = chain
+            return ServerResponse(message: response)
+        } catch {
+            logger.warning("certificate refused to \(identity): \(error)")
+            let code: RPCError.Code = error.code == .expired ? .failedPrecondition : .invalidArgument
+            throw RPCError(code: code, message: error.message)
+        }
+    }
+
+    private func caller(_ metadata: Metadata) async throws -> SPIFFEIdentity {
+        guard let token = BearerToken.read(metadata) else {
+            throw RPCError(code: .unauthenticated, message: "no bearer token in the metadata \"authorization\"")
+        }
+        let identity: SPIFFEIdentity?
+        do {
+            identity = try await authenticate(token)
+        } catch let error as IdentityError {
+            throw RPCError(code: .unauthenticated, message: error.message)
+        } catch {
+            logger.error("token could not be checked: \(error)")
+            throw RPCError(code: .unavailable, message: "the token could not be checked now; try again")
+        }
+        guard let identity else {
+            throw RPCError(
+                code: .unauthenticated,
+                message: "the token is not valid: is it expired, or made for another audience than istio-ca?")
+        }
+        return identity
+    }
+}
+
+/// Bearer tokens in gRPC metadata.
+enum BearerToken {
+    static func read(_ metadata: Metadata) -> String? {
+        for value in metadata[stringValues: "authorization"] {
+            let parts = value.split(separator: " ", maxSplits: 1)
+            if parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty { return String(parts[1]) }
+        }
+        return nil
+    }
+}

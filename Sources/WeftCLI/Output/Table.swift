@@ -1,0 +1,25 @@
+/// A table for people: columns padded with three spaces, as kubectl and istioctl print them.
+struct Table {
+    var header: [String]
+    var rows: [[String]] = []
+
+    init(_ header: [String], rows: [[String]] = []) {
+        self.header = header
+        self.rows = rows
+    }
+
+    var text: String {
+        let lines = [header] + rows
+        let widths = header.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
+        return lines.map { cells in
+            var line = ""
+            for (column, cell) in cells.enumerated() {
+                line += cell
+                if column < cells.count - 1 {
+                    line += String(repeating: " ", count: widths[column] - cell.count + 3)
+                }
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,59 @@
+package import WeftCore
+
+/// Mesh-wide settings: key `mesh` of ConfigMap `istio`. Fields that are absent have Istio's defaults.
+package struct MeshConfig: Sendable, Hashable, Codable {
+    package struct OutboundTrafficPolicy: Sendable, Hashable, Codable { package var mode: Sidecar.OutboundMode? }
+    package struct PathNormalization: Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable {
+            case `default` = "DEFAULT"
+            case none = "NONE"
+            case base = "BASE"
+            case mergeSlashes = "MERGE_SLASHES"
+            case decodeAndMergeSlashes = "DECODE_AND_MERGE_SLASHES"
+        }
+        package var normalization: Mode?
+    }
+    package enum LogEncoding: String, Sendable, Hashable, Codable {
+        case text = "TEXT"
+        case json = "JSON"
+    }
+    package var accessLogFile: String?
+    package var accessLogFormat: String?
+    package var accessLogEncoding: LogEncoding?
+    package var trustDomain: String?
+    package var trustDomainAliases: [String]?
+    package var rootNamespace: String?
+    package var enableAutoMtls: Bool?
+    package var enablePrometheusMerge: Bool?
+    package var connectTimeout: ProtoDuration?
+    package var protocolDetectionTimeout: ProtoDuration?
+    package var outboundTrafficPolicy: OutboundTrafficPolicy?
+    package var pathNormalization: PathNormalization?
+    package var defaultHttpRetryPolicy: VirtualService.HTTPRetry?
+    package var defaultTrafficPolicy: DestinationRule.TrafficPolicy?
+    package var defaultServiceExportTo: [String]?
+    package var defaultVirtualServiceExportTo: [String]?
+    package var defaultDestinationRuleExportTo: [String]?
+    /// Kept as it is: the injector and the proxies read it.
+    package var defaultConfig: JSONValue?
+
+    package init() {}
+
+    package var effectiveTrustDomain: String { trustDomain.flatMap { $0.isEmpty ? nil : $0 } ?? "cluster.local" }
+    package var effectiveRootNamespace: String { rootNamespace.flatMap { $0.isEmpty ? nil : $0 } ?? "istio-system" }
+    package var allowsAnyOutbound: Bool { (outboundTrafficPolicy?.mode ?? .allowAny) == .allowAny }
+    package var autoMTLS: Bool { enableAutoMtls ?? true }
+}
+
+extension MeshConfig {
+    /// From the ConfigMap `istio`; one without the key `mesh` has the defaults.
+    /// Throws a ``YAMLParseError`` or a `DecodingError` that names the field.
+    package init(configMap: KubernetesObject) throws {
+        guard let text = configMap.json["data"]?["mesh"]?.stringValue else {
+            self.init()
+            return
+        }
+        let value = try YAMLReader.value(in: text, file: "ConfigMap \(configMap.namespace)/\(configMap.name), key mesh")
+        self = value.isNull ? MeshConfig() : try value.decode()
+    }
+}

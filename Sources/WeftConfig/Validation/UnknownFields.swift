@@ -1,0 +1,37 @@
+import WeftCore
+
+extension Validator {
+    /// Paths of fields in `spec` that the kind's type does not have; empty for kinds without a type, and for objects that do
+    /// not decode (``validate(object:)`` says why).
+    package static func unknownFields(in object: KubernetesObject) -> [String] {
+        let types: [any IstioSpec.Type] = [
+            VirtualService.self, DestinationRule.self, Gateway.self, ServiceEntry.self, WorkloadEntry.self,
+            Sidecar.self,
+            PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self,
+        ]
+        guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.groupVersionKind.group }),
+            let spec = object.json["spec"], let known = try? readAndWrite(object, as: type)
+        else { return [] }
+        return missing(from: known, in: spec, path: "spec").sorted()
+    }
+
+    private static func readAndWrite<Spec: IstioSpec>(_ object: KubernetesObject, as type: Spec.Type) throws
+        -> JSONValue
+    {
+        try JSONValue(encoding: object.spec(type))
+    }
+
+    /// What reading and writing has lost.
+    private static func missing(from known: JSONValue?, in value: JSONValue, path: String) -> [String] {
+        switch (known, value) {
+        case (.object(let kept)?, .object(let members)):
+            members.flatMap { key, member in
+                let child = SourceMap.child(of: path, key)
+                return kept[key] == nil && !member.isNull ? [child] : missing(from: kept[key], in: member, path: child)
+            }
+        case (.array(let kept)?, .array(let elements)) where kept.count == elements.count:
+            zip(kept, elements).enumerated().flatMap { missing(from: $1.0, in: $1.1, path: "\(path)[\($0)]") }
+        default: []
+        }
+    }
+}

@@ -1,0 +1,181 @@
+package import WeftCore
+
+/// Checks objects of Istio's API beyond what their schema says. All findings of an object are reported at once.
+package enum Validator {
+    /// Errors refuse an object; warnings are shown and the object is taken. Kinds without checks give nothing.
+    package static func validate(object: KubernetesObject) -> [Diagnostic] {
+        var findings = Findings(resource: object.reference)
+        do {
+            switch (object.groupVersionKind.group, object.kind) {
+            case (VirtualService.group, VirtualService.kind): VirtualServiceChecks.check(try object.spec(), &findings)
+            case (DestinationRule.group, DestinationRule.kind):
+                DestinationRuleChecks.check(try object.spec(), &findings)
+            case (Gateway.group, Gateway.kind): GatewayChecks.check(try object.spec(), &findings)
+            case (ServiceEntry.group, ServiceEntry.kind): ServiceEntryChecks.check(try object.spec(), &findings)
+            case (Sidecar.group, Sidecar.kind): SidecarChecks.check(try object.spec(), &findings)
+            case (PeerAuthentication.group, PeerAuthentication.kind):
+                PeerAuthenticationChecks.check(try object.spec(), &findings)
+            case (AuthorizationPolicy.group, AuthorizationPolicy.kind):
+                AuthorizationPolicyChecks.check(try object.spec(), &findings)
+            case (RequestAuthentication.group, RequestAuthentication.kind):
+                RequestAuthenticationChecks.check(try object.spec(), &findings)
+            default: break
+            }
+        } catch let error as DecodingError {
+            findings.error(error.fieldPath, error.reason)
+        } catch {
+            findings.error("spec", "\(error)")
+        }
+        return findings.diagnostics
+    }
+}
+
+/// Collects what is wrong with one object.
+struct Findings {
+    let resource: ResourceReference
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(resource: ResourceReference) { self.resource = resource }
+
+    mutating func error(_ path: String, _ message: String, hint: String? = nil) {
+        diagnostics.append(
+            Diagnostic(.error, code: "IST0106", resource: resource, path: path, message: message, hint: hint))
+    }
+
+    mutating func warning(_ path: String, _ message: String, hint: String? = nil) {
+        diagnostics.append(
+            Diagnostic(.warning, code: "IST0133", resource: resource, path: path, message: message, hint: hint))
+    }
+}
+
+// MARK: - Checks that several kinds share
+
+extension Findings {
+    mutating func host(_ value: String, _ path: String, wildcard: Bool = true) {
+        if value.isEmpty { return error(path, "domain name is empty (not allowed)") }
+        if value.utf8.count > 255 { return error(path, "domain name \"\(value.prefix(40))…\" too long (max 255)") }
+        var name = Substring(value)
+        if name == "*" {
+            if !wildcard { error(path, "wildcard host * is not allowed for this kind") }
+            return
+        }
+        if name.hasPrefix("*.") {
+            if !wildcard { error(path, "wildcard host \(value) is not allowed here") }
+            name = name.dropFirst(2)
+        } else if name.hasPrefix("*") {
+            name = name.dropFirst()
+            if name.hasPrefix("-") { name = name.dropFirst() }
+        }
+        if name.hasSuffix(".") { name = name.dropLast() }
+        for label in name.split(separator: ".", omittingEmptySubsequences: false) where !Names.isLabel(label) {
+            return error(
+                path, "domain name \"\(value)\" invalid (label \"\(label)\" invalid)",
+                hint: "labels are letters, digits and dashes, at most 63, and start and end with a letter or digit")
+        }
+    }
+
+    mutating func port(_ number: Int?, _ path: String) {
+        guard let number else { return error(path, "port is required") }
+        if !(1...65_535).contains(number) { error(path, "port number \(number) must be in the range 1..65535") }
+    }
+
+    mutating func duration(_ value: ProtoDuration?, _ path: String, zeroAllowed: Bool = false) {
+        guard let value else { return }
+        if zeroAllowed, value.nanoseconds == 0 { return }
+        if value.nanoseconds < 1_000_000 { error(path, "duration must be greater than 1ms") }
+    }
+
+    mutating func percent(_ value: Double?, _ path: String) {
+        if let value, !(0...100).contains(value) {
+            error(path, "percentage \(JSONValue.double(value).text()) is not in range 0..100")
+        }
+    }
+
+    mutating func count(_ value: Int?, _ path: String) {
+        if let value, value < 0 { error(path, "must be a non-negative number, but is \(value)") }
+    }
+
+    mutating func match(_ value: StringMatch?, _ path: String) {
+        guard let value else { return }
+        if [value.exact, value.prefix, value.regex].compactMap({ $0 }).count > 1 {
+            error(path, "only one of exact, prefix and regex may be set")
+        }
+        if let regex = value.regex { self.regex(regex, path + ".regex") }
+    }
+
+    mutating func regex(_ pattern: String, _ path: String) {
+        if pattern.utf8.count > 1024 {
+            return error(path, "regex is too large: \(pattern.utf8.count) bytes, at most 1024 are allowed")
+        }
+        if let problem = Names.regexProblem(pattern) { error(path, "error parsing regexp: \(problem): `\(pattern)`") }
+    }
+
+    mutating func labels(_ labels: [String: String]?, _ path: String) {
+        for (key, value) in (labels ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if key.isEmpty { error(path, "labels cannot have an empty key") }
+            if key.contains("*") || value.contains("*") {
+                error("\(path)[\(key)]", "wildcard is not supported in selector")
+            }
+            if value.utf8.count > 63 {
+                error("\(path)[\(key)]", "label value \"\(value)\" must be no more than 63 characters")
+            }
+        }
+    }
+
+    mutating func exportTo(_ values: [String]?, _ path: String) {
+        for (index, value) in (values ?? []).enumerated()
+        where ![".", "*", "~"].contains(value) && !Names.isLabel(Substring(value)) {
+            error("\(path)[\(index)]", "exportTo \"\(value)\" must be ., *, ~ or the name of a namespace")
+        }
+    }
+}
+
+/// What names and patterns may look like.
+enum Names {
+    static func isLabel(_ label: Substring) -> Bool {
+        guard let first = label.utf8.first, let last = label.utf8.last, label.utf8.count <= 63 else { return false }
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+    }
+
+    /// Obvious mistakes: brackets that do not pair, a trailing backslash, a repetition of nothing.
+    static func regexProblem(_ pattern: String) -> String? {
+        var depth = 0
+        var inClass = false
+        var escaped = false
+        var previous: Character?
+        for character in pattern {
+            defer { previous = character }
+            if escaped {
+                escaped = false
+                continue
+            }
+            switch character {
+            case "\\": escaped = true
+            case "[" where !inClass: inClass = true
+            case "]" where inClass: inClass = false
+            case "(" where !inClass: depth += 1
+            case ")" where !inClass:
+                depth -= 1
+                if depth < 0 { return "unexpected )" }
+            case "*", "+":
+                if !inClass, previous == nil || previous == "(" || previous == "|" {
+                    return "missing argument to repetition operator: `\(character)`"
+                }
+            default: break
+            }
+        }
+        if escaped { return "trailing backslash at end of expression" }
+        if inClass { return "missing closing ]" }
+        return depth > 0 ? "missing closing )" : nil
+    }
+
+    private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,64 @@
+import FoundationEssentials
+import Logging
+import WeftCA
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+
+/// Finds the mesh's signing key, or makes one. Several control planes may start at once: all end with the same key.
+struct AuthorityLoader {
+    static let secretName = "istio-ca-secret"
+    /// A root that the user plugged in.
+    static let pluggedSecretName = "cacerts"
+
+    let client: KubernetesClient
+    let namespace: String
+    let trustDomain: String
+    let logger: Logger
+
+    func load() async throws -> CertificateAuthority {
+        for name in [Self.pluggedSecretName, Self.secretName] {
+            if let secret = try await secret(name) {
+                logger.info("signing key read from Secret \(namespace)/\(name)")
+                return try authority(from: secret)
+            }
+        }
+        let made = try CertificateAuthority(selfSignedFor: trustDomain)
+        do {
+            _ = try await client.create(.secrets, try object(made))
+            logger.info("new self-signed root kept in Secret \(namespace)/\(Self.secretName)")
+            return made
+        } catch let error as KubernetesError where error.isAlreadyExists {
+            guard let winner = try await secret(Self.secretName) else { throw error }
+            return try authority(from: winner)
+        }
+    }
+
+    private func secret(_ name: String) async throws -> KubernetesObject? {
+        do {
+            return try await client.get(.secrets, namespace: namespace, name: name)
+        } catch let error as KubernetesError where error.isNotFound {
+            return nil
+        }
+    }
+
+    private func authority(from secret: KubernetesObject) throws -> CertificateAuthority {
+        func text(_ key: String) -> String {
+            let encoded = secret.json[path: "data", key]?.stringValue ?? ""
+            return Data(base64Encoded: encoded).map { String(decoding: $0, as: UTF8.self) } ?? ""
+        }
+        let certificate = text("ca-cert.pem")
+        let root = text("root-cert.pem")
+        return try CertificateAuthority(
+            trustDomain: trustDomain, certificatePEM: certificate, keyPEM: text("ca-key.pem"),
+            chainPEM: text("cert-chain.pem"), rootPEM: root.isEmpty ? certificate : root)
+    }
+
+    private func object(_ authority: CertificateAuthority) throws -> KubernetesObject {
+        let data = try authority.secretData().mapValues { JSONValue.string(Data($0.utf8).base64EncodedString()) }
+        return KubernetesObject([
+            "apiVersion": "v1", "kind": "Secret", "type": "istio.io/ca-root",
+            "metadata": ["name": .string(Self.secretName), "namespace": .string(namespace)], "data": .object(data),
+        ])
+    }
+}

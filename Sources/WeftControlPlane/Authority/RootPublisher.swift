@@ -1,0 +1,73 @@
+import Logging
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+
+/// Keeps ConfigMap `istio-ca-root-cert` in every namespace, so that pods can trust the control plane.
+struct RootPublisher {
+    static let name = "istio-ca-root-cert"
+    let client: KubernetesClient
+    let rootPEM: String
+    let logger: Logger
+    private let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
+
+    init(client: KubernetesClient, rootPEM: String, logger: Logger) {
+        self.client = client
+        self.rootPEM = rootPEM
+        self.logger = logger
+    }
+
+    /// Runs until the task is cancelled.
+    func run() async {
+        let signal = signal
+        let maps = Informer(
+            client: client, resource: .configMaps, options: ListOptions(fieldSelector: "metadata.name=\(Self.name)")
+        ) { _ in signal.notify("ConfigMap") }
+        let spaces = Informer(client: client, resource: .namespaces) { _ in signal.notify("Namespace") }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await maps.run() }
+            group.addTask { await spaces.run() }
+            group.addTask {
+                await maps.store.waitForSync()
+                await spaces.store.waitForSync()
+                signal.notify("start")
+                await signal.run { _, _ in await publish(maps.store, spaces.store) }
+            }
+        }
+    }
+
+    private func publish(_ maps: ResourceStore, _ spaces: ResourceStore) async {
+        for namespace in spaces.all where namespace.deletionTimestamp == nil {
+            let present = maps[namespace.name, Self.name]
+            if present?.json[path: "data", "root-cert.pem"]?.stringValue == rootPEM { continue }
+            do {
+                try await write(to: namespace.name, present)
+            } catch let error as KubernetesError
+                where error.isConflict || error.isNotFound || error.isAlreadyExists || error.code == 403
+            {
+                // The namespace is on its way out, or another control plane was faster.
+                logger.debug("root certificate for \(namespace.name): \(error)")
+            } catch {
+                logger.warning("root certificate for \(namespace.name) not written, trying again: \(error)")
+                try? await Task.sleep(for: .seconds(1))
+                signal.notify("retry")
+            }
+        }
+    }
+
+    private func write(to namespace: String, _ present: KubernetesObject?) async throws {
+        if var object = present {
+            object.json[path: "data", "root-cert.pem"] = .string(rootPEM)
+            _ = try await client.update(.configMaps, object)
+        } else {
+            let object: JSONValue = [
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": [
+                    "name": .string(Self.name), "namespace": .string(namespace), "labels": ["istio.io/config": "true"],
+                ],
+                "data": ["root-cert.pem": .string(rootPEM)],
+            ]
+            _ = try await client.create(.configMaps, KubernetesObject(object))
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Synchronization
+import WeftIdentity
+import WeftKubernetes
+
+/// Tells who holds a service-account token, by asking the API server; an answer is remembered for a few seconds.
+final class TokenAuthenticator: Sendable {
+    /// The audience that workload tokens are made for.
+    static let audience = "istio-ca"
+    private static let memory = Duration.seconds(10)
+    private let client: KubernetesClient
+    private let trustDomain: String
+    private let known = Mutex<[String: (identity: SPIFFEIdentity, until: ContinuousClock.Instant)]>([:])
+
+    init(client: KubernetesClient, trustDomain: String) {
+        self.client = client
+        self.trustDomain = trustDomain
+    }
+
+    /// - Returns: the workload's identity, or `nil` for a token that is not good.
+    /// - Throws: when the API server could not be asked; the caller may try again.
+    func identity(of token: String) async throws -> SPIFFEIdentity? {
+        let now = ContinuousClock.now
+        if let hit = known.withLock({ $0[token] }), hit.until > now { return hit.identity }
+        guard let user = try await client.reviewToken(token, audiences: [Self.audience]),
+            user.audiences.isEmpty || user.audiences.contains(Self.audience), user.serviceAccount != nil
+        else { return nil }
+        let identity = try SPIFFEIdentity(kubernetesUserName: user.username, trustDomain: trustDomain)
+        known.withLock { known in
+            known = known.filter { $0.value.until > now }
+            known[token] = (identity, now + Self.memory)
+        }
+        return identity
+    }
+}

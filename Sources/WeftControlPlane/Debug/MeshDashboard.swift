@@ -1,0 +1,17 @@
+import WeftCore
+import WeftDashboard
+import WeftKubernetes
+import WeftTelemetry
+
+/// The dashboard's view of this control plane.
+struct MeshDashboard: DashboardSource {
+    let coordinator: PushCoordinator
+    let sources: ClusterSources
+    let telemetry: TelemetryStore
+
+    func edges() async -> JSONValue { DebugDocuments.edges(telemetry.edges()) }
+    func proxies() async -> JSONValue { DebugDocuments.proxies(await coordinator.reports) }
+    func workloads() async -> JSONValue {
+        WorkloadDocument.make(pods: sources.pods.store.all, services: sources.services.store.all)
+    }
+}

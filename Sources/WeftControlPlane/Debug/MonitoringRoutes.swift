@@ -1,0 +1,47 @@
+import Hummingbird
+import Logging
+import WeftAdmin
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+import WeftTelemetry
+
+/// Port 15014: metrics, version and the debug endpoints.
+struct MonitoringRoutes: Sendable {
+    let coordinator: PushCoordinator
+    let sources: ClusterSources
+    let telemetry: TelemetryStore
+    let metrics: ControlPlaneMetrics
+
+    func add(to router: Router<BasicRequestContext>) {
+        router.get("metrics") { _, _ in
+            AdminRoutes.text(metrics.text(version: WeftVersion.istioCompatibility), type: "text/plain; version=0.0.4")
+        }
+        // Istio's shape: VERSION-REVISION-STATUS; tools take the number in front.
+        router.get("version") { _, _ in
+            AdminRoutes.text("\(WeftVersion.istioCompatibility)-weft\(WeftVersion.current)-Clean")
+        }
+        router.get("debug/syncz") { _, _ in json(DebugDocuments.syncz(await coordinator.reports)) }
+        router.get("debug/edges") { _, _ in json(DebugDocuments.edges(telemetry.edges())) }
+        router.get("debug/configz") { _, _ in json(.array(sources.istio.flatMap(\.store.all).map(\.json))) }
+        router.get("debug/diagnostics") { _, _ in json((try? JSONValue(encoding: await coordinator.findings)) ?? []) }
+        router.get("debug/config_dump") { request, _ in
+            guard let proxy = request.uri.queryParameters["proxyID"] else {
+                return AdminRoutes.text("say which proxy: ?proxyID=POD.NAMESPACE\n", status: .badRequest)
+            }
+            guard let configuration = try await coordinator.configuration(of: String(proxy)) else {
+                return AdminRoutes.text(
+                    "no proxy \(proxy) is connected; /debug/syncz lists those that are\n", status: .notFound)
+            }
+            return json(configuration)
+        }
+        router.get("debug") { _, _ in
+            AdminRoutes.text(
+                "/debug/syncz\n/debug/config_dump?proxyID=POD.NAMESPACE\n/debug/edges\n/debug/configz\n"
+                    + "/debug/diagnostics\n"
+            )
+        }
+    }
+
+    private func json(_ value: JSONValue) -> Response { AdminRoutes.json(value.serialized(pretty: true)) }
+}

@@ -1,0 +1,49 @@
+import Logging
+import WeftADS
+import WeftCA
+import WeftIdentity
+import WeftKubernetes
+
+/// The two gRPC ports: discovery in plain text, and discovery with certificates over TLS.
+///
+/// Over TLS a proxy proves itself with its service-account token; in plain text nobody does, and no secrets are sent.
+struct DiscoveryHosts {
+    /// The host cannot change its certificate while it runs, so the certificate outlives any sensible process.
+    private static let certificateLifetime = 365.0 * 86_400
+    private let plain: GRPCHost
+    private let secure: GRPCHost
+
+    init(
+        settings: ControlPlaneSettings, client: KubernetesClient, authority: CertificateAuthority,
+        coordinator: PushCoordinator
+    ) throws {
+        let logger = Logger(label: "ads")
+        let authenticator = TokenAuthenticator(client: client, trustDomain: authority.trustDomain)
+        let delegate = DiscoveryDelegate(coordinator: coordinator)
+        let certificate = try authority.issueServing(
+            dnsNames: ServingCertificate.names(namespace: settings.namespace),
+            validForSeconds: Self.certificateLifetime)
+        plain = try GRPCHost(
+            host: settings.bind, port: settings.plainDiscoveryPort, certificate: nil,
+            services: [ADSServer(authentication: .none, delegate: delegate, logger: logger)])
+        secure = try GRPCHost(
+            host: settings.bind, port: settings.secureDiscoveryPort, certificate: certificate,
+            services: [
+                ADSServer(
+                    authentication: .token { try await authenticator.identity(of: $0) }, delegate: delegate,
+                    logger: logger),
+                CertificateService(authority: authority, logger: Logger(label: "ca")) {
+                    try await authenticator.identity(of: $0)
+                },
+            ])
+    }
+
+    /// Serves both until the task is cancelled; ends with an error when a port cannot be had.
+    func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await plain.run() }
+            group.addTask { try await secure.run() }
+            try await group.waitForAll()
+        }
+    }
+}

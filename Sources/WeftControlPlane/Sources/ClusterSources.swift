@@ -1,0 +1,144 @@
+import Logging
+import Synchronization
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+import WeftTranslate
+
+/// Everything the control plane knows of the cluster: one informer per kind.
+struct ClusterSources: Sendable {
+    let services: Informer
+    let endpointSlices: Informer
+    let pods: Informer
+    let namespaces: Informer
+    let secrets: Informer
+    let meshConfigMap: Informer
+    let istio: [Informer]
+    let namespace: String
+    private let lastMeshConfig = LastMeshConfig()
+
+    /// Istio's kinds in the version we read them in.
+    static let istioKinds: [GroupVersionKind] =
+        [
+            "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "WorkloadGroup",
+        ].map { GroupVersionKind(group: "networking.istio.io", version: "v1", kind: $0) }
+        + ["AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication"].map {
+            GroupVersionKind(group: "security.istio.io", version: "v1", kind: $0)
+        } + [
+            GroupVersionKind(group: "networking.istio.io", version: "v1alpha3", kind: "EnvoyFilter"),
+            GroupVersionKind(group: "networking.istio.io", version: "v1beta1", kind: "ProxyConfig"),
+            GroupVersionKind(group: "telemetry.istio.io", version: "v1", kind: "Telemetry"),
+            GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "WasmPlugin"),
+        ]
+
+    init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
+        self.namespace = namespace
+        func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
+            let options = ListOptions(fieldSelector: name.map { "metadata.name=\($0)" })
+            return Informer(client: client, resource: resource, namespace: namespace, options: options) { change in
+                guard name == nil || name == change.key.name else { return }
+                if Self.matters(change) { signal.notify(resource.kind) }
+            }
+        }
+        services = informer(.services)
+        endpointSlices = informer(.endpointSlices)
+        pods = informer(.pods)
+        namespaces = informer(.namespaces)
+        secrets = informer(.secrets)
+        meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
+        istio = Self.istioKinds.map { kind in
+            Informer(client: client, kind: kind) { change in
+                if Self.matters(change) { signal.notify(kind.kind) }
+            }
+        }
+    }
+
+    var all: [Informer] { [services, endpointSlices, pods, namespaces, secrets, meshConfigMap] + istio }
+
+    /// Keeps every store up to date until the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for informer in all { group.addTask { await informer.run() } }
+        }
+    }
+
+    func waitForSync() async {
+        for informer in all { await informer.store.waitForSync() }
+    }
+
+    var notSynced: [String] { all.filter { !$0.store.isSynced }.map(\.kind.kind) }
+
+    /// Every object that translation reads.
+    var objects: [KubernetesObject] {
+        let certificates = secrets.store.all.filter { Self.isCertificate($0) }
+        return [services, endpointSlices, pods, namespaces].flatMap(\.store.all) + certificates
+            + istio.flatMap(\.store.all)
+    }
+
+    /// Whether the cluster sends calls of one of the control plane's own Services to a pod.
+    func hasReadyEndpoint(of service: String) -> Bool {
+        endpointSlices.store.all.contains { slice in
+            slice.namespace == namespace && slice.labels["kubernetes.io/service-name"] == service
+                && (slice.json["endpoints"]?.arrayValue ?? []).contains {
+                    $0[path: "conditions", "ready"]?.boolValue ?? true
+                }
+        }
+    }
+
+    /// The document under key `mesh` of ConfigMap `istio`; the last good one when the present one cannot be read.
+    func meshConfig(logger: Logger) -> (typed: MeshConfig, json: JSONValue) {
+        let text = meshConfigMap.store[namespace, "istio"]?.json[path: "data", "mesh"]?.stringValue ?? ""
+        return lastMeshConfig.read(text, logger: logger)
+    }
+
+    /// A Secret that a gateway can serve or trust.
+    private static func isCertificate(_ secret: KubernetesObject) -> Bool {
+        guard secret.name != AuthorityLoader.secretName, let data = secret.json["data"]?.objectValue else {
+            return false
+        }
+        return !Set(["tls.crt", "cert", "ca.crt", "cacert"]).isDisjoint(with: data.keys)
+            && secret.json["type"]?.stringValue != "kubernetes.io/service-account-token"
+    }
+
+    /// Whether a change can alter what proxies do: status that we wrote ourselves and heartbeats cannot.
+    static func matters(_ change: StoreChange) -> Bool {
+        guard let old = change.old, let new = change.new else { return true }
+        if new.kind == "Pod" { return podView(old) != podView(new) }
+        return withoutStatus(old) != withoutStatus(new)
+    }
+
+    private static func withoutStatus(_ object: KubernetesObject) -> JSONValue {
+        var json = object.json
+        if object.kind != "Service" { json["status"] = nil }
+        for field in ["resourceVersion", "managedFields", "generation"] { json[path: "metadata", field] = nil }
+        return json
+    }
+
+    private static func podView(_ pod: KubernetesObject) -> JSONValue {
+        var view: JSONValue = ["metadata": pod.json["metadata"] ?? .null, "spec": pod.json["spec"] ?? .null]
+        for field in ["resourceVersion", "managedFields", "generation"] { view[path: "metadata", field] = nil }
+        for field in ["podIP", "podIPs", "phase"] { view[path: "status", field] = pod.json[path: "status", field] }
+        return view
+    }
+}
+
+/// Remembers the last mesh configuration that could be read.
+private final class LastMeshConfig: Sendable {
+    private let state = Mutex<(text: String, typed: MeshConfig, json: JSONValue)>(("", MeshConfig(), [:]))
+
+    func read(_ text: String, logger: Logger) -> (typed: MeshConfig, json: JSONValue) {
+        state.withLock { state in
+            guard state.text != text else { return (state.typed, state.json) }
+            state.text = text
+            do {
+                let json = try YAMLReader.value(in: text, file: "ConfigMap istio")
+                let typed = json.isNull ? MeshConfig() : try json.decode(MeshConfig.self)
+                (state.typed, state.json) = (typed, json.isNull ? [:] : json)
+                logger.info("mesh configuration read")
+            } catch {
+                logger.error("mesh configuration in ConfigMap istio cannot be read; keeping the last one: \(error)")
+            }
+            return (state.typed, state.json)
+        }
+    }
+}

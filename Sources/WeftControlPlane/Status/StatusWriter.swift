@@ -1,0 +1,46 @@
+import FoundationEssentials
+import Logging
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+
+/// Brings findings into the status of the objects they are about. Writes only what differs, so that its own writes,
+/// which come back through the informers, end there.
+struct StatusWriter: Sendable {
+    let client: KubernetesClient
+    let logger: Logger
+
+    /// - Parameter findings: everything known now; objects without findings are marked well if they were not.
+    func write(_ findings: [Diagnostic], informers: [Informer]) async {
+        let unique = Set(findings.filter { $0.resource != nil })
+        let byResource = Dictionary(grouping: unique) { $0.resource }
+        for informer in informers {
+            for object in informer.store.all {
+                let own = (byResource[object.reference] ?? []).sorted {
+                    ($0.code, $0.path ?? "", $0.message) < ($1.code, $1.path ?? "", $1.message)
+                }
+                guard let status = ObjectStatus.status(for: object, findings: own, now: Date().formatted(.iso8601))
+                else {
+                    continue
+                }
+                await write(status, to: object)
+            }
+        }
+    }
+
+    private func write(_ status: JSONValue, to object: KubernetesObject) async {
+        do {
+            let resource = try await client.requireResource(for: object.groupVersionKind)
+            var patch: JSONValue = ["metadata": ["resourceVersion": .string(object.resourceVersion)]]
+            patch["status"] = status
+            if status["validationMessages"] == nil { patch[path: "status", "validationMessages"] = .null }
+            _ = try await client.patch(
+                resource, namespace: object.namespace, name: object.name, patch, subresource: "status")
+        } catch let error as KubernetesError where error.isConflict || error.isNotFound {
+            // The object is newer than what we saw; the next push looks at it again.
+            logger.debug("status of \(object.reference): \(error)")
+        } catch {
+            logger.warning("status of \(object.reference) not written: \(error)")
+        }
+    }
+}

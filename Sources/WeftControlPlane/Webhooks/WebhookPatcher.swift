@@ -1,0 +1,81 @@
+import FoundationEssentials
+import Logging
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+
+/// Writes the mesh's root into our webhook configurations, and again whenever somebody changes it. Once the cluster
+/// can reach us, validation becomes binding: it is installed with `failurePolicy: Ignore`.
+struct WebhookPatcher {
+    let client: KubernetesClient
+    let rootPEM: String
+    let controlPlaneNamespace: String
+    /// Whether calls of the API server get to us.
+    let canServe: @Sendable () -> Bool
+    let logger: Logger
+
+    /// Runs until the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            for resource in [APIResource.mutatingWebhookConfigurations, .validatingWebhookConfigurations] {
+                group.addTask { await watch(resource) }
+            }
+        }
+    }
+
+    private func watch(_ resource: APIResource) async {
+        let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
+        let informer = Informer(client: client, resource: resource) { _ in signal.notify(resource.kind) }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await informer.run() }
+            group.addTask {
+                while !Task.isCancelled, !canServe() { try? await Task.sleep(for: .milliseconds(500)) }
+                signal.notify("reachable")
+            }
+            group.addTask {
+                await signal.run { _, _ in
+                    for object in informer.store.all { await patch(resource, object, signal) }
+                }
+            }
+        }
+    }
+
+    private func patch(_ resource: APIResource, _ object: KubernetesObject, _ signal: ChangeSignal) async {
+        let patched = Self.patched(
+            object, caBundle: caBundle, namespace: controlPlaneNamespace, isBinding: canServe())
+        guard let patched else { return }
+        do {
+            _ = try await client.update(resource, patched)
+            logger.info("\(resource.kind) \(object.name): caBundle written")
+        } catch let error as KubernetesError where error.isConflict || error.isNotFound {
+            // A newer version is on its way to the informer.
+            logger.debug("\(resource.kind) \(object.name): \(error)")
+        } catch {
+            logger.warning("\(resource.kind) \(object.name): caBundle not written, trying again: \(error)")
+            try? await Task.sleep(for: .seconds(1))
+            signal.notify("retry")
+        }
+    }
+
+    private var caBundle: String { Data(rootPEM.utf8).base64EncodedString() }
+
+    /// The object with our root in every webhook that calls our Service; `nil` if nothing has to change.
+    /// - Parameter isBinding: whether validation may refuse what it cannot look at.
+    static func patched(
+        _ object: KubernetesObject, caBundle: String, namespace: String, isBinding: Bool
+    ) -> KubernetesObject? {
+        var result = object
+        let webhooks = (object.json["webhooks"]?.arrayValue ?? []).map { webhook -> JSONValue in
+            let service = webhook[path: "clientConfig", "service"]
+            guard service?["namespace"]?.stringValue == namespace,
+                service?["name"]?.stringValue?.hasPrefix("istiod") == true
+            else { return webhook }
+            var webhook = webhook
+            webhook[path: "clientConfig", "caBundle"] = .string(caBundle)
+            if isBinding, object.kind == "ValidatingWebhookConfiguration" { webhook["failurePolicy"] = "Fail" }
+            return webhook
+        }
+        result.json["webhooks"] = .array(webhooks)
+        return result == object ? nil : result
+    }
+}

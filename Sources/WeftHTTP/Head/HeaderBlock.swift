@@ -1,0 +1,187 @@
+package import NIOCore
+
+/// The header fields of one message: one buffer of bytes and an index of fields into it.
+///
+/// Keeps order, repetition and the case of names as they came. Look-ups compare a 32-bit fingerprint first and never
+/// build a `String`. A removed field leaves its bytes behind; the block lives as long as one message.
+package struct HeaderBlock: Sendable {
+    /// Where one field lies in the buffer.
+    struct Entry: Sendable {
+        var nameStart: Int32
+        var nameLength: Int32
+        var valueStart: Int32
+        var valueLength: Int32
+        var fingerprint: UInt32
+    }
+
+    var bytes: ByteBuffer
+    var entries: [Entry]
+
+    package init() {
+        bytes = ByteBuffer()
+        entries = []
+    }
+
+    package init(_ fields: [(String, String)]) {
+        self.init()
+        for (name, value) in fields { append(name: name, value: value) }
+    }
+
+    /// Takes over a buffer that the entries point into.
+    init(bytes: ByteBuffer, entries: [Entry]) {
+        self.bytes = bytes
+        self.entries = entries
+    }
+
+    package var count: Int { entries.count }
+    package var isEmpty: Bool { entries.isEmpty }
+    /// Bytes of all names and values.
+    package var byteCount: Int { entries.reduce(0) { $0 + Int($1.nameLength + $1.valueLength) } }
+}
+
+// MARK: - Reading
+
+extension HeaderBlock {
+    package func name(at index: Int) -> ByteBufferView { view(entries[index].nameStart, entries[index].nameLength) }
+    package func value(at index: Int) -> ByteBufferView { view(entries[index].valueStart, entries[index].valueLength) }
+
+    /// The first value of `name`, or `nil`.
+    package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
+
+    package func named(_ name: HeaderName, at index: Int) -> Bool { matches(entries[index], name) }
+
+    package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
+
+    package func index(of name: HeaderName, from start: Int = 0) -> Int? {
+        var position = start
+        while position < entries.count {
+            if matches(entries[position], name) { return position }
+            position += 1
+        }
+        return nil
+    }
+
+    /// All values of `name` in order.
+    package func values(_ name: HeaderName) -> [ByteBufferView] {
+        entries.filter { matches($0, name) }.map { view($0.valueStart, $0.valueLength) }
+    }
+
+    /// The value that matchers see: repeated fields joined by a comma, as Envoy does.
+    package func joined(_ name: HeaderName) -> ByteBufferView? {
+        guard let first = index(of: name) else { return nil }
+        guard index(of: name, from: first + 1) != nil else { return value(at: first) }
+        var joined = ByteBuffer()
+        for (position, value) in values(name).enumerated() {
+            if position > 0 { joined.writeInteger(UInt8(ascii: ",")) }
+            joined.writeBytes(value)
+        }
+        return joined.readableBytesView
+    }
+
+    package func string(_ name: HeaderName) -> String? { self[name].map { String(decoding: $0, as: UTF8.self) } }
+
+    /// Whether a comma-separated list field holds `token`, compared without case.
+    package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {
+        token.withUTF8Buffer { wanted in
+            values(name).contains { value in
+                value.split(separator: UInt8(ascii: ",")).contains {
+                    ASCII.equalIgnoringCase(HeaderBlock.trimmed($0), wanted)
+                }
+            }
+        }
+    }
+
+    /// Names and values in order, for logs and tests.
+    package var fields: [(name: String, value: String)] {
+        entries.indices.map {
+            (String(decoding: name(at: $0), as: UTF8.self), String(decoding: value(at: $0), as: UTF8.self))
+        }
+    }
+
+    package static func trimmed(_ bytes: ByteBufferView) -> ByteBufferView {
+        var bytes = bytes
+        while let first = bytes.first, first == 32 || first == 9 { bytes = bytes.dropFirst() }
+        while let last = bytes.last, last == 32 || last == 9 { bytes = bytes.dropLast() }
+        return bytes
+    }
+
+    private func view(_ start: Int32, _ length: Int32) -> ByteBufferView {
+        bytes.viewBytes(at: Int(start), length: Int(length)) ?? ByteBufferView()
+    }
+
+    private func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
+        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.bytes.count else { return false }
+        return bytes.withUnsafeReadableBytes { all in
+            let start = Int(entry.nameStart) - bytes.readerIndex
+            for offset in 0..<name.bytes.count where ASCII.lowercased(all[start + offset]) != name.bytes[offset] {
+                return false
+            }
+            return true
+        }
+    }
+}
+
+// MARK: - Writing
+
+extension HeaderBlock {
+    package mutating func append(_ name: HeaderName, _ value: some Sequence<UInt8>) {
+        append(nameBytes: name.bytes, value: value)
+    }
+    package mutating func append(_ name: HeaderName, _ value: String) {
+        append(nameBytes: name.bytes, value: value.utf8)
+    }
+    /// Keeps the case of `name`.
+    package mutating func append(name: String, value: String) { append(nameBytes: name.utf8, value: value.utf8) }
+
+    package mutating func append(nameBytes: some Collection<UInt8>, value: some Sequence<UInt8>) {
+        let start = bytes.writerIndex
+        let nameLength = bytes.writeBytes(nameBytes)
+        let valueLength = bytes.writeBytes(value)
+        entries.append(
+            Entry(
+                nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: nameLength),
+                valueStart: Int32(truncatingIfNeeded: start + nameLength),
+                valueLength: Int32(truncatingIfNeeded: valueLength), fingerprint: ASCII.fingerprint(nameBytes)))
+    }
+
+    /// Replaces every value of `name` by one.
+    package mutating func set(_ name: HeaderName, _ value: some Sequence<UInt8>) {
+        guard let first = index(of: name) else { return append(name, value) }
+        let start = bytes.writerIndex
+        let length = bytes.writeBytes(value)
+        entries[first].valueStart = Int32(truncatingIfNeeded: start)
+        entries[first].valueLength = Int32(truncatingIfNeeded: length)
+        if let second = index(of: name, from: first + 1) {
+            for position in entries.indices.reversed() where position >= second && matches(entries[position], name) {
+                entries.remove(at: position)
+            }
+        }
+    }
+    package mutating func set(_ name: HeaderName, _ value: String) { set(name, value.utf8) }
+
+    /// - Returns: whether there was such a field.
+    @discardableResult
+    package mutating func remove(_ name: HeaderName) -> Bool {
+        guard index(of: name) != nil else { return false }
+        entries = entries.filter { !matches($0, name) }
+        return true
+    }
+
+    /// Removes what belongs to one connection only (RFC 9110 section 7.6.1), including fields named by `Connection`.
+    package mutating func removeHopByHop(keepUpgrade: Bool = false) {
+        if index(of: .connection) != nil {
+            for value in values(.connection) {
+                for token in value.split(separator: UInt8(ascii: ",")) {
+                    let name = HeaderName(String(decoding: HeaderBlock.trimmed(token), as: UTF8.self))
+                    if name != .upgrade, name != .te { remove(name) }
+                }
+            }
+            remove(.connection)
+        }
+        remove(.keepAlive)
+        remove(.proxyConnection)
+        remove(.transferEncoding)
+        if !keepUpgrade { remove(.upgrade) }
+        if let te = self[.te], !ASCII.equalIgnoringCase(te, Array("trailers".utf8)) { remove(.te) }
+    }
+}

@@ -1,0 +1,97 @@
+/// A header field name in lower case, with its hash computed once. Made from literals at start-up, not per request.
+package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+    package let bytes: [UInt8]
+    package let fingerprint: UInt32
+
+    package init(_ name: some StringProtocol) {
+        bytes = name.utf8.map(ASCII.lowercased)
+        fingerprint = ASCII.fingerprint(bytes)
+    }
+    package init(stringLiteral value: String) { self.init(value) }
+    package var description: String { String(decoding: bytes, as: UTF8.self) }
+
+    package static let host: HeaderName = "host"
+    package static let connection: HeaderName = "connection"
+    package static let contentLength: HeaderName = "content-length"
+    package static let contentType: HeaderName = "content-type"
+    package static let transferEncoding: HeaderName = "transfer-encoding"
+    package static let expect: HeaderName = "expect"
+    package static let upgrade: HeaderName = "upgrade"
+    package static let te: HeaderName = "te"
+    package static let date: HeaderName = "date"
+    package static let server: HeaderName = "server"
+    package static let location: HeaderName = "location"
+    package static let cookie: HeaderName = "cookie"
+    package static let setCookie: HeaderName = "set-cookie"
+    package static let origin: HeaderName = "origin"
+    package static let userAgent: HeaderName = "user-agent"
+    package static let keepAlive: HeaderName = "keep-alive"
+    package static let proxyConnection: HeaderName = "proxy-connection"
+    package static let forwardedFor: HeaderName = "x-forwarded-for"
+    package static let forwardedProto: HeaderName = "x-forwarded-proto"
+    package static let forwardedHost: HeaderName = "x-forwarded-host"
+    package static let forwardedClientCert: HeaderName = "x-forwarded-client-cert"
+    package static let requestID: HeaderName = "x-request-id"
+    package static let envoyAttemptCount: HeaderName = "x-envoy-attempt-count"
+    package static let envoyOriginalPath: HeaderName = "x-envoy-original-path"
+    package static let envoyUpstreamServiceTime: HeaderName = "x-envoy-upstream-service-time"
+    package static let envoyOverloaded: HeaderName = "x-envoy-overloaded"
+    package static let grpcStatus: HeaderName = "grpc-status"
+    package static let grpcMessage: HeaderName = "grpc-message"
+    package static let grpcTimeout: HeaderName = "grpc-timeout"
+    package static let weftReason: HeaderName = "x-weft-reason"
+    package static let weftConfig: HeaderName = "x-weft-config"
+}
+
+/// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
+package enum ASCII {
+    @inline(__always) package static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= 65 && byte <= 90 ? byte | 0x20 : byte
+    }
+
+    /// FNV-1a over the lower-case bytes.
+    package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        var hash: UInt32 = 2_166_136_261
+        for byte in bytes { hash = (hash ^ UInt32(lowercased(byte))) &* 16_777_619 }
+        return hash
+    }
+
+    package static func equalIgnoringCase(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+        left.count == right.count && zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 94...122, 33, 35, 36, 37, 38, 39, 42, 43, 45, 46, 124, 126: true
+        default: false
+        }
+    }
+
+    /// VCHAR, obs-text, space and tab.
+    @inline(__always) package static func isFieldValue(_ byte: UInt8) -> Bool {
+        byte == 9 || (byte >= 32 && byte != 127)
+    }
+
+    @inline(__always) package static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 48...57: byte - 48
+        case 65...70: byte - 55
+        case 97...102: byte - 87
+        default: nil
+        }
+    }
+
+    /// A decimal without sign, or `nil` for anything else, an empty string and overflow.
+    package static func decimal(_ bytes: some Collection<UInt8>) -> UInt64? {
+        guard !bytes.isEmpty else { return nil }
+        var value: UInt64 = 0
+        for byte in bytes {
+            guard byte >= 48, byte <= 57 else { return nil }
+            let (product, high) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carry) = product.addingReportingOverflow(UInt64(byte - 48))
+            guard !high, !carry else { return nil }
+            value = sum
+        }
+        return value
+    }
+}

@@ -1,0 +1,137 @@
+package import NIOCore
+
+/// A request method. Only unknown methods carry a string.
+package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
+    case get, head, post, put, delete, connect, options, trace, patch
+    case other(String)
+
+    package init(_ bytes: some Collection<UInt8>) { self.init(name: String(decoding: bytes, as: UTF8.self)) }
+    package init(name: String) {
+        switch name {
+        case "GET": self = .get
+        case "HEAD": self = .head
+        case "POST": self = .post
+        case "PUT": self = .put
+        case "DELETE": self = .delete
+        case "CONNECT": self = .connect
+        case "OPTIONS": self = .options
+        case "TRACE": self = .trace
+        case "PATCH": self = .patch
+        default: self = .other(name)
+        }
+    }
+    package var description: String {
+        switch self {
+        case .get: "GET"
+        case .head: "HEAD"
+        case .post: "POST"
+        case .put: "PUT"
+        case .delete: "DELETE"
+        case .connect: "CONNECT"
+        case .options: "OPTIONS"
+        case .trace: "TRACE"
+        case .patch: "PATCH"
+        case .other(let name): name
+        }
+    }
+    package var isIdempotent: Bool {
+        switch self {
+        case .post, .patch, .connect, .other: false
+        default: true
+        }
+    }
+}
+
+package enum HTTPProtocolVersion: Sendable, Hashable {
+    case http10, http11, http2
+    /// As access logs print it.
+    package var name: StaticString {
+        switch self {
+        case .http10: "HTTP/1.0"
+        case .http11: "HTTP/1.1"
+        case .http2: "HTTP/2"
+        }
+    }
+}
+
+/// How the end of a body is found.
+package enum BodyFraming: Sendable, Hashable {
+    case none
+    case length(UInt64)
+    case chunked
+    /// Response bodies of HTTP/1.0 servers.
+    case untilClose
+    /// Opaque bytes in both directions: CONNECT and accepted upgrades.
+    case tunnel
+}
+
+package enum HTTPScheme: String, Sendable, Hashable { case http, https }
+
+/// The head of a request, the same for HTTP/1 and HTTP/2.
+///
+/// `Host` is not among the headers: it is ``authority``, and the serialiser writes it back.
+package struct RequestHead: Sendable {
+    package var method: HTTPMethod
+    /// Path and query in origin form; empty for CONNECT; `*` for OPTIONS of the server.
+    package var path: ByteBuffer
+    package var authority: ByteBuffer
+    package var scheme: HTTPScheme
+    package var version: HTTPProtocolVersion
+    package var headers: HeaderBlock
+    package var framing: BodyFraming
+    /// Whether the connection may carry another request after this one.
+    package var keepAlive: Bool
+
+    package init(
+        method: HTTPMethod, path: ByteBuffer, authority: ByteBuffer, scheme: HTTPScheme = .http,
+        version: HTTPProtocolVersion = .http11, headers: HeaderBlock = HeaderBlock(), framing: BodyFraming = .none,
+        keepAlive: Bool = true
+    ) {
+        self.method = method
+        self.path = path
+        self.authority = authority
+        self.scheme = scheme
+        self.version = version
+        self.headers = headers
+        self.framing = framing
+        self.keepAlive = keepAlive
+    }
+
+    /// For tests and local requests.
+    package init(_ method: HTTPMethod, _ path: String, authority: String, headers: [(String, String)] = []) {
+        self.init(
+            method: method, path: ByteBuffer(string: path), authority: ByteBuffer(string: authority),
+            headers: HeaderBlock(headers))
+    }
+
+    package var expectsContinue: Bool { version == .http11 && headers.hasToken(.expect, "100-continue") }
+    /// `Upgrade` together with `Connection: upgrade`.
+    package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
+    package var isGRPC: Bool {
+        guard let type = headers[.contentType] else { return false }
+        let grpc = Array("application/grpc".utf8)
+        return type.starts(with: grpc) && (type.count == grpc.count || type.dropFirst(grpc.count).first == 43)
+    }
+    package var pathString: String { String(buffer: path) }
+    package var authorityString: String { String(buffer: authority) }
+}
+
+/// The head of a response.
+package struct ResponseHead: Sendable {
+    package var status: UInt16
+    package var version: HTTPProtocolVersion
+    package var headers: HeaderBlock
+    package var framing: BodyFraming
+    package var keepAlive: Bool
+
+    package init(
+        status: UInt16, version: HTTPProtocolVersion = .http11, headers: HeaderBlock = HeaderBlock(),
+        framing: BodyFraming = .none, keepAlive: Bool = true
+    ) {
+        self.status = status
+        self.version = version
+        self.headers = headers
+        self.framing = framing
+        self.keepAlive = keepAlive
+    }
+}

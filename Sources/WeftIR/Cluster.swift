@@ -1,0 +1,178 @@
+/// One upstream cluster (CDS, `envoy.config.cluster.v3.Cluster`).
+package struct Cluster: Sendable, Hashable, Codable {
+    package enum Discovery: Sendable, Hashable, Codable {
+        case `static`
+        /// Endpoints by EDS under this service name (empty: the cluster's name).
+        case eds(serviceName: String)
+        case strictDNS
+        case logicalDNS
+        /// The connection's own original destination, or the address in the header `x-envoy-original-dst-host`.
+        case originalDestination(useHTTPHeader: Bool)
+    }
+    package enum LoadBalancer: Sendable, Hashable, Codable {
+        case roundRobin
+        case leastRequest(choiceCount: UInt32)
+        case random
+        case ringHash(minimumRingSize: UInt64)
+        case maglev(tableSize: UInt64)
+        /// The cluster picks by itself (original destination).
+        case clusterProvided
+    }
+    /// `envoy.extensions.upstreams.http.v3.HttpProtocolOptions`.
+    package enum HTTPProtocol: String, Sendable, Hashable, Codable {
+        case http1, http2
+        /// The protocol that the downstream used.
+        case useDownstream
+        /// By ALPN.
+        case auto
+    }
+    package struct CircuitBreakers: Sendable, Hashable, Codable {
+        package var maxConnections: UInt32 = 1024
+        package var maxPendingRequests: UInt32 = 1024
+        package var maxRequests: UInt32 = 1024
+        package var maxRetries: UInt32 = 3
+        package init() {}
+    }
+    /// Which object a request through this cluster counts for: the metric labels `destination_service*`.
+    package struct ServiceMetadata: Sendable, Hashable, Codable {
+        package var host: String
+        package var name: String
+        package var namespace: String
+        package init(host: String, name: String, namespace: String) {
+            self.host = host
+            self.name = name
+            self.namespace = namespace
+        }
+    }
+    package struct TransportSocketMatch: Sendable, Hashable, Codable {
+        package var name: String
+        /// All must equal the endpoint's ``Endpoint/transportSocketMatch``; empty matches every endpoint.
+        package var match: [String: String]
+        /// `nil` is plain text.
+        package var tls: UpstreamTLS?
+        package init(name: String, match: [String: String], tls: UpstreamTLS?) {
+            self.name = name
+            self.match = match
+            self.tls = tls
+        }
+    }
+    package struct TCPKeepalive: Sendable, Hashable, Codable {
+        package var probes: UInt32?
+        package var timeSeconds: UInt32?
+        package var intervalSeconds: UInt32?
+        package init() {}
+    }
+
+    package var name: String
+    package var discovery: Discovery
+    package var connectTimeoutMilliseconds: UInt64 = 5_000
+    package var loadBalancer = LoadBalancer.roundRobin
+    /// Endpoints of static and DNS clusters.
+    package var endpoints: ClusterLoadAssignment?
+    package var circuitBreakers = CircuitBreakers()
+    package var outlierDetection: OutlierDetection?
+    package var tls: UpstreamTLS?
+    package var transportSocketMatches: [TransportSocketMatch] = []
+    package var httpProtocol = HTTPProtocol.http1
+    package var maxRequestsPerConnection: UInt32?
+    /// Idle time of pooled connections in milliseconds; `nil` is one hour, 0 is none.
+    package var idleTimeoutMilliseconds: UInt64?
+    package var maxConnectionDurationMilliseconds: UInt64?
+    package var http2MaxConcurrentStreams: UInt32?
+    package var tcpKeepalive: TCPKeepalive?
+    /// Local address of upstream connections (`127.0.0.6` for inbound ones).
+    package var bindAddress: String?
+    /// Share of healthy hosts, 0 to 100, below which health is ignored; Envoy's default is 50.
+    package var healthyPanicThresholdPercent: Double = 50
+    package var dnsRefreshMilliseconds: UInt64 = 5_000
+    package var altStatName = ""
+    package var perConnectionBufferLimit: UInt32?
+    package var services: [ServiceMetadata] = []
+    package var provenance: Provenance?
+
+    package init(name: String, discovery: Discovery) {
+        self.name = name
+        self.discovery = discovery
+    }
+}
+
+/// Passive health checking (`envoy.config.cluster.v3.OutlierDetection`).
+package struct OutlierDetection: Sendable, Hashable, Codable {
+    package var consecutive5xx: UInt32 = 5
+    package var enforcingConsecutive5xxPercent: UInt32 = 100
+    package var consecutiveGatewayFailure: UInt32 = 5
+    package var enforcingConsecutiveGatewayFailurePercent: UInt32 = 0
+    package var consecutiveLocalOriginFailure: UInt32 = 5
+    package var enforcingConsecutiveLocalOriginFailurePercent: UInt32 = 100
+    package var splitExternalLocalOriginErrors = false
+    package var intervalMilliseconds: UInt64 = 10_000
+    package var baseEjectionMilliseconds: UInt64 = 30_000
+    package var maxEjectionMilliseconds: UInt64 = 300_000
+    package var maxEjectionPercent: UInt32 = 10
+    package var enforcingSuccessRatePercent: UInt32 = 100
+
+    package init() {}
+}
+
+/// The endpoints of one cluster (EDS, `envoy.config.endpoint.v3.ClusterLoadAssignment`).
+package struct ClusterLoadAssignment: Sendable, Hashable, Codable {
+    package var clusterName: String
+    package var localities: [LocalityEndpoints]
+    package var overprovisioningFactor: UInt32 = 140
+    /// Why the list is empty, for the person who gets the 503 (`subset v1 of backend.dev selects no pod`).
+    package var emptyReason: String?
+    package var provenance: Provenance?
+
+    package init(clusterName: String, localities: [LocalityEndpoints] = []) {
+        self.clusterName = clusterName
+        self.localities = localities
+    }
+}
+
+package struct Locality: Sendable, Hashable, Codable {
+    package var region = ""
+    package var zone = ""
+    package var subZone = ""
+    package init(region: String = "", zone: String = "", subZone: String = "") {
+        self.region = region
+        self.zone = zone
+        self.subZone = subZone
+    }
+}
+
+package struct LocalityEndpoints: Sendable, Hashable, Codable {
+    package var locality: Locality
+    package var priority: UInt32 = 0
+    package var weight: UInt32?
+    package var endpoints: [Endpoint]
+    package init(locality: Locality = Locality(), endpoints: [Endpoint]) {
+        self.locality = locality
+        self.endpoints = endpoints
+    }
+}
+
+package struct Endpoint: Sendable, Hashable, Codable {
+    package enum Health: String, Sendable, Hashable, Codable {
+        case unknown, healthy, unhealthy, draining, timeout, degraded
+    }
+    package var address: Address
+    package var hostname = ""
+    package var health = Health.unknown
+    package var weight: UInt32 = 1
+    /// Metadata `envoy.transport_socket_match`, such as `tlsMode: istio`.
+    package var transportSocketMatch: [String: String] = [:]
+    /// Who answers at this address: the metric labels `destination_workload` and so on.
+    package var workload: WorkloadMetadata?
+
+    package init(address: Address) { self.address = address }
+}
+
+/// What metrics and graphs call a workload. Empty fields are unknown.
+package struct WorkloadMetadata: Sendable, Hashable, Codable {
+    package var name = ""
+    package var namespace = ""
+    package var canonicalName = ""
+    package var canonicalRevision = ""
+    package var cluster = ""
+    package init() {}
+}

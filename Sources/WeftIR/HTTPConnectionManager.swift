@@ -1,0 +1,189 @@
+/// Terminates HTTP on a connection (`envoy.extensions.filters.network.http_connection_manager.v3`).
+package struct HTTPConnectionManager: Sendable, Hashable, Codable {
+    package enum Codec: String, Sendable, Hashable, Codable { case auto, http1, http2 }
+    package enum Routes: Sendable, Hashable, Codable {
+        case inline(RouteConfiguration)
+        /// Fetched by RDS under this name.
+        case rds(String)
+    }
+    /// `forward_client_cert_details`: what to do with `x-forwarded-client-cert`.
+    package enum ForwardClientCert: String, Sendable, Hashable, Codable {
+        case sanitize, forwardOnly, appendForward, sanitizeSet, alwaysForwardOnly
+    }
+    /// `set_current_client_cert_details`.
+    package struct ClientCertDetails: Sendable, Hashable, Codable {
+        package var subject = false
+        package var cert = false
+        package var chain = false
+        package var dns = false
+        package var uri = false
+        package init() {}
+    }
+    package enum ServerHeader: String, Sendable, Hashable, Codable { case overwrite, appendIfAbsent, passThrough }
+    package enum EscapedSlashes: String, Sendable, Hashable, Codable {
+        case keepUnchanged, rejectRequest, unescapeAndRedirect, unescapeAndForward
+    }
+
+    package var statPrefix: String
+    package var codec = Codec.auto
+    package var routes: Routes
+    package var filters: [HTTPFilter]
+    package var useRemoteAddress = false
+    package var xffNumTrustedHops: UInt32 = 0
+    package var skipXFFAppend = false
+    package var forwardClientCert = ForwardClientCert.sanitize
+    package var clientCertDetails = ClientCertDetails()
+    package var serverName: String?
+    package var serverHeader = ServerHeader.overwrite
+    package var generateRequestID = true
+    package var preserveExternalRequestID = false
+    package var alwaysSetRequestIDInResponse = false
+    package var normalizePath = false
+    package var mergeSlashes = false
+    package var escapedSlashes = EscapedSlashes.keepUnchanged
+    package var stripAnyHostPort = false
+    package var stripMatchingHostPort = false
+    /// `upgrade_configs`, lower case: `websocket`, `connect`.
+    package var upgradeTypes: [String] = []
+    package var acceptHTTP10 = false
+    package var preserveHeaderCase = false
+    package var via: String?
+    /// All in milliseconds; `nil` is Envoy's default, 0 is none.
+    package var idleTimeoutMilliseconds: UInt64?
+    package var streamIdleTimeoutMilliseconds: UInt64?
+    package var requestTimeoutMilliseconds: UInt64?
+    package var requestHeadersTimeoutMilliseconds: UInt64?
+    package var maxConnectionDurationMilliseconds: UInt64?
+    package var drainTimeoutMilliseconds: UInt64?
+    package var maxRequestsPerConnection: UInt32?
+    package var maxRequestHeadersKilobytes: UInt32 = 60
+    package var maxHeadersCount: UInt32 = 100
+    package var http2MaxConcurrentStreams: UInt32?
+    package var accessLogs: [AccessLog] = []
+
+    package init(statPrefix: String, routes: Routes, filters: [HTTPFilter]) {
+        self.statPrefix = statPrefix
+        self.routes = routes
+        self.filters = filters
+    }
+}
+
+/// One element of the HTTP filter chain. The order of a chain is the control plane's (ADR 0005).
+package struct HTTPFilter: Sendable, Hashable, Codable {
+    package enum Kind: Sendable, Hashable, Codable {
+        case rbac(RBAC)
+        case fault(Fault)
+        case cors
+        case stats(StatsFilter)
+        case router
+    }
+    package var name: String
+    package var kind: Kind
+    package var disabled = false
+
+    package init(name: String, kind: Kind) {
+        self.name = name
+        self.kind = kind
+    }
+}
+
+/// Configuration of a filter for one route, virtual host or weighted cluster (`typed_per_filter_config`).
+package enum PerRouteFilter: Sendable, Hashable, Codable {
+    case rbac(RBAC?)
+    case fault(Fault)
+    case cors(CORSPolicy)
+    case disabled
+}
+
+/// Role-based access control (`envoy.config.rbac.v3.RBAC`, HTTP and network).
+package struct RBAC: Sendable, Hashable, Codable {
+    package enum Action: String, Sendable, Hashable, Codable { case allow, deny, log }
+    package struct Policy: Sendable, Hashable, Codable {
+        package var name: String
+        package var permissions: [Permission]
+        package var principals: [Principal]
+        package var provenance: Provenance?
+
+        package init(name: String, permissions: [Permission], principals: [Principal], provenance: Provenance? = nil) {
+            self.name = name
+            self.permissions = permissions
+            self.principals = principals
+            self.provenance = provenance
+        }
+    }
+    package var action: Action
+    /// Sorted by name, as the map on the wire has no order.
+    package var policies: [Policy]
+    package var shadowAction: Action?
+    package var shadowPolicies: [Policy] = []
+    package var statPrefix = ""
+
+    package init(action: Action, policies: [Policy]) {
+        self.action = action
+        self.policies = policies
+    }
+}
+
+package indirect enum Permission: Sendable, Hashable, Codable {
+    case any
+    case and([Permission])
+    case or([Permission])
+    case not(Permission)
+    case header(HeaderMatcher)
+    case urlPath(StringMatcher)
+    case destinationIP(CIDR)
+    case destinationPort(UInt16)
+    case requestedServerName(StringMatcher)
+}
+
+package indirect enum Principal: Sendable, Hashable, Codable {
+    case any
+    case and([Principal])
+    case or([Principal])
+    case not(Principal)
+    /// The peer's verified URI SAN (or DNS SAN, or subject); `nil` matches any authenticated peer.
+    case authenticated(StringMatcher?)
+    case directRemoteIP(CIDR)
+    case remoteIP(CIDR)
+    case header(HeaderMatcher)
+    case urlPath(StringMatcher)
+}
+
+/// Injected faults (`envoy.extensions.filters.http.fault.v3.HTTPFault`).
+package struct Fault: Sendable, Hashable, Codable {
+    package enum Abort: Sendable, Hashable, Codable {
+        case http(status: UInt16)
+        case grpc(status: UInt32)
+    }
+    package var delayMilliseconds: UInt64?
+    package var delayPercentage = FractionalPercent.zero
+    package var abort: Abort?
+    package var abortPercentage = FractionalPercent.zero
+    package var headers: [HeaderMatcher] = []
+    package var provenance: Provenance?
+
+    package init() {}
+}
+
+/// A share in parts of a million (`envoy.type.v3.FractionalPercent`).
+package struct FractionalPercent: Sendable, Hashable, Codable {
+    package var partsPerMillion: UInt32
+    package static let zero = FractionalPercent(partsPerMillion: 0)
+    package static let all = FractionalPercent(partsPerMillion: 1_000_000)
+
+    package init(partsPerMillion: UInt32) { self.partsPerMillion = min(partsPerMillion, 1_000_000) }
+    /// - Parameter percent: 0 to 100.
+    package init(percent: Double) { self.init(partsPerMillion: UInt32((max(0, min(100, percent)) * 10_000).rounded())) }
+}
+
+package struct CORSPolicy: Sendable, Hashable, Codable {
+    package var allowOrigins: [StringMatcher] = []
+    package var allowMethods = ""
+    package var allowHeaders = ""
+    package var exposeHeaders = ""
+    package var maxAge = ""
+    package var allowCredentials: Bool?
+    package var forwardNotMatchingPreflights: Bool?
+
+    package init() {}
+}

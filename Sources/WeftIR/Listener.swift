@@ -1,0 +1,173 @@
+package import WeftCore
+
+/// Where an element of a proxy's configuration comes from: the object, and the rule inside it.
+///
+/// Travels on the wire as route or cluster metadata, so that a refusal in the proxy can name the object that caused it.
+package struct Provenance: Sendable, Hashable, Codable {
+    package var resource: ResourceReference
+    /// Index of the rule inside the object (`spec.http[2]`, `spec.rules[0]`).
+    package var rule: Int?
+    /// The name that the user gave to the rule, if any.
+    package var ruleName: String?
+
+    package init(_ resource: ResourceReference, rule: Int? = nil, ruleName: String? = nil) {
+        self.resource = resource
+        self.rule = rule
+        self.ruleName = ruleName
+    }
+}
+
+/// A socket address: an IP with a port, a DNS name with a port, or a Unix path.
+package enum Address: Sendable, Hashable, Codable {
+    case ip(String, port: UInt16)
+    case hostname(String, port: UInt16)
+    case unix(path: String)
+    /// `envoy.config.core.v3.EnvoyInternalAddress`; kept for ambient mode.
+    case internalListener(String)
+}
+
+/// An address prefix (`envoy.config.core.v3.CidrRange`).
+package struct CIDR: Sendable, Hashable, Codable {
+    package var address: String
+    package var prefixLength: UInt8
+
+    package init(_ address: String, prefixLength: UInt8) {
+        self.address = address
+        self.prefixLength = prefixLength
+    }
+}
+
+package enum TrafficDirection: String, Sendable, Hashable, Codable { case unspecified, inbound, outbound }
+
+/// One listener (LDS, `envoy.config.listener.v3.Listener`).
+package struct Listener: Sendable, Hashable, Codable {
+    package var name: String
+    package var address: Address
+    package var additionalAddresses: [Address] = []
+    /// False for listeners that only take connections handed over by original destination.
+    package var bindToPort = true
+    package var useOriginalDestination = false
+    package var trafficDirection = TrafficDirection.unspecified
+    package var listenerFilters: [ListenerFilter] = []
+    /// How long listener filters may wait for bytes, in milliseconds; 0 waits for ever.
+    package var listenerFiltersTimeoutMilliseconds: UInt32 = 15_000
+    package var continueOnListenerFiltersTimeout = false
+    package var filterChains: [FilterChain] = []
+    package var defaultFilterChain: FilterChain?
+    package var accessLogs: [AccessLog] = []
+    package var perConnectionBufferLimit: UInt32?
+    package var provenance: Provenance?
+
+    package init(name: String, address: Address) {
+        self.name = name
+        self.address = address
+    }
+}
+
+package enum ListenerFilter: Sendable, Hashable, Codable {
+    case originalDestination
+    case tlsInspector
+    case httpInspector
+    case proxyProtocol
+}
+
+/// One filter chain and the connections that it takes (`envoy.config.listener.v3.FilterChain`).
+package struct FilterChain: Sendable, Hashable, Codable {
+    package var name: String
+    package var match = FilterChainMatch()
+    package var tls: DownstreamTLS?
+    package var filters: [NetworkFilter] = []
+    package var provenance: Provenance?
+
+    package init(name: String, filters: [NetworkFilter] = []) {
+        self.name = name
+        self.filters = filters
+    }
+}
+
+/// Most specific match wins, field by field, in the order that `FilterChainMatch` in the xDS API gives.
+package struct FilterChainMatch: Sendable, Hashable, Codable {
+    package var destinationPort: UInt16?
+    package var prefixRanges: [CIDR] = []
+    package var serverNames: [String] = []
+    /// `tls` or `raw_buffer`; empty matches both.
+    package var transportProtocol = ""
+    package var applicationProtocols: [String] = []
+    package var directSourcePrefixRanges: [CIDR] = []
+    package var sourcePrefixRanges: [CIDR] = []
+    package var sourcePorts: [UInt16] = []
+
+    package init() {}
+}
+
+package enum NetworkFilter: Sendable, Hashable, Codable {
+    case rbac(RBAC)
+    case tcpProxy(TCPProxy)
+    case httpConnectionManager(HTTPConnectionManager)
+    /// Istio's standard TCP metrics (`istio_tcp_*`).
+    case stats(StatsFilter)
+}
+
+/// Plain forwarding of bytes (`envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`).
+package struct TCPProxy: Sendable, Hashable, Codable {
+    package var statPrefix: String
+    package var cluster: ClusterSelector
+    /// Milliseconds; `nil` is Envoy's default of one hour, 0 is none.
+    package var idleTimeoutMilliseconds: UInt64?
+    package var maxConnectAttempts: UInt32 = 1
+    package var accessLogs: [AccessLog] = []
+    package var provenance: Provenance?
+
+    package init(statPrefix: String, cluster: ClusterSelector) {
+        self.statPrefix = statPrefix
+        self.cluster = cluster
+    }
+}
+
+package enum ClusterSelector: Sendable, Hashable, Codable {
+    case cluster(String)
+    case weighted([WeightedCluster])
+    /// The name is read from this request header (HTTP only).
+    case header(String)
+}
+
+package struct WeightedCluster: Sendable, Hashable, Codable {
+    package var name: String
+    package var weight: UInt32
+    package var requestHeaders = HeaderMutations()
+    package var responseHeaders = HeaderMutations()
+
+    package init(name: String, weight: UInt32) {
+        self.name = name
+        self.weight = weight
+    }
+}
+
+/// Istio's standard metrics, as the proxy's own filter.
+package struct StatsFilter: Sendable, Hashable, Codable {
+    /// Who reports: the client side (`source`) or the server side (`destination`).
+    package enum Reporter: String, Sendable, Hashable, Codable { case source, destination }
+    package var reporter: Reporter
+
+    package init(reporter: Reporter) { self.reporter = reporter }
+}
+
+/// Where and how requests are logged (`envoy.config.accesslog.v3.AccessLog`).
+package struct AccessLog: Sendable, Hashable, Codable {
+    package enum Format: Sendable, Hashable, Codable {
+        /// Envoy's default line.
+        case standard
+        /// A format string with Envoy's command operators.
+        case text(String)
+        /// JSON members and their format strings.
+        case json([String: String])
+    }
+    /// A file path; `/dev/stdout` and `/dev/stderr` are the streams.
+    package var path: String
+    package var format = Format.standard
+
+    package init(path: String, format: Format = .standard) {
+        self.path = path
+        self.format = format
+    }
+}

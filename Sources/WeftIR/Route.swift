@@ -1,0 +1,267 @@
+/// One route table (RDS, `envoy.config.route.v3.RouteConfiguration`).
+package struct RouteConfiguration: Sendable, Hashable, Codable {
+    package var name: String
+    package var virtualHosts: [VirtualHost]
+    package var requestHeaders = HeaderMutations()
+    package var responseHeaders = HeaderMutations()
+    /// A route to a cluster that does not exist: refuse the table (true) or answer 503 (false).
+    package var validateClusters = false
+    package var ignorePortInHostMatching = false
+
+    package init(name: String, virtualHosts: [VirtualHost] = []) {
+        self.name = name
+        self.virtualHosts = virtualHosts
+    }
+}
+
+package struct VirtualHost: Sendable, Hashable, Codable {
+    package enum RequireTLS: String, Sendable, Hashable, Codable { case none, externalOnly, all }
+    package var name: String
+    /// Exact, `*.suffix`, `prefix.*` or `*`; unique in a table, compared without case.
+    package var domains: [String]
+    /// First match wins.
+    package var routes: [Route]
+    package var requireTLS = RequireTLS.none
+    package var retryPolicy: RetryPolicy?
+    package var requestHeaders = HeaderMutations()
+    package var responseHeaders = HeaderMutations()
+    package var includeRequestAttemptCount = false
+    package var includeAttemptCountInResponse = false
+    package var perFilter: [String: PerRouteFilter] = [:]
+
+    package init(name: String, domains: [String], routes: [Route] = []) {
+        self.name = name
+        self.domains = domains
+        self.routes = routes
+    }
+}
+
+package struct Route: Sendable, Hashable, Codable {
+    package enum Action: Sendable, Hashable, Codable {
+        case forward(RouteAction)
+        case redirect(Redirect)
+        case directResponse(DirectResponse)
+    }
+    package var name: String
+    package var match: RouteMatch
+    package var action: Action
+    package var requestHeaders = HeaderMutations()
+    package var responseHeaders = HeaderMutations()
+    package var perFilter: [String: PerRouteFilter] = [:]
+    /// Names the span (`Decorator.operation`).
+    package var operation: String?
+    package var statPrefix = ""
+    package var provenance: Provenance?
+
+    package init(name: String = "", match: RouteMatch, action: Action) {
+        self.name = name
+        self.match = match
+        self.action = action
+    }
+}
+
+package struct RouteMatch: Sendable, Hashable, Codable {
+    package enum Path: Sendable, Hashable, Codable {
+        /// Raw byte prefix.
+        case prefix(String)
+        /// Prefix that ends at a segment border.
+        case pathSeparatedPrefix(String)
+        case exact(String)
+        /// RE2, full match.
+        case regex(String)
+        /// CONNECT requests.
+        case connect
+    }
+    package var path: Path
+    package var caseSensitive = true
+    /// All must match.
+    package var headers: [HeaderMatcher] = []
+    package var queryParameters: [QueryParameterMatcher] = []
+    package var grpcOnly = false
+    package var runtimeFraction: FractionalPercent?
+
+    package init(path: Path) { self.path = path }
+}
+
+package struct StringMatcher: Sendable, Hashable, Codable {
+    package enum Pattern: Sendable, Hashable, Codable {
+        case exact(String)
+        case prefix(String)
+        case suffix(String)
+        case contains(String)
+        /// RE2, full match.
+        case regex(String)
+    }
+    package var pattern: Pattern
+    package var ignoreCase = false
+
+    package init(_ pattern: Pattern, ignoreCase: Bool = false) {
+        self.pattern = pattern
+        self.ignoreCase = ignoreCase
+    }
+}
+
+package struct HeaderMatcher: Sendable, Hashable, Codable {
+    package enum Test: Sendable, Hashable, Codable {
+        case string(StringMatcher)
+        case present(Bool)
+        /// Half-open, as `Int64Range`.
+        case range(start: Int64, end: Int64)
+    }
+    /// Lower case; pseudo headers with their colon (`:method`, `:authority`, `:path`, `:scheme`).
+    package var name: String
+    package var test: Test
+    package var invert = false
+    package var treatMissingAsEmpty = false
+
+    package init(name: String, test: Test, invert: Bool = false, treatMissingAsEmpty: Bool = false) {
+        self.name = name
+        self.test = test
+        self.invert = invert
+        self.treatMissingAsEmpty = treatMissingAsEmpty
+    }
+}
+
+package struct QueryParameterMatcher: Sendable, Hashable, Codable {
+    package enum Test: Sendable, Hashable, Codable {
+        case string(StringMatcher)
+        case present(Bool)
+    }
+    package var name: String
+    package var test: Test
+
+    package init(name: String, test: Test) {
+        self.name = name
+        self.test = test
+    }
+}
+
+/// Forwarding to upstream clusters (`envoy.config.route.v3.RouteAction`).
+package struct RouteAction: Sendable, Hashable, Codable {
+    package enum HostRewrite: Sendable, Hashable, Codable {
+        case literal(String)
+        case header(String)
+        /// The upstream endpoint's host name.
+        case auto
+    }
+    package enum PathRewrite: Sendable, Hashable, Codable {
+        /// Replaces what the path match matched (prefix or whole path).
+        case prefix(String)
+        case regex(pattern: String, substitution: String)
+    }
+    package struct UpgradeConfig: Sendable, Hashable, Codable {
+        package var type: String
+        package var enabled: Bool
+        package init(type: String, enabled: Bool = true) {
+            self.type = type
+            self.enabled = enabled
+        }
+    }
+    package var cluster: ClusterSelector
+    package var pathRewrite: PathRewrite?
+    package var hostRewrite: HostRewrite?
+    /// The whole exchange, in milliseconds; 0 is no limit. (An absent field on the wire is 15,000.)
+    package var timeoutMilliseconds: UInt64 = 15_000
+    package var idleTimeoutMilliseconds: UInt64?
+    /// `max_stream_duration.grpc_timeout_header_max` in milliseconds; `nil`: the header is ignored, 0: obeyed as it is.
+    package var grpcTimeoutHeaderMaxMilliseconds: UInt64?
+    package var retryPolicy: RetryPolicy?
+    package var mirrors: [Mirror] = []
+    package var hashPolicies: [HashPolicy] = []
+    package var upgrades: [UpgradeConfig] = []
+    package var appendXForwardedHost = false
+    package var clusterNotFoundStatus: UInt16 = 503
+
+    package init(cluster: ClusterSelector) { self.cluster = cluster }
+}
+
+package struct Mirror: Sendable, Hashable, Codable {
+    package var cluster: String
+    package var fraction: FractionalPercent
+    package init(cluster: String, fraction: FractionalPercent = .all) {
+        self.cluster = cluster
+        self.fraction = fraction
+    }
+}
+
+package enum HashPolicy: Sendable, Hashable, Codable {
+    case header(String, terminal: Bool)
+    case cookie(name: String, ttlMilliseconds: UInt64?, path: String, terminal: Bool)
+    case sourceIP(terminal: Bool)
+    case queryParameter(String, terminal: Bool)
+}
+
+/// When and how a request is tried again (`envoy.config.route.v3.RetryPolicy`).
+package struct RetryPolicy: Sendable, Hashable, Codable {
+    /// Conditions by their Envoy names: `5xx`, `gateway-error`, `reset`, `connect-failure`, `refused-stream`,
+    /// `retriable-4xx`, `retriable-status-codes`, `retriable-headers`, `reset-before-request`, `envoy-ratelimited`,
+    /// `unavailable`, `cancelled`, `deadline-exceeded`, `internal`, `resource-exhausted`.
+    package var retryOn: [String]
+    package var retriableStatusCodes: [UInt16] = []
+    package var retriableHeaders: [HeaderMatcher] = []
+    package var numRetries: UInt32 = 1
+    package var perTryTimeoutMilliseconds: UInt64?
+    package var perTryIdleTimeoutMilliseconds: UInt64?
+    package var backOffBaseMilliseconds: UInt64 = 25
+    /// `nil` is ten times the base.
+    package var backOffMaxMilliseconds: UInt64?
+    package var hostSelectionRetryMaxAttempts: Int64 = 1
+    /// The `previous_hosts` predicate: do not pick a host that was already tried.
+    package var avoidPreviousHosts = false
+    package var retryRemoteLocalities = false
+
+    package init(retryOn: [String]) { self.retryOn = retryOn }
+}
+
+package struct Redirect: Sendable, Hashable, Codable {
+    package enum Path: Sendable, Hashable, Codable {
+        case full(String)
+        case prefix(String)
+        case regex(pattern: String, substitution: String)
+    }
+    package var scheme: String?
+    package var httpsRedirect = false
+    package var host: String?
+    package var port: UInt16?
+    package var path: Path?
+    package var status: UInt16 = 301
+    package var stripQuery = false
+
+    package init() {}
+}
+
+package struct DirectResponse: Sendable, Hashable, Codable {
+    package var status: UInt16
+    package var body: String
+
+    package init(status: UInt16, body: String = "") {
+        self.status = status
+        self.body = body
+    }
+}
+
+/// Headers to add, replace and remove, in the order remove, then append as listed.
+package struct HeaderMutations: Sendable, Hashable, Codable {
+    package enum AppendAction: String, Sendable, Hashable, Codable {
+        case appendIfExistsOrAdd, addIfAbsent, overwriteIfExistsOrAdd, overwriteIfExists
+    }
+    package struct Append: Sendable, Hashable, Codable {
+        package var name: String
+        /// May hold Envoy's substitution operators (`%DOWNSTREAM_REMOTE_ADDRESS%`).
+        package var value: String
+        package var action: AppendAction
+        package init(name: String, value: String, action: AppendAction) {
+            self.name = name
+            self.value = value
+            self.action = action
+        }
+    }
+    package var append: [Append] = []
+    package var remove: [String] = []
+    package var isEmpty: Bool { append.isEmpty && remove.isEmpty }
+
+    package init(append: [Append] = [], remove: [String] = []) {
+        self.append = append
+        self.remove = remove
+    }
+}

@@ -1,0 +1,175 @@
+import WeftCore
+
+/// Writes the two containers that make a pod part of the mesh: the one that redirects its traffic, and the proxy.
+struct SidecarContainers {
+    var settings: InjectionSettings
+    var pod: JSONValue
+    var namespace: String
+    /// Value of `ISTIO_KUBE_APP_PROBERS`, if any probe was rewritten.
+    var probers: [String: JSONValue]
+    /// Value of `ISTIO_PROMETHEUS_ANNOTATIONS`, if the application is scraped.
+    var prometheus: JSONValue?
+    var proxyConfig: JSONValue
+
+    private func annotation(_ name: String) -> String? { pod[path: "metadata", "annotations"]?[name]?.stringValue }
+
+    private var image: String { annotation(InjectionName.proxyImage) ?? settings.proxyImage }
+
+    /// Real Envoy as the data plane, supervised by our agent.
+    private var usesEnvoy: Bool {
+        annotation(InjectionName.dataPlane) == "envoy"
+            || (annotation(InjectionName.dataPlane) == nil
+                && annotation(InjectionName.proxyImage)?.contains("envoy") == true)
+    }
+
+    // MARK: istio-init
+
+    func initContainer() -> JSONValue {
+        var arguments = [
+            "istio-iptables", "-p", "15001", "-z", "15006", "-u", "1337", "-m", interceptionMode,
+            "-i", annotation("traffic.sidecar.istio.io/includeOutboundIPRanges") ?? "*",
+            "-x", annotation("traffic.sidecar.istio.io/excludeOutboundIPRanges") ?? "",
+            "-b", annotation("traffic.sidecar.istio.io/includeInboundPorts") ?? "*",
+            "-d",
+            (["15090", "15021", "15020"] + list("traffic.sidecar.istio.io/excludeInboundPorts")).joined(separator: ","),
+        ]
+        for (flag, name) in [("-q", "includeOutboundPorts"), ("-o", "excludeOutboundPorts")] {
+            if let value = annotation("traffic.sidecar.istio.io/\(name)"), !value.isEmpty {
+                arguments += [flag, value]
+            }
+        }
+        var container: JSONValue = [
+            "name": .string(InjectionName.initContainer),
+            "image": .string(settings.proxyImage),
+            "args": .array(arguments.map { .string($0) }),
+            "resources": resources,
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": false,
+                "runAsGroup": 0, "runAsNonRoot": false, "runAsUser": 0,
+                "capabilities": ["add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]],
+            ],
+        ]
+        if let policy = settings.imagePullPolicy { container["imagePullPolicy"] = .string(policy) }
+        return container
+    }
+
+    var interceptionMode: String { annotation("sidecar.istio.io/interceptionMode") ?? "REDIRECT" }
+
+    private func list(_ name: String) -> [String] {
+        (annotation(name) ?? "").split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
+    }
+
+    // MARK: istio-proxy
+
+    func proxyContainer(native: Bool) -> JSONValue {
+        var container: JSONValue = [
+            "name": .string(InjectionName.proxyContainer),
+            "image": .string(image),
+            "args": .array(arguments.map { .string($0) }),
+            "env": .array(environment),
+            "ports": [["containerPort": 15090, "name": "http-envoy-prom", "protocol": "TCP"]],
+            "readinessProbe": [
+                "failureThreshold": 4, "httpGet": ["path": "/healthz/ready", "port": 15021], "periodSeconds": 15,
+                "timeoutSeconds": 3,
+            ],
+            "startupProbe": [
+                "failureThreshold": 600, "httpGet": ["path": "/healthz/ready", "port": 15021], "periodSeconds": 1,
+                "timeoutSeconds": 3,
+            ],
+            "resources": resources,
+            "securityContext": [
+                "allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": true,
+                "runAsGroup": 1337, "runAsNonRoot": true, "runAsUser": 1337, "capabilities": ["drop": ["ALL"]],
+            ],
+            "volumeMounts": .array(volumeMounts),
+        ]
+        if native { container["restartPolicy"] = "Always" }
+        if let policy = settings.imagePullPolicy { container["imagePullPolicy"] = .string(policy) }
+        return container
+    }
+
+    private var arguments: [String] {
+        var arguments = ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.\(settings.clusterDomain)"]
+        if let level = annotation("sidecar.istio.io/logLevel") { arguments += ["--proxyLogLevel=\(level)"] }
+        if usesEnvoy { arguments += ["--envoy", annotation(InjectionName.envoyPath) ?? "envoy"] }
+        return arguments
+    }
+
+    /// Any one resource annotation replaces all defaults, as in Istio.
+    private var resources: JSONValue {
+        let prefix = "sidecar.istio.io/proxy"
+        let own = ["CPU", "Memory", "CPULimit", "MemoryLimit"].map { annotation(prefix + $0) }
+        let values =
+            own.contains { $0 != nil }
+            ? own : [settings.cpuRequest, settings.memoryRequest, settings.cpuLimit, settings.memoryLimit]
+        var resources: JSONValue = [:]
+        for (index, path) in [["requests", "cpu"], ["requests", "memory"], ["limits", "cpu"], ["limits", "memory"]]
+            .enumerated()
+        {
+            if let value = values[index] { resources[path: path[...]] = .string(value) }
+        }
+        return resources
+    }
+
+    private var volumeMounts: [JSONValue] {
+        [
+            ["mountPath": "/var/run/secrets/istio", "name": "istiod-ca-cert"],
+            ["mountPath": "/var/lib/istio/data", "name": "istio-data"],
+            ["mountPath": "/etc/istio/proxy", "name": "istio-envoy"],
+            ["mountPath": "/var/run/secrets/tokens", "name": "istio-token"],
+            ["mountPath": "/etc/istio/pod", "name": "istio-podinfo"],
+        ]
+    }
+}
+
+// MARK: - Environment
+
+extension SidecarContainers {
+    private var environment: [JSONValue] {
+        let owner = WorkloadOwner(pod: pod, namespace: namespace)
+        var list: [JSONValue] = [
+            variable("PILOT_CERT_PROVIDER", "istiod"),
+            variable("CA_ADDR", "\(settings.discoveryHost):15012"),
+            field("POD_NAME", "metadata.name"),
+            field("POD_NAMESPACE", "metadata.namespace"),
+            field("INSTANCE_IP", "status.podIP"),
+            field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+            field("HOST_IP", "status.hostIP"),
+            field("ISTIO_META_NODE_NAME", "spec.nodeName"),
+            variable("PROXY_CONFIG", proxyConfig.text()),
+            variable("ISTIO_META_POD_PORTS", JSONValue.array(ports).text()),
+            variable("ISTIO_META_APP_CONTAINERS", containerNames.joined(separator: ",")),
+            variable("ISTIO_META_CLUSTER_ID", settings.clusterID),
+            variable("ISTIO_META_INTERCEPTION_MODE", interceptionMode),
+            variable("ISTIO_META_WORKLOAD_NAME", owner.name),
+            variable("ISTIO_META_OWNER", owner.uri),
+            variable("ISTIO_META_MESH_ID", settings.meshID),
+            variable("TRUST_DOMAIN", settings.trustDomain),
+        ]
+        if !probers.isEmpty { list.append(variable("ISTIO_KUBE_APP_PROBERS", JSONValue.object(probers).text())) }
+        if let prometheus { list.append(variable("ISTIO_PROMETHEUS_ANNOTATIONS", prometheus.text())) }
+        if usesEnvoy, let path = annotation(InjectionName.envoyPath) { list.append(variable("WEFT_ENVOY_PATH", path)) }
+        for (name, value) in proxyConfig["proxyMetadata"]?.objectValue?.sorted(by: { $0.key < $1.key }) ?? [] {
+            if let value = value.stringValue { list.append(variable(name, value)) }
+        }
+        return list
+    }
+
+    private func variable(_ name: String, _ value: String) -> JSONValue {
+        ["name": .string(name), "value": .string(value)]
+    }
+
+    private func field(_ name: String, _ path: String) -> JSONValue {
+        ["name": .string(name), "valueFrom": ["fieldRef": ["fieldPath": .string(path)]]]
+    }
+
+    private var appContainers: [JSONValue] {
+        (pod[path: "spec", "containers"]?.arrayValue ?? []).filter {
+            $0["name"]?.stringValue != InjectionName.proxyContainer
+        }
+    }
+
+    private var containerNames: [String] { appContainers.compactMap { $0["name"]?.stringValue } }
+
+    private var ports: [JSONValue] { appContainers.flatMap { $0["ports"]?.arrayValue ?? [] } }
+}

@@ -1,0 +1,177 @@
+package import NIOCore
+import NIOPosix
+import Synchronization
+package import WeftIR
+import WeftTransport
+
+/// The proxy without its agent: workers, sockets and the configuration they serve.
+///
+/// Thread-safe. Every ``apply(_:)`` builds one snapshot and hands it to every worker; connections are not dropped.
+package final class DataPlane: Sendable {
+    package struct Options: Sendable {
+        package var concurrency = 1
+        /// Listening sockets that were opened for us: port to descriptor (`WEFT_LISTEN_FDS`).
+        package var inherited: [UInt16: CInt] = [:]
+        /// The proxy's own identity, for `x-forwarded-client-cert`.
+        package var localPrincipal: String?
+        package init() {}
+    }
+
+    /// Where the listeners really listen, by listener name; interesting when the configuration says port 0.
+    package typealias Bound = [String: [SocketAddress]]
+
+    private struct State {
+        var builder = SnapshotBuilder()
+        var configuration = ProxyConfiguration()
+        var workload: [String: Secret] = [:]
+        var snapshot: Snapshot
+        /// Server channels by listener name, one per worker and address.
+        var sockets: [String: (key: [String], channels: [any Channel])] = [:]
+        var isDraining = false
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let workers: [Worker]
+    private let options: Options
+    private let state: Mutex<State>
+
+    package init(options: Options = Options()) {
+        self.options = options
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.concurrency))
+        self.group = group
+        let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
+        workers = group.makeIterator().enumerated().map { index, loop in
+            Worker(
+                eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
+                localPrincipal: options.localPrincipal)
+        }
+        state = Mutex(State(snapshot: empty))
+        for worker in workers {
+            worker.eventLoop.execute { worker.startFlushing() }
+        }
+    }
+
+    /// The snapshot in force, for the admin pages.
+    package var snapshot: Snapshot { state.withLock { $0.snapshot } }
+
+    /// True once a configuration with listeners is being served.
+    package var isReady: Bool { state.withLock { !$0.sockets.isEmpty && !$0.isDraining } }
+
+    /// Replaces the secrets of the proxy's own agent and builds new TLS contexts; standing connections stay.
+    @discardableResult
+    package func apply(workloadSecrets: [Secret]) async -> [String] {
+        let configuration = state.withLock { state in
+            for secret in workloadSecrets { state.workload[secret.name] = secret }
+            return state.configuration
+        }
+        return await apply(configuration)
+    }
+
+    /// Serves `configuration` from now on.
+    /// - Returns: What could not be used, as sentences for the log and the NACK.
+    @discardableResult
+    package func apply(_ configuration: ProxyConfiguration) async -> [String] {
+        let (snapshot, found) = state.withLock { state in
+            state.configuration = configuration
+            let result = state.builder.build(configuration, workload: state.workload)
+            state.snapshot = result.0
+            return result
+        }
+        var problems = found
+        for worker in workers {
+            _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
+        }
+        await closeSockets(notIn: configuration)
+        for listener in configuration.listeners.values where listener.bindToPort {
+            do { try await open(listener) } catch { problems.append("listener \(listener.name): \(error)") }
+        }
+        return problems
+    }
+
+    /// Starts with a first configuration.
+    package func start(_ configuration: ProxyConfiguration) async -> (bound: Bound, problems: [String]) {
+        let problems = await apply(configuration)
+        return (bound, problems)
+    }
+
+    package var bound: Bound { state.withLock { $0.sockets.mapValues { $0.channels.compactMap(\.localAddress) } } }
+
+    private static func addresses(_ listener: Listener) -> [(String, UInt16)] {
+        ([listener.address] + listener.additionalAddresses).compactMap {
+            if case .ip(let ip, let port) = $0 { (ip, port) } else { nil }
+        }
+    }
+
+    private func closeSockets(notIn configuration: ProxyConfiguration) async {
+        let gone = state.withLock { state in
+            let names = state.sockets.filter { name, entry in
+                guard let listener = configuration.listeners[name], listener.bindToPort else { return true }
+                return Self.addresses(listener).map { "\($0.0):\($0.1)" } != entry.key
+            }
+            for name in names.keys { state.sockets[name] = nil }
+            return names.values.flatMap(\.channels)
+        }
+        for channel in gone { try? await channel.close() }
+    }
+
+    private func open(_ listener: Listener) async throws {
+        let isOpen = state.withLock { $0.sockets[listener.name] != nil || $0.isDraining }
+        guard !isOpen else { return }
+        let addresses = Self.addresses(listener)
+        var channels: [any Channel] = []
+        for (host, port) in addresses {
+            var chosen = port
+            for worker in workers {
+                let (descriptor, bound) = try ListeningSocket.open(host: host, port: chosen)
+                chosen = bound
+                channels.append(try await accept(descriptor, worker, listener.name))
+            }
+            guard let inherited = options.inherited[port] else { continue }
+            for worker in workers {
+                channels.append(try await accept(try ListeningSocket.duplicate(inherited), worker, listener.name))
+            }
+        }
+        let opened = channels
+        state.withLock { $0.sockets[listener.name] = (addresses.map { "\($0.0):\($0.1)" }, opened) }
+    }
+
+    private func accept(_ descriptor: CInt, _ worker: Worker, _ name: String) async throws -> any Channel {
+        try await ListeningSocket.accept(on: descriptor, eventLoop: worker.eventLoop) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandler(AcceptHandler(worker: worker, listener: name))
+            }
+        }.get()
+    }
+
+    /// Stops accepting, lets exchanges finish for `grace`, then closes everything.
+    package func shutdown(grace: Duration) async {
+        let channels = state.withLock { state in
+            state.isDraining = true
+            let all = state.sockets.values.flatMap(\.channels)
+            state.sockets = [:]
+            return all
+        }
+        for channel in channels { try? await channel.close() }
+        for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain() }.get() }
+        try? await Task.sleep(for: grace)
+        for worker in workers { _ = try? await worker.eventLoop.submit { worker.logs.flush() }.get() }
+        try? await group.shutdownGracefully()
+    }
+}
+
+/// Starts a ``DownstreamConnection`` when its channel becomes active, then leaves the pipeline.
+private final class AcceptHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    private let worker: Worker
+    private let listener: String
+
+    init(worker: Worker, listener: String) {
+        self.worker = worker
+        self.listener = listener
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        DownstreamConnection(worker: worker, channel: context.channel).start(acceptedBy: listener)
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+    }
+}

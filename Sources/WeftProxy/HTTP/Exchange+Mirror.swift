@@ -1,0 +1,86 @@
+import NIOCore
+import WeftHTTP
+import WeftIR
+import WeftTransport
+
+/// Shadow traffic: a copy of the request whose answer nobody waits for.
+extension Exchange {
+    func mirror(_ action: RouteAction) {
+        for mirror in action.mirrors {
+            guard mirror.fraction.partsPerMillion > 0,
+                worker.random.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
+                let cluster = worker.cluster(mirror.cluster),
+                let host = cluster.pick(
+                    original: connection.connection.info.destination, hash: nil, tried: [], random: worker.random.next()
+                )
+            else { continue }
+            var copy = head
+            copy.host = Self.shadowAuthority(head.host)
+            let shadow = ShadowRequest(head: copy)
+            shadow.start(on: cluster.pool(for: host, version: .http1), loop: worker.eventLoop)
+            shadows.append(shadow)
+            if requestEnded { shadow.end() }
+        }
+    }
+
+    /// Envoy appends `-shadow` to the host, so that the mirrored service can tell.
+    private static func shadowAuthority(_ host: String) -> String {
+        guard let colon = host.lastIndex(of: ":") else { return host + "-shadow" }
+        return host[..<colon] + "-shadow" + host[colon...]
+    }
+}
+
+/// One mirrored request. Loop-confined; sends when the original request is complete, and drops the response.
+final class ShadowRequest: ResponseReceiver {
+    private let head: RequestHead
+    private var body: [ByteBuffer] = []
+    private var isEnded = false
+    private var stream: UpstreamStream?
+    private var keep: ShadowRequest?
+    private var waiter: PoolWaiter?
+
+    init(head: RequestHead) { self.head = head }
+
+    func start(on pool: HTTPPool, loop: any EventLoop) {
+        keep = self
+        let waiter = PoolWaiter { [weak self] result in
+            guard let self else { return }
+            self.waiter = nil
+            guard case .success(let connection) = result, let stream = connection.open(self) else {
+                return self.keep = nil
+            }
+            self.stream = stream
+            self.send()
+        }
+        self.waiter = waiter
+        pool.acquire(waiter)
+    }
+
+    func add(_ bytes: ByteBuffer) { if keep != nil { body.append(bytes) } }
+
+    func end() {
+        isEnded = true
+        send()
+    }
+
+    private func send() {
+        guard isEnded, let stream else { return }
+        stream.send(head, endStream: body.isEmpty)
+        guard !body.isEmpty else { return }
+        for bytes in body { stream.write(body: bytes) }
+        stream.writeEnd(trailers: nil)
+    }
+
+    func abandon() {
+        guard !isEnded else { return }
+        stream?.reset()
+        keep = nil
+    }
+
+    func receive(informational head: ResponseHead) {}
+    func receive(head: ResponseHead, endStream: Bool) { if endStream { keep = nil } }
+    func receive(body: ByteBuffer) {}
+    func receiveEnd(trailers: HeaderBlock?) { keep = nil }
+    func receive(reset: StreamReset) { keep = nil }
+    func writabilityChanged(_ isWritable: Bool) {}
+}

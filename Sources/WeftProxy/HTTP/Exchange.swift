@@ -1,0 +1,273 @@
+import NIOCore
+import Synchronization
+import WeftHTTP
+import WeftIR
+import WeftRouting
+import WeftTransport
+
+/// One request and its response, from the first header to the access log.
+///
+/// Loop-confined. Owns the downstream half; each try at an upstream is an ``UpstreamAttempt``. Exactly one answer goes
+/// downstream: an upstream's, or one ``LocalReply``.
+final class Exchange: HTTPStreamReceiver {
+    let connection: HTTPConnection
+    let stream: DownstreamStream
+    let original: RequestHead
+    var head: RequestHead
+    var worker: Worker { connection.worker }
+    var manager: HTTPConnectionManager { connection.manager.manager }
+    var record = ExchangeRecord()
+
+    var decision: RouteDecision?
+    var action: RouteAction?
+    var weighted: WeightedCluster?
+    var cluster: WorkerCluster?
+    var attempt: UpstreamAttempt?
+    var tried: [String] = []
+    var attemptCount = 0
+    var retriesLeft = 0
+    var holdsRequestSlot = false
+    var holdsRetrySlot = false
+
+    // The request's body as far as it came, kept for retries.
+    var body: [ByteBuffer] = []
+    var bodyBytes = 0
+    var keepsBody = true
+    var requestEnded: Bool
+    var requestTrailers: HeaderBlock?
+    var isTunnel = false
+    /// Answered by the fault filter after its delay.
+    var isHeldByFault = false
+    var corsHeaders: HeaderBlock?
+    var shadows: [ShadowRequest] = []
+    var responseStarted = false
+    var isFinished = false
+    private var timeout: Scheduled<Void>?
+    private var idle: Scheduled<Void>?
+    private var backOff: Scheduled<Void>?
+
+    /// More than this is not kept for another try (Envoy's default buffer limit).
+    static let retryBufferLimit = 1 << 20
+
+    init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
+        self.connection = connection
+        self.stream = stream
+        self.original = head
+        self.head = head
+        self.requestEnded = endStream
+    }
+
+    func start() {
+        prepareRequest()
+        var pause: TimeAmount?
+        for filter in connection.manager.filters {
+            guard !isFinished, !isHeldByFault else { return }
+            switch filter {
+            case .rbac(let engine, let name): authorize(engine, name)
+            case .fault(let fault, let name): pause = inject(fault, name)
+            case .cors(let name): cors(name)
+            case .stats: record.reporter = connection.manager.stats
+            case .router: route(after: pause)
+            }
+        }
+    }
+
+    private func route(after pause: TimeAmount?) {
+        guard let pause else { return forward() }
+        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in
+            if !isFinished { forward() }
+        }
+    }
+
+    /// The route, looked up once; filters before the router ask for it too.
+    func resolveRoute() -> RouteDecision? {
+        if let decision { return decision }
+        let table: RouteTable? =
+            switch connection.manager.manager.routes {
+            case .inline: connection.manager.table
+            case .rds(let name): worker.snapshot.routes[name]
+            }
+        decision = table?.route(head, random: worker.random.next())
+        return decision
+    }
+
+    // MARK: request body
+
+    func receive(body bytes: ByteBuffer) {
+        record.bytesReceived += bytes.readableBytes
+        if isTunnel || attempt?.isStreaming == true {
+            attempt?.write(bytes)
+            if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
+        }
+        if isTunnel { return }
+        bodyBytes += bytes.readableBytes
+        for shadow in shadows { shadow.add(bytes) }
+        if keepsBody { body.append(bytes) }
+        if bodyBytes > Self.retryBufferLimit {
+            if attempt?.isStreaming == true {
+                keepsBody = false
+                body = []
+            } else {
+                stream.setReading(false)
+            }
+        }
+        restartIdle()
+    }
+
+    func receiveEnd(trailers: HeaderBlock?) {
+        requestEnded = true
+        requestTrailers = trailers
+        for shadow in shadows { shadow.end() }
+        if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
+    }
+
+    func receive(reset: StreamReset) {
+        guard !isFinished else { return }
+        record.flag = "DC"
+        record.details = "downstream_remote_disconnect"
+        finish()
+    }
+
+    func writabilityChanged(_ isWritable: Bool) { attempt?.setReading(isWritable) }
+
+    // MARK: timers
+
+    func startTimers(_ action: RouteAction) {
+        if action.timeoutMilliseconds > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: action.timeoutMilliseconds))
+            timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
+        }
+        restartIdle()
+    }
+
+    private func restartIdle() {
+        let limit = action?.idleTimeoutMilliseconds ?? manager.streamIdleTimeoutMilliseconds ?? 300_000
+        idle?.cancel()
+        guard limit > 0, !isFinished else { return }
+        idle = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) { [self] in
+            timedOut(.streamIdleTimeout)
+        }
+    }
+
+    func timedOut(_ reason: LocalReply.Reason) {
+        guard !isFinished else { return }
+        attempt?.recordLocalFailure()
+        attempt?.abandon()
+        attempt = nil
+        reply(reason, provenance: decision?.route.provenance)
+    }
+
+    func schedule(_ span: TimeAmount, _ work: @escaping () -> Void) {
+        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: span, work)
+    }
+
+    // MARK: response
+
+    /// Answers by itself; after a response began there is only the reset left.
+    func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
+        guard !isFinished else { return }
+        let local = LocalReply(reason, provenance: provenance)
+        record.flag = local.flag
+        record.details = local.code
+        record.provenance = provenance
+        guard !responseStarted else {
+            stream.reset()
+            return finish()
+        }
+        record.status = local.status
+        var head = local.head(explain: connection.explainsRefusals)
+        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        finishResponse(&head)
+        stream.respond(head, endStream: local.body.isEmpty)
+        if !local.body.isEmpty {
+            record.bytesSent += local.body.utf8.count
+            stream.write(body: ByteBuffer(string: local.body))
+            stream.writeEnd(trailers: nil)
+        }
+        finish()
+    }
+
+    func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
+
+    func receive(response: ResponseHead, endStream: Bool) {
+        responseStarted = true
+        var response = response
+        record.status = Int(response.status)
+        record.details = "via_upstream"
+        let service = (NIODeadline.now() - record.started).nanoseconds / 1_000_000
+        record.upstreamServiceMilliseconds = service
+        mutateResponse(&response, serviceMilliseconds: service)
+        if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
+            isTunnel = true
+            timeout?.cancel()
+            idle?.cancel()
+            stream.respond(response, endStream: false)
+            stream.flush()
+            stream.startTunnel()
+            attempt?.startTunnel()
+            return
+        }
+        stream.respond(response, endStream: endStream)
+        if endStream { finish() } else { stream.flush() }
+    }
+
+    func receive(responseBody bytes: ByteBuffer) {
+        record.bytesSent += bytes.readableBytes
+        stream.write(body: bytes)
+        stream.flush()
+        if !stream.isWritable { attempt?.setReading(false) }
+        if !isTunnel { restartIdle() }
+    }
+
+    func receiveResponseEnd(trailers: HeaderBlock?) {
+        record.grpcStatus = trailers?.first("grpc-status") ?? record.grpcStatus
+        stream.writeEnd(trailers: trailers)
+        finish()
+    }
+
+    /// The response broke off after it began.
+    func responseBroken() {
+        guard !isFinished else { return }
+        record.flag = "UC"
+        record.details = "upstream_reset_after_response_started{connection_termination}"
+        stream.reset()
+        finish()
+    }
+
+    func finish() {
+        guard !isFinished else { return }
+        isFinished = true
+        timeout?.cancel()
+        idle?.cancel()
+        backOff?.cancel()
+        attempt?.abandon()
+        attempt = nil
+        for shadow in shadows { shadow.abandon() }
+        shadows = []
+        body = []
+        if let shared = cluster?.compiled.shared {
+            if holdsRequestSlot { SharedCluster.release(shared.requests) }
+            if holdsRetrySlot { SharedCluster.release(shared.retries) }
+        }
+        holdsRequestSlot = false
+        holdsRetrySlot = false
+        worker.logs.exchangeFinished(self)
+    }
+}
+
+/// What the access log and the metrics say about an exchange.
+struct ExchangeRecord {
+    let started = NIODeadline.now()
+    var reporter: StatsFilter.Reporter?
+    var status = 0
+    var flag = "-"
+    var details = "-"
+    var bytesReceived = 0
+    var bytesSent = 0
+    var upstreamServiceMilliseconds: Int64?
+    var upstreamHost: String?
+    var upstreamLocal: String?
+    var transportFailure: String?
+    var grpcStatus: String?
+    var provenance: Provenance?
+}

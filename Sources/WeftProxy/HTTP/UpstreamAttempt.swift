@@ -1,0 +1,153 @@
+import NIOCore
+import Synchronization
+import WeftHTTP
+import WeftIR
+import WeftTransport
+
+/// One try of an exchange at one endpoint: takes a connection, sends the request, and hands back what comes.
+///
+/// Loop-confined. Counts its outcome for outlier detection exactly once.
+final class UpstreamAttempt: ResponseReceiver {
+    private weak var exchange: Exchange?
+    let host: CompiledHost
+    private let cluster: WorkerCluster
+    private let pool: HTTPPool
+    private var waiter: PoolWaiter?
+    private var stream: UpstreamStream?
+    private var perTry: Scheduled<Void>?
+    private var sawHead = false
+    private var isOver = false
+    private(set) var isStreaming = false
+
+    init(_ exchange: Exchange, host: CompiledHost, cluster: WorkerCluster, version: HTTPVersion) {
+        self.exchange = exchange
+        self.host = host
+        self.cluster = cluster
+        self.pool = cluster.pool(for: host, version: version)
+        host.shared.activeRequests.wrappingAdd(1, ordering: .relaxed)
+        host.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
+        cluster.compiled.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
+    }
+
+    func start(perTryMilliseconds: UInt64?) {
+        if let limit = perTryMilliseconds, limit > 0, let exchange {
+            perTry = exchange.worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit)))
+            {
+                [weak self] in self?.perTryTimedOut()
+            }
+        }
+        let waiter = PoolWaiter { [weak self] result in self?.connected(result) }
+        self.waiter = waiter
+        pool.acquire(waiter)
+    }
+
+    private func connected(_ result: Result<UpstreamHTTPConnection, PoolFailureError>) {
+        waiter = nil
+        guard let exchange, !isOver else { return }
+        switch result {
+        case .failure(let error):
+            end()
+            switch error.failure {
+            case .overflow: exchange.attemptFailed(.overflow)
+            case .connect(let reason):
+                count(.localFailure)
+                exchange.attemptFailed(.connect(Self.text(reason)))
+            }
+        case .success(let connection):
+            guard let stream = connection.open(self) else {
+                end()
+                return exchange.attemptFailed(.connect("connection closed"))
+            }
+            self.stream = stream
+            isStreaming = true
+            exchange.record.upstreamLocal = stream.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
+            exchange.send(on: stream)
+        }
+    }
+
+    private static func text(_ error: UpstreamConnectError) -> String {
+        switch error {
+        case .timeout: "connection timeout"
+        case .connect: "connection refused or unreachable"
+        case .tls(let error): "TLS error: \(error)"
+        case .peerNameRefused: "TLS error: the peer's certificate has none of the expected names"
+        }
+    }
+
+    private func perTryTimedOut() {
+        guard let exchange, !isOver else { return }
+        recordLocalFailure()
+        abandon()
+        exchange.attemptFailed(.perTryTimeout)
+    }
+
+    func write(_ bytes: ByteBuffer) {
+        stream?.write(body: bytes)
+        stream?.flush()
+    }
+    func writeEnd(_ trailers: HeaderBlock?) { stream?.writeEnd(trailers: trailers) }
+    func setReading(_ on: Bool) { stream?.setReading(on) }
+    func startTunnel() { stream?.startTunnel() }
+    var isWritable: Bool { stream?.isWritable ?? true }
+
+    func recordLocalFailure() { if !sawHead { count(.localFailure) } }
+
+    private func count(_ outcome: OutlierPolicy.Outcome) {
+        cluster.compiled.outlier?.record(
+            outcome, host: host.shared, cluster: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
+            now: Int64(NIODeadline.now().uptimeNanoseconds))
+    }
+
+    /// Gives the try up; nothing more is reported.
+    func abandon() {
+        guard !isOver else { return }
+        end()
+        if let waiter { pool.cancel(waiter) }
+        waiter = nil
+        stream?.reset()
+        stream = nil
+    }
+
+    private func end() {
+        guard !isOver else { return }
+        isOver = true
+        perTry?.cancel()
+        host.shared.activeRequests.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    // MARK: response
+
+    func receive(informational head: ResponseHead) { exchange?.receive(informational: head) }
+
+    func receive(head: ResponseHead, endStream: Bool) {
+        guard let exchange, !isOver else { return }
+        sawHead = true
+        perTry?.cancel()
+        count(.response(status: Int(head.status)))
+        if head.status >= 500 { host.shared.requestsError.wrappingAdd(1, ordering: .relaxed) }
+        if exchange.retryInstead(of: head) {
+            if endStream { end() } else { abandon() }
+            return exchange.retry()
+        }
+        if endStream { end() }
+        exchange.receive(response: head, endStream: endStream)
+    }
+
+    func receive(body: ByteBuffer) { if !isOver { exchange?.receive(responseBody: body) } }
+
+    func receiveEnd(trailers: HeaderBlock?) {
+        guard !isOver else { return }
+        end()
+        exchange?.receiveResponseEnd(trailers: trailers)
+    }
+
+    func receive(reset: StreamReset) {
+        guard let exchange, !isOver else { return }
+        end()
+        if sawHead { return exchange.responseBroken() }
+        count(.localFailure)
+        exchange.attemptFailed(reset == .refused ? .refused : .reset)
+    }
+
+    func writabilityChanged(_ isWritable: Bool) { exchange?.stream.setReading(isWritable) }
+}

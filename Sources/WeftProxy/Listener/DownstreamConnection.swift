@@ -1,0 +1,143 @@
+import NIOCore
+import NIOSSL
+import WeftHTTP
+import WeftIR
+import WeftRouting
+import WeftTransport
+
+/// One accepted connection, from accept to its filter chain's end: finds the listener, sniffs, chooses the chain,
+/// does TLS, checks network policies, and hands over to HTTP or to plain forwarding.
+///
+/// Loop-confined; kept alive by its worker until the channel is gone.
+final class DownstreamConnection {
+    private let worker: Worker
+    private let channel: any Channel
+    private(set) var listener: CompiledListener?
+    private(set) var info: ConnectionInfo
+    private var codec: DownstreamCodec?
+    var listenerName: String? { listener?.listener.name }
+
+    init(worker: Worker, channel: any Channel) {
+        self.worker = worker
+        self.channel = channel
+        self.info = ConnectionInfo(channel, original: nil)
+    }
+
+    /// - Parameter name: The listener whose socket accepted.
+    func start(acceptedBy name: String) {
+        worker.add(self)
+        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in worker.remove(self) }
+        guard let own = worker.snapshot.listeners[name] else { return channel.close(promise: nil) }
+        var listener = own
+        if own.listener.useOriginalDestination, let original = OriginalDestination.of(channel) {
+            info = ConnectionInfo(channel, original: original)
+            let found = worker.snapshot.virtualListener(ip: info.destinationIP, port: info.destinationPort)
+            if let found, found.listener.name != name { listener = found }
+        }
+        self.listener = listener
+        sniff(listener)
+    }
+
+    private func sniff(_ listener: CompiledListener) {
+        guard listener.inspectsTLS || listener.inspectsHTTP else { return choose(SniffResult(), listener) }
+        let handler = SniffHandler(
+            sniffer: ProtocolSniffer(inspectTLS: listener.inspectsTLS, inspectHTTP: listener.inspectsHTTP),
+            timeoutMilliseconds: listener.listener.listenerFiltersTimeoutMilliseconds,
+            continueOnTimeout: listener.listener.continueOnListenerFiltersTimeout
+        ) { [self] _, result in choose(result, listener) }
+        try? channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    private func choose(_ result: SniffResult, _ listener: CompiledListener) {
+        info.serverName = result.serverName
+        let view = FilterChainView(
+            destinationIP: info.destinationIP, destinationPort: info.destinationPort, sourceIP: info.remoteIP,
+            sourcePort: info.remotePort, serverName: result.serverName, isTLS: result.isTLS,
+            applicationProtocols: result.applicationProtocols)
+        let chain = listener.matcher.match(view).map { listener.chains[$0] } ?? listener.defaultChain
+        guard let chain, !chain.isWaitingForSecret else {
+            worker.logs.connectionRefused(info, listener: listener.listener, flag: "NR", code: "filter_chain_not_found")
+            return channel.close(promise: nil)
+        }
+        guard let tls = chain.tls else { return run(chain, applicationProtocol: result.applicationProtocols.first) }
+        secure(chain, tls)
+    }
+
+    private func secure(_ chain: CompiledChain, _ tls: NIOSSLContext) {
+        info.isTLS = true
+        let handshake = TLSHandshakeHandler { [self] channel, outcome in
+            switch outcome {
+            case .failed: channel.close(promise: nil)
+            case .established(let name, let peer):
+                guard chain.acceptsPeer(peer) else { return channel.close(promise: nil) }
+                info.peer = peer
+                run(chain, applicationProtocol: name)
+            }
+        }
+        do {
+            try channel.pipeline.syncOperations.addHandlers([NIOSSLServerHandler(context: tls), handshake])
+        } catch { channel.close(promise: nil) }
+    }
+
+    private func run(_ chain: CompiledChain, applicationProtocol: String?) {
+        for engine in chain.networkRBAC {
+            let decision = engine.evaluate(policyView())
+            guard decision.allowed else {
+                let code = "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]"
+                worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: code)
+                return channel.close(promise: nil)
+            }
+        }
+        switch chain.terminal {
+        case .none: channel.close(promise: nil)
+        case .tcp(let proxy):
+            TCPSession(worker: worker, channel: channel, info: info, proxy: proxy).start()
+        case .http(let manager):
+            do { try runHTTP(manager, applicationProtocol: applicationProtocol) } catch { channel.close(promise: nil) }
+        }
+    }
+
+    func policyView() -> RBACView {
+        var view = RBACView()
+        view.principals = (info.peer?.uriNames ?? []) + (info.peer?.dnsNames ?? [])
+        view.isAuthenticated = info.peer != nil
+        view.directRemoteIP = info.remoteIP
+        view.remoteIP = info.remoteIP
+        view.destinationIP = info.destinationIP
+        view.destinationPort = info.destinationPort
+        view.serverName = info.serverName
+        return view
+    }
+
+    private func runHTTP(_ manager: CompiledManager, applicationProtocol: String?) throws {
+        switch (manager.manager.codec, applicationProtocol) {
+        case (.http2, _), (.auto, "h2"), (.auto, "h2c"), (.auto, "istio-h2"): try startHTTP(manager, .http2)
+        case (.http1, _), (.auto, "http/1.1"), (.auto, "http/1.0"): try startHTTP(manager, .http1)
+        case (.auto, _):
+            // ALPN did not say; the preface will.
+            let sniffer = SniffHandler(
+                sniffer: ProtocolSniffer(inspectTLS: false, inspectHTTP: true), timeoutMilliseconds: 0,
+                continueOnTimeout: true
+            ) { [self] channel, result in
+                let version = result.applicationProtocols.first == "h2c" ? HTTPVersion.http2 : .http1
+                do { try startHTTP(manager, version) } catch { channel.close(promise: nil) }
+            }
+            try channel.pipeline.syncOperations.addHandler(sniffer)
+        }
+    }
+
+    private func startHTTP(_ manager: CompiledManager, _ version: HTTPVersion) throws {
+        var limits = DownstreamLimits()
+        limits.head.headBytes = Int(manager.manager.maxRequestHeadersKilobytes) << 10
+        limits.head.headerCount = Int(manager.manager.maxHeadersCount)
+        let idle = manager.manager.idleTimeoutMilliseconds ?? 3_600_000
+        limits.idleTimeout = idle > 0 ? .milliseconds(Int64(clamping: idle)) : nil
+        limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
+        let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
+        codec = try HTTPPipeline.configureDownstream(channel, version: version, limits: limits, delegate: delegate)
+        if worker.isDraining { codec?.drain() }
+    }
+
+    /// HTTP finishes its exchanges and closes; plain forwarding goes on until its ends close it.
+    func drain() { codec?.drain() }
+}

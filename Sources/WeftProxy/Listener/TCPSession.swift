@@ -1,0 +1,138 @@
+import NIOCore
+import Synchronization
+import WeftIR
+import WeftTransport
+
+/// Plain forwarding of one connection (`tcp_proxy`): picks a cluster and an endpoint, connects, joins both ends.
+///
+/// Loop-confined; kept alive by its closures until both ends are gone.
+final class TCPSession {
+    private let worker: Worker
+    private let channel: any Channel
+    private let info: ConnectionInfo
+    private let proxy: TCPProxy
+    private var downstream: RelayHandler?
+    private var upstream: RelayHandler?
+    private var attempts: UInt32 = 0
+    private var tried: [String] = []
+    private let started = NIODeadline.now()
+    private var host: CompiledHost?
+    private var clusterName = ""
+    private var flag = "-"
+    private var idleTask: Scheduled<Void>?
+
+    init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy) {
+        self.worker = worker
+        self.channel = channel
+        self.info = info
+        self.proxy = proxy
+    }
+
+    func start() {
+        let relay = RelayHandler { [self] in closed() }
+        downstream = relay
+        do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
+        clusterName = ClusterChoice.name(proxy.cluster, random: worker.random.next(), header: { _ in nil }) ?? ""
+        connect()
+    }
+
+    private func connect() {
+        guard let cluster = worker.cluster(clusterName) else { return refuse("NC") }
+        let picked = cluster.pick(
+            original: info.destination, hash: nil, tried: tried, random: worker.random.next())
+        guard let host = picked else { return refuse("UH") }
+        let shared = cluster.compiled.shared
+        guard SharedCluster.acquire(shared.connections, limit: cluster.compiled.cluster.circuitBreakers.maxConnections)
+        else {
+            shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
+            return refuse("UO")
+        }
+        self.host = host
+        attempts += 1
+        tried.append(host.name)
+        UpstreamConnector.connect(to: host.target, on: worker.eventLoop) { [self] result in
+            switch result {
+            case .failure:
+                SharedCluster.release(shared.connections)
+                shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
+                record(cluster, host)
+                if attempts < max(1, proxy.maxConnectAttempts), channel.isActive { return connect() }
+                refuse("UF")
+            case .success(let connected):
+                shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+                join(connected.channel, shared)
+            }
+        }
+    }
+
+    private func record(_ cluster: WorkerCluster, _ host: CompiledHost) {
+        cluster.compiled.outlier?.record(
+            .localFailure, host: host.shared, cluster: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
+            now: Int64(NIODeadline.now().uptimeNanoseconds))
+    }
+
+    private func join(_ other: any Channel, _ shared: SharedCluster) {
+        other.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
+        guard let downstream, channel.isActive else { return other.close(promise: nil) }
+        let relay = RelayHandler()
+        upstream = relay
+        do {
+            try other.pipeline.syncOperations.addHandler(relay)
+            RelayHandler.join(downstream, relay)
+        } catch {
+            other.close(promise: nil)
+            return refuse("UF")
+        }
+        watchIdle()
+    }
+
+    private func watchIdle() {
+        let limit = proxy.idleTimeoutMilliseconds ?? 3_600_000
+        guard limit > 0 else { return }
+        let span = TimeAmount.milliseconds(Int64(clamping: limit))
+        idleTask = worker.eventLoop.assumeIsolated().scheduleTask(
+            in: .milliseconds(max(100, Int64(clamping: limit / 4)))
+        ) {
+            [weak self] in
+            guard let self, let downstream = self.downstream, let upstream = self.upstream else { return }
+            let last = max(downstream.lastActivity, upstream.lastActivity)
+            if NIODeadline.now() - last >= span { downstream.closeAll() } else { self.watchIdle() }
+        }
+    }
+
+    private func refuse(_ flag: String) {
+        self.flag = flag
+        channel.close(promise: nil)
+    }
+
+    private func closed() {
+        idleTask?.cancel()
+        worker.logs.connectionClosed(
+            info, proxy: proxy, cluster: clusterName, host: host?.name, flag: flag,
+            received: downstream?.bytesReceived ?? 0, sent: upstream?.bytesReceived ?? 0, started: started)
+        downstream = nil
+        upstream = nil
+    }
+}
+
+/// Chooses among the clusters of a selector.
+enum ClusterChoice {
+    static func name(_ selector: ClusterSelector, random: UInt64, header: (String) -> String?) -> String? {
+        switch selector {
+        case .cluster(let name): name
+        case .header(let field): header(field)
+        case .weighted(let all): weighted(all, random: random)?.name
+        }
+    }
+
+    static func weighted(_ all: [WeightedCluster], random: UInt64) -> WeightedCluster? {
+        let total = all.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
+        guard total > 0 else { return nil }
+        var rest = random % total
+        for candidate in all {
+            if rest < UInt64(candidate.weight) { return candidate }
+            rest -= UInt64(candidate.weight)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,107 @@
+import WeftCore
+import WeftHTTP
+import WeftIR
+
+/// A reply that the proxy makes itself: the one place that maps what happened to status, flag, reason and body.
+///
+/// Statuses, bodies and response flags are Envoy's, so tools and habits keep working; the reason code is stable.
+struct LocalReply {
+    enum Reason {
+        case noRoute
+        case clusterNotFound(String, status: UInt16)
+        case noHealthyUpstream(emptyReason: String?)
+        case overflow
+        case connectFailure(String)
+        case upstreamReset(beforeResponse: Bool)
+        case requestTimeout
+        case perTryTimeout
+        case streamIdleTimeout
+        case accessDenied(policy: String?)
+        case faultAbort(status: UInt16)
+        case directResponse(status: UInt16, body: String)
+        case redirect(status: UInt16, location: String)
+        case badRequest
+        case headersTooLarge
+        case bodyTooLarge
+        case upgradeRefused
+        case corsPreflight
+    }
+
+    var status: Int
+    var body: String
+    /// Envoy's response flag, `-` when there is none.
+    var flag: String
+    /// The stable reason code (`response_code_details`).
+    var code: String
+    var location: String?
+    var provenance: Provenance?
+
+    init(_ reason: Reason, provenance: Provenance? = nil) {
+        self.provenance = provenance
+        (status, body, flag, code) = Self.describe(reason)
+        if case .redirect(_, let target) = reason { location = target }
+    }
+
+    private static func describe(_ reason: Reason) -> (Int, String, String, String) {
+        switch reason {
+        case .noRoute: return (404, "", "NR", "route_not_found")
+        case .clusterNotFound(_, let status): return (Int(status), "", "NC", "cluster_not_found")
+        case .noHealthyUpstream(let why):
+            return (
+                503, "no healthy upstream" + (why.map { ": \($0)" } ?? ""), "UH",
+                why == nil ? "no_healthy_upstream" : "no_healthy_upstream{\(why ?? "")}"
+            )
+        case .overflow:
+            return (
+                503, "upstream connect error or disconnect/reset before headers. reset reason: overflow", "UO",
+                "upstream_reset_before_response_started{overflow}"
+            )
+        case .connectFailure(let why):
+            return (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: "
+                    + "remote connection failure, transport failure reason: \(why)", "UF",
+                "upstream_reset_before_response_started{remote_connection_failure}"
+            )
+        case .upstreamReset:
+            return (
+                503,
+                "upstream connect error or disconnect/reset before headers. reset reason: "
+                    + "connection termination", "UC", "upstream_reset_before_response_started{connection_termination}"
+            )
+        case .requestTimeout: return (504, "upstream request timeout", "UT", "response_timeout")
+        case .perTryTimeout: return (504, "upstream request timeout", "UT", "upstream_per_try_timeout")
+        case .streamIdleTimeout: return (408, "stream timeout", "SI", "stream_idle_timeout")
+        case .accessDenied(let policy):
+            return (403, "RBAC: access denied", "-", "rbac_access_denied_matched_policy[\(policy ?? "none")]")
+        case .faultAbort(let status): return (Int(status), "fault filter abort", "FI", "fault_filter_abort")
+        case .directResponse(let status, let body): return (Int(status), body, "-", "direct_response")
+        case .redirect(let status, _): return (Int(status), "", "-", "direct_response")
+        case .badRequest: return (400, "Bad Request", "DPE", "http1.codec_error")
+        case .headersTooLarge: return (431, "", "DPE", "request_headers_too_large")
+        case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
+        case .upgradeRefused: return (403, "", "-", "upgrade_failed")
+        case .corsPreflight: return (200, "", "-", "cors_preflight")
+        }
+    }
+
+    /// The `x-weft-config` header: `Kind/namespace/name`.
+    static func text(_ provenance: Provenance) -> String {
+        let resource = provenance.resource
+        return resource.namespace.isEmpty
+            ? "\(resource.kind)/\(resource.name)" : "\(resource.kind)/\(resource.namespace)/\(resource.name)"
+    }
+
+    /// - Parameter explain: True towards callers inside the mesh, who may know why.
+    func head(explain: Bool) -> ResponseHead {
+        var headers = HeaderBlock()
+        headers.set("content-length", String(body.utf8.count))
+        if !body.isEmpty { headers.set("content-type", "text/plain") }
+        if let location { headers.set("location", location) }
+        if explain, code != "direct_response" {
+            headers.set("x-weft-reason", code)
+            if let provenance { headers.set("x-weft-config", Self.text(provenance)) }
+        }
+        return ResponseHead(status: UInt16(clamping: status), headers: headers)
+    }
+}

@@ -1,0 +1,172 @@
+import NIOCore
+import NIOSSL
+package import WeftIR
+package import WeftRouting
+import WeftTransport
+
+/// Everything a worker needs to serve, built once per configuration change and never changed afterwards.
+///
+/// Shared by all workers. A connection keeps the listener it was accepted by; a request keeps what it has looked up.
+package final class Snapshot: Sendable {
+    package let configuration: ProxyConfiguration
+    package let listeners: [String: CompiledListener]
+    package let routes: [String: RouteTable]
+    package let clusters: [String: CompiledCluster]
+    /// Listeners by the destination they stand for, `ip_port`.
+    let byDestination: [String: CompiledListener]
+
+    init(
+        configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
+        clusters: [String: CompiledCluster]
+    ) {
+        self.configuration = configuration
+        self.listeners = listeners
+        self.routes = routes
+        self.clusters = clusters
+        var index: [String: CompiledListener] = [:]
+        for listener in listeners.values {
+            for address in [listener.listener.address] + listener.listener.additionalAddresses {
+                if case .ip(let ip, let port) = address { index["\(ip)_\(port)"] = listener }
+            }
+        }
+        self.byDestination = index
+    }
+
+    /// The listener for a redirected connection: exact address, then any address, as Envoy looks it up.
+    func virtualListener(ip: String, port: UInt16) -> CompiledListener? {
+        byDestination["\(ip)_\(port)"] ?? byDestination["0.0.0.0_\(port)"]
+    }
+}
+
+/// A listener with its chains compiled.
+package final class CompiledListener: Sendable {
+    let listener: Listener
+    let matcher: FilterChainMatcher
+    let chains: [CompiledChain]
+    let defaultChain: CompiledChain?
+    let inspectsTLS: Bool
+    let inspectsHTTP: Bool
+
+    init(_ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?) {
+        self.listener = listener
+        self.matcher = FilterChainMatcher(listener.filterChains)
+        self.chains = chains
+        self.defaultChain = defaultChain
+        let all = listener.filterChains.map(\.match)
+        let hasTLS = listener.filterChains.contains { $0.tls != nil }
+        // No chain asks: nobody waits for bytes, so server-first protocols start at once.
+        inspectsTLS =
+            listener.listenerFilters.contains(.tlsInspector)
+            && (hasTLS || all.contains { !$0.transportProtocol.isEmpty || !$0.serverNames.isEmpty })
+        inspectsHTTP =
+            listener.listenerFilters.contains(.httpInspector)
+            && all.contains { !$0.applicationProtocols.isEmpty }
+    }
+}
+
+/// One filter chain, ready to run.
+package final class CompiledChain: Sendable {
+    let chain: FilterChain
+    let tls: NIOSSLContext?
+    /// A chain whose secret has not come yet refuses connections.
+    let isWaitingForSecret: Bool
+    let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
+    let networkRBAC: [RBACEngine]
+    let terminal: Terminal
+
+    enum Terminal: Sendable {
+        case tcp(TCPProxy)
+        case http(CompiledManager)
+        case none
+    }
+
+    init(
+        _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal
+    ) {
+        self.chain = chain
+        self.tls = tls
+        self.isWaitingForSecret = isWaitingForSecret
+        self.acceptsPeer = acceptsPeer
+        self.networkRBAC = networkRBAC
+        self.terminal = terminal
+    }
+}
+
+/// An HTTP connection manager with its filters compiled.
+package final class CompiledManager: Sendable {
+    enum Filter: Sendable {
+        case rbac(RBACEngine, name: String)
+        case fault(Fault, name: String)
+        case cors(name: String)
+        case stats(StatsFilter)
+        case router
+    }
+
+    let manager: HTTPConnectionManager
+    let filters: [Filter]
+    /// For inline routes.
+    let table: RouteTable?
+    let stats: StatsFilter.Reporter?
+    let direction: TrafficDirection
+
+    init(_ manager: HTTPConnectionManager, direction: TrafficDirection) {
+        self.manager = manager
+        self.direction = direction
+        filters = manager.filters.filter { !$0.disabled }.map { filter in
+            switch filter.kind {
+            case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
+            case .fault(let fault): .fault(fault, name: filter.name)
+            case .cors: .cors(name: filter.name)
+            case .stats(let stats): .stats(stats)
+            case .router: .router
+            }
+        }
+        var reporter: StatsFilter.Reporter?
+        for case .stats(let stats) in filters { reporter = stats.reporter }
+        stats = reporter
+        if case .inline(let routes) = manager.routes { table = RouteTable(routes) } else { table = nil }
+    }
+}
+
+/// A cluster with its endpoints resolved to targets.
+package final class CompiledCluster: Sendable {
+    let cluster: Cluster
+    let hosts: [CompiledHost]
+    /// Why there are no hosts, in words, when the control plane said so.
+    let emptyReason: String?
+    let shared: SharedCluster
+    let outlier: OutlierPolicy?
+    /// For clusters whose address comes with the connection.
+    let template: UpstreamTarget?
+
+    init(
+        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster,
+        template: UpstreamTarget?
+    ) {
+        self.cluster = cluster
+        self.hosts = hosts
+        self.emptyReason = emptyReason
+        self.shared = shared
+        self.outlier = cluster.outlierDetection.map { OutlierPolicy(settings: $0) }
+        self.template = template
+    }
+}
+
+/// One endpoint of a cluster.
+package final class CompiledHost: Sendable {
+    let endpoint: Endpoint
+    let target: UpstreamTarget
+    let shared: SharedHost
+    /// Text of the address, for logs: made once.
+    let name: String
+    let priority: UInt32
+
+    init(endpoint: Endpoint, target: UpstreamTarget, shared: SharedHost, name: String, priority: UInt32) {
+        self.endpoint = endpoint
+        self.target = target
+        self.shared = shared
+        self.name = name
+        self.priority = priority
+    }
+}

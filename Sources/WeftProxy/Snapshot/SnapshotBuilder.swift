@@ -1,0 +1,179 @@
+import NIOCore
+import NIOSSL
+import WeftIR
+import WeftRouting
+import WeftTransport
+
+/// Compiles configurations into snapshots. Owned by the configuration side, never by a worker.
+///
+/// Keeps what must outlive a snapshot: circuit-breaker counts and outlier state, by cluster and endpoint.
+struct SnapshotBuilder {
+    private var sharedClusters: [String: SharedCluster] = [:]
+    private var sharedHosts: [String: SharedHost] = [:]
+    /// Addresses of DNS clusters, by host name; filled by the resolver.
+    var resolved: [String: [String]] = [:]
+
+    /// - Parameter workload: Secrets of the proxy's own agent.
+    /// - Returns: The snapshot, and what could not be used, as sentences.
+    mutating func build(_ configuration: ProxyConfiguration, workload: [String: Secret]) -> (Snapshot, [String]) {
+        var problems: [String] = []
+        let secrets = configuration.secrets
+        let factory = TLSContextFactory { reference in
+            switch reference.source {
+            case .workload: workload[reference.name]?.content
+            case .ads, .path: secrets[reference.name]?.content
+            }
+        }
+        let routes = configuration.routes.mapValues { RouteTable($0) }
+        var clusters: [String: CompiledCluster] = [:]
+        for (name, cluster) in configuration.clusters {
+            clusters[name] = compile(cluster, endpoints: configuration.endpoints, factory, &problems)
+        }
+        var listeners: [String: CompiledListener] = [:]
+        for (name, listener) in configuration.listeners {
+            let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
+            let last = listener.defaultFilterChain.map { compile($0, of: listener, factory, &problems) }
+            listeners[name] = CompiledListener(listener, chains: chains, defaultChain: last)
+        }
+        sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
+        let snapshot = Snapshot(
+            configuration: configuration, listeners: listeners, routes: routes, clusters: clusters)
+        return (snapshot, problems)
+    }
+
+    private func compile(
+        _ chain: FilterChain, of listener: Listener, _ factory: TLSContextFactory, _ problems: inout [String]
+    ) -> CompiledChain {
+        var context: NIOSSLContext?
+        var isWaiting = false
+        if let tls = chain.tls {
+            do { context = try factory.server(tls) } catch {
+                isWaiting = true
+                problems.append("listener \(listener.name), chain \(chain.name): \(error)")
+            }
+        }
+        var engines: [RBACEngine] = []
+        var terminal = CompiledChain.Terminal.none
+        for filter in chain.filters {
+            switch filter {
+            case .rbac(let rules): engines.append(RBACEngine(rules))
+            case .tcpProxy(let proxy): terminal = .tcp(proxy)
+            case .httpConnectionManager(let manager):
+                terminal = .http(CompiledManager(manager, direction: listener.trafficDirection))
+            case .stats: break
+            }
+        }
+        let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
+        return CompiledChain(
+            chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
+            networkRBAC: engines,
+            terminal: terminal)
+    }
+
+    private mutating func compile(
+        _ cluster: Cluster, endpoints: [String: ClusterLoadAssignment], _ factory: TLSContextFactory,
+        _ problems: inout [String]
+    ) -> CompiledCluster {
+        let shared = sharedClusters[cluster.name] ?? SharedCluster()
+        sharedClusters[cluster.name] = shared
+        var assignment = cluster.endpoints
+        if case .eds(let service) = cluster.discovery {
+            assignment = endpoints[service.isEmpty ? cluster.name : service]
+        }
+        var variants = TLSVariants(cluster: cluster, factory: factory)
+        var hosts: [CompiledHost] = []
+        for locality in assignment?.localities ?? [] {
+            for endpoint in locality.endpoints where endpoint.health != .draining {
+                for (ip, port) in addresses(endpoint.address) {
+                    guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
+                    let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
+                    if case .unusable = tls { continue }
+                    let target = Self.target(cluster, address: address, tls: tls.context)
+                    let name = "\(ip):\(port)"
+                    let key = "\(cluster.name) \(name)"
+                    let state = sharedHosts[key] ?? SharedHost()
+                    sharedHosts[key] = state
+                    hosts.append(
+                        CompiledHost(
+                            endpoint: endpoint, target: target, shared: state, name: name, priority: locality.priority))
+                }
+            }
+        }
+        var template: UpstreamTarget?
+        if case .originalDestination = cluster.discovery, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
+            template = Self.target(cluster, address: any, tls: variants.context(for: [:], &problems).context)
+        }
+        return CompiledCluster(
+            cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template)
+    }
+
+    private func addresses(_ address: Address) -> [(String, UInt16)] {
+        switch address {
+        case .ip(let ip, let port): [(ip, port)]
+        case .hostname(let name, let port): (resolved[name] ?? []).map { ($0, port) }
+        case .unix, .internalListener: []
+        }
+    }
+
+    private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
+        UpstreamTarget(
+            address: address, tls: tls,
+            bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
+            connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
+            keepAlive: cluster.tcpKeepalive != nil)
+    }
+}
+
+/// The TLS contexts of one cluster: one per transport socket match, made when first needed.
+private struct TLSVariants {
+    enum Choice {
+        case plain
+        case tls(UpstreamTLSContext)
+        case unusable
+        var context: UpstreamTLSContext? { if case .tls(let context) = self { context } else { nil } }
+    }
+
+    let cluster: Cluster
+    let factory: TLSContextFactory
+    private var made: [String: Choice] = [:]
+
+    init(cluster: Cluster, factory: TLSContextFactory) {
+        self.cluster = cluster
+        self.factory = factory
+    }
+
+    mutating func context(for metadata: [String: String], _ problems: inout [String]) -> Choice {
+        let match = cluster.transportSocketMatches.first { candidate in
+            candidate.match.allSatisfy { metadata[$0.key] == $0.value }
+        }
+        let key = match.map { "match \($0.name)" } ?? ""
+        if let known = made[key] { return known }
+        var choice = Choice.plain
+        if let tls = match.map(\.tls) ?? cluster.tls {
+            do {
+                let names = PeerNameMatcher(tls.common.subjectAltNames)
+                choice = .tls(
+                    UpstreamTLSContext(
+                        context: try factory.client(tls), serverName: tls.sni, accepts: { names.accepts($0) }))
+            } catch {
+                problems.append("cluster \(cluster.name): \(error)")
+                choice = .unusable
+            }
+        }
+        made[key] = choice
+        return choice
+    }
+}
+
+/// Which certificate names a TLS peer may have; no matchers accept everyone who chains to the bundle.
+struct PeerNameMatcher: Sendable {
+    private let matchers: [CompiledStringMatcher]
+
+    init(_ matchers: [StringMatcher]) { self.matchers = matchers.map { CompiledStringMatcher($0) } }
+
+    func accepts(_ peer: PeerIdentity?) -> Bool {
+        guard !matchers.isEmpty else { return true }
+        guard let peer else { return false }
+        return (peer.uriNames + peer.dnsNames).contains { name in matchers.contains { $0.matches(name) } }
+    }
+}

@@ -1,0 +1,190 @@
+import NIOCore
+import Synchronization
+import WeftIR
+import WeftTransport
+
+/// Why an exchange could not get a connection.
+enum PoolFailure {
+    case overflow
+    case connect(UpstreamConnectError)
+}
+
+/// A request that waits for a connection. Cancelled when its owner gives up.
+final class PoolWaiter {
+    fileprivate var completion: ((Result<UpstreamHTTPConnection, PoolFailureError>) -> Void)?
+    fileprivate var countsAsPending = false
+    init(_ completion: @escaping (Result<UpstreamHTTPConnection, PoolFailureError>) -> Void) {
+        self.completion = completion
+    }
+}
+
+/// ``PoolFailure`` as an error.
+struct PoolFailureError: Error { var failure: PoolFailure }
+
+/// The HTTP connections of one worker to one endpoint, for one codec.
+///
+/// Loop-confined. Idle connections are reused last-in first-out; a request that finds none waits while one is opened,
+/// within the cluster's limits.
+final class HTTPPool {
+    private let host: CompiledHost
+    private let cluster: CompiledCluster
+    private let version: HTTPVersion
+    private let eventLoop: any EventLoop
+    private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
+    private var idle: [UpstreamHTTPConnection] = []
+    private var served: [ObjectIdentifier: UInt32] = [:]
+    private var idleTimers: [ObjectIdentifier: Scheduled<Void>] = [:]
+    private var waiters: [PoolWaiter] = []
+    private var connecting = 0
+    private var isDraining = false
+
+    init(host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop) {
+        self.host = host
+        self.cluster = cluster
+        self.version = version
+        self.eventLoop = eventLoop
+    }
+
+    /// Calls back at once when a connection is free.
+    func acquire(_ waiter: PoolWaiter) {
+        while let connection = idle.last {
+            if connection.capacity > 0 { return deliver(connection, to: waiter) }
+            idle.removeLast()
+        }
+        let limits = cluster.cluster.circuitBreakers
+        let mayConnect = version == .http1 || connecting == 0
+        if mayConnect {
+            let added = SharedCluster.acquire(cluster.shared.connections, limit: limits.maxConnections)
+            // As Envoy: a worker with no connection at all may always have one.
+            if added || (connections.isEmpty && connecting == 0) {
+                if !added { cluster.shared.connections.wrappingAdd(1, ordering: .relaxed) }
+                guard enqueue(waiter, limit: limits.maxPendingRequests) else {
+                    return SharedCluster.release(cluster.shared.connections)
+                }
+                return connect()
+            }
+        }
+        _ = enqueue(waiter, limit: limits.maxPendingRequests)
+    }
+
+    private func enqueue(_ waiter: PoolWaiter, limit: UInt32) -> Bool {
+        guard SharedCluster.acquire(cluster.shared.pending, limit: limit) else {
+            cluster.shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
+            finish(waiter, .failure(PoolFailureError(failure: .overflow)))
+            return false
+        }
+        waiter.countsAsPending = true
+        waiters.append(waiter)
+        return true
+    }
+
+    func cancel(_ waiter: PoolWaiter) {
+        waiter.completion = nil
+        waiters.removeAll { $0 === waiter }
+        settle(waiter)
+    }
+
+    private func settle(_ waiter: PoolWaiter) {
+        guard waiter.countsAsPending else { return }
+        waiter.countsAsPending = false
+        SharedCluster.release(cluster.shared.pending)
+    }
+
+    private func finish(_ waiter: PoolWaiter, _ result: Result<UpstreamHTTPConnection, PoolFailureError>) {
+        settle(waiter)
+        let callback = waiter.completion
+        waiter.completion = nil
+        callback?(result)
+    }
+
+    private func connect() {
+        connecting += 1
+        UpstreamConnector.connect(to: host.target, on: eventLoop) { [self] result in
+            connecting -= 1
+            switch result {
+            case .failure(let error):
+                SharedCluster.release(cluster.shared.connections)
+                cluster.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
+                host.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
+                let failed = waiters
+                waiters = []
+                for waiter in failed { finish(waiter, .failure(PoolFailureError(failure: .connect(error)))) }
+            case .success(let connected): adopt(connected)
+            }
+        }
+    }
+
+    private func adopt(_ connected: UpstreamConnected) {
+        let channel = connected.channel
+        let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
+        guard let connection = try? HTTPPipeline.configureUpstream(channel, version: version, maxStreams: streams)
+        else {
+            SharedCluster.release(cluster.shared.connections)
+            channel.close(promise: nil)
+            return
+        }
+        cluster.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+        host.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+        host.shared.activeConnections.wrappingAdd(1, ordering: .relaxed)
+        connections[ObjectIdentifier(connection)] = connection
+        connection.onChange = { [weak self] connection, isClosed in self?.changed(connection, isClosed) }
+        try? channel.syncOptions?.setOption(.autoRead, value: true)
+        channel.read()
+        makeAvailable(connection)
+    }
+
+    private func changed(_ connection: UpstreamHTTPConnection, _ isClosed: Bool) {
+        guard isClosed else { return makeAvailable(connection) }
+        let id = ObjectIdentifier(connection)
+        guard connections.removeValue(forKey: id) != nil else { return }
+        served.removeValue(forKey: id)
+        idleTimers.removeValue(forKey: id)?.cancel()
+        idle.removeAll { $0 === connection }
+        SharedCluster.release(cluster.shared.connections)
+        host.shared.activeConnections.wrappingSubtract(1, ordering: .relaxed)
+        connectForWaiters()
+    }
+
+    private func connectForWaiters() {
+        guard !waiters.isEmpty, connecting == 0, connections.isEmpty else { return }
+        cluster.shared.connections.wrappingAdd(1, ordering: .relaxed)
+        connect()
+    }
+
+    private func makeAvailable(_ connection: UpstreamHTTPConnection) {
+        let id = ObjectIdentifier(connection)
+        if let limit = cluster.cluster.maxRequestsPerConnection, limit > 0, served[id, default: 0] >= limit {
+            connection.drain()
+            return
+        }
+        while connection.capacity > 0, !waiters.isEmpty { deliver(connection, to: waiters.removeFirst()) }
+        guard connection.capacity > 0 else { return }
+        if isDraining { return connection.drain() }
+        if !idle.contains(where: { $0 === connection }) { idle.append(connection) }
+        startIdleTimer(connection)
+    }
+
+    private func startIdleTimer(_ connection: UpstreamHTTPConnection) {
+        let limit = cluster.cluster.idleTimeoutMilliseconds ?? 3_600_000
+        guard limit > 0, connection.activeStreams == 0 else { return }
+        let id = ObjectIdentifier(connection)
+        idleTimers[id]?.cancel()
+        idleTimers[id] = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) {
+            if connection.activeStreams == 0 { connection.close() }
+        }
+    }
+
+    private func deliver(_ connection: UpstreamHTTPConnection, to waiter: PoolWaiter) {
+        let id = ObjectIdentifier(connection)
+        idleTimers.removeValue(forKey: id)?.cancel()
+        served[id, default: 0] += 1
+        if version == .http1 { idle.removeAll { $0 === connection } }
+        finish(waiter, .success(connection))
+    }
+
+    /// Idle connections close now, busy ones when they are done.
+    func drain() {
+        isDraining = true
+        for connection in Array(connections.values) { connection.drain() }
+    }
+}

@@ -1,0 +1,68 @@
+import NIOCore
+import WeftIR
+import WeftTransport
+
+/// One event loop with all it owns: sockets, pools, connections, and a reference to the snapshot it serves.
+///
+/// Loop-confined: every member is touched on ``eventLoop`` alone.
+/// - Note: `@unchecked Sendable` only so that closures may carry the reference to the loop.
+final class Worker: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let index: Int
+    private(set) var snapshot: Snapshot
+    private var clusters: [String: WorkerCluster] = [:]
+    private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
+    private(set) var isDraining = false
+    var random = SystemRandomNumberGenerator()
+    let logs: AccessLogWriter
+    let localPrincipal: String?
+
+    init(eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, localPrincipal: String?) {
+        self.localPrincipal = localPrincipal
+        self.eventLoop = eventLoop
+        self.index = index
+        self.snapshot = snapshot
+        self.logs = logs
+    }
+
+    /// Access logs leave at least every second.
+    func startFlushing() {
+        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
+            self?.logs.flush()
+            self?.startFlushing()
+        }
+    }
+
+    /// Serves `next` from now on. Pools of unchanged clusters stay; the others finish what they have.
+    func swap(to next: Snapshot) {
+        let previous = snapshot
+        snapshot = next
+        for (name, cluster) in clusters {
+            if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
+            clusters[name] = nil
+            cluster.drain()
+        }
+        for connection in Array(connections.values) {
+            guard let listener = connection.listenerName else { continue }
+            let now = next.configuration.listeners[listener]
+            if now != previous.configuration.listeners[listener] { connection.drain() }
+        }
+    }
+
+    func cluster(_ name: String) -> WorkerCluster? {
+        if let known = clusters[name] { return known }
+        guard let compiled = snapshot.clusters[name] else { return nil }
+        let made = WorkerCluster(compiled, eventLoop: eventLoop, turn: index)
+        clusters[name] = made
+        return made
+    }
+
+    func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
+    func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Stops keeping connections alive.
+    func drain() {
+        isDraining = true
+        for connection in Array(connections.values) { connection.drain() }
+    }
+}

@@ -1,0 +1,101 @@
+import NIOCore
+package import WeftHTTP
+package import WeftIR
+
+/// A string matcher ready to run on bytes. A pattern that does not compile matches nothing.
+package struct CompiledStringMatcher: Sendable {
+    private enum Test: Sendable {
+        case exact([UInt8])
+        case prefix([UInt8])
+        case suffix([UInt8])
+        case contains([UInt8])
+        case regex(Regex)
+        case never
+    }
+    private let test: Test
+    private let ignoreCase: Bool
+
+    package init(_ matcher: StringMatcher) {
+        let fold = matcher.ignoreCase
+        func bytes(_ text: String) -> [UInt8] { fold ? text.utf8.map(ASCII.lowercased) : Array(text.utf8) }
+        ignoreCase = fold
+        switch matcher.pattern {
+        case .exact(let text): test = .exact(bytes(text))
+        case .prefix(let text): test = .prefix(bytes(text))
+        case .suffix(let text): test = .suffix(bytes(text))
+        case .contains(let text): test = .contains(bytes(text))
+        case .regex(let text): test = (try? Regex(text, ignoreCase: fold)).map(Test.regex) ?? .never
+        }
+    }
+
+    package func matches(_ text: String) -> Bool { matches(text.utf8) }
+
+    package func matches(_ input: some BidirectionalCollection<UInt8>) -> Bool {
+        guard ignoreCase else { return run(input) }
+        return run(input.map(ASCII.lowercased))
+    }
+
+    private func run(_ input: some BidirectionalCollection<UInt8>) -> Bool {
+        switch test {
+        case .exact(let text): input.elementsEqual(text)
+        case .prefix(let text): input.starts(with: text)
+        case .suffix(let text): input.count >= text.count && input.suffix(text.count).elementsEqual(text)
+        case .contains(let text): CompiledStringMatcher.contains(Array(input), text)
+        case .regex(let regex): regex.matches(input)
+        case .never: false
+        }
+    }
+
+    private static func contains(_ input: [UInt8], _ text: [UInt8]) -> Bool {
+        guard input.count >= text.count else { return false }
+        return (0...(input.count - text.count)).contains { input[$0..<($0 + text.count)].elementsEqual(text) }
+    }
+}
+
+/// A header matcher ready to run on a request or response.
+package struct CompiledHeaderMatcher: Sendable {
+    private enum Test: Sendable {
+        case string(CompiledStringMatcher)
+        case present(Bool)
+        case range(Int64, Int64)
+    }
+    private let name: HeaderName
+    private let test: Test
+    private let invert: Bool
+    private let treatMissingAsEmpty: Bool
+
+    package init(_ matcher: HeaderMatcher) {
+        name = HeaderName(matcher.name)
+        invert = matcher.invert
+        treatMissingAsEmpty = matcher.treatMissingAsEmpty
+        switch matcher.test {
+        case .string(let string): test = .string(CompiledStringMatcher(string))
+        case .present(let wanted): test = .present(wanted)
+        case .range(let start, let end): test = .range(start, end)
+        }
+    }
+
+    package func matches(_ head: RequestHead) -> Bool {
+        switch name.description {
+        case ":path": decide(head.path.readableBytesView)
+        case ":authority", "host": decide(head.authority.readableBytesView)
+        case ":method": decide(ByteBuffer(string: head.method.description).readableBytesView)
+        case ":scheme": decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
+        default: matches(head.headers)
+        }
+    }
+
+    package func matches(_ headers: HeaderBlock) -> Bool { decide(headers.joined(name)) }
+
+    private func decide(_ value: ByteBufferView?) -> Bool {
+        if case .present(let wanted) = test { return ((value != nil) == wanted) != invert }
+        // A missing header is no match, so its inversion is one (Envoy's `invert_match`).
+        guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return invert }
+        return switch test {
+        case .string(let matcher): matcher.matches(value) != invert
+        case .range(let start, let end):
+            (Int64(String(decoding: value, as: UTF8.self)).map { $0 >= start && $0 < end } ?? false) != invert
+        case .present: false
+        }
+    }
+}

@@ -1,0 +1,168 @@
+/// Why a pattern cannot be compiled, and where.
+package struct RegexError: Error, Sendable, Hashable {
+    package var message: String
+    /// Byte offset in the pattern.
+    package var position: Int
+}
+
+/// A regular expression in RE2's syntax, run in time linear in the input (Thompson's automaton, no backtracking).
+///
+/// Immutable; matches over bytes. Groups and lazy quantifiers parse; ``matches(_:)`` asks for a full match.
+package struct Regex: Sendable, Hashable {
+    enum Instruction: Sendable, Hashable {
+        case bytes(ByteSet)
+        case split(Int, Int)
+        case jump(Int)
+        case start, end
+        case match
+    }
+    let program: [Instruction]
+    /// Largest program that is accepted; counted repetitions multiply.
+    static let sizeLimit = 20_000
+
+    package init(_ pattern: String, ignoreCase: Bool = false) throws(RegexError) {
+        var parser = RegexParser(Array(pattern.utf8), ignoreCase: ignoreCase)
+        let tree = try parser.parse()
+        var program: [Instruction] = []
+        try Regex.emit(tree, into: &program)
+        program.append(.match)
+        self.program = program
+    }
+
+    /// Whether the whole input matches.
+    package func matches(_ input: some Sequence<UInt8>) -> Bool {
+        let input = Array(input)
+        var current = Threads(count: program.count)
+        var next = Threads(count: program.count)
+        add(0, at: 0, of: input.count, to: &current)
+        for (position, byte) in input.enumerated() {
+            guard !current.list.isEmpty else { return false }
+            next.clear()
+            for counter in current.list {
+                if case .bytes(let set) = program[counter], set.contains(byte) {
+                    add(counter + 1, at: position + 1, of: input.count, to: &next)
+                }
+            }
+            swap(&current, &next)
+        }
+        return current.list.contains { program[$0] == .match }
+    }
+
+    private func add(_ start: Int, at position: Int, of length: Int, to threads: inout Threads) {
+        var pending = [start]
+        while let counter = pending.popLast() {
+            guard threads.insert(counter) else { continue }
+            switch program[counter] {
+            case .jump(let target): pending.append(target)
+            case .split(let first, let second): pending += [second, first]
+            case .start: if position == 0 { pending.append(counter + 1) }
+            case .end: if position == length { pending.append(counter + 1) }
+            case .bytes, .match: break
+            }
+        }
+    }
+
+    private static func emit(_ node: RegexNode, into program: inout [Instruction]) throws(RegexError) {
+        guard program.count < sizeLimit else { throw RegexError(message: "the pattern is too large", position: 0) }
+        switch node {
+        case .empty: break
+        case .bytes(let set): program.append(.bytes(set))
+        case .start: program.append(.start)
+        case .end: program.append(.end)
+        case .sequence(let nodes): for node in nodes { try emit(node, into: &program) }
+        case .either(let left, let right):
+            let split = program.count
+            program.append(.jump(0))
+            try emit(left, into: &program)
+            let jump = program.count
+            program.append(.jump(0))
+            program[split] = .split(split + 1, program.count)
+            try emit(right, into: &program)
+            program[jump] = .jump(program.count)
+        case .repeated(let inner, let minimum, let maximum):
+            for _ in 0..<minimum { try emit(inner, into: &program) }
+            if let maximum {
+                var splits: [Int] = []
+                for _ in minimum..<max(minimum, maximum) {
+                    splits.append(program.count)
+                    program.append(.jump(0))
+                    try emit(inner, into: &program)
+                }
+                for split in splits { program[split] = .split(split + 1, program.count) }
+            } else {
+                let split = program.count
+                program.append(.jump(0))
+                try emit(inner, into: &program)
+                program.append(.jump(split))
+                program[split] = .split(split + 1, program.count)
+            }
+        }
+    }
+
+    /// The set of live states: a list and its membership marks.
+    private struct Threads {
+        var list: [Int] = []
+        private var marks: [Bool]
+        init(count: Int) { marks = Array(repeating: false, count: count) }
+        mutating func insert(_ counter: Int) -> Bool {
+            guard !marks[counter] else { return false }
+            marks[counter] = true
+            list.append(counter)
+            return true
+        }
+        mutating func clear() {
+            for counter in list { marks[counter] = false }
+            list.removeAll(keepingCapacity: true)
+        }
+    }
+}
+
+/// A set of bytes as 256 bits.
+struct ByteSet: Sendable, Hashable {
+    private var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+
+    init() {}
+    init(_ range: ClosedRange<UInt8>) { for byte in range { insert(byte) } }
+
+    func contains(_ byte: UInt8) -> Bool {
+        let bit = UInt64(1) << UInt64(byte & 63)
+        return switch byte >> 6 {
+        case 0: words.0 & bit != 0
+        case 1: words.1 & bit != 0
+        case 2: words.2 & bit != 0
+        default: words.3 & bit != 0
+        }
+    }
+    mutating func insert(_ byte: UInt8) {
+        let bit = UInt64(1) << UInt64(byte & 63)
+        switch byte >> 6 {
+        case 0: words.0 |= bit
+        case 1: words.1 |= bit
+        case 2: words.2 |= bit
+        default: words.3 |= bit
+        }
+    }
+    mutating func formUnion(_ other: ByteSet) {
+        words = (words.0 | other.words.0, words.1 | other.words.1, words.2 | other.words.2, words.3 | other.words.3)
+    }
+    var inverted: ByteSet {
+        var copy = self
+        copy.words = (~words.0, ~words.1, ~words.2, ~words.3)
+        return copy
+    }
+    var foldedCase: ByteSet {
+        var copy = self
+        for byte in UInt8(65)...90 {
+            if contains(byte) { copy.insert(byte | 0x20) }
+            if contains(byte | 0x20) { copy.insert(byte) }
+        }
+        return copy
+    }
+    static func == (left: ByteSet, right: ByteSet) -> Bool { left.words == right.words }
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(words.0)
+        hasher.combine(words.1)
+        hasher.combine(words.2)
+        hasher.combine(words.3)
+    }
+}

@@ -1,0 +1,235 @@
+/// The parsed form of a pattern.
+indirect enum RegexNode: Sendable {
+    case empty, start, end
+    case bytes(ByteSet)
+    case sequence([RegexNode])
+    case either(RegexNode, RegexNode)
+    case repeated(RegexNode, Int, Int?)
+}
+
+/// Reads RE2 syntax: alternation, groups, classes, escapes, anchors, counted and lazy repetition, flags `(?i)` `(?s)`.
+struct RegexParser {
+    private let pattern: [UInt8]
+    private var position = 0
+    private var depth = 0
+    private var ignoreCase: Bool
+    private var dotMatchesNewline = false
+
+    init(_ pattern: [UInt8], ignoreCase: Bool) {
+        self.pattern = pattern
+        self.ignoreCase = ignoreCase
+    }
+
+    mutating func parse() throws(RegexError) -> RegexNode {
+        let node = try alternation()
+        guard position == pattern.count else { throw error("unexpected )") }
+        return node
+    }
+
+    private func error(_ message: String) -> RegexError { RegexError(message: message, position: position) }
+    private var peek: UInt8? { position < pattern.count ? pattern[position] : nil }
+    private mutating func eat(_ byte: Character) -> Bool {
+        guard let wanted = byte.asciiValue, peek == wanted else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func alternation() throws(RegexError) -> RegexNode {
+        depth += 1
+        defer { depth -= 1 }
+        guard depth < 200 else { throw error("groups are nested too deeply") }
+        let outerCase = ignoreCase
+        defer { ignoreCase = outerCase }
+        var node = try sequence()
+        while eat("|") { node = .either(node, try sequence()) }
+        return node
+    }
+
+    private mutating func sequence() throws(RegexError) -> RegexNode {
+        var nodes: [RegexNode] = []
+        while let byte = peek, byte != UInt8(ascii: "|"), byte != UInt8(ascii: ")") { nodes.append(try repetition()) }
+        return .sequence(nodes)
+    }
+
+    private mutating func repetition() throws(RegexError) -> RegexNode {
+        var node = try atom()
+        while let (minimum, maximum) = try quantifier() { node = .repeated(node, minimum, maximum) }
+        return node
+    }
+
+    private mutating func quantifier() throws(RegexError) -> (Int, Int?)? {
+        var bounds: (Int, Int?)?
+        if eat("*") { bounds = (0, nil) } else if eat("+") { bounds = (1, nil) } else if eat("?") { bounds = (0, 1) }
+        if bounds == nil, peek == UInt8(ascii: "{") { bounds = try counted() }
+        if bounds != nil { _ = eat("?") }
+        return bounds
+    }
+
+    /// `{n}`, `{n,}`, `{n,m}`; anything else is a literal brace.
+    private mutating func counted() throws(RegexError) -> (Int, Int?)? {
+        let start = position
+        position += 1
+        if let minimum = number() {
+            var maximum: Int? = minimum
+            if eat(",") { maximum = number() }
+            if eat("}") {
+                guard minimum <= 1000, maximum ?? 0 <= 1000, maximum.map({ $0 >= minimum }) ?? true else {
+                    throw error("bad repetition count")
+                }
+                return (minimum, maximum)
+            }
+        }
+        position = start
+        return nil
+    }
+
+    private mutating func number() -> Int? {
+        let start = position
+        var value = 0
+        while let byte = peek, byte >= 48, byte <= 57, position - start < 6 {
+            value = value * 10 + Int(byte - 48)
+            position += 1
+        }
+        return position > start ? value : nil
+    }
+
+    private mutating func atom() throws(RegexError) -> RegexNode {
+        guard let byte = peek else { return .empty }
+        position += 1
+        switch byte {
+        case UInt8(ascii: "("): return try group()
+        case UInt8(ascii: "["): return .bytes(try bracket())
+        case UInt8(ascii: "^"): return .start
+        case UInt8(ascii: "$"): return .end
+        case UInt8(ascii: "."):
+            var newline = ByteSet()
+            if !dotMatchesNewline { newline.insert(10) }
+            return .bytes(newline.inverted)
+        case UInt8(ascii: "\\"): return try escape()
+        case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"):
+            position -= 1
+            throw error("nothing to repeat")
+        default: return literal(byte)
+        }
+    }
+
+    private func literal(_ byte: UInt8) -> RegexNode {
+        let set = ByteSet(byte...byte)
+        return .bytes(ignoreCase ? set.foldedCase : set)
+    }
+
+    private mutating func group() throws(RegexError) -> RegexNode {
+        if eat("?"), try flags() { return .empty }
+        let node = try alternation()
+        guard eat(")") else { throw error("missing )") }
+        return node
+    }
+
+    /// - Returns: true when the flags stand alone (`(?i)`), false when a group follows.
+    private mutating func flags() throws(RegexError) -> Bool {
+        if eat("P") || peek == UInt8(ascii: "<") {
+            guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
+                throw error("bad group name")
+            }
+            position = end + 1
+            return false
+        }
+        var value = true
+        while let byte = peek {
+            position += 1
+            switch byte {
+            case UInt8(ascii: "i"): ignoreCase = value
+            case UInt8(ascii: "s"): dotMatchesNewline = value
+            case UInt8(ascii: "m"), UInt8(ascii: "U"): break
+            case UInt8(ascii: "-"): value = false
+            case UInt8(ascii: ":"): return false
+            case UInt8(ascii: ")"): return true
+            default: throw error("unknown flag")
+            }
+        }
+        throw error("missing )")
+    }
+
+    private mutating func escape() throws(RegexError) -> RegexNode {
+        switch peek {
+        case UInt8(ascii: "A"):
+            position += 1
+            return .start
+        case UInt8(ascii: "z"):
+            position += 1
+            return .end
+        case UInt8(ascii: "b"), UInt8(ascii: "B"): throw error("word boundaries are not supported")
+        default: break
+        }
+        let set = try escapedSet()
+        return .bytes(ignoreCase ? set.foldedCase : set)
+    }
+
+    private mutating func escapedSet() throws(RegexError) -> ByteSet {
+        guard let byte = peek else { throw error("trailing backslash") }
+        position += 1
+        let lower = byte | 0x20
+        let isNegated = byte != lower
+        var set = ByteSet()
+        switch lower {
+        case UInt8(ascii: "d"): set = ByteSet(48...57)
+        case UInt8(ascii: "w"):
+            for range: ClosedRange<UInt8> in [48...57, 65...90, 97...122, 95...95] { set.formUnion(ByteSet(range)) }
+        case UInt8(ascii: "s"): for byte: UInt8 in [9, 10, 12, 13, 32] { set.insert(byte) }
+        default:
+            set.insert(try escapedByte(byte))
+            return set
+        }
+        return isNegated ? set.inverted : set
+    }
+
+    private mutating func escapedByte(_ byte: UInt8) throws(RegexError) -> UInt8 {
+        switch byte {
+        case UInt8(ascii: "n"): return 10
+        case UInt8(ascii: "r"): return 13
+        case UInt8(ascii: "t"): return 9
+        case UInt8(ascii: "f"): return 12
+        case UInt8(ascii: "v"): return 11
+        case UInt8(ascii: "x"):
+            guard position + 2 <= pattern.count,
+                let value = UInt8(String(decoding: pattern[position..<position + 2], as: UTF8.self), radix: 16)
+            else { throw error("bad hexadecimal escape") }
+            position += 2
+            return value
+        case 48...57, 65...90, 97...122: throw error("unknown escape")
+        default: return byte
+        }
+    }
+
+    private mutating func bracket() throws(RegexError) -> ByteSet {
+        let isNegated = eat("^")
+        var set = ByteSet()
+        var isFirst = true
+        while let byte = peek, isFirst || byte != UInt8(ascii: "]") {
+            isFirst = false
+            position += 1
+            if byte == UInt8(ascii: "["), peek == UInt8(ascii: ":") { throw error("named classes are not supported") }
+            var low = byte
+            if byte == UInt8(ascii: "\\") {
+                let next = peek.map { $0 | 0x20 }
+                if next == UInt8(ascii: "d") || next == UInt8(ascii: "w") || next == UInt8(ascii: "s") {
+                    set.formUnion(try escapedSet())
+                    continue
+                }
+                guard let escaped = peek else { throw error("missing ]") }
+                position += 1
+                low = try escapedByte(escaped)
+            }
+            var high = low
+            if peek == UInt8(ascii: "-"), position + 1 < pattern.count, pattern[position + 1] != UInt8(ascii: "]") {
+                high = pattern[position + 1]
+                position += 2
+                guard high >= low else { throw error("bad range") }
+            }
+            set.formUnion(ByteSet(low...high))
+        }
+        guard eat("]") else { throw error("missing ]") }
+        if ignoreCase { set = set.foldedCase }
+        return isNegated ? set.inverted : set
+    }
+}

@@ -1,0 +1,17 @@
+import WeftConfig
+
+/// Istio's names for clusters.
+enum ClusterName {
+    static let passthrough = "PassthroughCluster"
+    static let blackHole = "BlackHoleCluster"
+    static let inboundPassthrough = "InboundPassthroughCluster"
+
+    static func outbound(port: Int, subset: String = "", host: String) -> String {
+        "outbound|\(port)|\(subset)|\(host)"
+    }
+    static func inbound(port: Int) -> String { "inbound|\(port)||" }
+    /// The same in the form that a server name may have.
+    static func serverName(port: Int, subset: String, host: String) -> String {
+        "outbound_.\(port)_.\(subset)_.\(host)"
+    }
+}

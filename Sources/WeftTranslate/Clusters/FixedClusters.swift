@@ -1,0 +1,35 @@
+import WeftIR
+
+/// The clusters that every sidecar has, whatever the mesh holds.
+enum FixedClusters {
+    static func add(to configuration: inout ProxyConfiguration, inbound: Bool) {
+        var passthrough = Cluster(name: ClusterName.passthrough, discovery: .originalDestination(useHTTPHeader: false))
+        passthrough.loadBalancer = .clusterProvided
+        passthrough.connectTimeoutMilliseconds = 10_000
+        passthrough.httpProtocol = .useDownstream
+        passthrough.circuitBreakers = .unlimited
+        configuration.clusters[passthrough.name] = passthrough
+
+        var blackHole = Cluster(name: ClusterName.blackHole, discovery: .static)
+        blackHole.endpoints = ClusterLoadAssignment(clusterName: ClusterName.blackHole)
+        configuration.clusters[blackHole.name] = blackHole
+
+        guard inbound else { return }
+        var inboundPassthrough = passthrough
+        inboundPassthrough.name = ClusterName.inboundPassthrough
+        inboundPassthrough.bindAddress = "127.0.0.6"
+        configuration.clusters[inboundPassthrough.name] = inboundPassthrough
+    }
+}
+
+extension Cluster.CircuitBreakers {
+    /// As good as none.
+    static var unlimited: Self {
+        var limits = Self()
+        limits.maxConnections = .max
+        limits.maxPendingRequests = .max
+        limits.maxRequests = .max
+        limits.maxRetries = .max
+        return limits
+    }
+}

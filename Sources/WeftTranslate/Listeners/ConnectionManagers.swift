@@ -1,0 +1,129 @@
+import WeftConfig
+import WeftIR
+
+/// HTTP connection managers and access logs of the three places where the mesh speaks HTTP.
+struct ConnectionManagers {
+    let scope: Scope
+
+    func outbound(statPrefix: String, routes: String) -> HTTPConnectionManager {
+        var manager = HTTPConnectionManager(statPrefix: statPrefix, routes: .rds(routes), filters: filters([], .source))
+        manager.generateRequestID = true
+        manager.normalizePath = normalises
+        finish(&manager)
+        return manager
+    }
+
+    func inbound(statPrefix: String, routes: RouteConfiguration) -> HTTPConnectionManager {
+        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        var manager = HTTPConnectionManager(
+            statPrefix: statPrefix, routes: .inline(routes), filters: filters(rules, .destination))
+        manager.forwardClientCert = .appendForward
+        manager.clientCertDetails = details
+        manager.serverName = "istio-envoy"
+        manager.serverHeader = .passThrough
+        finish(&manager)
+        return manager
+    }
+
+    func gateway(statPrefix: String, routes: String) -> HTTPConnectionManager {
+        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        var manager = HTTPConnectionManager(
+            statPrefix: statPrefix, routes: .rds(routes), filters: filters(rules, .source))
+        manager.useRemoteAddress = true
+        manager.forwardClientCert = .sanitizeSet
+        manager.clientCertDetails = details
+        manager.serverName = "istio-envoy"
+        finish(&manager)
+        return manager
+    }
+
+    /// Network-level access rules followed by plain forwarding.
+    func tcp(
+        statPrefix: String, cluster: ClusterSelector, provenance: Provenance? = nil, reporter: StatsFilter.Reporter
+    ) -> [NetworkFilter] {
+        var filters: [NetworkFilter] = []
+        if reporter == .destination {
+            filters += AuthorizationFilters(scope: scope).rules(.tcp).map { rules in
+                var named = rules
+                named.statPrefix = "tcp."
+                return .rbac(named)
+            }
+        }
+        filters.append(.stats(StatsFilter(reporter: reporter)))
+        var proxy = TCPProxy(statPrefix: statPrefix, cluster: cluster)
+        proxy.provenance = provenance
+        proxy.accessLogs = accessLogs
+        filters.append(.tcpProxy(proxy))
+        return filters
+    }
+
+    var accessLogs: [AccessLog] {
+        guard let file = scope.mesh.accessLogFile, !file.isEmpty else { return [] }
+        guard scope.mesh.accessLogEncoding != .json else {
+            return [AccessLog(path: file, format: .json(AccessLogFormat.json))]
+        }
+        let format = scope.mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 }
+        return [AccessLog(path: file, format: .text(format ?? AccessLogFormat.text))]
+    }
+
+    private func filters(_ rules: [RBAC], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
+        var filters = rules.map { HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac($0)) }
+        filters.append(HTTPFilter(name: RouteFeatures.faultFilter, kind: .fault(Fault())))
+        filters.append(HTTPFilter(name: RouteFeatures.corsFilter, kind: .cors))
+        filters.append(HTTPFilter(name: "istio.stats", kind: .stats(StatsFilter(reporter: reporter))))
+        filters.append(HTTPFilter(name: "envoy.filters.http.router", kind: .router))
+        return filters
+    }
+
+    private var details: HTTPConnectionManager.ClientCertDetails {
+        var details = HTTPConnectionManager.ClientCertDetails()
+        details.subject = true
+        details.dns = true
+        details.uri = true
+        return details
+    }
+
+    private var normalization: MeshConfig.PathNormalization.Mode {
+        scope.mesh.pathNormalization?.normalization ?? .default
+    }
+    private var normalises: Bool { normalization != .none }
+
+    private func finish(_ manager: inout HTTPConnectionManager) {
+        manager.normalizePath = normalises
+        manager.mergeSlashes = normalization == .mergeSlashes || normalization == .decodeAndMergeSlashes
+        if normalization == .decodeAndMergeSlashes { manager.escapedSlashes = .unescapeAndForward }
+        manager.upgradeTypes = ["websocket"]
+        manager.streamIdleTimeoutMilliseconds = 0
+        manager.accessLogs = accessLogs
+    }
+}
+
+/// Istio's standard access-log line.
+enum AccessLogFormat {
+    static let text = """
+        [%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%" %RESPONSE_CODE% %RESPONSE_FLAGS% \
+        %RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS% "%UPSTREAM_TRANSPORT_FAILURE_REASON%" %BYTES_RECEIVED% \
+        %BYTES_SENT% %DURATION% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% "%REQ(X-FORWARDED-FOR)%" "%REQ(USER-AGENT)%" \
+        "%REQ(X-REQUEST-ID)%" "%REQ(:AUTHORITY)%" "%UPSTREAM_HOST%" %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% \
+        %DOWNSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n
+        """
+
+    static let json = [
+        "start_time": "%START_TIME%", "method": "%REQ(:METHOD)%", "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
+        "protocol": "%PROTOCOL%",
+        "response_code": "%RESPONSE_CODE%", "response_flags": "%RESPONSE_FLAGS%",
+        "response_code_details": "%RESPONSE_CODE_DETAILS%",
+        "connection_termination_details": "%CONNECTION_TERMINATION_DETAILS%",
+        "upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+        "bytes_received": "%BYTES_RECEIVED%",
+        "bytes_sent": "%BYTES_SENT%", "duration": "%DURATION%",
+        "upstream_service_time": "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+        "x_forwarded_for": "%REQ(X-FORWARDED-FOR)%", "user_agent": "%REQ(USER-AGENT)%",
+        "request_id": "%REQ(X-REQUEST-ID)%",
+        "authority": "%REQ(:AUTHORITY)%", "upstream_host": "%UPSTREAM_HOST%",
+        "upstream_cluster": "%UPSTREAM_CLUSTER_RAW%",
+        "upstream_local_address": "%UPSTREAM_LOCAL_ADDRESS%", "downstream_local_address": "%DOWNSTREAM_LOCAL_ADDRESS%",
+        "downstream_remote_address": "%DOWNSTREAM_REMOTE_ADDRESS%", "requested_server_name": "%REQUESTED_SERVER_NAME%",
+        "route_name": "%ROUTE_NAME%",
+    ]
+}

@@ -1,0 +1,107 @@
+import WeftConfig
+import WeftCore
+import WeftIR
+
+/// Route tables of a sidecar's outbound listeners.
+struct OutboundRoutes {
+    let scope: Scope
+
+    /// The table of all declared HTTP services on a port, under the port's number.
+    func table(port: Int) -> RouteConfiguration {
+        var table = RouteConfiguration(name: String(port))
+        var taken: Set<String> = ["*"]
+        for service in scope.services where service.port(port)?.protocol.isHTTP == true {
+            let domains = domains(of: service, port: port).filter { taken.insert($0).inserted }
+            guard !domains.isEmpty else { continue }
+            table.virtualHosts.append(virtualHost(for: service, port: port, domains: domains))
+        }
+        if port == 80 { table.virtualHosts += unregisteredHosts(port: port, taken: &taken) }
+        table.virtualHosts.append(fallback)
+        return table
+    }
+
+    /// The table of one service on a listener of its own, where the first bytes showed HTTP.
+    func table(service: MeshService, port: Int) -> RouteConfiguration {
+        let name = "\(service.host):\(port)"
+        return RouteConfiguration(name: name, virtualHosts: [virtualHost(for: service, port: port, domains: ["*"])])
+    }
+
+    private func virtualHost(for service: MeshService, port: Int, domains: [String]) -> VirtualHost {
+        let builder = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh])
+        var host = VirtualHost(name: "\(service.host):\(port)", domains: domains)
+        host.includeRequestAttemptCount = true
+        if let rule = scope.virtualService(for: service.host), rule.spec.http?.isEmpty == false {
+            host.routes = builder.routes(of: rule)
+        } else {
+            host.routes = [builder.standardRoute(to: service, port: port)]
+        }
+        return host
+    }
+
+    /// Hosts that only a VirtualService knows; Istio puts them on port 80 alone.
+    private func unregisteredHosts(port: Int, taken: inout Set<String>) -> [VirtualHost] {
+        var hosts: [VirtualHost] = []
+        for rule in scope.virtualServices
+        where GatewayName.names(of: rule).contains(GatewayName.mesh) && rule.spec.http?.isEmpty == false {
+            for name in rule.spec.hosts ?? [] {
+                let host = MeshSnapshot.resolve(host: name, namespace: rule.namespace)
+                guard scope.service(host: host) == nil, !host.hasPrefix("*") else { continue }
+                let domains = [host, "\(host):\(port)"].filter { taken.insert($0).inserted }
+                guard !domains.isEmpty else { continue }
+                var virtualHost = VirtualHost(name: "\(host):\(port)", domains: domains)
+                virtualHost.includeRequestAttemptCount = true
+                virtualHost.routes = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh]).routes(
+                    of: rule)
+                hosts.append(virtualHost)
+            }
+        }
+        return hosts
+    }
+
+    /// Where requests for unknown hosts go.
+    private var fallback: VirtualHost {
+        guard scope.allowsAnyOutbound else {
+            let route = Route(
+                name: "block_all", match: RouteMatch(path: .prefix("/")),
+                action: .directResponse(DirectResponse(status: 502)))
+            return VirtualHost(name: "block_all", domains: ["*"], routes: [route])
+        }
+        var action = RouteAction(cluster: .cluster(ClusterName.passthrough))
+        action.timeoutMilliseconds = 0
+        action.grpcTimeoutHeaderMaxMilliseconds = 0
+        let route = Route(name: "allow_any", match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        return VirtualHost(name: "allow_any", domains: ["*"], routes: [route])
+    }
+
+    /// Every form in which a client may write the host, each with and without the port.
+    private func domains(of service: MeshService, port: Int) -> [String] {
+        var names = [service.host]
+        if service.resource.kind == "Service" {
+            if service.namespace == scope.proxy.namespace { names.append(service.name) }
+            names += ["\(service.name).\(service.namespace).svc", "\(service.name).\(service.namespace)"]
+        }
+        if service.resolution == .headless { names += names.filter { $0.contains(".") }.map { "*.\($0)" } }
+        names += service.addresses.filter { !$0.contains("/") }.map { $0.contains(":") ? "[\($0)]" : $0 }
+        return names.flatMap { [$0, "\($0):\(port)"] }
+    }
+}
+
+extension Scope {
+    var allowsAnyOutbound: Bool {
+        (sidecar?.spec.outboundTrafficPolicy?.mode ?? mesh.outboundTrafficPolicy?.mode ?? .allowAny) == .allowAny
+    }
+
+    /// The VirtualService for a host inside the mesh: the most specific host, then the first in order.
+    func virtualService(for host: String) -> Config<VirtualService>? {
+        var best: (length: Int, config: Config<VirtualService>)?
+        for config in virtualServices where GatewayName.names(of: config).contains(GatewayName.mesh) {
+            for name in config.spec.hosts ?? [] {
+                let pattern = MeshSnapshot.resolve(host: name, namespace: config.namespace)
+                guard HostPattern.matches(pattern, host) else { continue }
+                let length = pattern == host ? Int.max : pattern.utf8.count
+                if best.map({ length > $0.length }) ?? true { best = (length, config) }
+            }
+        }
+        return best?.config
+    }
+}

@@ -1,0 +1,52 @@
+import WeftConfig
+import WeftIR
+
+/// Retries: Istio's default, and what a VirtualService asks for.
+enum RetryPolicies {
+    private static let conditions = ["connect-failure", "refused-stream", "unavailable", "cancelled"]
+    private static let statusCodes = "retriable-status-codes"
+
+    /// Two more attempts on failures that cannot have reached the application, and on 503.
+    static func standard(hashed: Bool = false) -> RetryPolicy {
+        var policy = RetryPolicy(retryOn: conditions + [statusCodes])
+        policy.retriableStatusCodes = [503]
+        policy.numRetries = 2
+        policy.hostSelectionRetryMaxAttempts = 5
+        policy.avoidPreviousHosts = !hashed
+        return policy
+    }
+
+    /// `nil` if retries are off (`attempts: 0`).
+    static func build(_ retries: VirtualService.HTTPRetry?, mesh: MeshConfig, hashed: Bool) -> RetryPolicy? {
+        guard let retries = retries ?? mesh.defaultHttpRetryPolicy else { return standard(hashed: hashed) }
+        let attempts = retries.attempts ?? 2
+        guard attempts > 0 else { return nil }
+        var policy = standard(hashed: hashed)
+        policy.numRetries = UInt32(clamping: attempts)
+        if let list = retries.retryOn, !list.isEmpty { apply(list, to: &policy) }
+        if let timeout = retries.perTryTimeout, timeout.nanoseconds > 0 {
+            policy.perTryTimeoutMilliseconds = timeout.milliseconds
+        }
+        if let backoff = retries.backoff { policy.backOffBaseMilliseconds = backoff.milliseconds }
+        policy.avoidPreviousHosts = retries.retryIgnorePreviousHosts ?? !hashed
+        policy.retryRemoteLocalities = retries.retryRemoteLocalities ?? false
+        return policy
+    }
+
+    /// Numbers in the list are status codes.
+    private static func apply(_ list: String, to policy: inout RetryPolicy) {
+        policy.retryOn = []
+        policy.retriableStatusCodes = []
+        for part in list.split(separator: ",") {
+            let word = String(part.filter { $0 != " " })
+            if let code = UInt16(word) {
+                policy.retriableStatusCodes.append(code)
+            } else if !word.isEmpty {
+                policy.retryOn.append(word)
+            }
+        }
+        if !policy.retriableStatusCodes.isEmpty, !policy.retryOn.contains(statusCodes) {
+            policy.retryOn.append(statusCodes)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import WeftConfig
+import WeftCore
+
+/// The TLS that a workload asks of its callers, from the mesh's, its namespace's and its own PeerAuthentication.
+struct PeerModes {
+    let snapshot: MeshSnapshot
+
+    /// A mode and the object that set it; `nil` is Istio's default, PERMISSIVE.
+    struct Effective {
+        var mode: PeerAuthentication.Mode
+        var source: ResourceReference?
+    }
+
+    /// `port` is the workload's; `nil` for ports that no service names.
+    func mode(namespace: String, labels: [String: String], port: Int?) -> Effective {
+        let root = snapshot.meshConfig.effectiveRootNamespace
+        let all = snapshot.peerAuthentications
+        let meshWide = all.first { $0.namespace == root && ($0.spec.selector?.isEmpty ?? true) }
+        let ofNamespace = all.first { $0.namespace == namespace && ($0.spec.selector?.isEmpty ?? true) }
+        let ofWorkload = all.first {
+            $0.namespace == namespace && !($0.spec.selector?.isEmpty ?? true)
+                && $0.spec.selector?.matches(labels) == true
+        }
+        if let port, let ofWorkload, let mode = ofWorkload.spec.portLevelMtls?[String(port)]?.mode, mode != .unset {
+            return Effective(mode: mode, source: ofWorkload.resource)
+        }
+        for config in [ofWorkload, ofNamespace, meshWide].compactMap({ $0 }) {
+            if let mode = config.spec.mtls?.mode, mode != .unset {
+                return Effective(mode: mode, source: config.resource)
+            }
+        }
+        return Effective(mode: .permissive, source: nil)
+    }
+
+    /// Ports to which the workload's own policy gives a mode.
+    func portsWithModes(of proxy: ProxyIdentity) -> [Int] {
+        let own = snapshot.peerAuthentications.first {
+            $0.namespace == proxy.namespace && !($0.spec.selector?.isEmpty ?? true)
+                && $0.spec.selector?.matches(proxy.labels) == true
+        }
+        return (own?.spec.portLevelMtls ?? [:]).keys.compactMap { Int($0) }.filter { (1...65_535).contains($0) }
+            .sorted()
+    }
+
+    /// True if callers should use mutual TLS towards this endpoint.
+    func endpointMode(_ endpoint: MeshEndpoint, port: Int) -> Bool {
+        guard let workload = endpoint.workload, workload.acceptsMutualTLS else { return false }
+        return mode(namespace: workload.namespace, labels: workload.labels, port: endpoint.ports[port]).mode != .disable
+    }
+}

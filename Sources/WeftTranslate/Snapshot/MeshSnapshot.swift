@@ -1,0 +1,111 @@
+package import WeftConfig
+package import WeftCore
+
+/// An Istio object: its `spec` and who it is.
+package struct Config<Spec: IstioSpec>: Sendable {
+    package var resource: ResourceReference
+    package var created: String
+    package var annotations: [String: String]
+    package var spec: Spec
+
+    package var namespace: String { resource.namespace }
+    package var name: String { resource.name }
+}
+
+/// Everything that translation reads, at one moment: services with their endpoints, workloads and Istio's objects.
+///
+/// Immutable. Lists of Istio objects are in order of age, the oldest first, because the oldest wins.
+package struct MeshSnapshot: Sendable {
+    package let meshConfig: MeshConfig
+    /// Sorted by host and namespace.
+    package let services: [MeshService]
+    package let workloads: [Workload]
+    package let virtualServices: [Config<VirtualService>]
+    package let destinationRules: [Config<DestinationRule>]
+    package let gateways: [Config<Gateway>]
+    package let sidecars: [Config<Sidecar>]
+    package let peerAuthentications: [Config<PeerAuthentication>]
+    package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    /// Secrets by `namespace/name`.
+    let secrets: [String: KubernetesObject]
+    /// What could not be read; the objects named here are left out.
+    package let diagnostics: [Diagnostic]
+
+    let serviceIndex: [String: [Int]]
+    let workloadIndex: [String: Int]
+
+    package static let clusterDomain = "cluster.local"
+
+    package init(objects: [KubernetesObject], meshConfig: MeshConfig = MeshConfig()) {
+        var reader = SnapshotReader(objects: objects)
+        self.meshConfig = meshConfig
+        virtualServices = reader.configs()
+        destinationRules = reader.configs()
+        gateways = reader.configs()
+        sidecars = reader.configs()
+        peerAuthentications = reader.configs()
+        authorizationPolicies = reader.configs()
+        let workloads = WorkloadReader.workloads(in: objects)
+        self.workloads = workloads
+        let registry = ServiceReader(objects: objects, workloads: workloads)
+        let entries: [Config<ServiceEntry>] = reader.configs()
+        let services = (registry.kubernetesServices() + entries.flatMap { registry.services(of: $0) })
+            .sorted { ($0.host, $0.namespace) < ($1.host, $1.namespace) }
+        self.services = services
+        secrets = Dictionary(
+            objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
+            uniquingKeysWith: { first, _ in first })
+        serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
+        workloadIndex = Dictionary(
+            workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
+            uniquingKeysWith: { first, _ in first })
+        diagnostics = reader.diagnostics
+    }
+
+    /// The service of a host that a namespace sees: its own first, then Kubernetes', then the oldest.
+    package func service(host: String, from namespace: String) -> MeshService? {
+        let visible = (serviceIndex[host] ?? []).map { services[$0] }.filter { $0.isVisible(from: namespace) }
+        return visible.first { $0.namespace == namespace } ?? visible.first { $0.resource.kind == "Service" }
+            ?? visible.min { $0.created < $1.created }
+    }
+
+    package func workload(namespace: String, name: String) -> Workload? {
+        workloadIndex["\(namespace)/\(name)"].map { workloads[$0] }
+    }
+
+    /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace.
+    package static func resolve(host: String, namespace: String) -> String {
+        if host.isEmpty || host == "*" || host.contains(".") || host.contains(":") { return host }
+        return "\(host).\(namespace).svc.\(clusterDomain)"
+    }
+}
+
+/// Picks Istio's objects out of a list, and notes those that do not decode.
+private struct SnapshotReader {
+    let objects: [KubernetesObject]
+    var diagnostics: [Diagnostic] = []
+
+    mutating func configs<Spec: IstioSpec>() -> [Config<Spec>] {
+        var configs: [Config<Spec>] = []
+        for object in objects where object.isKind(Spec.self) {
+            do {
+                configs.append(
+                    Config(
+                        resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
+                        spec: try object.spec(Spec.self)))
+            } catch let error as DecodingError {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, code: "IST0106", resource: object.reference, path: error.fieldPath,
+                        message: "Schema validation error: \(error.reason)",
+                        hint: "the object is ignored until the field is corrected"))
+            } catch {
+                diagnostics.append(
+                    Diagnostic(
+                        .error, code: "IST0106", resource: object.reference,
+                        message: "Schema validation error: \(error)"))
+            }
+        }
+        return configs.sorted { ($0.created, $0.name, $0.namespace) < ($1.created, $1.name, $1.namespace) }
+    }
+}

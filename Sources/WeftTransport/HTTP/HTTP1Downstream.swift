@@ -1,0 +1,304 @@
+package import NIOCore
+package import WeftHTTP
+
+/// Limits of a downstream HTTP/1.1 connection.
+package struct DownstreamLimits: Sendable {
+    package var head = HTTP1Limits()
+    package var idleTimeout: TimeAmount?
+    package var maximumRequests: Int?
+    package init() {}
+}
+
+/// The downstream end of an HTTP/1.1 connection.
+///
+/// Loop-confined. One exchange at a time: what is pipelined waits in the parser until the response is out, so replies
+/// leave in order.
+final class HTTP1Downstream: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase { case idle, exchange, tunnel, closing }
+
+    private let delegate: any DownstreamConnectionDelegate
+    private let limits: DownstreamLimits
+    private var parser: HTTP1RequestParser
+    private var input = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.idle
+    private var receiver: (any HTTPStreamReceiver)?
+    private var requestEnded = false
+    private var responseEnded = false
+    private var keepAlive = true
+    private var chunked = false
+    private var isHTTP10 = false
+    private var isHead = false
+    /// The parser has not yet said that the request is over.
+    private var endPending = false
+    private var awaitsUpgrade = false
+    private var isParsing = false
+    private var requests = 0
+    private var draining = false
+    private var idleTimer: Scheduled<Void>?
+
+    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
+        self.delegate = delegate
+        self.limits = limits
+        self.parser = HTTP1RequestParser(limits: limits.head)
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        startIdleTimer()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if phase == .tunnel {
+            receiver?.receive(body: bytes)
+            return
+        }
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        // A pipelined request waits in the parser, and so does its sender.
+        if phase == .exchange, requestEnded { setReading(false) }
+        parse()
+    }
+
+    private func parse() {
+        guard !isParsing else { return }
+        isParsing = true
+        defer { isParsing = false }
+        while phase == .idle || (phase == .exchange && endPending) {
+            do {
+                guard let event = try parser.next(from: &input) else { return }
+                handle(event)
+            } catch {
+                return refuse(error.status == 431 ? .headersTooLarge : .malformed)
+            }
+        }
+    }
+
+    private func handle(_ event: HTTP1RequestParser.Event) {
+        switch event {
+        case .head(let head): begin(head)
+        case .informational: break
+        case .body(let bytes): receiver?.receive(body: bytes)
+        case .end(let trailers):
+            endPending = false
+            if requestEnded { return finishIfDone() }
+            requestEnded = true
+            receiver?.receiveEnd(trailers: trailers)
+            finishIfDone()
+        }
+    }
+
+    private func begin(_ head: RequestHead) {
+        // A request without a body still gives an end event, which finds the request ended already.
+        let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
+        idleTimer?.cancel()
+        phase = .exchange
+        requests += 1
+        requestEnded = endStream
+        responseEnded = false
+        self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
+        isHTTP10 = head.version == .http10
+        isHead = head.method == .head
+        awaitsUpgrade = head.method == .connect || head.wantsUpgrade
+        endPending = true
+        let opened = delegate.open(stream: HTTP1DownstreamStream(self), head: head, endStream: endStream)
+        if phase == .exchange { receiver = opened }
+        finishIfDone()
+    }
+
+    private func refuse(_ error: RequestError) {
+        keepAlive = false
+        if phase == .exchange {
+            let old = receiver
+            receiver = nil
+            old?.receive(reset: .protocolError)
+            context?.close(promise: nil)
+            return
+        }
+        phase = .exchange
+        requestEnded = true
+        responseEnded = false
+        delegate.refuse(stream: HTTP1DownstreamStream(self), error: error)
+    }
+
+    private func finishIfDone() {
+        guard phase == .exchange, responseEnded else { return }
+        // The end event of a request without a body is still in the parser: the loop that reads on will find it.
+        if requestEnded, endPending, isParsing { return }
+        if !requestEnded {
+            // The reply is complete before the request is (an early refusal): this connection cannot be reused.
+            phase = .closing
+            receiver = nil
+            context?.close(mode: .output, promise: nil)
+            startIdleTimer(.seconds(1))
+            return
+        }
+        receiver = nil
+        guard keepAlive else {
+            phase = .closing
+            context?.close(promise: nil)
+            return
+        }
+        if awaitsUpgrade { parser.rejectUpgrade() }
+        awaitsUpgrade = false
+        phase = .idle
+        startIdleTimer()
+        setReading(true)
+        if !isParsing, let context { context.eventLoop.assumeIsolated().execute { [weak self] in self?.parse() } }
+    }
+
+    private func startIdleTimer(_ limit: TimeAmount? = nil) {
+        idleTimer?.cancel()
+        guard let context, let limit = limit ?? limits.idleTimeout else { return }
+        idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            guard let self, self.phase == .idle || self.phase == .closing else { return }
+            self.context?.close(promise: nil)
+        }
+    }
+
+    func drain() {
+        draining = true
+        keepAlive = false
+        if phase == .idle { context?.close(promise: nil) }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            switch phase {
+            case .tunnel: receiver?.receiveEnd(trailers: nil)
+            case .exchange where requestEnded: keepAlive = false
+            default: context.close(promise: nil)
+            }
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        receiver?.writabilityChanged(context.channel.isWritable)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        idleTimer?.cancel()
+        self.context = nil
+        phase = .closing
+        let old = receiver
+        receiver = nil
+        old?.receive(reset: .connectionClosed)
+        delegate.connectionClosed()
+    }
+
+    // MARK: writing, for the stream
+
+    fileprivate func inform(_ head: ResponseHead) {
+        guard let context, phase == .exchange, !isHTTP10 else { return }
+        var bytes = context.channel.allocator.buffer(capacity: 256)
+        HTTP1Serializer.write(head, into: &bytes)
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
+        guard let context, phase == .exchange else { return }
+        var head = head
+        let isTunnel = head.status == 101 || head.framing == .tunnel
+        if isTunnel || isHead || head.status == 204 || head.status == 304 {
+            head.framing = .none
+        } else if endStream {
+            head.framing = .length(0)
+        } else if let length = head.headers.statedLength {
+            head.framing = .length(length)
+        } else {
+            head.framing = isHTTP10 ? .untilClose : .chunked
+            if isHTTP10 { keepAlive = false }
+        }
+        chunked = head.framing == .chunked
+        var bytes = context.channel.allocator.buffer(capacity: 1024)
+        let option: HTTP1Serializer.Connection =
+            isTunnel
+            ? (head.status == 101 ? .upgrade : .unspecified)
+            : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
+        HTTP1Serializer.write(head, connection: option, into: &bytes)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        if endStream { end() }
+    }
+
+    fileprivate func write(_ body: ByteBuffer) {
+        guard let context, phase == .tunnel || (phase == .exchange && !isHead) else { return }
+        if chunked {
+            var size = context.channel.allocator.buffer(capacity: 16)
+            size.writeString(String(body.readableBytes, radix: 16) + "\r\n")
+            context.write(wrapOutboundOut(size), promise: nil)
+            context.write(wrapOutboundOut(body), promise: nil)
+            context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
+        } else {
+            context.write(wrapOutboundOut(body), promise: nil)
+        }
+    }
+
+    fileprivate func writeEnd(_ trailers: HeaderBlock?) {
+        guard let context else { return }
+        if phase == .tunnel {
+            context.flush()
+            context.close(mode: .output, promise: nil)
+            return
+        }
+        guard phase == .exchange else { return }
+        if chunked {
+            var last = context.channel.allocator.buffer(capacity: 64)
+            HTTP1Serializer.writeEnd(trailers, into: &last)
+            context.write(wrapOutboundOut(last), promise: nil)
+        }
+        end()
+    }
+
+    private func end() {
+        context?.flush()
+        responseEnded = true
+        finishIfDone()
+    }
+
+    fileprivate func startTunnel() {
+        guard phase == .exchange else { return }
+        phase = .tunnel
+        chunked = false
+        setReading(true)
+        let rest = input
+        input = ByteBuffer()
+        if rest.readableBytes > 0 { receiver?.receive(body: rest) }
+    }
+
+    fileprivate func setReading(_ on: Bool) {
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context?.read() }
+    }
+
+    fileprivate func flush() { context?.flush() }
+    fileprivate func abort() {
+        receiver = nil
+        context?.close(promise: nil)
+    }
+    fileprivate func closeAfter() { keepAlive = false }
+    fileprivate var isWritable: Bool { context?.channel.isWritable ?? false }
+}
+
+/// The request under way on an HTTP/1.1 downstream connection.
+final class HTTP1DownstreamStream: DownstreamStream {
+    private let handler: HTTP1Downstream
+
+    init(_ handler: HTTP1Downstream) { self.handler = handler }
+
+    override func respond(_ head: ResponseHead, endStream: Bool) { handler.respond(head, endStream: endStream) }
+    override func inform(_ head: ResponseHead) { handler.inform(head) }
+    override func write(body: ByteBuffer) { handler.write(body) }
+    override func writeEnd(trailers: HeaderBlock?) { handler.writeEnd(trailers) }
+    override func flush() { handler.flush() }
+    override func reset() { handler.abort() }
+    override func setReading(_ on: Bool) { handler.setReading(on) }
+    override var isWritable: Bool { handler.isWritable }
+    override func startTunnel() { handler.startTunnel() }
+    override func closeAfterResponse() { handler.closeAfter() }
+}

@@ -1,0 +1,249 @@
+import NIOCore
+import WeftHTTP
+
+/// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
+final class HTTP1Upstream: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase { case idle, exchange, tunnel, closed }
+
+    let connection: HTTP1UpstreamConnection
+    private(set) var phase = Phase.idle
+    private(set) var context: ChannelHandlerContext?
+    private var parser = HTTP1ResponseParser()
+    private var input = ByteBuffer()
+    private var endedWithHead = false
+    private var receiver: (any ResponseReceiver)?
+    private var requestEnded = false
+    private var responseEnded = false
+    private var keepAlive = true
+    private var chunked = false
+
+    init(connection: HTTP1UpstreamConnection) { self.connection = connection }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func begin(_ receiver: any ResponseReceiver) -> Bool {
+        guard phase == .idle, keepAlive, context != nil else { return false }
+        phase = .exchange
+        self.receiver = receiver
+        requestEnded = false
+        responseEnded = false
+        return true
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        switch phase {
+        case .tunnel: receiver?.receive(body: bytes)
+        case .exchange:
+            if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+            parse()
+        case .idle, .closed: context.close(promise: nil)  // bytes nobody asked for
+        }
+    }
+
+    private func parse() {
+        do {
+            while phase == .exchange, let event = try parser.next(from: &input) { handle(event) }
+        } catch { fail(.protocolError) }
+    }
+
+    private func handle(_ event: HTTP1ResponseParser.Event) {
+        switch event {
+        case .informational(let head): receiver?.receive(informational: head)
+        case .head(let head):
+            keepAlive = keepAlive && head.keepAlive
+            // The parser's end event follows a head without a body at once.
+            endedWithHead = head.framing == .none || head.framing == .length(0)
+            receiver?.receive(head: head, endStream: endedWithHead)
+        case .body(let bytes): receiver?.receive(body: bytes)
+        case .end(let trailers):
+            responseEnded = true
+            if !endedWithHead { receiver?.receiveEnd(trailers: trailers) }
+            finishIfDone()
+        }
+    }
+
+    private func finishIfDone() {
+        guard phase == .exchange, responseEnded else { return }
+        receiver = nil
+        guard requestEnded, keepAlive else {
+            phase = .closed
+            context?.close(promise: nil)
+            return
+        }
+        phase = .idle
+        setReading(true)
+        connection.changed(isClosed: false)
+    }
+
+    private func fail(_ reason: StreamReset) {
+        let old = receiver
+        receiver = nil
+        phase = .closed
+        context?.close(promise: nil)
+        old?.receive(reset: reason)
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            switch phase {
+            case .tunnel: receiver?.receiveEnd(trailers: nil)
+            case .exchange:
+                keepAlive = false
+                if let last = try? parser.finish() { handle(last) }
+                if phase == .exchange { fail(.connectionClosed) }
+            case .idle, .closed: context.close(promise: nil)
+            }
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        receiver?.writabilityChanged(context.channel.isWritable)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if phase == .exchange, let last = try? parser.finish() { handle(last) }
+        self.context = nil
+        phase = .closed
+        let old = receiver
+        receiver = nil
+        old?.receive(reset: .connectionClosed)
+        connection.changed(isClosed: true)
+    }
+
+    // MARK: writing, for the stream
+
+    func send(_ head: RequestHead, endStream: Bool) {
+        guard let context, phase == .exchange else { return }
+        parser.begin(head.method)
+        var head = head
+        let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        if isUpgrade {
+            head.framing = .none
+        } else if let length = head.headers.statedLength {
+            head.framing = .length(endStream ? 0 : length)
+        } else if endStream {
+            head.framing = head.method == .post || head.method == .put || head.method == .patch ? .length(0) : .none
+        } else {
+            head.framing = .chunked
+        }
+        chunked = head.framing == .chunked
+        var bytes = context.channel.allocator.buffer(capacity: 1024)
+        HTTP1Serializer.write(
+            head, connection: isUpgrade && head.method != .connect ? .upgrade : .unspecified, into: &bytes)
+        context.write(wrapOutboundOut(bytes), promise: nil)
+        if endStream { end() }
+    }
+
+    func write(_ body: ByteBuffer) {
+        guard let context, phase == .tunnel || phase == .exchange else { return }
+        if chunked {
+            context.write(
+                wrapOutboundOut(ByteBuffer(string: String(body.readableBytes, radix: 16) + "\r\n")), promise: nil)
+            context.write(wrapOutboundOut(body), promise: nil)
+            context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
+        } else {
+            context.write(wrapOutboundOut(body), promise: nil)
+        }
+    }
+
+    func writeEnd(_ trailers: HeaderBlock?) {
+        guard let context else { return }
+        if phase == .tunnel {
+            context.flush()
+            context.close(mode: .output, promise: nil)
+            return
+        }
+        guard phase == .exchange else { return }
+        if chunked {
+            var last = ByteBuffer()
+            HTTP1Serializer.writeEnd(trailers, into: &last)
+            context.write(wrapOutboundOut(last), promise: nil)
+        }
+        end()
+    }
+
+    private func end() {
+        requestEnded = true
+        context?.flush()
+        finishIfDone()
+    }
+
+    func startTunnel() {
+        guard phase == .exchange else { return }
+        phase = .tunnel
+        chunked = false
+        let rest = input
+        input = ByteBuffer()
+        if rest.readableBytes > 0 { receiver?.receive(body: rest) }
+    }
+
+    func setReading(_ on: Bool) {
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context?.read() }
+    }
+
+    func abort() {
+        receiver = nil
+        phase = .closed
+        context?.close(promise: nil)
+    }
+}
+
+/// A pooled HTTP/1.1 connection.
+final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
+    private(set) var handler: HTTP1Upstream?
+    private let channel: any Channel
+    private var isDraining = false
+
+    init(channel: any Channel) {
+        self.channel = channel
+        super.init()
+        handler = HTTP1Upstream(connection: self)
+    }
+
+    func changed(isClosed: Bool) {
+        if !isClosed, isDraining { return close() }
+        onChange?(self, isClosed)
+        guard isClosed else { return }
+        onChange = nil
+        handler = nil  // breaks the cycle
+    }
+    override func open(_ receiver: any ResponseReceiver) -> UpstreamStream? {
+        guard let handler, handler.begin(receiver) else { return nil }
+        return HTTP1UpstreamStream(handler, connection: self)
+    }
+    override func drain() {
+        isDraining = true
+        if activeStreams == 0 { close() }
+    }
+    override func close() { channel.close(promise: nil) }
+    override var activeStreams: Int { handler.map { $0.phase == .exchange || $0.phase == .tunnel ? 1 : 0 } ?? 0 }
+    override var capacity: Int { !isDraining && handler?.phase == .idle ? 1 : 0 }
+}
+
+/// The request under way on an HTTP/1.1 upstream connection.
+final class HTTP1UpstreamStream: UpstreamStream {
+    private let handler: HTTP1Upstream
+    private let connection: HTTP1UpstreamConnection
+
+    init(_ handler: HTTP1Upstream, connection: HTTP1UpstreamConnection) {
+        self.handler = handler
+        self.connection = connection
+    }
+
+    override func send(_ head: RequestHead, endStream: Bool) { handler.send(head, endStream: endStream) }
+    override func write(body: ByteBuffer) { handler.write(body) }
+    override func writeEnd(trailers: HeaderBlock?) { handler.writeEnd(trailers) }
+    override func flush() { handler.context?.flush() }
+    override func reset() { handler.abort() }
+    override func setReading(_ on: Bool) { handler.setReading(on) }
+    override var isWritable: Bool { handler.context?.channel.isWritable ?? false }
+    override func startTunnel() { handler.startTunnel() }
+    override var localAddress: SocketAddress? { handler.context?.channel.localAddress }
+}

@@ -1,0 +1,66 @@
+package import NIOCore
+import NIOHTTP2
+
+/// Which codec a connection gets.
+package enum HTTPVersion: Sendable { case http1, http2 }
+
+/// A downstream connection's codec, for draining.
+package struct DownstreamCodec {
+    private let http1: HTTP1Downstream?
+    private let http2: HTTP2Downstream?
+
+    fileprivate init(http1: HTTP1Downstream? = nil, http2: HTTP2Downstream? = nil) {
+        self.http1 = http1
+        self.http2 = http2
+    }
+
+    /// Finishes what is under way, then closes.
+    package func drain() {
+        http1?.drain()
+        http2?.drain()
+    }
+}
+
+/// Puts codecs on channels. Every call is made on the channel's event loop.
+package enum HTTPPipeline {
+    package static func configureDownstream(
+        _ channel: any Channel, version: HTTPVersion, limits: DownstreamLimits,
+        delegate: any DownstreamConnectionDelegate
+    ) throws -> DownstreamCodec {
+        switch version {
+        case .http1:
+            let handler = HTTP1Downstream(delegate: delegate, limits: limits)
+            try channel.pipeline.syncOperations.addHandler(handler)
+            return DownstreamCodec(http1: handler)
+        case .http2:
+            let handler = HTTP2Downstream(delegate: delegate)
+            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+            configuration.initialSettings = HTTP2Session.settings
+            try channel.pipeline.syncOperations.addHandlers([
+                NIOHTTP2Handler(mode: .server, connectionConfiguration: configuration), handler,
+            ])
+            return DownstreamCodec(http2: handler)
+        }
+    }
+
+    package static func configureUpstream(
+        _ channel: any Channel, version: HTTPVersion, maxStreams: Int
+    ) throws -> UpstreamHTTPConnection {
+        switch version {
+        case .http1:
+            let connection = HTTP1UpstreamConnection(channel: channel)
+            if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
+            return connection
+        case .http2:
+            let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams)
+            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
+            configuration.initialSettings = HTTP2Session.settings
+            if let session = connection.session {
+                try channel.pipeline.syncOperations.addHandlers([
+                    NIOHTTP2Handler(mode: .client, connectionConfiguration: configuration), session,
+                ])
+            }
+            return connection
+        }
+    }
+}

@@ -1,0 +1,124 @@
+package import NIOCore
+
+/// Copies bytes between two connections: two of these refer to each other, one in each pipeline.
+///
+/// Loop-confined; both channels live on one loop. Back-pressure: while the other side cannot write, this side does not
+/// read. Half-close is passed on. Bytes that arrive before the other side is there are kept.
+package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    private var context: ChannelHandlerContext?
+    private var partner: RelayHandler?
+    private var early: [ByteBuffer] = []
+    private var inputClosed = false
+    private var outputClosed = false
+    private var onClose: (() -> Void)?
+    /// Bytes that this connection sent to us.
+    package private(set) var bytesReceived: UInt64 = 0
+    /// When bytes last moved on this connection; read by idle timers.
+    package private(set) var lastActivity: NIODeadline = .now()
+
+    /// - Parameter onClose: Called once, when this connection is gone.
+    package init(onClose: (() -> Void)? = nil) { self.onClose = onClose }
+
+    /// Connects two relays and moves what came early.
+    package static func join(_ one: RelayHandler, _ other: RelayHandler) {
+        one.partner = other
+        other.partner = one
+        one.flushEarly()
+        other.flushEarly()
+    }
+
+    private func flushEarly() {
+        let waiting = early
+        early = []
+        for bytes in waiting { partner?.send(bytes) }
+        if !waiting.isEmpty { partner?.context?.flush() }
+        if inputClosed { partner?.closeOutput() }
+        if context == nil { partner?.closeAll() }
+        setReading(partner?.isWritable ?? true)
+    }
+
+    private var isWritable: Bool { context?.channel.isWritable ?? true }
+
+    private func send(_ bytes: ByteBuffer) {
+        guard let context else { return }
+        lastActivity = .now()
+        context.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func setReading(_ on: Bool) {
+        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context?.read() }
+    }
+
+    private func closeOutput() {
+        guard let context, !outputClosed else { return }
+        outputClosed = true
+        if inputClosed { return context.close(promise: nil) }
+        context.close(mode: .output, promise: nil)
+    }
+
+    /// Closes both directions at once.
+    package func closeAll() { context?.close(promise: nil) }
+
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerRemoved(context: ChannelHandlerContext) { finish() }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let bytes = unwrapInboundIn(data)
+        bytesReceived += UInt64(bytes.readableBytes)
+        lastActivity = .now()
+        guard let partner else {
+            early.append(bytes)
+            if bytesReceived > 64 << 10 { setReading(false) }
+            return
+        }
+        partner.send(bytes)
+        if !partner.isWritable { setReading(false) }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) { partner?.context?.flush() }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        partner?.setReading(context.channel.isWritable)
+        context.fireChannelWritabilityChanged()
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            inputClosed = true
+            partner?.closeOutput()
+            if outputClosed { context.close(promise: nil) }
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelInactive()
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func finish() {
+        guard context != nil else { return }
+        context = nil
+        let other = partner
+        partner = nil
+        other?.partnerGone()
+        let callback = onClose
+        onClose = nil
+        callback?()
+    }
+
+    private func partnerGone() {
+        partner = nil
+        // Flush what is on its way before closing: close() in NIO fails pending writes only after the flush below.
+        guard let context else { return }
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
+            context.close(promise: nil)
+        }
+    }
+}

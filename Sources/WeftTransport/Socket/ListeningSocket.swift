@@ -1,0 +1,49 @@
+import CWeftLinux
+package import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Why a listening socket could not be had, in words for the person who reads the log.
+package struct ListenError: Error, CustomStringConvertible {
+    package var address: String
+    package var code: Int32
+    package var description: String { "cannot listen on \(address): \(String(cString: strerror(code)))" }
+}
+
+/// Opens listening sockets. Each worker has one of its own on every port; the kernel spreads connections (SO_REUSEPORT).
+package enum ListeningSocket {
+    /// Binds `host:port`; port 0 takes any free one.
+    /// - Returns: The descriptor, owned by the caller, and the port.
+    package static func open(host: String, port: UInt16, backlog: Int32 = 4096) throws(ListenError) -> (CInt, UInt16) {
+        let descriptor = weft_listen_reuse_port(host, port, backlog)
+        guard descriptor >= 0 else { throw ListenError(address: "\(host):\(port)", code: -descriptor) }
+        let bound = weft_local_port(descriptor)
+        return (descriptor, bound > 0 ? UInt16(bound) : port)
+    }
+
+    /// A copy of an inherited descriptor for one worker. All copies share one accept queue.
+    package static func duplicate(_ descriptor: CInt) throws(ListenError) -> CInt {
+        let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
+        guard copy >= 0 else { throw ListenError(address: "descriptor \(descriptor)", code: errno) }
+        return copy
+    }
+
+    /// Accepts on `descriptor`, with every connection on `eventLoop`.
+    package static func accept(
+        on descriptor: CInt, eventLoop: any EventLoop,
+        initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel> {
+        ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .childChannelInitializer(initialize)
+            .withBoundSocket(descriptor)
+    }
+}

@@ -1,0 +1,116 @@
+package import NIOCore
+import NIOPosix
+package import NIOSSL
+
+/// How to reach one endpoint: address, optional TLS, optional local address. Made once per snapshot and host.
+package struct UpstreamTarget: Sendable {
+    package var address: SocketAddress
+    package var tls: UpstreamTLSContext?
+    package var bindAddress: SocketAddress?
+    package var connectTimeout: TimeAmount
+    package var keepAlive: Bool
+
+    package init(
+        address: SocketAddress, tls: UpstreamTLSContext? = nil, bindAddress: SocketAddress? = nil,
+        connectTimeout: TimeAmount = .seconds(5), keepAlive: Bool = false
+    ) {
+        self.address = address
+        self.tls = tls
+        self.bindAddress = bindAddress
+        self.connectTimeout = connectTimeout
+        self.keepAlive = keepAlive
+    }
+}
+
+/// A TLS client context with what must be true of the peer.
+package struct UpstreamTLSContext: Sendable {
+    package var context: NIOSSLContext
+    /// Empty sends no server name.
+    package var serverName: String
+    /// True when the peer's names are acceptable; asked before a byte is sent to it.
+    package var accepts: @Sendable (PeerIdentity?) -> Bool
+
+    package init(
+        context: NIOSSLContext, serverName: String, accepts: @escaping @Sendable (PeerIdentity?) -> Bool
+    ) {
+        self.context = context
+        self.serverName = serverName
+        self.accepts = accepts
+    }
+}
+
+/// Why no upstream connection came about.
+package enum UpstreamConnectError: Error {
+    case connect(any Error)
+    case timeout
+    case tls(any Error)
+    case peerNameRefused
+}
+
+/// What is known about an upstream connection that stands.
+package struct UpstreamConnected {
+    package var channel: any Channel
+    package var applicationProtocol: String?
+    package var peer: PeerIdentity?
+}
+
+/// Opens upstream connections on one event loop, TLS handshake and peer check included.
+package enum UpstreamConnector {
+    /// The channel comes with reading off: the owner adds its handlers and then turns `autoRead` on.
+    package static func connect(
+        to target: UpstreamTarget, on eventLoop: any EventLoop,
+        completion: @escaping (Result<UpstreamConnected, UpstreamConnectError>) -> Void
+    ) {
+        var bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(target.connectTimeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(.autoRead, value: false)
+            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+        if target.keepAlive { bootstrap = bootstrap.channelOption(.socketOption(.so_keepalive), value: 1) }
+        if let local = target.bindAddress { bootstrap = bootstrap.bind(to: local) }
+        bootstrap.connect(to: target.address).hop(to: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .failure(let error):
+                if case .connectTimeout? = error as? ChannelError { return completion(.failure(.timeout)) }
+                completion(.failure(.connect(error)))
+            case .success(let channel):
+                guard let tls = target.tls else {
+                    return completion(.success(UpstreamConnected(channel: channel)))
+                }
+                secure(channel, tls, timeout: target.connectTimeout, completion)
+            }
+        }
+    }
+
+    private static func secure(
+        _ channel: any Channel, _ tls: UpstreamTLSContext, timeout: TimeAmount,
+        _ completion: @escaping (Result<UpstreamConnected, UpstreamConnectError>) -> Void
+    ) {
+        let timer = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) { channel.close(promise: nil) }
+        let handshake = TLSHandshakeHandler { channel, outcome in
+            timer.cancel()
+            switch outcome {
+            case .failed(let error): completion(.failure(.tls(error)))
+            case .established(let name, let peer):
+                guard tls.accepts(peer) else {
+                    channel.close(promise: nil)
+                    return completion(.failure(.peerNameRefused))
+                }
+                try? channel.syncOptions?.setOption(.autoRead, value: false)
+                completion(.success(UpstreamConnected(channel: channel, applicationProtocol: name, peer: peer)))
+            }
+        }
+        do {
+            let handler = try NIOSSLClientHandler(
+                context: tls.context, serverHostname: tls.serverName.isEmpty ? nil : tls.serverName)
+            try channel.pipeline.syncOperations.addHandlers([handler, handshake])
+            try channel.syncOptions?.setOption(.autoRead, value: true)
+            channel.read()
+        } catch {
+            timer.cancel()
+            channel.close(promise: nil)
+            completion(.failure(.tls(error)))
+        }
+    }
+}

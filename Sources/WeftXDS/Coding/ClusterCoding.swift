@@ -1,0 +1,294 @@
+import SwiftProtobuf
+import WeftIR
+import WeftProto
+
+extension Cluster {
+    private static let httpOptionsKey = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+    func wire(_ target: Target) throws -> WireCluster {
+        var wire = WireCluster()
+        wire.name = name
+        wire.altStatName = altStatName
+        wire.connectTimeout = .init(milliseconds: connectTimeoutMilliseconds)
+        setDiscovery(&wire)
+        setLoadBalancer(&wire)
+        if let endpoints { wire.loadAssignment = endpoints.wire(target) }
+        var thresholds = Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds()
+        thresholds.maxConnections = .init(circuitBreakers.maxConnections)
+        thresholds.maxPendingRequests = .init(circuitBreakers.maxPendingRequests)
+        thresholds.maxRequests = .init(circuitBreakers.maxRequests)
+        thresholds.maxRetries = .init(circuitBreakers.maxRetries)
+        wire.circuitBreakers.thresholds = [thresholds]
+        if let outlierDetection { wire.outlierDetection = outlierDetection.wire() }
+        if let tls { wire.transportSocket = try tls.transportSocket() }
+        wire.transportSocketMatches = try transportSocketMatches.map { match in
+            var value = WireCluster.TransportSocketMatch()
+            value.name = match.name
+            value.match = .init(strings: match.match)
+            value.transportSocket = try match.tls.map { try $0.transportSocket() } ?? .rawBuffer()
+            return value
+        }
+        wire.typedExtensionProtocolOptions[Self.httpOptionsKey] = try pack(httpOptions())
+        setConnection(&wire)
+        wire.commonLbConfig.healthyPanicThreshold.value = healthyPanicThresholdPercent
+        wire.dnsRefreshRate = .init(milliseconds: dnsRefreshMilliseconds)
+        wire.metadata = metadata(target)
+        return wire
+    }
+
+    private func setDiscovery(_ wire: inout WireCluster) {
+        switch discovery {
+        case .static: wire.type = .static
+        case .strictDNS: wire.type = .strictDns
+        case .logicalDNS: wire.type = .logicalDns
+        case .eds(let serviceName):
+            wire.type = .eds
+            wire.edsClusterConfig.serviceName = serviceName
+            wire.edsClusterConfig.edsConfig.ads = .init()
+            wire.edsClusterConfig.edsConfig.resourceApiVersion = .v3
+        case .originalDestination(let useHTTPHeader):
+            wire.type = .originalDst
+            if useHTTPHeader { wire.originalDstLbConfig.useHTTPHeader = true }
+        }
+    }
+
+    private func setLoadBalancer(_ wire: inout WireCluster) {
+        switch loadBalancer {
+        case .roundRobin: wire.lbPolicy = .roundRobin
+        case .leastRequest(let count):
+            wire.lbPolicy = .leastRequest
+            wire.leastRequestLbConfig.choiceCount = .init(count)
+        case .random: wire.lbPolicy = .random
+        case .ringHash(let size):
+            wire.lbPolicy = .ringHash
+            wire.ringHashLbConfig.minimumRingSize = .init(size)
+        case .maglev(let size):
+            wire.lbPolicy = .maglev
+            wire.maglevLbConfig.tableSize = .init(size)
+        case .clusterProvided: wire.lbPolicy = .clusterProvided
+        }
+    }
+
+    private func httpOptions() -> WireUpstreamHTTP {
+        var options = WireUpstreamHTTP()
+        var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
+        if let http2MaxConcurrentStreams { http2.maxConcurrentStreams = .init(http2MaxConcurrentStreams) }
+        switch httpProtocol {
+        case .http1: options.explicitHTTPConfig.httpProtocolOptions = .init()
+        case .http2: options.explicitHTTPConfig.http2ProtocolOptions = http2
+        case .useDownstream:
+            options.useDownstreamProtocolConfig.httpProtocolOptions = .init()
+            options.useDownstreamProtocolConfig.http2ProtocolOptions = http2
+        case .auto:
+            options.autoConfig.httpProtocolOptions = .init()
+            options.autoConfig.http2ProtocolOptions = http2
+        }
+        if let idleTimeoutMilliseconds {
+            options.commonHTTPProtocolOptions.idleTimeout = .init(milliseconds: idleTimeoutMilliseconds)
+        }
+        if let maxRequestsPerConnection {
+            options.commonHTTPProtocolOptions.maxRequestsPerConnection = .init(maxRequestsPerConnection)
+        }
+        if let maxConnectionDurationMilliseconds {
+            options.commonHTTPProtocolOptions.maxConnectionDuration = .init(
+                milliseconds: maxConnectionDurationMilliseconds)
+        }
+        return options
+    }
+
+    private func setConnection(_ wire: inout WireCluster) {
+        if let tcpKeepalive {
+            var value = Envoy_Config_Core_V3_TcpKeepalive()
+            if let probes = tcpKeepalive.probes { value.keepaliveProbes = .init(probes) }
+            if let time = tcpKeepalive.timeSeconds { value.keepaliveTime = .init(time) }
+            if let interval = tcpKeepalive.intervalSeconds { value.keepaliveInterval = .init(interval) }
+            wire.upstreamConnectionOptions.tcpKeepalive = value
+        }
+        if let bindAddress {
+            wire.upstreamBindConfig.sourceAddress.address = bindAddress
+            wire.upstreamBindConfig.sourceAddress.portValue = 0
+        }
+        if let perConnectionBufferLimit { wire.perConnectionBufferLimitBytes = .init(perConnectionBufferLimit) }
+    }
+
+    private func metadata(_ target: Target) -> Core.Metadata {
+        var metadata = Core.Metadata()
+        metadata.set(provenance, istio: true)
+        if !services.isEmpty {
+            var list = Google_Protobuf_ListValue()
+            list.values = services.map { service in
+                var value = Google_Protobuf_Value()
+                value.structValue = .init(strings: [
+                    "host": service.host, "name": service.name, "namespace": service.namespace,
+                ])
+                return value
+            }
+            var value = Google_Protobuf_Value()
+            value.listValue = list
+            metadata.filterMetadata["istio", default: .init()].fields["services"] = value
+        }
+        return metadata
+    }
+}
+
+extension Cluster {
+    init(_ wire: WireCluster, _ reader: WireReader) throws {
+        self.init(name: wire.name, discovery: try Cluster.discovery(wire, reader))
+        altStatName = wire.altStatName
+        if wire.hasConnectTimeout { connectTimeoutMilliseconds = wire.connectTimeout.milliseconds }
+        loadBalancer = try Cluster.loadBalancer(wire, reader)
+        if wire.hasLoadAssignment {
+            endpoints = try reader.at("load_assignment") { try ClusterLoadAssignment(wire.loadAssignment, reader) }
+        }
+        for threshold in wire.circuitBreakers.thresholds where threshold.priority == .default {
+            if threshold.hasMaxConnections { circuitBreakers.maxConnections = threshold.maxConnections.value }
+            if threshold.hasMaxPendingRequests {
+                circuitBreakers.maxPendingRequests = threshold.maxPendingRequests.value
+            }
+            if threshold.hasMaxRequests { circuitBreakers.maxRequests = threshold.maxRequests.value }
+            if threshold.hasMaxRetries { circuitBreakers.maxRetries = threshold.maxRetries.value }
+        }
+        if wire.hasOutlierDetection { outlierDetection = OutlierDetection(wire.outlierDetection, reader) }
+        if wire.hasTransportSocket {
+            tls = try reader.at("transport_socket") { try UpstreamTLS.from(wire.transportSocket, reader) }
+        }
+        transportSocketMatches = try reader.map("transport_socket_matches", wire.transportSocketMatches) {
+            TransportSocketMatch(
+                name: $0.name, match: $0.match.strings, tls: try UpstreamTLS.from($0.transportSocket, reader))
+        }
+        try readHTTPOptions(wire, reader)
+        readConnection(wire)
+        if wire.commonLbConfig.hasHealthyPanicThreshold {
+            healthyPanicThresholdPercent = wire.commonLbConfig.healthyPanicThreshold.value
+        }
+        if wire.hasDnsRefreshRate { dnsRefreshMilliseconds = wire.dnsRefreshRate.milliseconds }
+        provenance = wire.metadata.provenance
+        services = (wire.metadata.filterMetadata["istio"]?.fields["services"]?.listValue.values ?? []).map { value in
+            let fields = value.structValue.strings
+            return ServiceMetadata(
+                host: fields["host"] ?? "", name: fields["name"] ?? "", namespace: fields["namespace"] ?? "")
+        }
+    }
+
+    private static func discovery(_ wire: WireCluster, _ reader: WireReader) throws -> Discovery {
+        switch wire.type {
+        case .static: .static
+        case .strictDns: .strictDNS
+        case .logicalDns: .logicalDNS
+        case .eds: .eds(serviceName: wire.edsClusterConfig.serviceName)
+        case .originalDst: .originalDestination(useHTTPHeader: wire.originalDstLbConfig.useHTTPHeader)
+        case .UNRECOGNIZED(let value): throw reader.error("unknown discovery type \(value)")
+        }
+    }
+
+    private static func loadBalancer(_ wire: WireCluster, _ reader: WireReader) throws -> LoadBalancer {
+        switch wire.lbPolicy {
+        case .roundRobin: .roundRobin
+        case .leastRequest:
+            .leastRequest(
+                choiceCount: wire.leastRequestLbConfig.hasChoiceCount ? wire.leastRequestLbConfig.choiceCount.value : 2)
+        case .random: .random
+        case .ringHash:
+            .ringHash(
+                minimumRingSize: wire.ringHashLbConfig.hasMinimumRingSize
+                    ? wire.ringHashLbConfig.minimumRingSize.value : 1024)
+        case .maglev:
+            .maglev(tableSize: wire.maglevLbConfig.hasTableSize ? wire.maglevLbConfig.tableSize.value : 65_537)
+        case .clusterProvided: .clusterProvided
+        case .loadBalancingPolicyConfig, .UNRECOGNIZED:
+            throw reader.error("lb_policy \(wire.lbPolicy.rawValue) is not supported")
+        }
+    }
+
+    private mutating func readHTTPOptions(_ wire: WireCluster, _ reader: WireReader) throws {
+        reader.ignored("http_protocol_options", if: wire.hasHTTPProtocolOptions)
+        if wire.hasHTTP2ProtocolOptions { httpProtocol = .http2 }
+        if wire.hasMaxRequestsPerConnection { maxRequestsPerConnection = wire.maxRequestsPerConnection.value }
+        for (key, any) in wire.typedExtensionProtocolOptions.sorted(by: { $0.key < $1.key }) {
+            guard any.holds(WireUpstreamHTTP.self) else {
+                throw reader.error("typed_extension_protocol_options \(key) (\(any.messageName)) is not supported")
+            }
+            let options = try reader.unpack(any, as: WireUpstreamHTTP.self)
+            var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
+            switch options.upstreamProtocolOptions {
+            case .explicitHTTPConfig(let value):
+                if case .http2ProtocolOptions(let two) = value.protocolConfig {
+                    httpProtocol = .http2
+                    http2 = two
+                } else {
+                    httpProtocol = .http1
+                }
+            case .useDownstreamProtocolConfig(let value):
+                httpProtocol = .useDownstream
+                http2 = value.http2ProtocolOptions
+            case .autoConfig(let value):
+                httpProtocol = .auto
+                http2 = value.http2ProtocolOptions
+            case nil: break
+            }
+            if http2.hasMaxConcurrentStreams { http2MaxConcurrentStreams = http2.maxConcurrentStreams.value }
+            let common = options.commonHTTPProtocolOptions
+            if common.hasIdleTimeout { idleTimeoutMilliseconds = common.idleTimeout.milliseconds }
+            if common.hasMaxConnectionDuration {
+                maxConnectionDurationMilliseconds = common.maxConnectionDuration.milliseconds
+            }
+            if common.hasMaxRequestsPerConnection { maxRequestsPerConnection = common.maxRequestsPerConnection.value }
+        }
+    }
+
+    private mutating func readConnection(_ wire: WireCluster) {
+        if wire.upstreamConnectionOptions.hasTcpKeepalive {
+            let keepalive = wire.upstreamConnectionOptions.tcpKeepalive
+            var value = TCPKeepalive()
+            if keepalive.hasKeepaliveProbes { value.probes = keepalive.keepaliveProbes.value }
+            if keepalive.hasKeepaliveTime { value.timeSeconds = keepalive.keepaliveTime.value }
+            if keepalive.hasKeepaliveInterval { value.intervalSeconds = keepalive.keepaliveInterval.value }
+            tcpKeepalive = value
+        }
+        if wire.upstreamBindConfig.hasSourceAddress { bindAddress = wire.upstreamBindConfig.sourceAddress.address }
+        if wire.hasPerConnectionBufferLimitBytes { perConnectionBufferLimit = wire.perConnectionBufferLimitBytes.value }
+    }
+}
+
+extension OutlierDetection {
+    func wire() -> WireOutlier {
+        var wire = WireOutlier()
+        wire.consecutive5Xx = .init(consecutive5xx)
+        wire.enforcingConsecutive5Xx = .init(enforcingConsecutive5xxPercent)
+        wire.consecutiveGatewayFailure = .init(consecutiveGatewayFailure)
+        wire.enforcingConsecutiveGatewayFailure = .init(enforcingConsecutiveGatewayFailurePercent)
+        wire.consecutiveLocalOriginFailure = .init(consecutiveLocalOriginFailure)
+        wire.enforcingConsecutiveLocalOriginFailure = .init(enforcingConsecutiveLocalOriginFailurePercent)
+        wire.splitExternalLocalOriginErrors = splitExternalLocalOriginErrors
+        wire.interval = .init(milliseconds: intervalMilliseconds)
+        wire.baseEjectionTime = .init(milliseconds: baseEjectionMilliseconds)
+        wire.maxEjectionTime = .init(milliseconds: maxEjectionMilliseconds)
+        wire.maxEjectionPercent = .init(maxEjectionPercent)
+        wire.enforcingSuccessRate = .init(enforcingSuccessRatePercent)
+        return wire
+    }
+
+    init(_ wire: WireOutlier, _ reader: WireReader) {
+        self.init()
+        if wire.hasConsecutive5Xx { consecutive5xx = wire.consecutive5Xx.value }
+        if wire.hasEnforcingConsecutive5Xx { enforcingConsecutive5xxPercent = wire.enforcingConsecutive5Xx.value }
+        if wire.hasConsecutiveGatewayFailure { consecutiveGatewayFailure = wire.consecutiveGatewayFailure.value }
+        if wire.hasEnforcingConsecutiveGatewayFailure {
+            enforcingConsecutiveGatewayFailurePercent = wire.enforcingConsecutiveGatewayFailure.value
+        }
+        if wire.hasConsecutiveLocalOriginFailure {
+            consecutiveLocalOriginFailure = wire.consecutiveLocalOriginFailure.value
+        }
+        if wire.hasEnforcingConsecutiveLocalOriginFailure {
+            enforcingConsecutiveLocalOriginFailurePercent = wire.enforcingConsecutiveLocalOriginFailure.value
+        }
+        splitExternalLocalOriginErrors = wire.splitExternalLocalOriginErrors
+        if wire.hasInterval { intervalMilliseconds = wire.interval.milliseconds }
+        if wire.hasBaseEjectionTime { baseEjectionMilliseconds = wire.baseEjectionTime.milliseconds }
+        // Envoy's default is 300 s, and never less than the base.
+        maxEjectionMilliseconds =
+            wire.hasMaxEjectionTime ? wire.maxEjectionTime.milliseconds : max(300_000, baseEjectionMilliseconds)
+        if wire.hasMaxEjectionPercent { maxEjectionPercent = wire.maxEjectionPercent.value }
+        if wire.hasEnforcingSuccessRate { enforcingSuccessRatePercent = wire.enforcingSuccessRate.value }
+    }
+}

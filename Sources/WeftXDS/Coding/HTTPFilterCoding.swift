@@ -1,0 +1,211 @@
+import SwiftProtobuf
+import WeftIR
+import WeftProto
+
+extension HTTPFilter {
+    /// - Returns: `nil` for a filter that the target does not have.
+    func wire(_ target: Target) throws -> WireHTTPFilter? {
+        var wire = WireHTTPFilter()
+        wire.name = name
+        wire.disabled = disabled
+        switch kind {
+        case .rbac(let rbac): wire.typedConfig = try pack(rbac.httpWire())
+        case .fault(let fault): wire.typedConfig = try pack(fault.wire(target))
+        case .cors: wire.typedConfig = try pack(Envoy_Extensions_Filters_Http_Cors_V3_Cors())
+        case .router: wire.typedConfig = try pack(Envoy_Extensions_Filters_Http_Router_V3_Router())
+        case .stats(let stats):
+            guard target == .weft else { return nil }
+            wire.typedConfig = try pack(stats.wire())
+        }
+        return wire
+    }
+
+    /// - Returns: `nil` for an optional filter that we do not have.
+    static func read(_ wire: WireHTTPFilter, _ reader: WireReader) throws -> HTTPFilter? {
+        let any = wire.typedConfig
+        let kind: Kind
+        switch any.messageName {
+        case WireHTTPRBAC.protoMessageName: kind = .rbac(try RBAC(reader.unpack(any, as: WireHTTPRBAC.self), reader))
+        case WireFault.protoMessageName: kind = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
+        case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
+        case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName: kind = .router
+        case Weft_V1_Stats.protoMessageName:
+            kind = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
+        case _ where wire.isOptional:
+            reader.warn("optional filter \(wire.name) (\(any.messageName)) is not supported and left out")
+            return nil
+        default: throw reader.error("HTTP filter \(wire.name) (\(any.messageName)) is not supported")
+        }
+        var filter = HTTPFilter(name: wire.name, kind: kind)
+        filter.disabled = wire.disabled
+        return filter
+    }
+}
+
+extension PerRouteFilter {
+    func wire(_ target: Target) throws -> Google_Protobuf_Any {
+        switch self {
+        case .rbac(let rbac):
+            var wire = Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute()
+            if let rbac { wire.rbac = rbac.httpWire() }
+            return try pack(wire)
+        case .fault(let fault): return try pack(fault.wire(target))
+        case .cors(let policy): return try pack(policy.wire())
+        case .disabled:
+            var wire = Envoy_Config_Route_V3_FilterConfig()
+            wire.disabled = true
+            return try pack(wire)
+        }
+    }
+
+    static func read(_ configurations: [String: Google_Protobuf_Any], _ reader: WireReader) throws -> [String:
+        PerRouteFilter]
+    {
+        var result: [String: PerRouteFilter] = [:]
+        for (name, any) in configurations {
+            result[name] = try reader.at("typed_per_filter_config[\(name)]") { try PerRouteFilter(any, reader) }
+        }
+        return result
+    }
+
+    private init(_ any: Google_Protobuf_Any, _ reader: WireReader) throws {
+        switch any.messageName {
+        case Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute.protoMessageName:
+            let wire = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute.self)
+            self = .rbac(wire.hasRbac ? try RBAC(wire.rbac, reader) : nil)
+        case WireFault.protoMessageName: self = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
+        case WireCORS.protoMessageName: self = .cors(try CORSPolicy(reader.unpack(any, as: WireCORS.self), reader))
+        case Envoy_Config_Route_V3_FilterConfig.protoMessageName:
+            let wire = try reader.unpack(any, as: Envoy_Config_Route_V3_FilterConfig.self)
+            if wire.disabled { self = .disabled } else { try self.init(wire.config, reader) }
+        default: throw reader.error("per-route configuration \(any.messageName) is not supported")
+        }
+    }
+}
+
+extension Fault {
+    func wire(_ target: Target) -> WireFault {
+        var wire = WireFault()
+        if let delayMilliseconds {
+            wire.delay.fixedDelay = .init(milliseconds: delayMilliseconds)
+            wire.delay.percentage = delayPercentage.wire()
+        }
+        switch abort {
+        case .http(let status): wire.abort.httpStatus = UInt32(status)
+        case .grpc(let status): wire.abort.grpcStatus = status
+        case nil: break
+        }
+        if abort != nil { wire.abort.percentage = abortPercentage.wire() }
+        wire.headers = headers.map { $0.wire() }
+        if let provenance { wire.filterMetadata = provenance.fields() }
+        return wire
+    }
+
+    init(_ wire: WireFault, _ reader: WireReader) throws {
+        self.init()
+        switch wire.delay.faultDelaySecifier {
+        case .fixedDelay(let delay):
+            delayMilliseconds = delay.milliseconds
+            delayPercentage = FractionalPercent(wire.delay.percentage)
+        case .headerDelay: throw reader.error("delays by request header are not supported")
+        case nil: break
+        }
+        switch wire.abort.errorType {
+        case .httpStatus(let status): abort = .http(status: try reader.status(status))
+        case .grpcStatus(let status): abort = .grpc(status: status)
+        case .headerAbort: throw reader.error("aborts by request header are not supported")
+        case nil: break
+        }
+        if abort != nil { abortPercentage = FractionalPercent(wire.abort.percentage) }
+        if !wire.upstreamCluster.isEmpty { throw reader.error("upstream_cluster of a fault is not supported") }
+        headers = try reader.map("headers", wire.headers) { try HeaderMatcher($0, reader) }
+        provenance = wire.hasFilterMetadata ? Provenance(wire.filterMetadata) : nil
+    }
+}
+
+extension CORSPolicy {
+    func wire() -> WireCORS {
+        var wire = WireCORS()
+        wire.allowOriginStringMatch = allowOrigins.map { $0.wire() }
+        wire.allowMethods = allowMethods
+        wire.allowHeaders = allowHeaders
+        wire.exposeHeaders = exposeHeaders
+        wire.maxAge = maxAge
+        if let allowCredentials { wire.allowCredentials = .init(allowCredentials) }
+        if let forwardNotMatchingPreflights { wire.forwardNotMatchingPreflights = .init(forwardNotMatchingPreflights) }
+        return wire
+    }
+
+    init(_ wire: WireCORS, _ reader: WireReader) throws {
+        self.init()
+        allowOrigins = try reader.map("allow_origin_string_match", wire.allowOriginStringMatch) {
+            try StringMatcher($0, reader)
+        }
+        allowMethods = wire.allowMethods
+        allowHeaders = wire.allowHeaders
+        exposeHeaders = wire.exposeHeaders
+        maxAge = wire.maxAge
+        if wire.hasAllowCredentials { allowCredentials = wire.allowCredentials.value }
+        if wire.hasForwardNotMatchingPreflights {
+            forwardNotMatchingPreflights = wire.forwardNotMatchingPreflights.value
+        }
+    }
+}
+
+extension AccessLog {
+    func wire() throws -> Envoy_Config_Accesslog_V3_AccessLog {
+        var wire = Envoy_Config_Accesslog_V3_AccessLog()
+        wire.name = "envoy.access_loggers.file"
+        var file = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog()
+        file.path = path
+        switch format {
+        case .standard: break
+        case .text(let text): file.logFormat.textFormatSource.inlineString = text
+        case .json(let members): file.logFormat.jsonFormat = .init(strings: members)
+        }
+        wire.typedConfig = try pack(file)
+        return wire
+    }
+
+    init(_ wire: Envoy_Config_Accesslog_V3_AccessLog, _ reader: WireReader) throws {
+        typealias File = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog
+        typealias Stdout = Envoy_Extensions_AccessLoggers_Stream_V3_StdoutAccessLog
+        typealias Stderr = Envoy_Extensions_AccessLoggers_Stream_V3_StderrAccessLog
+        let any = wire.typedConfig
+        switch any.messageName {
+        case File.protoMessageName:
+            let file = try reader.unpack(any, as: File.self)
+            guard case .logFormat(let format) = file.accessLogFormat else {
+                self.init(path: file.path)
+                return
+            }
+            self.init(path: file.path, format: try Format(format, reader))
+        case Stdout.protoMessageName:
+            let stream = try reader.unpack(any, as: Stdout.self)
+            guard case .logFormat(let format) = stream.accessLogFormat else {
+                self.init(path: "/dev/stdout")
+                return
+            }
+            self.init(path: "/dev/stdout", format: try Format(format, reader))
+        case Stderr.protoMessageName:
+            let stream = try reader.unpack(any, as: Stderr.self)
+            guard case .logFormat(let format) = stream.accessLogFormat else {
+                self.init(path: "/dev/stderr")
+                return
+            }
+            self.init(path: "/dev/stderr", format: try Format(format, reader))
+        default: throw reader.error("access log \(wire.name) (\(any.messageName)) is not supported")
+        }
+    }
+}
+
+extension AccessLog.Format {
+    init(_ wire: Envoy_Config_Core_V3_SubstitutionFormatString, _ reader: WireReader) throws {
+        switch wire.format {
+        case .textFormat(let text): self = .text(text)
+        case .textFormatSource(let source): self = .text(String(decoding: try source.inline(reader), as: UTF8.self))
+        case .jsonFormat(let members): self = .json(members.strings)
+        case nil: self = .standard
+        }
+    }
+}

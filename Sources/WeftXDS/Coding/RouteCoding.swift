@@ -1,0 +1,207 @@
+import Foundation
+import SwiftProtobuf
+import WeftIR
+import WeftProto
+
+extension RouteConfiguration {
+    func wire(_ target: Target) throws -> WireRoute.Configuration {
+        var wire = WireRoute.Configuration()
+        wire.name = name
+        wire.virtualHosts = try virtualHosts.map { try $0.wire(target) }
+        wire.requestHeadersToAdd = requestHeaders.wireAppend
+        wire.requestHeadersToRemove = requestHeaders.remove
+        wire.responseHeadersToAdd = responseHeaders.wireAppend
+        wire.responseHeadersToRemove = responseHeaders.remove
+        wire.validateClusters = .init(validateClusters)
+        wire.ignorePortInHostMatching = ignorePortInHostMatching
+        return wire
+    }
+
+    init(_ wire: WireRoute.Configuration, _ reader: WireReader) throws {
+        self.init(
+            name: wire.name,
+            virtualHosts: try reader.map("virtual_hosts", wire.virtualHosts) { try VirtualHost($0, reader) })
+        requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
+        responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
+        validateClusters = wire.validateClusters.value
+        ignorePortInHostMatching = wire.ignorePortInHostMatching
+        var seen: Set<String> = []
+        for domain in virtualHosts.flatMap(\.domains) where !seen.insert(domain.lowercased()).inserted {
+            throw reader.error("domain \(domain) is in more than one virtual host")
+        }
+    }
+}
+
+extension VirtualHost {
+    func wire(_ target: Target) throws -> WireRoute.VirtualHost {
+        var wire = WireRoute.VirtualHost()
+        wire.name = name
+        wire.domains = domains
+        wire.routes = try routes.map { try $0.wire(target) }
+        switch requireTLS {
+        case .none: wire.requireTls = .none
+        case .externalOnly: wire.requireTls = .externalOnly
+        case .all: wire.requireTls = .all
+        }
+        if let retryPolicy { wire.retryPolicy = try retryPolicy.wire() }
+        wire.requestHeadersToAdd = requestHeaders.wireAppend
+        wire.requestHeadersToRemove = requestHeaders.remove
+        wire.responseHeadersToAdd = responseHeaders.wireAppend
+        wire.responseHeadersToRemove = responseHeaders.remove
+        wire.includeRequestAttemptCount = includeRequestAttemptCount
+        wire.includeAttemptCountInResponse = includeAttemptCountInResponse
+        wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
+        return wire
+    }
+
+    init(_ wire: WireRoute.VirtualHost, _ reader: WireReader) throws {
+        self.init(
+            name: wire.name, domains: wire.domains,
+            routes: try reader.map("routes", wire.routes) { try Route($0, reader) })
+        switch wire.requireTls {
+        case .externalOnly: requireTLS = .externalOnly
+        case .all: requireTLS = .all
+        default: requireTLS = .none
+        }
+        if wire.hasRetryPolicy { retryPolicy = try RetryPolicy(wire.retryPolicy, reader) }
+        requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
+        responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
+        includeRequestAttemptCount = wire.includeRequestAttemptCount
+        includeAttemptCountInResponse = wire.includeAttemptCountInResponse
+        perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
+    }
+}
+
+extension Route {
+    func wire(_ target: Target) throws -> WireRoute.Route {
+        var wire = WireRoute.Route()
+        wire.name = name
+        wire.match = match.wire()
+        switch action {
+        case .forward(let action): wire.route = try action.wire()
+        case .redirect(let redirect): wire.redirect = redirect.wire()
+        case .directResponse(let response):
+            wire.directResponse.status = UInt32(response.status)
+            if !response.body.isEmpty { wire.directResponse.body.inlineString = response.body }
+        }
+        wire.requestHeadersToAdd = requestHeaders.wireAppend
+        wire.requestHeadersToRemove = requestHeaders.remove
+        wire.responseHeadersToAdd = responseHeaders.wireAppend
+        wire.responseHeadersToRemove = responseHeaders.remove
+        wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
+        if let operation { wire.decorator.operation = operation }
+        wire.statPrefix = statPrefix
+        wire.metadata.set(provenance, istio: true)
+        return wire
+    }
+
+    init(_ wire: WireRoute.Route, _ reader: WireReader) throws {
+        let match = try reader.at("match") { try RouteMatch(wire.match, reader) }
+        let action: Action =
+            switch wire.action {
+            case .route(let action): .forward(try reader.at("route") { try RouteAction(action, reader) })
+            case .redirect(let redirect): .redirect(try reader.at("redirect") { try Redirect(redirect, reader) })
+            case .directResponse(let response):
+                .directResponse(
+                    DirectResponse(
+                        status: try reader.status(response.status),
+                        body: response.hasBody ? String(decoding: try response.body.inline(reader), as: UTF8.self) : "")
+                )
+            case .nonForwardingAction, nil: throw reader.error("route action of a kind that is not supported")
+            }
+        self.init(name: wire.name, match: match, action: action)
+        requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
+        responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
+        perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
+        if wire.hasDecorator { operation = wire.decorator.operation }
+        statPrefix = wire.statPrefix
+        provenance = wire.metadata.provenance
+    }
+}
+
+extension RouteMatch {
+    func wire() -> WireRoute.Match {
+        var wire = WireRoute.Match()
+        switch path {
+        case .prefix(let text): wire.prefix = text
+        case .pathSeparatedPrefix(let text): wire.pathSeparatedPrefix = text
+        case .exact(let text): wire.path = text
+        case .regex(let text): wire.safeRegex.regex = text
+        case .connect: wire.connectMatcher = .init()
+        }
+        wire.caseSensitive = .init(caseSensitive)
+        wire.headers = headers.map { $0.wire() }
+        wire.queryParameters = queryParameters.map { $0.wire() }
+        if grpcOnly { wire.grpc = .init() }
+        if let runtimeFraction { wire.runtimeFraction = runtimeFraction.runtimeWire() }
+        return wire
+    }
+
+    init(_ wire: WireRoute.Match, _ reader: WireReader) throws {
+        switch wire.pathSpecifier {
+        case .prefix(let text): self.init(path: .prefix(text))
+        case .pathSeparatedPrefix(let text): self.init(path: .pathSeparatedPrefix(text))
+        case .path(let text): self.init(path: .exact(text))
+        case .safeRegex(let regex): self.init(path: .regex(regex.regex))
+        case .connectMatcher: self.init(path: .connect)
+        case nil: throw reader.error("path match of a kind that is not supported")
+        }
+        caseSensitive = wire.hasCaseSensitive ? wire.caseSensitive.value : true
+        headers = try reader.map("headers", wire.headers) { try HeaderMatcher($0, reader) }
+        queryParameters = try reader.map("query_parameters", wire.queryParameters) {
+            try QueryParameterMatcher($0, reader)
+        }
+        grpcOnly = wire.hasGrpc
+        if wire.hasRuntimeFraction { runtimeFraction = FractionalPercent(wire.runtimeFraction.defaultValue) }
+    }
+}
+
+extension Redirect {
+    func wire() -> WireRoute.Redirect {
+        var wire = WireRoute.Redirect()
+        if httpsRedirect { wire.httpsRedirect = true }
+        if let scheme { wire.schemeRedirect = scheme }
+        wire.hostRedirect = host ?? ""
+        wire.portRedirect = UInt32(port ?? 0)
+        switch path {
+        case .full(let text): wire.pathRedirect = text
+        case .prefix(let text): wire.prefixRewrite = text
+        case .regex(let pattern, let substitution):
+            wire.regexRewrite.pattern.regex = pattern
+            wire.regexRewrite.substitution = substitution
+        case nil: break
+        }
+        switch status {
+        case 302: wire.responseCode = .found
+        case 303: wire.responseCode = .seeOther
+        case 307: wire.responseCode = .temporaryRedirect
+        case 308: wire.responseCode = .permanentRedirect
+        default: wire.responseCode = .movedPermanently
+        }
+        wire.stripQuery = stripQuery
+        return wire
+    }
+
+    init(_ wire: WireRoute.Redirect, _ reader: WireReader) throws {
+        self.init()
+        httpsRedirect = wire.httpsRedirect
+        if case .schemeRedirect(let text) = wire.schemeRewriteSpecifier { scheme = text }
+        host = wire.hostRedirect.isEmpty ? nil : wire.hostRedirect
+        port = wire.portRedirect == 0 ? nil : try reader.port(wire.portRedirect)
+        switch wire.pathRewriteSpecifier {
+        case .pathRedirect(let text): path = .full(text)
+        case .prefixRewrite(let text): path = .prefix(text)
+        case .regexRewrite(let rewrite):
+            path = .regex(pattern: rewrite.pattern.regex, substitution: rewrite.substitution)
+        case nil: break
+        }
+        switch wire.responseCode {
+        case .found: status = 302
+        case .seeOther: status = 303
+        case .temporaryRedirect: status = 307
+        case .permanentRedirect: status = 308
+        default: status = 301
+        }
+        stripQuery = wire.stripQuery
+    }
+}

@@ -1,0 +1,146 @@
+package import WeftIR
+package import WeftProto
+
+/// The client side of a delta ADS stream, over as many streams as it takes: what is subscribed to, what was received,
+/// and what to send next. Pure.
+///
+/// Listeners and clusters are wildcard subscriptions; endpoints, routes and secrets follow the names that these use.
+/// A resource that cannot be used is refused by name, the others of its response are applied, and what was there
+/// before stays in force.
+package struct ClientSubscription: Sendable {
+    package typealias Request = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest
+    package typealias Response = Envoy_Service_Discovery_V3_DeltaDiscoveryResponse
+
+    /// What one response changed, and what to send because of it.
+    package struct Reaction: Sendable {
+        package var requests: [Request] = []
+        package var type: ResourceType?
+        package var updated: [String] = []
+        package var removed: [String] = []
+        package var errors: [String] = []
+        package var warnings: [String] = []
+    }
+
+    /// What has been accepted so far.
+    package private(set) var configuration = ProxyConfiguration()
+    /// Version of every accepted resource.
+    package private(set) var versions: [ResourceType: [String: String]] = [:]
+    private let node: Envoy_Config_Core_V3_Node
+    private let decoder = XDSDecoder()
+    private var names: [ResourceType: Set<String>] = [:]
+    /// Types asked for on the current stream.
+    private var opened: Set<ResourceType> = []
+    private var nodeSent = false
+
+    package init(node: Envoy_Config_Core_V3_Node) { self.node = node }
+
+    /// The requests that open a new stream; versions of what is held already are sent along.
+    package mutating func connect() -> [Request] {
+        opened = []
+        nodeSent = false
+        var requests = [ResourceType.cluster, .listener].map { open($0) }
+        for type in [ResourceType.endpoint, .route, .secret] where !(names[type] ?? []).isEmpty {
+            requests.append(open(type))
+        }
+        return requests
+    }
+
+    /// - Parameter check: says why a decoded resource cannot be used, or `nil`.
+    package mutating func receive(_ response: Response, check: (DecodedResource) -> String? = { _ in nil }) -> Reaction
+    {
+        var reaction = Reaction()
+        guard let type = ResourceType(typeURL: response.typeURL) else {
+            reaction.errors = ["unknown resource type \(response.typeURL)"]
+            reaction.requests = [answer(response, errors: reaction.errors)]
+            return reaction
+        }
+        reaction.type = type
+        for resource in response.resources { apply(resource, type: type, check: check, to: &reaction) }
+        for name in response.removedResources {
+            versions[type]?[name] = nil
+            configuration.remove(type, name)
+            reaction.removed.append(name)
+        }
+        reaction.requests = [answer(response, errors: reaction.errors)] + resubscribe(after: type)
+        return reaction
+    }
+
+    private mutating func apply(
+        _ resource: Envoy_Service_Discovery_V3_Resource, type: ResourceType, check: (DecodedResource) -> String?,
+        to reaction: inout Reaction
+    ) {
+        do {
+            let decoded = try decoder.decode(resource.resource)
+            guard decoded.value.type == type else {
+                reaction.errors.append(
+                    "\(resource.name): \(decoded.value.type.shortName) resource in a \(type.shortName) response")
+                return
+            }
+            reaction.warnings += decoded.warnings.map { "\(resource.name): \($0)" }
+            if let reason = check(decoded.value) {
+                reaction.errors.append("\(resource.name): \(reason)")
+                return
+            }
+            configuration.set(decoded.value)
+            versions[type, default: [:]][resource.name] = resource.version
+            reaction.updated.append(resource.name)
+        } catch {
+            reaction.errors.append("\(error)")
+        }
+    }
+
+    private mutating func open(_ type: ResourceType) -> Request {
+        var request = blank(type)
+        if !type.isWildcardByDefault { request.resourceNamesSubscribe = (names[type] ?? []).sorted() }
+        request.initialResourceVersions = versions[type] ?? [:]
+        opened.insert(type)
+        return request
+    }
+
+    private mutating func answer(_ response: Response, errors: [String]) -> Request {
+        var request = Request()
+        request.typeURL = response.typeURL
+        request.responseNonce = response.nonce
+        if !errors.isEmpty {
+            request.errorDetail.code = 3
+            request.errorDetail.message = errors.joined(separator: "; ")
+        }
+        return request
+    }
+
+    /// Follows the names that listeners and clusters use now.
+    private mutating func resubscribe(after type: ResourceType) -> [Request] {
+        guard type.isWildcardByDefault else { return [] }
+        var requests: [Request] = []
+        let references = configuration.references
+        for type in [ResourceType.endpoint, .route, .secret] {
+            let before = names[type] ?? []
+            let now = references[type] ?? []
+            guard before != now else { continue }
+            names[type] = now
+            for name in before.subtracting(now) {
+                versions[type]?[name] = nil
+                configuration.remove(type, name)
+            }
+            guard opened.contains(type) else {
+                requests.append(open(type))
+                continue
+            }
+            var request = blank(type)
+            request.resourceNamesSubscribe = now.subtracting(before).sorted()
+            request.resourceNamesUnsubscribe = before.subtracting(now).sorted()
+            requests.append(request)
+        }
+        return requests
+    }
+
+    private mutating func blank(_ type: ResourceType) -> Request {
+        var request = Request()
+        request.typeURL = type.typeURL
+        if !nodeSent {
+            request.node = node
+            nodeSent = true
+        }
+        return request
+    }
+}

@@ -1,0 +1,76 @@
+package import WeftIR
+
+/// A resource of any type, decoded.
+package enum DecodedResource: Sendable, Hashable {
+    case listener(Listener)
+    case route(RouteConfiguration)
+    case cluster(Cluster)
+    case endpoints(ClusterLoadAssignment)
+    case secret(Secret)
+
+    package var type: ResourceType {
+        switch self {
+        case .listener: .listener
+        case .route: .route
+        case .cluster: .cluster
+        case .endpoints: .endpoint
+        case .secret: .secret
+        }
+    }
+    package var name: String {
+        switch self {
+        case .listener(let value): value.name
+        case .route(let value): value.name
+        case .cluster(let value): value.name
+        case .endpoints(let value): value.clusterName
+        case .secret(let value): value.name
+        }
+    }
+}
+
+extension ProxyConfiguration {
+    package mutating func set(_ resource: DecodedResource) {
+        switch resource {
+        case .listener(let value): listeners[value.name] = value
+        case .route(let value): routes[value.name] = value
+        case .cluster(let value): clusters[value.name] = value
+        case .endpoints(let value): endpoints[value.clusterName] = value
+        case .secret(let value): secrets[value.name] = value
+        }
+    }
+
+    package mutating func remove(_ type: ResourceType, _ name: String) {
+        switch type {
+        case .listener: listeners[name] = nil
+        case .route: routes[name] = nil
+        case .cluster: clusters[name] = nil
+        case .endpoint: endpoints[name] = nil
+        case .secret: secrets[name] = nil
+        }
+    }
+
+    /// Names of endpoints, routes and secrets (those that come by ADS) that listeners and clusters use.
+    package var references: [ResourceType: Set<String>] {
+        var secrets: Set<String> = []
+        var routes: Set<String> = []
+        func add(_ tls: CommonTLS?) {
+            for reference in (tls?.certificates ?? []) + [tls?.validation].compactMap({ $0 })
+            where reference.source == .ads {
+                secrets.insert(reference.name)
+            }
+        }
+        for cluster in clusters.values {
+            add(cluster.tls?.common)
+            for match in cluster.transportSocketMatches { add(match.tls?.common) }
+        }
+        for listener in listeners.values {
+            for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
+                add(chain.tls?.common)
+                for case .httpConnectionManager(let manager) in chain.filters {
+                    if case .rds(let name) = manager.routes { routes.insert(name) }
+                }
+            }
+        }
+        return [.endpoint: Set(clusters.values.compactMap(\.assignmentName)), .route: routes, .secret: secrets]
+    }
+}

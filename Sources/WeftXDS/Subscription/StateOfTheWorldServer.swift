@@ -1,0 +1,99 @@
+package import WeftProto
+
+extension ServerSubscription {
+    /// The state-of-the-world variant: every response holds all resources of its type that the client wants.
+    package struct StateOfTheWorld: Sendable {
+        package typealias Request = Envoy_Service_Discovery_V3_DiscoveryRequest
+        package typealias Response = Envoy_Service_Discovery_V3_DiscoveryResponse
+
+        private struct TypeState: Sendable {
+            var interest = Interest()
+            var sent: [String: EncodedResource] = [:]
+            var status = Status()
+        }
+
+        private var types: [ResourceType: TypeState] = [:]
+        private var nextNonce: UInt64 = 1
+
+        package init() {}
+
+        package var status: [ResourceType: Status] { types.mapValues(\.status) }
+
+        /// Handles one request against the newest snapshot.
+        package mutating func receive(_ request: Request, snapshot: XDSSnapshot) -> Reaction<Response> {
+            var reaction = Reaction<Response>()
+            guard let type = ResourceType(typeURL: request.typeURL) else {
+                reaction.events.append(.unknownType(request.typeURL))
+                return reaction
+            }
+            let isFirst = types[type] == nil
+            var state = types[type] ?? TypeState()
+            if !isFirst {
+                // An answer to an older response says nothing about the newest one (and its names may be out of date).
+                let isStale = request.responseNonce != state.status.nonce
+                let error = request.hasErrorDetail ? request.errorDetail.message : nil
+                if let event = state.status.answered(request.responseNonce, type: type, error: error) {
+                    reaction.events.append(event)
+                }
+                types[type] = state
+                if isStale { return reaction }
+            } else {
+                reaction.events.append(.subscribed(type))
+            }
+            let before = state.interest
+            state.interest = Interest()
+            state.interest.subscribe(request.resourceNames)
+            // Once named, an empty list is "nothing"; from the start, it is "everything".
+            if request.resourceNames.isEmpty {
+                state.interest.wildcard = type.isWildcardByDefault && (isFirst || before.wildcard)
+            }
+            types[type] = state
+            let grew = !state.interest.names.isSubset(of: before.names) || state.interest.wildcard && !before.wildcard
+            if isFirst || grew { reaction.responses.append(response(type, resources: wanted(type, snapshot))) }
+            return reaction
+        }
+
+        /// Brings the client to a new snapshot. A cluster that goes away stays in the first CDS response and leaves
+        /// with a second one, after listeners and routes have let go of it.
+        package mutating func push(_ snapshot: XDSSnapshot) -> [Response] {
+            var result: [Response] = []
+            var clustersChanged = false
+            for type in ResourceType.allCases {
+                guard let state = types[type] else { continue }
+                var next = wanted(type, snapshot)
+                if type == .cluster {
+                    next.merge(state.sent) { new, _ in new }
+                    clustersChanged = next != state.sent
+                }
+                // Envoy warms changed clusters and waits for their endpoints to be sent again.
+                if next != state.sent || type == .endpoint && clustersChanged {
+                    result.append(response(type, resources: next))
+                }
+            }
+            if let state = types[.cluster], case let next = wanted(.cluster, snapshot), next != state.sent {
+                result.append(response(.cluster, resources: next))
+                if types[.endpoint] != nil, !result.contains(where: { $0.typeURL == ResourceType.endpoint.typeURL }) {
+                    result.append(response(.endpoint, resources: wanted(.endpoint, snapshot)))
+                }
+            }
+            return result
+        }
+
+        private func wanted(_ type: ResourceType, _ snapshot: XDSSnapshot) -> [String: EncodedResource] {
+            guard let interest = types[type]?.interest else { return [:] }
+            return snapshot[type].filter { interest.contains($0.key) }
+        }
+
+        private mutating func response(_ type: ResourceType, resources: [String: EncodedResource]) -> Response {
+            var response = Response()
+            response.typeURL = type.typeURL
+            response.versionInfo = XDSSnapshot(resources: [type: resources]).version(of: type)
+            response.resources = resources.sorted { $0.key < $1.key }.map(\.value.any)
+            response.nonce = String(nextNonce)
+            nextNonce += 1
+            types[type, default: TypeState()].sent = resources
+            types[type]?.status.sent(response.versionInfo, nonce: response.nonce)
+            return response
+        }
+    }
+}

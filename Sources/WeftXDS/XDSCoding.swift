@@ -1,0 +1,91 @@
+import Foundation
+package import SwiftProtobuf
+package import WeftIR
+import WeftProto
+
+/// Turns the runtime configuration into xDS resources. Equal values give equal bytes.
+package struct XDSEncoder: Sendable {
+    package let target: Target
+
+    package init(target: Target) { self.target = target }
+
+    package func encode(_ listener: Listener) throws -> Google_Protobuf_Any { try pack(listener.wire(target)) }
+    package func encode(_ routes: RouteConfiguration) throws -> Google_Protobuf_Any { try pack(routes.wire(target)) }
+    package func encode(_ cluster: Cluster) throws -> Google_Protobuf_Any { try pack(cluster.wire(target)) }
+    package func encode(_ endpoints: ClusterLoadAssignment) throws -> Google_Protobuf_Any {
+        try pack(endpoints.wire(target))
+    }
+    package func encode(_ secret: Secret) throws -> Google_Protobuf_Any { try pack(secret.wire()) }
+
+    package func encode(_ resource: DecodedResource) throws -> Google_Protobuf_Any {
+        switch resource {
+        case .listener(let value): try encode(value)
+        case .route(let value): try encode(value)
+        case .cluster(let value): try encode(value)
+        case .endpoints(let value): try encode(value)
+        case .secret(let value): try encode(value)
+        }
+    }
+}
+
+/// Why a resource cannot be used: which one, which field, and the reason.
+package struct XDSDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
+    package var resource: String
+    package var field: String
+    package var reason: String
+    package var description: String {
+        [resource, field, reason].filter { !$0.isEmpty }.joined(separator: ": ")
+    }
+}
+
+/// Turns xDS resources into the runtime configuration.
+///
+/// What cannot be honoured and matters (an unknown filter, an unknown match) refuses the resource; other settings that
+/// are not understood are named in the warnings.
+package struct XDSDecoder: Sendable {
+    package struct Result: Sendable, Hashable {
+        package var value: DecodedResource
+        package var warnings: [String]
+    }
+
+    package init() {}
+
+    package func decode(_ any: Google_Protobuf_Any) throws -> Result {
+        guard let type = ResourceType(typeURL: any.typeURL) else {
+            throw XDSDecodingError(resource: any.typeURL, field: "", reason: "unknown resource type")
+        }
+        let reader = WireReader()
+        do {
+            let value: DecodedResource =
+                switch type {
+                case .cluster:
+                    .cluster(try named(reader.unpack(any, as: WireCluster.self), \.name, reader, Cluster.init))
+                case .endpoint:
+                    .endpoints(
+                        try named(
+                            reader.unpack(any, as: WireAssignment.self), \.clusterName, reader,
+                            ClusterLoadAssignment.init))
+                case .listener:
+                    .listener(try named(reader.unpack(any, as: WireListener.self), \.name, reader, Listener.init))
+                case .route:
+                    .route(
+                        try named(
+                            reader.unpack(any, as: WireRoute.Configuration.self), \.name, reader,
+                            RouteConfiguration.init))
+                case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
+                }
+            return Result(value: value, warnings: reader.warnings)
+        } catch let error as XDSDecodingError {
+            throw error
+        } catch {
+            throw XDSDecodingError(resource: type.shortName, field: "", reason: "malformed protobuf: \(error)")
+        }
+    }
+
+    private func named<Wire, Value>(
+        _ wire: Wire, _ name: KeyPath<Wire, String>, _ reader: WireReader, _ make: (Wire, WireReader) throws -> Value
+    ) throws -> Value {
+        reader.resource = wire[keyPath: name]
+        return try make(wire, reader)
+    }
+}

@@ -1,0 +1,5 @@
+import WeftNode
+
+@main struct Main {
+    static func main() { NodeEntry.main() }
+}

@@ -1,0 +1,7 @@
+import ArgumentParser
+import WeftSamples
+
+/// Starts a sample workload.
+@main struct Main {
+    static func main() async { await SamplesCommand.main() }
+}

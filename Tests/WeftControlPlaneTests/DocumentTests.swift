@@ -1,0 +1,149 @@
+import Testing
+import WeftConfig
+import WeftCore
+import WeftXDS
+
+@testable import WeftControlPlane
+
+@Suite struct ValidationReviewTests {
+    private let review: JSONValue = [
+        "request": [
+            "uid": "u1", "operation": "CREATE", "object": ["kind": "VirtualService", "metadata": ["name": "a"]],
+        ]
+    ]
+
+    @Test func refusesWithFieldAndReason() {
+        let (answer, allowed) = ValidationReview.answer(review) { _ in
+            [Diagnostic(.error, code: "IST0106", path: "spec.http[0].route[1].weight", message: "weight -1 is below 0")]
+        }
+        #expect(!allowed)
+        let response = answer["response"]
+        #expect(response?["uid"]?.stringValue == "u1")
+        #expect(response?["allowed"]?.boolValue == false)
+        #expect(
+            response?[path: "status", "message"]?.stringValue == "spec.http[0].route[1].weight: weight -1 is below 0")
+        #expect(
+            response?[path: "status", "details", "causes"]?[0]?["field"]?.stringValue == "spec.http[0].route[1].weight")
+    }
+
+    @Test func warnsAndTakes() {
+        let (answer, allowed) = ValidationReview.answer(review) { _ in
+            [Diagnostic(.warning, code: "IST0133", path: "spec", message: "odd", hint: "mend it")]
+        }
+        #expect(allowed)
+        #expect(answer[path: "response", "warnings"] == ["spec: odd (mend it)"])
+    }
+
+    @Test func aReviewWithoutRequestIsRefused() {
+        #expect(!ValidationReview.answer([:]) { _ in [] }.allowed)
+    }
+}
+
+@Suite struct ObjectStatusTests {
+    private func object(_ status: JSONValue? = nil) -> KubernetesObject {
+        var json: JSONValue = [
+            "kind": "VirtualService", "metadata": ["name": "a", "namespace": "dev", "generation": 3],
+        ]
+        json["status"] = status
+        return KubernetesObject(json)
+    }
+    private let finding = Diagnostic(.error, code: "IST0101", path: "spec.http[0]", message: "no such host")
+
+    @Test func healthyObjectsAreLeftAlone() {
+        #expect(ObjectStatus.status(for: object(), findings: [], now: "t") == nil)
+    }
+
+    @Test func whatWeWroteIsNotWrittenAgain() throws {
+        let status = try #require(ObjectStatus.status(for: object(), findings: [finding], now: "t1"))
+        #expect(status["conditions"]?[0]?["status"]?.stringValue == "False")
+        #expect(status["conditions"]?[0]?["message"]?.stringValue == "IST0101: spec.http[0]: no such host")
+        #expect(ObjectStatus.status(for: object(status), findings: [finding], now: "t2") == nil)
+    }
+
+    @Test func recoveryIsWrittenOnceAndOtherConditionsStay() throws {
+        var status = try #require(ObjectStatus.status(for: object(), findings: [finding], now: "t1"))
+        status["conditions"] = .array((status["conditions"]?.arrayValue ?? []) + [["type": "Other", "status": "True"]])
+        let healed = try #require(ObjectStatus.status(for: object(status), findings: [], now: "t2"))
+        #expect(healed["validationMessages"] == nil)
+        let conditions = healed["conditions"]?.arrayValue ?? []
+        #expect(conditions.map { $0["type"]?.stringValue } == ["Other", "Reconciled"])
+        #expect(conditions[1]["status"] == "True")
+        #expect(conditions[1]["lastTransitionTime"] == "t2")
+        #expect(ObjectStatus.status(for: object(healed), findings: [], now: "t3") == nil)
+    }
+}
+
+@Suite struct WebhookPatcherTests {
+    @Test func onlyOurServiceGetsTheRoot() throws {
+        let object = KubernetesObject([
+            "kind": "MutatingWebhookConfiguration", "metadata": ["name": "x"],
+            "webhooks": [
+                ["name": "a", "clientConfig": ["service": ["namespace": "istio-system", "name": "istiod"]]],
+                ["name": "b", "clientConfig": ["service": ["namespace": "other", "name": "istiod"]]],
+                ["name": "c", "clientConfig": ["url": "https://x"]],
+            ],
+        ])
+        let patched = try #require(WebhookPatcher.patched(object, caBundle: "Qg==", namespace: "istio-system"))
+        let webhooks = patched.json["webhooks"]?.arrayValue ?? []
+        #expect(webhooks.map { $0[path: "clientConfig", "caBundle"]?.stringValue } == ["Qg==", nil, nil])
+        #expect(WebhookPatcher.patched(patched, caBundle: "Qg==", namespace: "istio-system") == nil)
+    }
+}
+
+@Suite struct SyncTests {
+    @Test func statusFollowsTheStream() {
+        var sync = TypeSync()
+        let start = ContinuousClock.now
+        #expect(sync.status == "NOT SENT")
+        sync.didSend("n1", at: start)
+        #expect(sync.status == "STALE")
+        #expect(sync.didAcknowledge("n1", at: start + .seconds(1)) == .seconds(1))
+        #expect(sync.status == "SYNCED")
+        sync.didSend("n2", at: start)
+        #expect(sync.didAcknowledge("n1", at: start) == nil)
+        #expect(sync.status == "STALE")
+        sync.didReject("bad")
+        #expect(sync.status == "REJECTED")
+        sync.didSend("n3", at: start)
+        #expect(sync.status == "STALE")
+    }
+
+    @Test func synczHasIstiosFields() {
+        let report = ProxyReport(
+            id: "sidecar~1~a.dev~dev.svc.cluster.local", name: "a", namespace: "dev", kind: "sidecar",
+            userAgent: "weft-proxy",
+            version: "0.1.0", types: [.cluster: TypeSync(sent: "n1", acked: "n1")], resources: [:], diagnostics: 0)
+        let entry = DebugDocuments.syncz([report])[0]
+        #expect(entry?["proxy"] == "a.dev")
+        #expect(entry?["cluster_sent"] == "n1")
+        #expect(entry?["cluster_acked"] == "n1")
+        #expect(entry?["listener_sent"] == nil)
+        #expect(entry?[path: "status", "CDS"] == "SYNCED")
+        #expect(entry?[path: "status", "LDS"] == "NOT SENT")
+    }
+
+    @Test func aPodOfADeploymentBelongsToIt() {
+        let pod = KubernetesObject([
+            "kind": "Pod",
+            "metadata": [
+                "name": "backend-5f7d-abc", "namespace": "dev",
+                "labels": ["pod-template-hash": "5f7d", "app": "backend"],
+                "ownerReferences": [
+                    [
+                        "apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "backend-5f7d", "uid": "u",
+                        "controller": true,
+                    ]
+                ],
+            ], "spec": ["containers": [["name": "istio-proxy"]]],
+        ])
+        let service = KubernetesObject([
+            "kind": "Service", "metadata": ["name": "api", "namespace": "dev"],
+            "spec": ["selector": ["app": "backend"]],
+        ])
+        let document = WorkloadDocument.make(pods: [pod], services: [service])
+        #expect(document[0]?["name"] == "backend")
+        #expect(document[0]?["meshed"] == 1)
+        #expect(document[0]?["ready"] == 0)
+        #expect(document[0]?["services"] == ["api"])
+    }
+}

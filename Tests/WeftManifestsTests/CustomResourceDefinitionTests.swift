@@ -1,0 +1,56 @@
+import Testing
+import WeftConfig
+import WeftCore
+import WeftManifests
+
+@Suite struct CustomResourceDefinitionTests {
+    func definition(_ kind: String) throws -> JSONValue {
+        try #require(
+            CustomResourceDefinitions.all.first { $0.json[path: "spec", "names", "kind"]?.stringValue == kind }
+        ).json
+    }
+
+    @Test func allKindsAreThereOnce() {
+        let names = CustomResourceDefinitions.all.map(\.name)
+        #expect(names.count == 15)
+        #expect(Set(names).count == 15)
+    }
+
+    @Test func exactlyOneVersionIsStored() {
+        for object in CustomResourceDefinitions.all {
+            let versions = object.json[path: "spec", "versions"]?.arrayValue ?? []
+            #expect(versions.filter { $0["storage"] == true }.count == 1, "\(object.name)")
+            #expect(versions.allSatisfy { $0[path: "subresources", "status"] != nil })
+        }
+    }
+
+    @Test func virtualServiceIsServedAsIstioDoes() throws {
+        let definition = try definition("VirtualService")
+        #expect(definition[path: "metadata", "name"] == "virtualservices.networking.istio.io")
+        #expect(definition[path: "spec", "names", "shortNames"] == ["vs"])
+        let versions = definition[path: "spec", "versions"]?.arrayValue ?? []
+        #expect(versions.compactMap { $0["name"]?.stringValue } == ["v1", "v1beta1", "v1alpha3"])
+        let spec = versions.first?[path: "schema", "openAPIV3Schema", "properties", "spec"]
+        #expect(spec?["x-kubernetes-preserve-unknown-fields"] == nil)
+        let weight = spec?[path: "properties", "http", "items", "properties", "route", "items", "properties", "weight"]
+        #expect(weight?["type"] == "integer")
+    }
+
+    /// The API server refuses schemas without a type (structural schemas).
+    @Test func schemasAreStructural() {
+        func check(_ schema: JSONValue, _ path: String) {
+            #expect(schema["type"] != nil || schema["x-kubernetes-int-or-string"] == true, "\(path)")
+            for (name, child) in schema["properties"]?.objectValue ?? [:] { check(child, "\(path).\(name)") }
+            if let items = schema["items"] { check(items, path + "[]") }
+            if let values = schema["additionalProperties"] { check(values, path + "{}") }
+            for name in schema["required"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
+                #expect(schema["properties"]?[name] != nil, "\(path) requires \(name)")
+            }
+        }
+        for object in CustomResourceDefinitions.all {
+            for version in object.json[path: "spec", "versions"]?.arrayValue ?? [] {
+                if let schema = version[path: "schema", "openAPIV3Schema"] { check(schema, object.name) }
+            }
+        }
+    }
+}

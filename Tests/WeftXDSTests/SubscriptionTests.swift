@@ -1,0 +1,111 @@
+import Testing
+import WeftIR
+import WeftProto
+
+@testable import WeftXDS
+
+/// Tables of event and answer for both sides of a stream.
+struct SubscriptionTests {
+    private func snapshot(_ clusters: [String: UInt64], endpoints: [String: UInt16] = [:]) throws -> XDSSnapshot {
+        var configuration = ProxyConfiguration()
+        for (name, timeout) in clusters {
+            configuration.clusters[name] = Cluster(name: name, discovery: .eds(serviceName: ""))
+            configuration.clusters[name]?.connectTimeoutMilliseconds = timeout
+        }
+        for (name, port) in endpoints {
+            let endpoint = Endpoint(address: .ip("10.0.0.1", port: port))
+            configuration.endpoints[name] = ClusterLoadAssignment(
+                clusterName: name, localities: [LocalityEndpoints(endpoints: [endpoint])])
+        }
+        return try XDSSnapshot(configuration, target: .weft)
+    }
+
+    private func request(_ type: ResourceType, subscribe: [String] = [], nonce: String = "", error: String? = nil)
+        -> Envoy_Service_Discovery_V3_DeltaDiscoveryRequest
+    {
+        var request = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest()
+        request.typeURL = type.typeURL
+        request.resourceNamesSubscribe = subscribe
+        request.responseNonce = nonce
+        if let error { request.errorDetail.message = error }
+        return request
+    }
+
+    @Test func deltaSendsWhatChangedAndWarmsEndpoints() throws {
+        var server = ServerSubscription.Delta()
+        let first = try snapshot(["a": 1, "b": 1], endpoints: ["a": 80])
+        let opened = server.receive(request(.cluster), snapshot: first)
+        #expect(opened.responses.map { $0.resources.map(\.name) } == [["a", "b"]])
+        let endpoints = server.receive(request(.endpoint, subscribe: ["a", "b"]), snapshot: first)
+        #expect(endpoints.responses.map { $0.resources.map(\.name) } == [["a"]])
+        #expect(endpoints.responses.map(\.removedResources) == [["b"]])
+        let answer = server.receive(request(.cluster, nonce: "1"), snapshot: first)
+        #expect(answer.responses.isEmpty)
+        #expect(server.status[.cluster]?.sync == .synced)
+        #expect(server.push(first).isEmpty)
+        // Cluster a changed: its endpoints are sent again. Cluster b is gone: that comes last.
+        let pushed = server.push(try snapshot(["a": 2], endpoints: ["a": 80]))
+        #expect(pushed.map { ResourceType(typeURL: $0.typeURL) } == [.cluster, .endpoint, .cluster])
+        #expect(pushed.map { $0.resources.map(\.name) } == [["a"], ["a"], []])
+        #expect(pushed.last?.removedResources == ["b"])
+    }
+
+    @Test func deltaReportsRejections() throws {
+        var server = ServerSubscription.Delta()
+        let first = try snapshot(["a": 1])
+        _ = server.receive(request(.cluster), snapshot: first)
+        let reaction = server.receive(request(.cluster, nonce: "1", error: "no"), snapshot: first)
+        #expect(reaction.events == [.rejected(.cluster, version: first.version(of: .cluster), reason: "no")])
+        #expect(reaction.responses.isEmpty)
+        #expect(server.status[.cluster]?.sync == .rejected)
+    }
+
+    @Test func reconnectSendsOnlyWhatIsNew() throws {
+        var server = ServerSubscription.Delta()
+        let first = try snapshot(["a": 1, "b": 1])
+        var opening = request(.cluster)
+        opening.initialResourceVersions = ["a": first[.cluster]["a"]?.version ?? "", "gone": "1"]
+        let reaction = server.receive(opening, snapshot: first)
+        #expect(reaction.responses.map { $0.resources.map(\.name) } == [["b"]])
+        #expect(reaction.responses.map(\.removedResources) == [["gone"]])
+    }
+
+    @Test func stateOfTheWorldMakesBeforeItBreaks() throws {
+        var server = ServerSubscription.StateOfTheWorld()
+        var opening = Envoy_Service_Discovery_V3_DiscoveryRequest()
+        opening.typeURL = ResourceType.cluster.typeURL
+        let first = try snapshot(["a": 1])
+        #expect(server.receive(opening, snapshot: first).responses.map(\.resources.count) == [1])
+        let pushed = server.push(try snapshot(["b": 1]))
+        #expect(pushed.map(\.resources.count) == [2, 1])
+        opening.responseNonce = "1"
+        #expect(server.receive(opening, snapshot: first).responses.isEmpty)
+        #expect(server.status[.cluster]?.sync == .stale)
+        opening.responseNonce = "3"
+        _ = server.receive(opening, snapshot: first)
+        #expect(server.status[.cluster]?.sync == .synced)
+    }
+
+    @Test func clientFollowsReferencesAndRefusesByName() throws {
+        var server = ServerSubscription.Delta()
+        var client = ClientSubscription(node: .init())
+        let first = try snapshot(["a": 1, "b": 1], endpoints: ["a": 80, "b": 81])
+        var queue = client.connect()
+        #expect(queue.map(\.typeURL) == [ResourceType.cluster.typeURL, ResourceType.listener.typeURL])
+        var errors: [String] = []
+        while !queue.isEmpty {
+            for response in server.receive(queue.removeFirst(), snapshot: first).responses {
+                let reaction = client.receive(response) { $0.name == "b" && $0.type == .endpoint ? "refused" : nil }
+                errors += reaction.errors
+                queue += reaction.requests
+            }
+        }
+        #expect(errors == ["b: refused"])
+        #expect(Set(client.configuration.clusters.keys) == ["a", "b"])
+        #expect(Set(client.configuration.endpoints.keys) == ["a"])
+        #expect(server.status[.endpoint]?.sync == .rejected)
+        let again = client.connect()
+        #expect(again.map(\.typeURL).contains(ResourceType.endpoint.typeURL))
+        #expect(again[0].initialResourceVersions.keys.sorted() == ["a", "b"])
+    }
+}
