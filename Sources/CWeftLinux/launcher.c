@@ -367,8 +367,12 @@ static _Noreturn void execute(const Spec *spec) {
     if (!arguments[0]) { errno = EINVAL; fail("the container has no command", NULL); }
     execvpe(arguments[0], arguments, environment);
     bool missing = errno == ENOENT && !strchr(arguments[0], '/');
-    report("error exec: \"%s\": %s", arguments[0], missing ? "executable file not found in $PATH" : strerror(errno));
-    _exit(errno == ENOENT ? 127 : 126);
+    // In the words of the runtimes that people know.
+    const char *why = missing ? "executable file not found in $PATH"
+        : errno == ENOENT ? "no such file or directory" : errno == EACCES ? "permission denied" : strerror(errno);
+    int status = errno == ENOENT ? 127 : 126;
+    report("error exec: \"%s\": %s", arguments[0], why);
+    _exit(status);
 }
 
 static int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }

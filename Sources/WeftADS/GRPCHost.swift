@@ -28,7 +28,7 @@ package struct GRPCHost: Sendable {
                 config.connection.keepalive.timeout = .seconds(10)
                 config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
                 config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-                config.connection.maxGraceTime = .seconds(5)
+                config.connection.maxGraceTime = .seconds(1)
             })
         server = GRPCServer(transport: transport, services: services)
     }
@@ -43,7 +43,7 @@ package struct GRPCHost: Sendable {
         }
     }
 
-    /// Takes no more calls; connections that stay are closed after five seconds.
+    /// Takes no more calls; connections that stay are closed after a second.
     package func beginShutdown() { server.beginGracefulShutdown() }
 
     /// The port that is listened on; waits for the server to start.

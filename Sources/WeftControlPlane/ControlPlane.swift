@@ -96,6 +96,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                     await coordinator.configurationChanged(changes: changes, reasons: reasons)
                 }
             }
+            group.addTask { await coordinator.statusChanges.run { _, _ in await coordinator.writeStatus() } }
             readiness.isReady = true
             logger.info("ready: \(sources.services.store.count) services, \(sources.pods.store.count) pods known")
             try await group.waitForAll()
@@ -106,7 +107,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private func loadAuthority(trustDomain: String) async throws -> CertificateAuthority {
         let loader = AuthorityLoader(
             client: client, namespace: settings.namespace, trustDomain: trustDomain, logger: Logger(label: "ca"))
-        var backoff = Backoff()
+        var backoff = Backoff(limit: .seconds(1))
         while true {
             do {
                 return try await loader.load()

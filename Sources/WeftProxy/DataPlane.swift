@@ -14,6 +14,8 @@ package final class DataPlane: Sendable {
         package var inherited: [UInt16: CInt] = [:]
         /// The proxy's own identity, for `x-forwarded-client-cert`.
         package var localPrincipal: String?
+        /// Who this proxy is, for metrics and for its peers' metrics.
+        package var node = MetricsNode()
         package init() {}
     }
 
@@ -32,6 +34,7 @@ package final class DataPlane: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let workers: [Worker]
+    package let metrics: ProxyMetrics
     private let options: Options
     private let state: Mutex<State>
 
@@ -40,10 +43,12 @@ package final class DataPlane: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.concurrency))
         self.group = group
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
+        let metrics = ProxyMetrics(node: options.node, workers: max(1, options.concurrency))
+        self.metrics = metrics
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
-                localPrincipal: options.localPrincipal)
+                metrics: metrics.worker(index), localPrincipal: options.localPrincipal)
         }
         state = Mutex(State(snapshot: empty))
         for worker in workers {
@@ -77,6 +82,7 @@ package final class DataPlane: Sendable {
             state.snapshot = result.0
             return result
         }
+        metrics.use(snapshot)
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
@@ -143,8 +149,8 @@ package final class DataPlane: Sendable {
         }.get()
     }
 
-    /// Stops accepting, lets exchanges finish for `grace`, then closes everything.
-    package func shutdown(grace: Duration) async {
+    /// Closes the listening sockets and lets connections end with their current exchange.
+    package func drainListeners() async {
         let channels = state.withLock { state in
             state.isDraining = true
             let all = state.sockets.values.flatMap(\.channels)
@@ -152,8 +158,29 @@ package final class DataPlane: Sendable {
             return all
         }
         for channel in channels { try? await channel.close() }
+        await drainConnections()
+    }
+
+    /// Idle connections close now, busy ones after their exchange; new ones are still taken, for one exchange each.
+    package func drainConnections() async {
         for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain() }.get() }
-        try? await Task.sleep(for: grace)
+    }
+
+    private var isIdle: Bool {
+        get async {
+            for worker in workers {
+                let isIdle = try? await worker.eventLoop.submit { worker.isIdle }.get()
+                if isIdle == false { return false }
+            }
+            return true
+        }
+    }
+
+    /// Stops accepting, lets exchanges finish for at most `grace`, then closes everything.
+    package func shutdown(grace: Duration) async {
+        await drainListeners()
+        let end = ContinuousClock.now + grace
+        while ContinuousClock.now < end, await !isIdle { try? await Task.sleep(for: .milliseconds(50)) }
         for worker in workers { _ = try? await worker.eventLoop.submit { worker.logs.flush() }.get() }
         try? await group.shutdownGracefully()
     }

@@ -15,9 +15,14 @@ final class Worker: @unchecked Sendable {
     private(set) var isDraining = false
     var random = SystemRandomNumberGenerator()
     let logs: AccessLogWriter
+    let metrics: WorkerMetrics
     let localPrincipal: String?
 
-    init(eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, localPrincipal: String?) {
+    init(
+        eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
+        localPrincipal: String?
+    ) {
+        self.metrics = metrics
         self.localPrincipal = localPrincipal
         self.eventLoop = eventLoop
         self.index = index
@@ -29,6 +34,7 @@ final class Worker: @unchecked Sendable {
     func startFlushing() {
         eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
             self?.logs.flush()
+            self?.metrics.tick()
             self?.startFlushing()
         }
     }
@@ -37,6 +43,7 @@ final class Worker: @unchecked Sendable {
     func swap(to next: Snapshot) {
         let previous = snapshot
         snapshot = next
+        metrics.snapshotChanged()
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
             clusters[name] = nil
@@ -59,6 +66,9 @@ final class Worker: @unchecked Sendable {
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// True when nothing is connected.
+    var isIdle: Bool { connections.isEmpty }
 
     /// Stops keeping connections alive.
     func drain() {

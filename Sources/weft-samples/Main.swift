@@ -3,5 +3,8 @@ import WeftSamples
 
 /// Starts a sample workload.
 @main struct Main {
-    static func main() async { await SamplesCommand.main() }
+    static func main() async {
+        ProcessSignals.install()
+        await SamplesCommand.main()
+    }
 }

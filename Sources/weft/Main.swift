@@ -1,1 +1,7 @@
-@main struct Main { static func main() {} }
+import WeftCLI
+
+/// The entry point of the command line; everything is in WeftCLI.
+@main
+struct Main {
+    static func main() async { await CommandLineEntry.run() }
+}

@@ -6,6 +6,8 @@ import WeftAPIServer
 struct Cluster {
     var home: String
     var api: LocalAPI
+    /// Which kubectl is run: a name on the path or a file.
+    var binary = "kubectl"
 
     struct Output {
         var text: String
@@ -14,11 +16,12 @@ struct Cluster {
     }
 
     /// Runs kubectl with `input` as its standard input.
-    func kubectl(_ arguments: String..., input: String = "") throws -> Output {
+    func kubectl(_ arguments: String..., input: String = "") throws -> Output { try run(arguments, input: input) }
+
+    func run(_ arguments: [String], input: String = "") throws -> Output {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments =
-            ["kubectl", "--kubeconfig", "\(home)/kubeconfig", "--cache-dir", "\(home)/cache"] + arguments
+        process.arguments = [binary, "--kubeconfig", "\(home)/kubeconfig", "--cache-dir", "\(home)/cache"] + arguments
         let file = "\(home)/\(UUID().uuidString)"
         for (suffix, text) in [("in", input), ("out", ""), ("err", "")] {
             try text.write(toFile: "\(file).\(suffix)", atomically: false, encoding: .utf8)
@@ -33,8 +36,17 @@ struct Cluster {
             errors: try String(contentsOfFile: "\(file).err", encoding: .utf8), code: process.terminationStatus)
     }
 
-    static func run(_ body: @escaping @Sendable (Cluster) async throws -> Void) async throws {
+    static func run(binary: String = "kubectl", _ body: @escaping @Sendable (Cluster) async throws -> Void) async throws
+    {
         let home = NSTemporaryDirectory() + "weft-api-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: home) }
+        try await run(home: home, binary: binary, body)
+    }
+
+    /// Runs a server on the state in `home`, which stays.
+    static func run(home: String, binary: String, _ body: @escaping @Sendable (Cluster) async throws -> Void)
+        async throws
+    {
         let server = try APIServer(
             .init(
                 stateDirectory: home + "/state", pkiDirectory: home + "/pki",
@@ -45,10 +57,9 @@ struct Cluster {
             var addresses = ready.makeAsyncIterator()
             let address = try #require(await addresses.next())
             try server.writeKubeconfig(to: home + "/kubeconfig", server: "https://\(address)")
-            try await body(Cluster(home: home, api: server.api))
+            try await body(Cluster(home: home, api: server.api, binary: binary))
             group.cancelAll()
         }
-        try? FileManager.default.removeItem(atPath: home)
     }
 }
 
@@ -118,11 +129,13 @@ private let deployment = """
                 wrong.errors.contains("cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas"),
                 "\(wrong)")
             let version = deployment.replacingOccurrences(of: "apps/v1", with: "apps/v9")
-            #expect(try cluster.kubectl("apply", "-f", "-", input: version).errors.contains("no matches for kind"))
+            let unserved = try cluster.kubectl("apply", "-f", "-", input: version)
+            #expect(
+                unserved.errors.contains("no matches for kind \"Deployment\" in version \"apps/v9\""), "\(unserved)")
             let malformed = try cluster.kubectl("apply", "-f", "-", input: "a: [1")
             #expect(malformed.code != 0)
             let selector = deployment.replacingOccurrences(
-                of: "labels: {app: web}}\n    spec", with: "labels: {app: no}}\n    spec")
+                of: "labels: {app: web}}\n    spec", with: "labels: {app: other}}\n    spec")
             let mismatch = try cluster.kubectl("apply", "-f", "-", input: selector)
             #expect(mismatch.errors.contains("`selector` does not match template `labels`"), "\(mismatch)")
             let big =

@@ -78,15 +78,44 @@ import WeftXDS
         let object = KubernetesObject([
             "kind": "MutatingWebhookConfiguration", "metadata": ["name": "x"],
             "webhooks": [
-                ["name": "a", "clientConfig": ["service": ["namespace": "istio-system", "name": "istiod"]]],
+                [
+                    "name": "a", "failurePolicy": "Ignore",
+                    "clientConfig": ["service": ["namespace": "istio-system", "name": "istiod"]],
+                ],
                 ["name": "b", "clientConfig": ["service": ["namespace": "other", "name": "istiod"]]],
                 ["name": "c", "clientConfig": ["url": "https://x"]],
             ],
         ])
-        let patched = try #require(WebhookPatcher.patched(object, caBundle: "Qg==", namespace: "istio-system"))
+        let patched = try #require(self.patched(object, isBinding: true))
         let webhooks = patched.json["webhooks"]?.arrayValue ?? []
         #expect(webhooks.map { $0[path: "clientConfig", "caBundle"]?.stringValue } == ["Qg==", nil, nil])
-        #expect(WebhookPatcher.patched(patched, caBundle: "Qg==", namespace: "istio-system") == nil)
+        #expect(webhooks.map { $0["failurePolicy"]?.stringValue } == ["Ignore", nil, nil])
+        #expect(self.patched(patched, isBinding: true) == nil)
+    }
+
+    @Test func validationIsBindingOnceWeCanBeReached() throws {
+        let object = KubernetesObject([
+            "kind": "ValidatingWebhookConfiguration", "metadata": ["name": "x"],
+            "webhooks": [
+                [
+                    "name": "a", "failurePolicy": "Ignore",
+                    "clientConfig": ["service": ["namespace": "istio-system", "name": "istiod"]],
+                ],
+                ["name": "b", "failurePolicy": "Ignore", "clientConfig": ["url": "https://x"]],
+            ],
+        ])
+        func policies(_ object: KubernetesObject) -> [String?] {
+            (object.json["webhooks"]?.arrayValue ?? []).map { $0["failurePolicy"]?.stringValue }
+        }
+        let early = try #require(patched(object, isBinding: false))
+        #expect(policies(early) == ["Ignore", "Ignore"])
+        let late = try #require(patched(early, isBinding: true))
+        #expect(policies(late) == ["Fail", "Ignore"])
+        #expect(patched(late, isBinding: true) == nil)
+    }
+
+    private func patched(_ object: KubernetesObject, isBinding: Bool) -> KubernetesObject? {
+        WebhookPatcher.patched(object, caBundle: "Qg==", namespace: "istio-system", isBinding: isBinding)
     }
 }
 

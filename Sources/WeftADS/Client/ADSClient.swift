@@ -38,8 +38,8 @@ extension ADSClientDelegate {
     package func streamChanged(connected: Bool, reason: String?) async {}
 }
 
-/// Keeps one proxy's configuration up to date over delta ADS. Comes back by itself, for ever, and tells the server what it
-/// has, so that a reconnect costs only what changed.
+/// Keeps one proxy's configuration up to date over delta ADS. Comes back by itself, for ever, and tells the server
+/// what it has, so that a reconnect costs only what changed.
 package struct ADSClient: Sendable {
     package struct Configuration: Sendable {
         package var host: String

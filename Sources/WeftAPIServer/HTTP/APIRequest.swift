@@ -51,16 +51,28 @@ struct APIRequest: Sendable {
         String((headers.first(name: "content-type") ?? "application/json").split(separator: ";")[0]).lowercased()
     }
 
-    /// The body as JSON; YAML is taken too.
+    private static func unsupported(_ message: String) -> APIError {
+        APIError(code: 415, reason: "UnsupportedMediaType", message: message)
+    }
+
+    /// The body as JSON; YAML and Kubernetes' protobuf are taken too.
     func json() throws -> JSONValue {
-        let text = String(buffer: body)
+        if contentType == "application/vnd.kubernetes.protobuf" {
+            do throws(ProtobufProblem) {
+                return try ProtobufDecoder.object(Array(body.readableBytesView))
+            } catch {
+                if case .malformed = error {
+                    throw APIError.badRequest("error decoding the body of the request: \(error.message)")
+                }
+                throw Self.unsupported(error.message)
+            }
+        }
         if contentType.contains("protobuf") || contentType.contains("cbor") {
-            throw APIError(
-                code: 415, reason: "UnsupportedMediaType",
-                message:
-                    "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml"
+            throw Self.unsupported(
+                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf"
             )
         }
+        let text = String(buffer: body)
         do {
             if contentType.contains("yaml") { return try YAMLReader.value(in: text) }
             return try JSONValue(parsing: text)

@@ -5,11 +5,6 @@ enum OpenAPI {
     static func answer(_ request: APIRequest, _ registry: Registry) throws -> JSONValue {
         let path = request.path
         if path.count >= 2, path[1] == "v2" {
-            guard !request.accept.contains("protobuf") else {
-                throw APIError(
-                    code: 406, reason: "NotAcceptable",
-                    message: "only the following media types are accepted: application/json")
-            }
             return ["swagger": "2.0", "info": info, "paths": [:], "definitions": [:]]
         }
         guard path.count >= 2, path[1] == "v3" else { throw APIError.noSuchPath }
@@ -18,6 +13,17 @@ enum OpenAPI {
         guard let version = path.last else { throw APIError.noSuchPath }
         return document(registry.all.filter { $0.group == group && $0.versions.contains(version) }, group, version)
     }
+
+    static let protobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+    /// The version 2 document as protobuf, which kubectl asks for when version 3 does not have a kind: it has none either.
+    static let protobufDocument: [UInt8] = {
+        func text(_ number: UInt8, _ text: String) -> [UInt8] {
+            [number << 3 | 2, UInt8(text.utf8.count)] + Array(text.utf8)
+        }
+        let info = text(1, "Weft") + text(2, "v1.32.0+weft")
+        return text(1, "2.0") + [2 << 3 | 2, UInt8(info.count)] + info + [8 << 3 | 2, 0, 9 << 3 | 2, 0]
+    }()
 
     private static let info: JSONValue = ["title": "Weft", "version": "v1.32.0+weft"]
 

@@ -84,6 +84,10 @@ final class RequestRouter: Sendable {
                     "forbidden: User \"system:anonymous\" cannot \(request.method.rawValue.lowercased()) path \"/\(path.joined(separator: "/"))\"",
                 details: [:])
         }
+        if path == ["openapi", "v2"], request.accept.contains("protobuf") {
+            return try await writer.send(
+                .ok, type: OpenAPI.protobufType, body: ByteBuffer(bytes: OpenAPI.protobufDocument))
+        }
         if let (document, type) = try Discovery.answer(request, engine.registry) {
             return try await writer.send(document, type: type)
         }

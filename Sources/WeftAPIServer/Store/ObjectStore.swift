@@ -108,24 +108,32 @@ final class ObjectStore: Sendable {
     func commit<Result: Sendable>(_ body: (inout Transaction) throws -> Result) throws -> Result {
         try state.withLock { state in
             guard !state.closed else { throw APIError.internalError("the server is shutting down") }
-            let objects = state.objects
-            var transaction = Transaction(version: state.version) {
-                objects[$0]?[$1]
-            } table: {
-                objects[$0] ?? [:]
-            }
-            let result = try body(&transaction)
-            let changes = transaction.changes
+            let (result, changes, version) = try Self.run(body, on: state)
             if changes.isEmpty { return result }
             try write(changes)
-            state.version = transaction.version
+            state.version = version
             for change in changes {
+                // In place: a second reference to the table, as the transaction's, would make this a copy of all objects.
                 state.objects[change.storage, default: [:]][change.id] = change.new
                 state.log.append(change)
             }
             Self.publish(changes, &state)
             return result
         }
+    }
+
+    /// Runs the body on its own reference to the objects, which is gone when this returns.
+    private static func run<Result>(_ body: (inout Transaction) throws -> Result, on state: State) throws
+        -> (Result, [ChangeRecord], Int)
+    {
+        let objects = state.objects
+        var transaction = Transaction(version: state.version) {
+            objects[$0]?[$1]
+        } table: {
+            objects[$0] ?? [:]
+        }
+        let result = try body(&transaction)
+        return (result, transaction.changes, transaction.version)
     }
 
     private func write(_ changes: [ChangeRecord]) throws {

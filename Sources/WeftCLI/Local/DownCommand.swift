@@ -1,6 +1,5 @@
 import ArgumentParser
 import Foundation
-import Glibc
 
 /// `weft down`: stops the local mesh. Objects stay in the home and come back with `weft up`.
 struct DownCommand: AsyncParsableCommand {
@@ -18,7 +17,7 @@ struct DownCommand: AsyncParsableCommand {
     func run() async throws {
         let home = LocalHome.current()
         if let pid = home.runningNode {
-            try await stop(pid)
+            try await LocalNode(home: home).stop(pid)
             print("The local mesh of \(home.path) has stopped.")
         } else {
             print("No local mesh is running for \(home.path).")
@@ -27,17 +26,5 @@ struct DownCommand: AsyncParsableCommand {
             try? FileManager.default.removeItem(atPath: home.path)
             print("Deleted \(home.path).")
         }
-    }
-
-    private func stop(_ pid: Int32) async throws {
-        kill(pid, SIGTERM)
-        // Pods have up to their grace period; the node itself cuts that short when it goes down.
-        for _ in 0..<300 {
-            if kill(pid, 0) != 0 { return }
-            try await Task.sleep(for: .milliseconds(100))
-        }
-        print("weft-node (pid \(pid)) did not stop within 30 s; killing it.")
-        kill(pid, SIGKILL)
-        while kill(pid, 0) == 0 { try await Task.sleep(for: .milliseconds(50)) }
     }
 }

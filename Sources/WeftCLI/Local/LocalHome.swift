@@ -20,12 +20,20 @@ struct LocalHome: Sendable {
     /// A process id may have been given to another program since, so the process must also be a `weft-node` of this home.
     var runningNode: Int32? {
         guard let text = try? String(contentsOfFile: path + "/node.pid", encoding: .utf8),
-            let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)),
-            let command = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline")
+            let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines))
         else { return nil }
-        let arguments = command.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        let arguments = Self.arguments(of: pid)
         guard arguments.first?.hasSuffix("weft-node") ?? false, arguments.contains(path) else { return nil }
         return pid
+    }
+
+    /// A process's command line; empty when there is no such process.
+    static func arguments(of pid: Int32) -> [String] {
+        // Files under /proc report no size, so they are read to their end.
+        guard let file = FileHandle(forReadingAtPath: "/proc/\(pid)/cmdline") else { return [] }
+        let bytes = (try? file.readToEnd()) ?? Data()
+        try? file.close()
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Another Weft executable: beside this one, as the build and the packages put them.

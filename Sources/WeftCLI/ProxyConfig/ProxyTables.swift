@@ -8,6 +8,12 @@ enum ProxyTables {
         var port: Int?
         var subset: String?
         var direction: String?
+
+        func matches(_ clusterName: String) -> Bool {
+            let name = ClusterName(clusterName)
+            return (fqdn.map { name.host.hasPrefix($0) } ?? true) && (port.map { name.port == String($0) } ?? true)
+                && (subset.map { name.subset == $0 } ?? true) && (direction.map { name.direction == $0 } ?? true)
+        }
     }
 
     /// A cluster's name taken apart: `outbound|9080|v1|reviews.bookinfo.svc.cluster.local`.
@@ -34,10 +40,7 @@ enum ProxyTables {
         var table = Table(["SERVICE FQDN", "PORT", "SUBSET", "DIRECTION", "TYPE", "DESTINATION RULE"])
         for cluster in dump.clusters.sorted(by: name) {
             let name = ClusterName(cluster["name"]?.stringValue ?? "")
-            if let fqdn = filter.fqdn, !name.host.hasPrefix(fqdn) { continue }
-            if let port = filter.port, name.port != String(port) { continue }
-            if let subset = filter.subset, name.subset != subset { continue }
-            if let direction = filter.direction, name.direction != direction { continue }
+            guard filter.matches(cluster["name"]?.stringValue ?? "") else { continue }
             let type =
                 cluster["type"]?.stringValue ?? cluster.field(path: "cluster_type", "name")?.stringValue ?? "STATIC"
             table.rows.append([
@@ -109,6 +112,7 @@ enum ProxyTables {
     /// - Parameter certificates: the proxy's `/certs`, which carries serial numbers and validity.
     static func secrets(_ dump: ProxyDump, certificates: JSONValue?) -> Table {
         var table = Table(["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE"])
+        if dump.secrets.isEmpty { table.rows = certificateRows(certificates) }
         for (entry, state) in dump.secrets {
             let name = entry["name"]?.stringValue ?? ""
             let isCA = entry.field(path: "secret", "validation_context") != nil
@@ -128,6 +132,25 @@ enum ProxyTables {
 }
 
 extension ProxyTables {
+    /// Rows from `/certs` alone, for a proxy that names the secret of each certificate there.
+    private static func certificateRows(_ certificates: JSONValue?) -> [[String]] {
+        (certificates?["certificates"]?.arrayValue ?? []).flatMap { entry in
+            ["cert_chain", "ca_cert"].flatMap { list in
+                (entry.field(list)?.arrayValue ?? []).compactMap { details in
+                    guard let name = details.field("secret_name")?.stringValue else { return nil }
+                    let days = details.field("days_until_expiration")
+                    let remaining = days?.intValue ?? days?.stringValue.flatMap { Int($0) } ?? 0
+                    return [
+                        name, list == "ca_cert" ? "CA" : "Cert Chain", "ACTIVE", String(remaining >= 0),
+                        details.field("serial_number")?.stringValue ?? "-",
+                        details.field("expiration_time")?.stringValue ?? "-",
+                        details.field("valid_from")?.stringValue ?? "-",
+                    ]
+                }
+            }
+        }
+    }
+
     private static func name(_ left: JSONValue, _ right: JSONValue) -> Bool {
         (left["name"]?.stringValue ?? "") < (right["name"]?.stringValue ?? "")
     }

@@ -1,4 +1,5 @@
 import Logging
+import WeftAnalysis
 import WeftConfig
 import WeftCore
 import WeftIR
@@ -23,7 +24,11 @@ actor PushCoordinator {
     private let metrics: ControlPlaneMetrics
     private let status: StatusWriter
     private let logger: Logger
+    /// Says that findings may have changed. Status is written apart from pushes, which must not wait for it.
+    nonisolated let statusChanges = ChangeSignal()
     private var snapshot = MeshSnapshot(objects: [])
+    /// What analysis of the objects alone says.
+    private var analysis: [Diagnostic] = []
     private var connections: [String: Connection] = [:]
 
     init(sources: ClusterSources, metrics: ControlPlaneMetrics, status: StatusWriter, logger: Logger) {
@@ -53,7 +58,7 @@ actor PushCoordinator {
             \(pushed) of \(connections.count) proxies updated in \(Int(took / .milliseconds(1))) ms
             """
         )
-        await writeStatus()
+        statusChanges.notify("configuration")
     }
 
     /// - Returns: whether there was something new for the proxy.
@@ -95,6 +100,10 @@ actor PushCoordinator {
         MeshSnapshot(objects: objects, meshConfig: meshConfig)
     }
 
+    @concurrent private static func analyze(_ objects: [KubernetesObject]) async -> [Diagnostic] {
+        Analysis.run(AnalysisContext(objects: objects))
+    }
+
     @concurrent private static func translate(
         _ snapshot: MeshSnapshot, _ proxy: ProxyIdentity
     ) async -> (ProxyConfiguration, [Diagnostic]) {
@@ -108,8 +117,10 @@ actor PushCoordinator {
         try XDSSnapshot(configuration, target: Target(userAgent: userAgent))
     }
 
-    private func writeStatus() async {
-        var findings = Set(snapshot.diagnostics)
+    /// Brings the present findings into the status of the objects that they are about.
+    func writeStatus() async {
+        analysis = await Self.analyze(sources.objects)
+        var findings = Set(snapshot.diagnostics + analysis)
         for connection in connections.values {
             findings.formUnion(connection.diagnostics)
             findings.formUnion(connection.rejections.values.joined())
@@ -125,7 +136,7 @@ actor PushCoordinator {
         let identity = session.identity
         let name = "\(identity.kind) \(identity.podName).\(identity.namespace)"
         logger.info("\(name) connected (\(session.userAgent) \(session.version))")
-        _ = await push(to: session.id)
+        if await push(to: session.id) { statusChanges.notify("proxy") }
     }
 
     func disconnected(_ id: String) {
@@ -159,7 +170,7 @@ actor PushCoordinator {
                 .error, code: "WEFT0001", resource: $0,
                 message: "refused by proxy \(identity.podName).\(identity.namespace): \(message)")
         }
-        await writeStatus()
+        statusChanges.notify("rejection")
     }
 
     // MARK: - What others ask
@@ -195,7 +206,7 @@ actor PushCoordinator {
 
     /// Everything known to be wrong now.
     var findings: [Diagnostic] {
-        connections.values.reduce(into: Set(snapshot.diagnostics)) { $0.formUnion($1.diagnostics) }
+        connections.values.reduce(into: Set(snapshot.diagnostics + analysis)) { $0.formUnion($1.diagnostics) }
             .sorted { ($0.code, $0.message) < ($1.code, $1.message) }
     }
 }

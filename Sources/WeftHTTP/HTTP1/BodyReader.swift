@@ -101,7 +101,10 @@ struct BodyReader: Sendable {
             // Fifteen digits are an exbibyte: more cannot be meant and would overflow.
             guard digits <= 15 else { throw .invalidChunkSize }
         }
-        guard digits > 0, !line.dropLast().dropFirst(digits).contains(where: { !ASCII.isFieldValue($0) }) else {
+        // Blanks may stand before an extension; another number after them would be read differently by others.
+        let rest = line.dropLast().dropFirst(digits)
+        let next = rest.first { $0 != 32 && $0 != 9 }
+        guard digits > 0, next == nil || next == 59, rest.allSatisfy(ASCII.isFieldValue) else {
             throw .invalidChunkSize
         }
         buffer.moveReaderIndex(to: feed + 1)

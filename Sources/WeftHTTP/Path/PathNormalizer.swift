@@ -36,8 +36,7 @@ package struct PathNormalizer: Sendable, Hashable {
         }
         if normalize {
             path = PathNormalizer.decodeUnreserved(path.map { $0 == 92 ? 47 : $0 })
-            guard let clean = PathNormalizer.removeDotSegments(path) else { return .reject }
-            path = clean
+            path = PathNormalizer.removeDotSegments(path)
         }
         if mergeSlashes { path = PathNormalizer.merge(path) }
         guard path != original else { return .unchanged }
@@ -81,8 +80,8 @@ package struct PathNormalizer: Sendable, Hashable {
         return (result, changed)
     }
 
-    /// `nil` when `..` climbs above the root, which Envoy refuses too.
-    private static func removeDotSegments(_ path: [UInt8]) -> [UInt8]? {
+    /// RFC 3986 section 5.2.4: `..` at the root stays at the root.
+    private static func removeDotSegments(_ path: [UInt8]) -> [UInt8] {
         let segments = path.dropFirst().split(separator: 47, omittingEmptySubsequences: false)
         var kept: [ArraySlice<UInt8>] = []
         for (index, segment) in segments.enumerated() {
@@ -90,7 +89,7 @@ package struct PathNormalizer: Sendable, Hashable {
             if segment.elementsEqual([46]) {
                 if isLast { kept.append([]) }
             } else if segment.elementsEqual([46, 46]) {
-                guard kept.popLast() != nil else { return nil }
+                _ = kept.popLast()
                 if isLast { kept.append([]) }
             } else {
                 kept.append(segment)

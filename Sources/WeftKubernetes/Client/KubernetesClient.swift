@@ -25,7 +25,10 @@ package final class KubernetesClient: Sendable {
         self.configuration = configuration
         self.logger = logger
         token = TokenSource(configuration.credential)
-        var settings = HTTPClient.Configuration(tlsConfiguration: configuration.tls)
+        var tls = configuration.tls
+        // A server that is busy with a watch may not answer our goodbye; nobody is to wait long for it.
+        tls.shutdownTimeout = .milliseconds(200)
+        var settings = HTTPClient.Configuration(tlsConfiguration: tls)
         settings.httpVersion = .http1Only
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 256
         settings.connectionPool.idleTimeout = .seconds(60)

@@ -23,6 +23,11 @@ package struct AdminReply: Sendable {
         self.status = status
     }
 
+    package init(_ body: String, contentType: String) {
+        self.body = body
+        self.contentType = contentType
+    }
+
     package init(json body: String) {
         self.body = body
         contentType = "application/json"

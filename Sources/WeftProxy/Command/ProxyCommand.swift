@@ -11,7 +11,7 @@ import Musl
 struct ProxyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weft-proxy", abstract: "Weft's data plane: sidecar, ingress and egress gateway.",
-        version: WeftVersion.current, subcommands: [IstioIPTables.self])
+        version: WeftVersion.current, subcommands: [ProxyRun.self, AdminRequestCommand.self, IstioIPTables.self])
 
 }
 

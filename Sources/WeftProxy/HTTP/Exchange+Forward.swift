@@ -70,6 +70,7 @@ extension Exchange {
         attemptCount += 1
         tried.append(host.name)
         record.upstreamHost = host.name
+        record.host = host
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
         self.attempt = attempt
         attempt.start(perTryMilliseconds: retryPolicy?.perTryTimeoutMilliseconds)
@@ -100,6 +101,7 @@ extension Exchange {
         if decision?.virtualHost.includeRequestAttemptCount == true {
             head.headers.set("x-envoy-attempt-count", String(attemptCount))
         }
+        addPeerMetadata(to: &head, host: record.host)
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
         stream.send(head, endStream: isComplete && !isUpgrade)
         if isUpgrade { return stream.flush() }

@@ -17,7 +17,9 @@ extension Exchange {
     /// Before any filter: what identifies the caller and the request.
     func prepareRequest() {
         let info = connection.connection.info
+        takePeerMetadata()
         removeHopByHop(&head.headers, keepUpgrade: isUpgrade)
+        dropPeerMetadata(&head.headers)
         if manager.stripAnyHostPort { stripPort() }
         if manager.generateRequestID,
             head.headers.first("x-request-id") == nil || isEdge && !manager.preserveExternalRequestID
@@ -37,6 +39,40 @@ extension Exchange {
                 "x-forwarded-proto", info.isTLS && connection.manager.direction != .inbound ? "https" : "http")
         }
         forwardClientCertificate(info)
+    }
+
+    /// What proxies tell each other about workloads is nothing for applications, and nothing to believe from them.
+    private func dropPeerMetadata(_ headers: inout HeaderBlock) {
+        headers.drop("x-envoy-peer-metadata")
+        headers.drop("x-envoy-peer-metadata-id")
+    }
+
+    /// Brings the path to the form that policies and routes are written for.
+    /// - Returns: False when the request has been answered.
+    func normalizePath() -> Bool {
+        guard manager.normalizePath || manager.mergeSlashes || manager.escapedSlashes != .keepUnchanged else {
+            return true
+        }
+        let slashes: PathNormalizer.EscapedSlashes =
+            switch manager.escapedSlashes {
+            case .keepUnchanged: .keep
+            case .rejectRequest: .reject
+            case .unescapeAndRedirect: .unescapeAndRedirect
+            case .unescapeAndForward: .unescape
+            }
+        let normalizer = PathNormalizer(
+            normalize: manager.normalizePath, mergeSlashes: manager.mergeSlashes, escapedSlashes: slashes)
+        switch normalizer.apply(head.path) {
+        case .unchanged: return true
+        case .changed(let path): head.path = path
+        case .redirect(let path):
+            reply(.redirect(status: 307, location: String(buffer: path)))
+            return false
+        case .reject:
+            reply(.badRequest)
+            return false
+        }
+        return true
     }
 
     private var isEdge: Bool { manager.useRemoteAddress }
@@ -138,6 +174,9 @@ extension Exchange {
 
     func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64) {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
+        response.headers.remove(PeerMetadata.idHeader)
+        response.headers.remove(PeerMetadata.header)
+        dropPeerMetadata(&response.headers)
         record.grpcStatus = response.headers.first("grpc-status")
         response.headers.set("x-envoy-upstream-service-time", String(serviceMilliseconds))
         if let decision {

@@ -59,6 +59,7 @@ final class Exchange: HTTPStreamReceiver {
 
     func start() {
         prepareRequest()
+        guard normalizePath() else { return }
         var pause: TimeAmount?
         for filter in connection.manager.filters {
             guard !isFinished, !isHeldByFault else { return }
@@ -252,6 +253,7 @@ final class Exchange: HTTPStreamReceiver {
         holdsRequestSlot = false
         holdsRetrySlot = false
         worker.logs.exchangeFinished(self)
+        worker.metrics.exchangeFinished(self)
     }
 }
 
@@ -266,6 +268,10 @@ struct ExchangeRecord {
     var bytesSent = 0
     var upstreamServiceMilliseconds: Int64?
     var upstreamHost: String?
+    /// The endpoint tried last.
+    var host: CompiledHost?
+    /// The client, in the worker's ``PeerTable``.
+    var peer = 0
     var upstreamLocal: String?
     var transportFailure: String?
     var grpcStatus: String?

@@ -29,10 +29,13 @@ final class DownstreamConnection {
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in worker.remove(self) }
         guard let own = worker.snapshot.listeners[name] else { return channel.close(promise: nil) }
         var listener = own
-        if own.listener.useOriginalDestination, let original = OriginalDestination.of(channel) {
+        // The listener filter restores the address; only `use_original_dst` hands the connection to another listener.
+        let restores =
+            own.listener.useOriginalDestination || own.listener.listenerFilters.contains(.originalDestination)
+        if restores, let original = OriginalDestination.of(channel) {
             info = ConnectionInfo(channel, original: original)
             let found = worker.snapshot.virtualListener(ip: info.destinationIP, port: info.destinationPort)
-            if let found, found.listener.name != name { listener = found }
+            if own.listener.useOriginalDestination, let found, found.listener.name != name { listener = found }
         }
         self.listener = listener
         sniff(listener)
@@ -91,7 +94,8 @@ final class DownstreamConnection {
         switch chain.terminal {
         case .none: channel.close(promise: nil)
         case .tcp(let proxy):
-            TCPSession(worker: worker, channel: channel, info: info, proxy: proxy).start()
+            TCPSession(worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter)
+                .start()
         case .http(let manager):
             do { try runHTTP(manager, applicationProtocol: applicationProtocol) } catch { channel.close(promise: nil) }
         }
@@ -112,7 +116,9 @@ final class DownstreamConnection {
     private func runHTTP(_ manager: CompiledManager, applicationProtocol: String?) throws {
         switch (manager.manager.codec, applicationProtocol) {
         case (.http2, _), (.auto, "h2"), (.auto, "h2c"), (.auto, "istio-h2"): try startHTTP(manager, .http2)
-        case (.http1, _), (.auto, "http/1.1"), (.auto, "http/1.0"): try startHTTP(manager, .http1)
+        case (.http1, _), (.auto, "http/1.1"), (.auto, "http/1.0"), (.auto, "istio-http/1.1"),
+            (.auto, "istio-http/1.0"):
+            try startHTTP(manager, .http1)
         case (.auto, _):
             // ALPN did not say; the preface will.
             let sniffer = SniffHandler(

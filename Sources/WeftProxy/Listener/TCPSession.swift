@@ -11,6 +11,8 @@ final class TCPSession {
     private let channel: any Channel
     private let info: ConnectionInfo
     private let proxy: TCPProxy
+    private let reporter: StatsFilter.Reporter?
+    private var report: TCPReport?
     private var downstream: RelayHandler?
     private var upstream: RelayHandler?
     private var attempts: UInt32 = 0
@@ -21,11 +23,12 @@ final class TCPSession {
     private var flag = "-"
     private var idleTask: Scheduled<Void>?
 
-    init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy) {
+    init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?) {
         self.worker = worker
         self.channel = channel
         self.info = info
         self.proxy = proxy
+        self.reporter = reporter
     }
 
     func start() {
@@ -50,7 +53,7 @@ final class TCPSession {
         self.host = host
         attempts += 1
         tried.append(host.name)
-        UpstreamConnector.connect(to: host.target, on: worker.eventLoop) { [self] result in
+        UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
             switch result {
             case .failure:
                 SharedCluster.release(shared.connections)
@@ -83,7 +86,16 @@ final class TCPSession {
             other.close(promise: nil)
             return refuse("UF")
         }
+        openReport()
         watchIdle()
+    }
+
+    private func openReport() {
+        guard let reporter, report == nil else { return }
+        let cluster = worker.snapshot.clusters[clusterName]
+        report = worker.metrics.opened(reporter, info, cluster: cluster, host: host) { [weak self] in
+            (self?.downstream?.bytesReceived ?? 0, self?.upstream?.bytesReceived ?? 0)
+        }
     }
 
     private func watchIdle() {
@@ -107,6 +119,8 @@ final class TCPSession {
 
     private func closed() {
         idleTask?.cancel()
+        openReport()
+        if let report { worker.metrics.closed(report, flag: flag) }
         worker.logs.connectionClosed(
             info, proxy: proxy, cluster: clusterName, host: host?.name, flag: flag,
             received: downstream?.bytesReceived ?? 0, sent: upstream?.bytesReceived ?? 0, started: started)

@@ -138,11 +138,10 @@ package final class CompiledCluster: Sendable {
     let shared: SharedCluster
     let outlier: OutlierPolicy?
     /// For clusters whose address comes with the connection.
-    let template: UpstreamTarget?
+    let template: HostTargets?
 
     init(
-        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster,
-        template: UpstreamTarget?
+        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster, template: HostTargets?
     ) {
         self.cluster = cluster
         self.hosts = hosts
@@ -156,17 +155,34 @@ package final class CompiledCluster: Sendable {
 /// One endpoint of a cluster.
 package final class CompiledHost: Sendable {
     let endpoint: Endpoint
-    let target: UpstreamTarget
+    let targets: HostTargets
+    /// Without any claim about what is spoken.
+    var target: UpstreamTarget { targets.tcp }
     let shared: SharedHost
     /// Text of the address, for logs: made once.
     let name: String
     let priority: UInt32
 
-    init(endpoint: Endpoint, target: UpstreamTarget, shared: SharedHost, name: String, priority: UInt32) {
+    init(endpoint: Endpoint, targets: HostTargets, shared: SharedHost, name: String, priority: UInt32) {
         self.endpoint = endpoint
-        self.target = target
+        self.targets = targets
         self.shared = shared
         self.name = name
         self.priority = priority
+    }
+}
+
+/// How to reach one endpoint, by what will be spoken: mesh peers learn from ALPN whether HTTP comes.
+struct HostTargets: Sendable {
+    var tcp: UpstreamTarget
+    var http1: UpstreamTarget
+    var http2: UpstreamTarget
+
+    func moved(to address: SocketAddress) -> HostTargets {
+        var copy = self
+        copy.tcp.address = address
+        copy.http1.address = address
+        copy.http2.address = address
+        return copy
     }
 }

@@ -10,6 +10,8 @@ import WeftTransport
 struct SnapshotBuilder {
     private var sharedClusters: [String: SharedCluster] = [:]
     private var sharedHosts: [String: SharedHost] = [:]
+    /// What was compiled last, with all that it was made from: the same input gives the same object, so pools stay.
+    private var compiled: [String: CompiledEntry] = [:]
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
 
@@ -27,8 +29,9 @@ struct SnapshotBuilder {
         let routes = configuration.routes.mapValues { RouteTable($0) }
         var clusters: [String: CompiledCluster] = [:]
         for (name, cluster) in configuration.clusters {
-            clusters[name] = compile(cluster, endpoints: configuration.endpoints, factory, &problems)
+            clusters[name] = reuseOrCompile(cluster, configuration, workload, factory, &problems)
         }
+        compiled = compiled.filter { clusters[$0.key] != nil }
         var listeners: [String: CompiledListener] = [:]
         for (name, listener) in configuration.listeners {
             let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
@@ -70,16 +73,36 @@ struct SnapshotBuilder {
             terminal: terminal)
     }
 
-    private mutating func compile(
-        _ cluster: Cluster, endpoints: [String: ClusterLoadAssignment], _ factory: TLSContextFactory,
+    private mutating func reuseOrCompile(
+        _ cluster: Cluster, _ configuration: ProxyConfiguration, _ workload: [String: Secret],
+        _ factory: TLSContextFactory,
         _ problems: inout [String]
+    ) -> CompiledCluster {
+        var assignment = cluster.endpoints
+        if case .eds(let service) = cluster.discovery {
+            assignment = configuration.endpoints[service.isEmpty ? cluster.name : service]
+        }
+        var secrets: [Secret.Content?] = []
+        for tls in [cluster.tls].compactMap({ $0 }) + cluster.transportSocketMatches.compactMap(\.tls) {
+            for reference in tls.common.certificates + [tls.common.validation].compactMap({ $0 }) {
+                let isOwn = reference.source == .workload
+                secrets.append((isOwn ? workload[reference.name] : configuration.secrets[reference.name])?.content)
+            }
+        }
+        let key = CompiledEntry.Key(cluster: cluster, assignment: assignment, secrets: secrets, resolved: resolved)
+        if let known = compiled[cluster.name], known.key == key { return known.cluster }
+        let before = problems.count
+        let made = compile(cluster, assignment: assignment, factory, &problems)
+        // What had problems is tried again each time, so that they are told each time.
+        compiled[cluster.name] = problems.count == before ? CompiledEntry(key: key, cluster: made) : nil
+        return made
+    }
+
+    private mutating func compile(
+        _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ factory: TLSContextFactory, _ problems: inout [String]
     ) -> CompiledCluster {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
-        var assignment = cluster.endpoints
-        if case .eds(let service) = cluster.discovery {
-            assignment = endpoints[service.isEmpty ? cluster.name : service]
-        }
         var variants = TLSVariants(cluster: cluster, factory: factory)
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
@@ -88,20 +111,21 @@ struct SnapshotBuilder {
                     guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
-                    let target = Self.target(cluster, address: address, tls: tls.context)
+                    let targets = Self.targets(cluster, address: address, tls: tls.contexts)
                     let name = "\(ip):\(port)"
                     let key = "\(cluster.name) \(name)"
                     let state = sharedHosts[key] ?? SharedHost()
                     sharedHosts[key] = state
                     hosts.append(
                         CompiledHost(
-                            endpoint: endpoint, target: target, shared: state, name: name, priority: locality.priority))
+                            endpoint: endpoint, targets: targets, shared: state, name: name, priority: locality.priority
+                        ))
                 }
             }
         }
-        var template: UpstreamTarget?
+        var template: HostTargets?
         if case .originalDestination = cluster.discovery, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
-            template = Self.target(cluster, address: any, tls: variants.context(for: [:], &problems).context)
+            template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
         }
         return CompiledCluster(
             cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template)
@@ -115,6 +139,13 @@ struct SnapshotBuilder {
         }
     }
 
+    private static func targets(_ cluster: Cluster, address: SocketAddress, tls: ContextSet?) -> HostTargets {
+        HostTargets(
+            tcp: target(cluster, address: address, tls: tls?.tcp),
+            http1: target(cluster, address: address, tls: tls?.http1),
+            http2: target(cluster, address: address, tls: tls?.http2))
+    }
+
     private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
         UpstreamTarget(
             address: address, tls: tls,
@@ -124,13 +155,46 @@ struct SnapshotBuilder {
     }
 }
 
+/// A compiled cluster and everything it was compiled from.
+private struct CompiledEntry {
+    struct Key: Equatable {
+        let cluster: Cluster
+        let assignment: ClusterLoadAssignment?
+        let secrets: [Secret.Content?]
+        let resolved: [String: [String]]
+    }
+    let key: Key
+    let cluster: CompiledCluster
+}
+
+/// The TLS contexts for one endpoint, which differ in the protocols that they offer.
+private struct ContextSet {
+    let tcp: UpstreamTLSContext
+    let http1: UpstreamTLSContext
+    let http2: UpstreamTLSContext
+
+    init(_ tls: UpstreamTLS, _ factory: TLSContextFactory) throws {
+        let names = PeerNameMatcher(tls.common.subjectAltNames)
+        func make(_ protocols: [String]) throws -> UpstreamTLSContext {
+            var tls = tls
+            tls.common.alpnProtocols = protocols
+            return UpstreamTLSContext(
+                context: try factory.client(tls), serverName: tls.sni, accepts: { names.accepts($0) })
+        }
+        tcp = try make(tls.common.alpnProtocols)
+        let isMesh = tls.common.alpnProtocols == ["istio"]
+        http1 = isMesh ? try make(["istio-http/1.1", "istio"]) : tcp
+        http2 = isMesh ? try make(["istio-h2", "istio", "h2"]) : tcp
+    }
+}
+
 /// The TLS contexts of one cluster: one per transport socket match, made when first needed.
 private struct TLSVariants {
     enum Choice {
         case plain
-        case tls(UpstreamTLSContext)
+        case tls(ContextSet)
         case unusable
-        var context: UpstreamTLSContext? { if case .tls(let context) = self { context } else { nil } }
+        var contexts: ContextSet? { if case .tls(let contexts) = self { contexts } else { nil } }
     }
 
     let cluster: Cluster
@@ -151,10 +215,7 @@ private struct TLSVariants {
         var choice = Choice.plain
         if let tls = match.map(\.tls) ?? cluster.tls {
             do {
-                let names = PeerNameMatcher(tls.common.subjectAltNames)
-                choice = .tls(
-                    UpstreamTLSContext(
-                        context: try factory.client(tls), serverName: tls.sni, accepts: { names.accepts($0) }))
+                choice = .tls(try ContextSet(tls, factory))
             } catch {
                 problems.append("cluster \(cluster.name): \(error)")
                 choice = .unusable

@@ -99,7 +99,8 @@ final class HTTPPool {
 
     private func connect() {
         connecting += 1
-        UpstreamConnector.connect(to: host.target, on: eventLoop) { [self] result in
+        let target = version == .http2 ? host.targets.http2 : host.targets.http1
+        UpstreamConnector.connect(to: target, on: eventLoop) { [self] result in
             connecting -= 1
             switch result {
             case .failure(let error):

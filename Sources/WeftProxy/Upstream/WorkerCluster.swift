@@ -85,13 +85,13 @@ final class WorkerCluster {
     }
 
     private func dynamicHost(_ address: SocketAddress) -> CompiledHost? {
-        guard var target = compiled.template, let ip = address.ipAddress, let port = address.port else { return nil }
+        guard let template = compiled.template, let ip = address.ipAddress, let port = address.port else { return nil }
         let name = "\(ip):\(port)"
         if let known = dynamicHosts[name] { return known }
         if dynamicHosts.count > 4096 { dynamicHosts.removeAll() }
-        target.address = address
         let host = CompiledHost(
-            endpoint: Endpoint(address: .ip(ip, port: UInt16(port))), target: target, shared: SharedHost(), name: name,
+            endpoint: Endpoint(address: .ip(ip, port: UInt16(port))), targets: template.moved(to: address),
+            shared: SharedHost(), name: name,
             priority: 0)
         dynamicHosts[name] = host
         return host

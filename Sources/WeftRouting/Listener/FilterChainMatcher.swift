@@ -34,8 +34,15 @@ package struct FilterChainMatcher: Sendable {
         let source: [IPPrefix]
     }
     private let candidates: [Candidate]
+    /// Chains with an address range that is none, one sentence each. Such a range holds no address.
+    package let problems: [String]
 
     package init(_ chains: [FilterChain]) {
+        problems = chains.flatMap { chain in
+            (chain.match.prefixRanges + chain.match.directSourcePrefixRanges + chain.match.sourcePrefixRanges)
+                .filter { IPPrefix($0).isBroken }
+                .map { "filter chain \(chain.name): \($0.address)/\($0.prefixLength) is no address range" }
+        }
         candidates = chains.enumerated().map { index, chain in
             Candidate(
                 index: index, match: chain.match, destination: chain.match.prefixRanges.map(IPPrefix.init),

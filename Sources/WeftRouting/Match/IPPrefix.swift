@@ -19,7 +19,7 @@ package struct IPAddress: Sendable, Hashable {
 
     private static func ipv4(_ text: Substring) -> [UInt8]? {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        let bytes = parts.compactMap { UInt8($0) }
+        let bytes = parts.compactMap { part in part.utf8.allSatisfy { $0 >= 48 && $0 <= 57 } ? UInt8(part) : nil }
         return parts.count == 4 && bytes.count == 4 ? bytes : nil
     }
 
@@ -36,7 +36,7 @@ package struct IPAddress: Sendable, Hashable {
             } else if index == parts.count - 1, let tail = ipv4(part) {
                 halves[halves.count - 1] += tail
             } else {
-                guard part.utf8.count <= 4, let value = UInt16(part, radix: 16) else { return nil }
+                guard part.utf8.count <= 4, part.first != "+", let value = UInt16(part, radix: 16) else { return nil }
                 halves[halves.count - 1] += [UInt8(value >> 8), UInt8(value & 255)]
             }
         }
@@ -59,9 +59,17 @@ package struct IPPrefix: Sendable, Hashable {
     package let bits: Int
 
     package init(_ cidr: CIDR) {
-        address = IPAddress(cidr.address)
-        bits = min(128, Int(cidr.prefixLength) + (address?.isIPv4 == true ? 96 : 0))
+        let parsed = IPAddress(cidr.address)
+        let all = Int(cidr.prefixLength) + (parsed?.isIPv4 == true ? 96 : 0)
+        // A mapped address written as IPv6 counts its 96 leading bits itself.
+        let isMapped = parsed?.isIPv4 == true && cidr.address.contains(":")
+        let bits = isMapped ? Int(cidr.prefixLength) : all
+        address = bits <= 128 ? parsed : nil
+        self.bits = min(128, bits)
     }
+
+    /// Whether the text was no CIDR: such a range must not decide anything, negated or not.
+    var isBroken: Bool { address == nil }
 
     package func contains(_ other: IPAddress) -> Bool {
         guard let address, address.isIPv4 == other.isIPv4 else { return false }

@@ -28,6 +28,9 @@ package struct CompiledStringMatcher: Sendable {
         }
     }
 
+    /// Whether the pattern does not compile: such a matcher must not decide anything, negated or not.
+    var isBroken: Bool { if case .never = test { true } else { false } }
+
     package func matches(_ text: String) -> Bool { matches(text.utf8) }
 
     package func matches(_ input: some BidirectionalCollection<UInt8>) -> Bool {
@@ -74,6 +77,9 @@ package struct CompiledHeaderMatcher: Sendable {
         case .range(let start, let end): test = .range(start, end)
         }
     }
+
+    /// Whether its pattern does not compile: such a matcher must not decide anything, inverted or not.
+    var isBroken: Bool { if case .string(let matcher) = test { matcher.isBroken } else { false } }
 
     package func matches(_ head: RequestHead) -> Bool {
         switch name.description {

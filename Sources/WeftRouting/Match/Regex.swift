@@ -14,6 +14,7 @@ package struct Regex: Sendable, Hashable {
         case split(Int, Int)
         case jump(Int)
         case start, end
+        case wordBoundary(Bool)
         case match
     }
     let program: [Instruction]
@@ -34,13 +35,13 @@ package struct Regex: Sendable, Hashable {
         let input = Array(input)
         var current = Threads(count: program.count)
         var next = Threads(count: program.count)
-        add(0, at: 0, of: input.count, to: &current)
+        add(0, at: 0, of: input, to: &current)
         for (position, byte) in input.enumerated() {
             guard !current.list.isEmpty else { return false }
             next.clear()
             for counter in current.list {
                 if case .bytes(let set) = program[counter], set.contains(byte) {
-                    add(counter + 1, at: position + 1, of: input.count, to: &next)
+                    add(counter + 1, at: position + 1, of: input, to: &next)
                 }
             }
             swap(&current, &next)
@@ -48,7 +49,7 @@ package struct Regex: Sendable, Hashable {
         return current.list.contains { program[$0] == .match }
     }
 
-    private func add(_ start: Int, at position: Int, of length: Int, to threads: inout Threads) {
+    private func add(_ start: Int, at position: Int, of input: [UInt8], to threads: inout Threads) {
         var pending = [start]
         while let counter = pending.popLast() {
             guard threads.insert(counter) else { continue }
@@ -56,9 +57,20 @@ package struct Regex: Sendable, Hashable {
             case .jump(let target): pending.append(target)
             case .split(let first, let second): pending += [second, first]
             case .start: if position == 0 { pending.append(counter + 1) }
-            case .end: if position == length { pending.append(counter + 1) }
+            case .end: if position == input.count { pending.append(counter + 1) }
+            case .wordBoundary(let wanted):
+                let before = position > 0 && Regex.isWord(input[position - 1])
+                let after = position < input.count && Regex.isWord(input[position])
+                if (before != after) == wanted { pending.append(counter + 1) }
             case .bytes, .match: break
             }
+        }
+    }
+
+    private static func isWord(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 48...57, 65...90, 95, 97...122: true
+        default: false
         }
     }
 
@@ -68,6 +80,7 @@ package struct Regex: Sendable, Hashable {
         case .empty: break
         case .bytes(let set): program.append(.bytes(set))
         case .start: program.append(.start)
+        case .wordBoundary(let wanted): program.append(.wordBoundary(wanted))
         case .end: program.append(.end)
         case .sequence(let nodes): for node in nodes { try emit(node, into: &program) }
         case .either(let left, let right):

@@ -1,6 +1,8 @@
 /// The parsed form of a pattern.
 indirect enum RegexNode: Sendable {
     case empty, start, end
+    /// A border between a word byte and another (`\b`), or its absence.
+    case wordBoundary(Bool)
     case bytes(ByteSet)
     case sequence([RegexNode])
     case either(RegexNode, RegexNode)
@@ -140,7 +142,8 @@ struct RegexParser {
             switch byte {
             case UInt8(ascii: "i"): ignoreCase = value
             case UInt8(ascii: "s"): dotMatchesNewline = value
-            case UInt8(ascii: "m"), UInt8(ascii: "U"): break
+            case UInt8(ascii: "U"): break
+            case UInt8(ascii: "m") where !value: break
             case UInt8(ascii: "-"): value = false
             case UInt8(ascii: ":"): return false
             case UInt8(ascii: ")"): return true
@@ -158,7 +161,9 @@ struct RegexParser {
         case UInt8(ascii: "z"):
             position += 1
             return .end
-        case UInt8(ascii: "b"), UInt8(ascii: "B"): throw error("word boundaries are not supported")
+        case UInt8(ascii: "b"), UInt8(ascii: "B"):
+            position += 1
+            return .wordBoundary(pattern[position - 1] == UInt8(ascii: "b"))
         default: break
         }
         let set = try escapedSet()
@@ -201,6 +206,31 @@ struct RegexParser {
         }
     }
 
+    /// `[:alpha:]` and `[:^alpha:]` inside brackets; the position is at the first colon.
+    private mutating func namedClass() throws(RegexError) -> ByteSet {
+        guard let end = pattern[(position + 1)...].firstIndex(of: UInt8(ascii: ":")), end + 1 < pattern.count,
+            pattern[end + 1] == UInt8(ascii: "]")
+        else { throw error("bad named class") }
+        var name = pattern[(position + 1)..<end]
+        let isNegated = name.first == UInt8(ascii: "^")
+        if isNegated { name = name.dropFirst() }
+        guard let ranges = RegexParser.namedClasses[String(decoding: name, as: UTF8.self)] else {
+            throw error("unknown named class")
+        }
+        position = end + 2
+        var set = ByteSet()
+        for range in ranges { set.formUnion(ByteSet(range)) }
+        return isNegated ? set.inverted : set
+    }
+
+    private static let namedClasses: [String: [ClosedRange<UInt8>]] = [
+        "alnum": [48...57, 65...90, 97...122], "alpha": [65...90, 97...122], "ascii": [0...127],
+        "blank": [9...9, 32...32],
+        "cntrl": [0...31, 127...127], "digit": [48...57], "graph": [33...126], "lower": [97...122], "print": [32...126],
+        "punct": [33...47, 58...64, 91...96, 123...126], "space": [9...13, 32...32], "upper": [65...90],
+        "word": [48...57, 65...90, 97...122, 95...95], "xdigit": [48...57, 65...70, 97...102],
+    ]
+
     private mutating func bracket() throws(RegexError) -> ByteSet {
         let isNegated = eat("^")
         var set = ByteSet()
@@ -208,7 +238,10 @@ struct RegexParser {
         while let byte = peek, isFirst || byte != UInt8(ascii: "]") {
             isFirst = false
             position += 1
-            if byte == UInt8(ascii: "["), peek == UInt8(ascii: ":") { throw error("named classes are not supported") }
+            if byte == UInt8(ascii: "["), peek == UInt8(ascii: ":") {
+                set.formUnion(try namedClass())
+                continue
+            }
             var low = byte
             if byte == UInt8(ascii: "\\") {
                 let next = peek.map { $0 | 0x20 }
@@ -224,6 +257,11 @@ struct RegexParser {
             if peek == UInt8(ascii: "-"), position + 1 < pattern.count, pattern[position + 1] != UInt8(ascii: "]") {
                 high = pattern[position + 1]
                 position += 2
+                if high == UInt8(ascii: "\\") {
+                    guard let escaped = peek else { throw error("missing ]") }
+                    position += 1
+                    high = try escapedByte(escaped)
+                }
                 guard high >= low else { throw error("bad range") }
             }
             set.formUnion(ByteSet(low...high))

@@ -42,15 +42,36 @@ package struct RBACEngine: Sendable {
         case authenticated(CompiledStringMatcher?)
         case directRemoteIP(IPPrefix)
         case remoteIP(IPPrefix)
+
+        /// What of this rule cannot be compiled.
+        var problem: String? {
+            switch self {
+            case .all(let rules), .some(let rules): rules.lazy.compactMap(\.problem).first
+            case .not(let rule): rule.problem
+            case .header(let matcher): matcher.isBroken ? "a header's pattern is invalid" : nil
+            case .path(let matcher): matcher.isBroken ? "a path's pattern is invalid" : nil
+            case .serverName(let matcher): matcher.isBroken ? "a server name's pattern is invalid" : nil
+            case .authenticated(let matcher): matcher?.isBroken == true ? "a principal's pattern is invalid" : nil
+            case .destinationIP(let range), .directRemoteIP(let range), .remoteIP(let range):
+                range.isBroken ? "an address range is invalid" : nil
+            case .any, .destinationPort: nil
+            }
+        }
     }
     private struct Policy: Sendable {
         let name: String
         let permissions: [Rule]
         let principals: [Rule]
         let provenance: Provenance?
+
+        var problem: String? { (permissions + principals).lazy.compactMap(\.problem).first }
     }
     private let action: RBAC.Action
     private let policies: [Policy]
+    /// Policies that cannot be compiled, one sentence each. They fail closed: under `deny` such a policy matches
+    /// everything, under `allow` nothing.
+    package let problems: [String]
+    private let broken: Set<String>
 
     package init(_ rbac: RBAC) {
         action = rbac.action
@@ -59,11 +80,15 @@ package struct RBACEngine: Sendable {
                 name: policy.name, permissions: policy.permissions.map(RBACEngine.compile),
                 principals: policy.principals.map(RBACEngine.compile), provenance: policy.provenance)
         }
+        let failures = policies.compactMap { policy in policy.problem.map { (policy.name, $0) } }
+        broken = Set(failures.map(\.0))
+        problems = failures.map { "policy \($0): \($1)" }
     }
 
     package func evaluate(_ view: RBACView) -> RBACDecision {
         let matched = policies.first { policy in
-            policy.permissions.contains { RBACEngine.test($0, view) }
+            if !broken.isEmpty, broken.contains(policy.name) { return action == .deny }
+            return policy.permissions.contains { RBACEngine.test($0, view) }
                 && policy.principals.contains { RBACEngine.test($0, view) }
         }
         let allowed =
@@ -72,7 +97,9 @@ package struct RBACEngine: Sendable {
             case .deny: matched == nil
             case .log: true
             }
-        return RBACDecision(allowed: allowed, policy: matched?.name, provenance: matched?.provenance)
+        // What no ALLOW policy allows is refused by all of them; the first one is where to look.
+        let refusing = action == .allow && !allowed ? policies.first?.provenance : nil
+        return RBACDecision(allowed: allowed, policy: matched?.name, provenance: matched?.provenance ?? refusing)
     }
 
     private static func compile(_ permission: Permission) -> Rule {

@@ -20,6 +20,8 @@ package struct RouteTable: Sendable {
     private let prefixes: [(text: [UInt8], host: Int)]
     private let fallback: Int?
     private let routes: [[CompiledRoute]]
+    /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
+    package let problems: [String]
 
     package init(_ configuration: RouteConfiguration) {
         self.configuration = configuration
@@ -45,7 +47,13 @@ package struct RouteTable: Sendable {
         self.suffixes = suffixes.sorted { $0.text.count > $1.text.count }
         self.prefixes = prefixes.sorted { $0.text.count > $1.text.count }
         self.fallback = fallback
-        routes = configuration.virtualHosts.map { $0.routes.map { CompiledRoute($0.match) } }
+        let routes = configuration.virtualHosts.map { $0.routes.map { CompiledRoute($0.match) } }
+        self.routes = routes
+        problems = zip(configuration.virtualHosts, routes).flatMap { host, compiled in
+            zip(host.routes, compiled).enumerated().filter(\.element.1.isBroken).map { index, pair in
+                "routes \(configuration.name), host \(host.name), route \(index) \(pair.0.name): an invalid pattern"
+            }
+        }
     }
 
     /// - Parameter random: for routes that take a share of requests.
@@ -96,6 +104,7 @@ private struct CompiledRoute: Sendable {
     let parameters: [(name: [UInt8], present: Bool?, value: CompiledStringMatcher?)]
     let grpcOnly: Bool
     let fraction: FractionalPercent?
+    private(set) var broken = false
 
     init(_ match: RouteMatch) {
         let fold = !match.caseSensitive
@@ -118,10 +127,17 @@ private struct CompiledRoute: Sendable {
         }
         grpcOnly = match.grpcOnly
         fraction = match.runtimeFraction
+        broken = isBroken
+    }
+
+    /// Whether one of its patterns does not compile.
+    var isBroken: Bool {
+        if case .regex(nil) = path { return true }
+        return headers.contains(where: \.isBroken) || parameters.contains { $0.value?.isBroken == true }
     }
 
     func matches(_ head: RequestHead, random: UInt64) -> Bool {
-        guard matchesPath(head) else { return false }
+        guard !broken, matchesPath(head) else { return false }
         if grpcOnly, !head.isGRPC { return false }
         guard headers.allSatisfy({ $0.matches(head) }) else { return false }
         for parameter in parameters {

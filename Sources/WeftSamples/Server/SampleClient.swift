@@ -6,10 +6,11 @@ import NIOPosix
 enum SampleClient {
     struct Failure: Error { var message: String }
 
-    /// Headers that one service of a chain passes on to the next: identity, tracing, canaries.
+    /// Headers that one service of a chain passes on to the next: identity, tracing, canaries. Never `authorization`:
+    /// a credential is meant for the service that it was sent to.
     static let forwarded = [
         "end-user", "x-canary", "x-request-id", "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid", "x-b3-sampled",
-        "x-b3-flags", "b3", "traceparent", "tracestate", "user-agent", "authorization", "cookie",
+        "x-b3-flags", "b3", "traceparent", "tracestate", "user-agent", "cookie",
     ]
 
     static func passedOn(_ request: SampleRequest) -> HTTPHeaders {
@@ -35,7 +36,8 @@ enum SampleClient {
             let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: path, headers: headers)
             channel.write(HTTPClientRequestPart.head(head), promise: nil)
             channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
-            channel.eventLoop.scheduleTask(in: .seconds(15)) { channel.close(promise: nil) }
+            let limit = channel.eventLoop.scheduleTask(in: .seconds(15)) { channel.close(promise: nil) }
+            channel.closeFuture.whenComplete { _ in limit.cancel() }
         }
         return try await answer.futureResult.get()
     }

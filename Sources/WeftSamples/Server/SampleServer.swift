@@ -2,45 +2,6 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// One request as the samples see it.
-struct SampleRequest: Sendable {
-    var method: String
-    var uri: String
-    var headers: HTTPHeaders
-    var body: ByteBuffer
-    var remoteAddress: String
-
-    var path: String { String(uri.prefix { $0 != "?" }) }
-    var query: [String: String] {
-        guard let mark = uri.firstIndex(of: "?") else { return [:] }
-        var result: [String: String] = [:]
-        for pair in uri[uri.index(after: mark)...].split(separator: "&") {
-            let parts = pair.split(separator: "=", maxSplits: 1)
-            if let name = parts.first { result[String(name)] = parts.count > 1 ? String(parts[1]) : "" }
-        }
-        return result
-    }
-}
-
-/// One answer.
-struct SampleResponse: Sendable {
-    var status = 200
-    var headers: [(String, String)] = []
-    var body = ""
-
-    static func json(_ body: String, status: Int = 200) -> SampleResponse {
-        SampleResponse(status: status, headers: [("content-type", "application/json")], body: body)
-    }
-    static func html(_ body: String, status: Int = 200) -> SampleResponse {
-        SampleResponse(status: status, headers: [("content-type", "text/html; charset=utf-8")], body: body)
-    }
-    static func text(_ body: String, status: Int = 200) -> SampleResponse {
-        SampleResponse(status: status, headers: [("content-type", "text/plain")], body: body)
-    }
-}
-
-typealias SampleService = @Sendable (SampleRequest) async -> SampleResponse
-
 /// A plain HTTP/1.1 server around one function. Answers in order: a connection has one request under way at a time.
 enum SampleServer {
     static func run(port: Int, service: @escaping SampleService) async throws {
@@ -78,7 +39,8 @@ private final class SampleHandler: ChannelInboundHandler {
             guard let head else { return }
             let request = SampleRequest(
                 method: head.method.rawValue, uri: head.uri, headers: head.headers, body: body,
-                remoteAddress: context.channel.remoteAddress?.ipAddress ?? "")
+                remoteAddress: context.channel.remoteAddress?.ipAddress ?? "",
+                localAddress: SampleHandler.text(context.channel.localAddress))
             let channel = context.channel
             let service = service
             let keepAlive = head.isKeepAlive
@@ -88,14 +50,26 @@ private final class SampleHandler: ChannelInboundHandler {
         }
     }
 
+    private static func text(_ address: SocketAddress?) -> String {
+        let ip = address?.ipAddress ?? ""
+        return "\(ip.contains(":") ? "[\(ip)]" : ip):\(address?.port ?? 0)"
+    }
+
     private static func write(_ response: SampleResponse, to channel: any Channel, keepAlive: Bool, _ headOnly: Bool) {
-        let body = ByteBuffer(string: response.body)
         var headers = HTTPHeaders(response.headers)
-        headers.replaceOrAdd(name: "content-length", value: String(body.readableBytes))
+        headers.replaceOrAdd(name: "date", value: ClockText.httpDate())
+        let hasBody = response.status >= 200 && response.status != 204 && response.status != 304
+        if hasBody, response.chunks == nil {
+            headers.replaceOrAdd(name: "content-length", value: String(response.body.utf8.count))
+        }
         if !keepAlive { headers.replaceOrAdd(name: "connection", value: "close") }
         let head = HTTPResponseHead(version: .http1_1, status: .init(statusCode: response.status), headers: headers)
         channel.write(HTTPServerResponsePart.head(head), promise: nil)
-        if !headOnly { channel.write(HTTPServerResponsePart.body(.byteBuffer(body)), promise: nil) }
+        if !headOnly, hasBody {
+            for part in response.chunks ?? [response.body] where !part.isEmpty {
+                channel.writeAndFlush(HTTPServerResponsePart.body(.byteBuffer(ByteBuffer(string: part))), promise: nil)
+            }
+        }
         let sent = channel.writeAndFlush(HTTPServerResponsePart.end(nil))
         if !keepAlive { sent.whenComplete { _ in channel.close(promise: nil) } }
     }

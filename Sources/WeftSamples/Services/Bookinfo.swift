@@ -11,18 +11,29 @@ struct Bookinfo: Sendable {
 
     func answer(_ request: SampleRequest) async -> SampleResponse {
         if request.path == "/health" { return .json(#"{"status": "healthy"}"#) }
+        if part == .productpage { return await productpage(request) }
+        let segments = request.segments
+        guard segments.count == 2, segments[0] == part.rawValue else {
+            return .json(#"{"error": "no such path"}"#, status: 404)
+        }
+        guard let product = Int64(segments[1]) else {
+            return .json(#"{"error": "please provide numeric product ID"}"#, status: 400)
+        }
+        guard request.method == "GET" || request.method == "HEAD" else {
+            return .json(#"{"error": "method not allowed"}"#, status: 405)
+        }
         switch part {
-        case .details: return details(request)
+        case .details: return details(product)
         case .ratings:
-            return .json(JSONValue.object(["id": 0, "ratings": ["Reviewer1": 5, "Reviewer2": 4]]).description)
-        case .reviews: return await reviews(request)
-        case .productpage: return await productpage(request)
+            return .json(
+                JSONValue.object(["id": .int(product), "ratings": ["Reviewer1": 5, "Reviewer2": 4]]).description)
+        case .reviews, .productpage: return await reviews(request, product)
         }
     }
 
-    private func details(_ request: SampleRequest) -> SampleResponse {
+    private func details(_ product: Int64) -> SampleResponse {
         let book: JSONValue = [
-            "id": 0, "author": "William Shakespeare", "year": 1595, "type": "paperback", "pages": 200,
+            "id": .int(product), "author": "William Shakespeare", "year": 1595, "type": "paperback", "pages": 200,
             "publisher": "PublisherA", "language": "English", "ISBN-10": "1234567890", "ISBN-13": "123-1234567890",
         ]
         return .json(book.description)
@@ -35,6 +46,8 @@ struct Bookinfo: Sendable {
 
     private func fetch(_ name: String, _ request: SampleRequest, user: String? = nil) async -> (Int, JSONValue) {
         var headers = SampleClient.passedOn(request)
+        // The page vouches for its user: what a browser claims in this header goes no further.
+        if part == .productpage { headers.remove(name: "end-user") }
         if let user { headers.replaceOrAdd(name: "end-user", value: user) }
         let port = environment["\(name.uppercased())_SERVICE_PORT"].flatMap(Int.init) ?? 9080
         guard
@@ -47,7 +60,7 @@ struct Bookinfo: Sendable {
         return (status, value)
     }
 
-    private func reviews(_ request: SampleRequest) async -> SampleResponse {
+    private func reviews(_ request: SampleRequest, _ product: Int64) async -> SampleResponse {
         var reviews: [JSONValue] = [
             ["reviewer": "Reviewer1", "text": "An entertaining comedy of errors, and quick on its feet."],
             ["reviewer": "Reviewer2", "text": "Funny throughout, though slower than other comedies."],
@@ -65,29 +78,30 @@ struct Bookinfo: Sendable {
             }
         }
         let answer: JSONValue = [
-            "id": "0", "podname": .string(environment["HOSTNAME"] ?? ""), "clustername": "null",
+            "id": .string(String(product)), "podname": .string(environment["HOSTNAME"] ?? ""), "clustername": "null",
             "reviews": .array(reviews),
         ]
         return .json(answer.description)
     }
 
     private func productpage(_ request: SampleRequest) async -> SampleResponse {
-        let session = (request.headers.first(name: "cookie") ?? "").split(separator: ";")
-            .map { $0.drop { $0 == " " } }.first { $0.hasPrefix("user=") }.map { String($0.dropFirst(5)) }
-        let user = session ?? request.headers.first(name: "end-user")
+        let user = sessionUser(request)
         switch request.path {
         case "/": return .html("<h1>Bookinfo</h1><p><a href=\"/productpage\">Product page</a></p>")
         case "/login": return login(request)
         case "/logout":
             return SampleResponse(
-                status: 302, headers: [("location", "/productpage"), ("set-cookie", "user=; Max-Age=0; Path=/")])
+                status: 302,
+                headers: [("location", "/productpage"), ("set-cookie", "session=; Max-Age=0; Path=/; HttpOnly")])
         case "/api/v1/products": return .json(#"[{"id": 0, "title": "The Comedy of Errors"}]"#)
         case "/api/v1/products/0": return await api("details", request, user)
         case "/api/v1/products/0/reviews": return await api("reviews", request, user)
         case "/api/v1/products/0/ratings": return await api("ratings", request, user)
         case "/productpage": break
         default:
-            if request.path.hasPrefix("/static/") { return .text("body { font-family: sans-serif }") }
+            if let file = Bookinfo.staticFiles[request.path] {
+                return SampleResponse(headers: [("content-type", file.type)], body: file.body)
+            }
             return .html("<h1>Not Found</h1>", status: 404)
         }
         let (_, details) = await fetch("details", request, user: user)
@@ -100,14 +114,31 @@ struct Bookinfo: Sendable {
         return .json(value.description, status: status)
     }
 
-    private func login(_ request: SampleRequest) -> SampleResponse {
-        let fields = String(buffer: request.body).split(separator: "&")
-        let user =
-            fields.first { $0.hasPrefix("username=") }.map { $0.dropFirst(9).filter { $0.isLetter || $0.isNumber } }
-            ?? ""
-        return SampleResponse(
-            status: 302, headers: [("location", "/productpage"), ("set-cookie", "user=\(user); Path=/")])
+    private func sessionUser(_ request: SampleRequest) -> String? {
+        let cookies = request.headers[canonicalForm: "cookie"].flatMap { $0.split(separator: ";") }
+        let session = cookies.map { $0.drop { $0 == " " } }.first { $0.hasPrefix("session=") }
+        guard let name = session?.dropFirst(8), !name.isEmpty else { return nil }
+        return Bookinfo.userName(name)
     }
+
+    private func login(_ request: SampleRequest) -> SampleResponse {
+        guard request.method == "POST" else { return .html("<h1>Method Not Allowed</h1>", status: 405) }
+        let name = Bookinfo.userName(SampleRequest.form(String(buffer: request.body))["username"] ?? "")
+        return SampleResponse(
+            status: 302, headers: [("location", "/productpage"), ("set-cookie", "session=\(name); Path=/; HttpOnly")])
+    }
+
+    /// Only what is safe in a cookie and in a header.
+    private static func userName(_ text: some StringProtocol) -> String {
+        String(text.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }.prefix(64))
+    }
+
+    private static let staticFiles: [String: (type: String, body: String)] = [
+        "/static/bootstrap.css": ("text/css", "body { font-family: sans-serif; margin: 2em }\n"),
+        "/static/bootstrap/css/bootstrap.min.css": ("text/css", "body { font-family: sans-serif; margin: 2em }\n"),
+        "/static/style.css": ("text/css", "blockquote { border-left: 3px solid #ccc; padding-left: 1em }\n"),
+        "/static/jquery.min.js": ("text/javascript", "\n"),
+    ]
 
     private static func escape(_ text: String) -> String {
         text.reduce(into: "") { result, letter in
@@ -122,7 +153,8 @@ struct Bookinfo: Sendable {
     }
 
     private static func page(_ details: JSONValue, _ reviews: JSONValue, user: String?) -> String {
-        var html = "<!DOCTYPE html><html><head><title>Simple Bookstore App</title></head><body>"
+        var html = "<!DOCTYPE html><html><head><title>Simple Bookstore App</title>"
+        html += "<link rel=\"stylesheet\" href=\"/static/style.css\"></head><body>"
         html += user.map { "<p>user: \(escape($0)) (<a href=\"/logout\">sign out</a>)</p>" } ?? "<p>not signed in</p>"
         html += "<h1>The Comedy of Errors</h1><h2>Book Details</h2>"
         if let error = details["error"]?.stringValue {

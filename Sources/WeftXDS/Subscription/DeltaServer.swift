@@ -48,7 +48,9 @@ extension ServerSubscription {
             }
             types[type] = state
             let asked = Set(request.resourceNamesSubscribe).subtracting(["*"])
-            let answerAnyway = isFirst && state.interest.wildcard || !hadWildcard && state.interest.wildcard
+            // A client that comes back with everything it had gets an empty answer: it is in step, and both sides know.
+            let isReturning = isFirst && !request.initialResourceVersions.isEmpty
+            let answerAnyway = isReturning || (isFirst || !hadWildcard) && state.interest.wildcard
             if isFirst || !request.resourceNamesSubscribe.isEmpty {
                 // A name that is subscribed to again is sent again, except what the client said it has.
                 let forced = isFirst ? asked.filter { request.initialResourceVersions[$0] == nil } : asked

@@ -1,0 +1,37 @@
+import ArgumentParser
+import WeftConfig
+import WeftCore
+
+/// `validate`: checks manifests without a cluster, as the admission webhook would.
+struct ValidateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "validate", abstract: "Check mesh manifests without a cluster.",
+        discussion: """
+            Example:
+              weft validate -f virtual-service.yaml
+            """, aliases: ["v"])
+
+    @Option(name: [.customShort("f"), .customLong("filename")], help: "Manifest, folder or '-'.")
+    var files: [String]
+    @OptionGroup var global: GlobalOptions
+
+    func run() throws {
+        var failed = false
+        for manifest in try ManifestFiles.manifests(at: files) {
+            let object = manifest.object
+            for finding in Validator.validate(object: object) {
+                failed = failed || finding.severity == .error
+                let location = finding.path.flatMap { manifest.source.location(of: $0) }
+                let place = location.map { "\($0.file ?? ""):\($0.line): " } ?? ""
+                let path = finding.path.map { "\($0): " } ?? ""
+                print("\(place)\(finding.severity.rawValue) (\(object.reference)) \(path)\(finding.message)")
+            }
+            for field in Validator.unknownFields(in: object) {
+                failed = true
+                print("Error (\(object.reference)) unknown field \"\(field)\"")
+            }
+        }
+        if failed { throw CommandFailure("the manifests are not valid; correct the fields above.") }
+        print("✔ The manifests are valid.")
+    }
+}

@@ -1,0 +1,97 @@
+import NIOCore
+import WeftConfig
+import WeftCore
+import WeftKubernetes
+
+/// What one control-plane instance knows of one proxy.
+struct ProxySync: Sendable, Equatable {
+    static let types = ["cds", "lds", "eds", "rds", "ecds"]
+
+    var name: String
+    var cluster: String
+    /// `SYNCED`, `STALE`, `REJECTED` or `NOT SENT` per type; `IGNORED` when the proxy has no use for the type.
+    var states: [String: String]
+    var istiod: String
+    var version: String
+
+    init(_ json: JSONValue, istiod: String) {
+        name = json["proxy"]?.stringValue ?? ""
+        cluster = json["cluster_id"]?.stringValue ?? ""
+        version = json["istio_version"]?.stringValue ?? ""
+        self.istiod = istiod
+        states = [:]
+        for (type, stem) in zip(Self.types, ["cluster", "listener", "endpoint", "route", "extensionconfig"]) {
+            states[type] = Self.state(json, type: type, stem: stem)
+        }
+    }
+
+    /// From the explicit status when there is one, otherwise from the last versions sent and accepted.
+    private static func state(_ json: JSONValue, type: String, stem: String) -> String {
+        let explicit = json[path: "status", type] ?? json[path: "status", type.uppercased()]
+        if let words = explicit?.stringValue, !words.isEmpty {
+            let count = json[path: "resources", type.uppercased()]?.intValue
+            return words == "NOT SENT" && count == 0 ? "IGNORED" : words
+        }
+        guard let sent = json["\(stem)_sent"]?.stringValue, !sent.isEmpty else { return "NOT SENT" }
+        return sent == json["\(stem)_acked"]?.stringValue ? "SYNCED" : "STALE"
+    }
+
+    /// A type that the proxy never asked for is no lag.
+    var isSynced: Bool { !states.values.contains { $0 == "STALE" || $0 == "REJECTED" } }
+
+    static func table(_ proxies: [ProxySync]) -> Table {
+        var table = Table(["NAME", "CLUSTER", "CDS", "LDS", "EDS", "RDS", "ECDS", "ISTIOD", "VERSION"])
+        for proxy in proxies.sorted(by: { $0.name < $1.name }) {
+            // No control plane of ours sends extension configurations; "IGNORED" is istioctl's word for that.
+            let states = types.map { type in
+                let state = proxy.states[type] ?? "NOT SENT"
+                return type == "ecds" && state == "NOT SENT" ? "IGNORED" : state
+            }
+            table.rows.append([proxy.name, proxy.cluster] + states + [proxy.istiod, proxy.version])
+        }
+        return table
+    }
+}
+
+/// The control plane's pods and their monitoring port, reached through the API server.
+struct ControlPlane {
+    let client: KubernetesClient
+    let namespace: String
+
+    func pods() async throws -> [String] {
+        let list = try await client.list(
+            .pods, namespace: namespace, options: ListOptions(labelSelector: "app=istiod")
+        ).items.filter { $0.deletionTimestamp == nil && $0.json[path: "status", "phase"]?.stringValue == "Running" }
+        guard !list.isEmpty else {
+            throw CommandFailure(
+                "no running istiod in namespace \(namespace): install the mesh with 'install -y', "
+                    + "or name its namespace with -i.")
+        }
+        return list.map(\.name).sorted()
+    }
+
+    func syncz() async throws -> [ProxySync] {
+        var proxies: [ProxySync] = []
+        for pod in try await pods() {
+            let answer = try await get(pod, "/debug/syncz")
+            let document = try JSONValue(parsing: answer.readableBytesView)
+            proxies += (document.arrayValue ?? []).map { ProxySync($0, istiod: pod) }
+        }
+        return proxies
+    }
+
+    /// The versions of all instances, without repetition.
+    func versions() async throws -> [String] {
+        var found: [String] = []
+        for pod in try await pods() {
+            let text = String(buffer: try await get(pod, "/version"))
+            let version = String(text.prefix { $0 != "-" && !$0.isWhitespace })
+            if !found.contains(version) { found.append(version) }
+        }
+        return found
+    }
+
+    private func get(_ pod: String, _ path: String) async throws -> ByteBuffer {
+        try await client.podProxyGet(namespace: namespace, pod: pod, port: 15014, path: path)
+    }
+}

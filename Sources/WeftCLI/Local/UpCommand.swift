@@ -1,0 +1,118 @@
+import ArgumentParser
+import Dispatch
+import Foundation
+import Glibc
+import WeftKubernetes
+import WeftManifests
+
+/// `weft up`: starts the local mesh and returns once it serves.
+struct UpCommand: AsyncParsableCommand {
+    /// A set of example workloads.
+    enum Demo: String, ExpressibleByArgument, CaseIterable {
+        case bookinfo
+    }
+
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Start the local mesh on this machine.",
+        discussion: """
+            Starts a small Kubernetes node under $WEFT_HOME (default ~/.weft) and installs the mesh in it. Objects of an
+            earlier run are still there. For development, courses and tests.
+            Examples:
+              weft up --demo bookinfo
+              weft up --detach --http-port 9090
+            """)
+
+    @Flag(help: "Return when the mesh is ready; stop it with 'weft down'.")
+    var detach = false
+    @Option(help: "Also run an example: bookinfo.")
+    var demo: Demo?
+    @OptionGroup var ports: LocalPorts
+
+    func run() async throws {
+        let home = LocalHome.current()
+        let node = LocalNode(home: home)
+        let start = ContinuousClock.now
+        var ports = ports
+        if let pid = home.runningNode {
+            ports = LocalPorts.read(from: LocalHome.arguments(of: pid)) ?? ports
+            say("A local mesh already runs for \(home.path) (pid \(pid)).")
+        } else {
+            try Preflight(ports: ports).check()
+            try node.start(ports)
+        }
+        try await node.waitForAPI()
+        say("✔ Kubernetes API on https://127.0.0.1:\(ports.apiPort) (\(Installer.seconds(since: start)))")
+        do {
+            try await populate(home, ports)
+        } catch {
+            guard node.isAlive else { throw CommandFailure("weft-node ended:\n\(node.logTail)") }
+            throw error
+        }
+        printSummary(home, ports, start)
+        if !detach { try await stayInForeground(node) }
+    }
+
+    private func populate(_ home: LocalHome, _ ports: LocalPorts) async throws {
+        let configuration = try KubernetesConfiguration.standard(kubeconfig: home.kubeconfig, environment: [:])
+        try await GlobalOptions.withClient(configuration) { client in
+            let installer = Installer(client: client)
+            let installation = MeshInstallation(InstallSettings(profile: .demo))
+            let objects = installation.objects
+            try await installer.apply(objects)
+            say("✔ \(objects.count) objects of profile demo applied")
+            try await installer.waitForDeployments(installation.deployments, namespace: installation.settings.namespace)
+            guard demo == .bookinfo else { return }
+            try await installer.apply(Bookinfo.objects)
+            say("✔ Bookinfo applied")
+            try await installer.waitForDeployments(Bookinfo.deployments, namespace: Bookinfo.namespace)
+            let page = Self.page(ports)
+            try await installer.wait(page) {
+                do {
+                    _ = try await client.fetch(page, timeout: .seconds(5))
+                    return nil
+                } catch {
+                    return "\(error)"
+                }
+            }
+            say("✔ \(page) answers")
+        }
+    }
+
+    private static func page(_ ports: LocalPorts) -> String { "http://127.0.0.1:\(ports.httpPort)/productpage" }
+
+    private func printSummary(_ home: LocalHome, _ ports: LocalPorts, _ start: ContinuousClock.Instant) {
+        print("\nThe mesh is ready after \(Installer.seconds(since: start)).")
+        print("  export KUBECONFIG=\(home.kubeconfig)")
+        if demo == .bookinfo { print("  Bookinfo   \(Self.page(ports))") }
+        print("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
+        print("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
+        print(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
+    }
+
+    /// Returns after Ctrl-C or SIGTERM has stopped the node; throws when the node ends by itself.
+    private func stayInForeground(_ node: LocalNode) async throws {
+        let (signals, continuation) = AsyncStream.makeStream(of: Bool.self)
+        let sources = [SIGINT, SIGTERM].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler { continuation.yield(true) }
+            source.resume()
+            return source
+        }
+        let watcher = Task {
+            while node.isAlive { try await Task.sleep(for: .seconds(1)) }
+            continuation.yield(false)
+        }
+        defer {
+            watcher.cancel()
+            for source in sources { source.cancel() }
+        }
+        for await byUser in signals {
+            guard byUser else { throw CommandFailure("weft-node ended:\n\(node.logTail)") }
+            break
+        }
+        print("\nStopping…")
+        if let pid = node.home.runningNode { try await node.stop(pid) }
+        print("The local mesh has stopped; 'weft up' brings its objects back.")
+    }
+}

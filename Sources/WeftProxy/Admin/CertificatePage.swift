@@ -1,0 +1,33 @@
+import FoundationEssentials
+import WeftCA
+import WeftCore
+import WeftIdentity
+
+/// `/certs`, in the form that Envoy has.
+enum CertificatePage {
+    static func json(_ identity: WorkloadIdentity?, now: Date = Date()) -> JSONValue {
+        guard let identity else { return ["certificates": []] }
+        let chain = (try? CertificateInfo.all(inPEM: identity.certificate.chainPEM)) ?? []
+        let roots = (try? CertificateInfo.all(inPEM: identity.trustBundlePEM)) ?? []
+        return [
+            "certificates": [
+                [
+                    "ca_cert": .array(roots.map { entry($0, "ROOTCA", now) }),
+                    "cert_chain": .array(chain.map { entry($0, "default", now) }),
+                ]
+            ]
+        ]
+    }
+
+    private static func entry(_ info: CertificateInfo, _ source: String, _ now: Date) -> JSONValue {
+        let days = max(0, info.notAfter.timeIntervalSince(now) / 86_400)
+        let names: [JSONValue] =
+            info.uriNames.map { ["uri": .string($0)] } + info.dnsNames.map { ["dns": .string($0)] }
+        return [
+            "path": "<inline>", "secret_name": .string(source), "serial_number": .string(info.serialNumber),
+            "subject_alt_names": .array(names), "days_until_expiration": .string(String(Int64(days))),
+            "valid_from": .string(info.notBefore.formatted(.iso8601)),
+            "expiration_time": .string(info.notAfter.formatted(.iso8601)),
+        ]
+    }
+}

@@ -1,0 +1,138 @@
+import FoundationEssentials
+package import WeftADS
+package import WeftCore
+package import WeftIdentity
+
+/// What a proxy is in the mesh; the first word of its node id.
+package enum ProxyRole: String, Sendable { case sidecar, router }
+
+/// Where the agent's files are. One value, so that tests can have theirs.
+package struct AgentPaths: Sendable {
+    package var token = "/var/run/secrets/tokens/istio-token"
+    package var root = "/var/run/secrets/istio/root-cert.pem"
+    package var labels = "/etc/istio/pod/labels"
+    package var annotations = "/etc/istio/pod/annotations"
+    /// Bootstrap and secrets for real Envoy.
+    package var proxyDirectory = "/etc/istio/proxy"
+    package init() {}
+
+    static func text(_ path: String) -> String? {
+        (try? Data(contentsOf: URL(filePath: path))).map { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+extension AgentPaths {
+    /// A file that every pod of the mesh has is not there.
+    struct MissingFile: Error, CustomStringConvertible {
+        var path: String
+        var description: String { "cannot read \(path)" }
+    }
+
+    static func required(_ path: String) throws -> String {
+        guard let text = text(path) else { throw MissingFile(path: path) }
+        return text
+    }
+}
+
+/// Everything that the environment tells the agent, read once at start.
+package struct AgentSettings: Sendable {
+    package var role: ProxyRole
+    package var paths: AgentPaths
+    package var discovery: HostAndPort
+    package var authority: HostAndPort
+    package var node: ADSNode
+    package var identity: SPIFFEIdentity?
+    package var instanceIP: String
+    package var concurrency: Int
+    package var inherited: [UInt16: CInt]
+    /// Wished certificate lifetime in seconds; 0 leaves it to the authority.
+    package var certificateSeconds: Int64
+    /// `ISTIO_KUBE_APP_PROBERS`: path to the application's own probe.
+    package var probers: [String: JSONValue]
+    /// `ISTIO_PROMETHEUS_ANNOTATIONS`: where the application's own metrics are.
+    package var applicationMetrics: JSONValue?
+
+    package init(
+        role: ProxyRole, environment: [String: String], domain: String? = nil, concurrency: Int? = nil,
+        paths: AgentPaths = AgentPaths()
+    ) {
+        self.role = role
+        self.paths = paths
+        let proxyConfig = Self.json(environment["PROXY_CONFIG"]) ?? .object([:])
+        let discoveryText =
+            environment["WEFT_DISCOVERY_ADDRESS"] ?? proxyConfig["discoveryAddress"]?.stringValue
+            ?? "istiod.istio-system.svc:15012"
+        discovery = HostAndPort(discoveryText, defaultPort: 15012)
+        authority = environment["CA_ADDR"].map { HostAndPort($0, defaultPort: 15012) } ?? discovery
+        let namespace = environment["POD_NAMESPACE"] ?? "default"
+        let account = environment["SERVICE_ACCOUNT"] ?? "default"
+        identity = try? SPIFFEIdentity(
+            trustDomain: environment["TRUST_DOMAIN"] ?? "cluster.local", namespace: namespace, serviceAccount: account)
+        instanceIP = environment["INSTANCE_IP"] ?? "127.0.0.1"
+        // Two are the most that limits still hold well with; a sidecar has one so that they hold exactly.
+        let wished = concurrency ?? proxyConfig["concurrency"]?.intValue ?? 1
+        self.concurrency = min(2, max(1, wished))
+        inherited = Self.descriptors(environment["WEFT_LISTEN_FDS"] ?? "")
+        certificateSeconds = environment["SECRET_TTL"].flatMap(GoDuration.seconds) ?? 0
+        probers = Self.json(environment["ISTIO_KUBE_APP_PROBERS"])?.objectValue ?? [:]
+        applicationMetrics = Self.json(environment["ISTIO_PROMETHEUS_ANNOTATIONS"])
+        node =
+            NodeDescription(
+                role: role, environment: environment, namespace: namespace, account: account, address: instanceIP,
+                domain: domain, proxyConfig: proxyConfig,
+                labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
+                annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? "")
+            ).node
+    }
+
+    private static func json(_ text: String?) -> JSONValue? { text.flatMap { try? JSONValue(parsing: $0) } }
+
+    /// `8080=5,8443=6`: port and the descriptor of a socket that listens for it.
+    static func descriptors(_ text: String) -> [UInt16: CInt] {
+        var result: [UInt16: CInt] = [:]
+        for item in text.split(separator: ",") {
+            let pair = item.split(separator: "=")
+            guard pair.count == 2, let port = UInt16(pair[0]), let descriptor = CInt(pair[1]), descriptor > 2 else {
+                continue
+            }
+            result[port] = descriptor
+        }
+        return result
+    }
+}
+
+/// An address as people write it, `host:port`.
+package struct HostAndPort: Sendable, Hashable, CustomStringConvertible {
+    package var host: String
+    package var port: Int
+
+    package init(_ text: String, defaultPort: Int) {
+        if let colon = text.lastIndex(of: ":"), let number = Int(text[text.index(after: colon)...]) {
+            host = String(text[..<colon])
+            port = number
+        } else {
+            host = text
+            port = defaultPort
+        }
+    }
+
+    package var description: String { "\(host):\(port)" }
+}
+
+/// Durations as Go prints them: `24h0m0s`, `90s`, `1m30s`.
+enum GoDuration {
+    static func seconds(_ text: String) -> Int64? {
+        var total: Int64 = 0
+        var number: Int64?
+        for character in text {
+            if let digit = character.wholeNumberValue {
+                number = min((number ?? 0) * 10 + Int64(digit), 1 << 40)
+                continue
+            }
+            guard let value = number, let unit: Int64 = ["h": 3600, "m": 60, "s": 1][character] else { return nil }
+            total += value * unit
+            number = nil
+        }
+        return number == nil && total > 0 ? total : nil
+    }
+}

@@ -1,0 +1,69 @@
+import WeftIR
+
+/// Holds back what is not complete yet, so that no request meets a half of a change. Pure.
+///
+/// A listener waits for the routes it names, everything waits for the endpoints of clusters that are new; what was
+/// served before is served until then.
+struct ConfigurationWarming {
+    private(set) var served = ProxyConfiguration()
+    private(set) var hasServed = false
+
+    /// - Parameter isPatient: False serves what there is; the wait has been long enough.
+    /// - Returns: What to serve, and whether something is still held back.
+    mutating func serve(_ wanted: ProxyConfiguration, isPatient: Bool) -> (
+        configuration: ProxyConfiguration, isWaiting: Bool
+    ) {
+        guard isPatient else { return commit(wanted, isWaiting: false) }
+        var result = wanted
+        var isWaiting = false
+        for (name, cluster) in wanted.clusters where Self.lacksEndpoints(cluster, wanted) {
+            isWaiting = true
+            guard let before = served.clusters[name], before.discovery == cluster.discovery else { continue }
+            for key in Self.service(cluster) { result.endpoints[key] = served.endpoints[key] }
+        }
+        if isWaiting, !hasServed {
+            result.listeners = [:]
+            return (result, true)
+        }
+        for (name, listener) in wanted.listeners {
+            let missing = Self.routes(of: listener).filter { wanted.routes[$0] == nil }
+            guard !missing.isEmpty else { continue }
+            isWaiting = true
+            result.listeners[name] = served.listeners[name]
+            for route in served.listeners[name].map(Self.routes) ?? [] where result.routes[route] == nil {
+                result.routes[route] = served.routes[route]
+            }
+        }
+        if isWaiting, !hasServed {
+            result.listeners = [:]
+            return (result, true)
+        }
+        return commit(result, isWaiting: isWaiting)
+    }
+
+    private mutating func commit(_ configuration: ProxyConfiguration, isWaiting: Bool) -> (ProxyConfiguration, Bool) {
+        served = configuration
+        hasServed = true
+        return (configuration, isWaiting)
+    }
+
+    private static func service(_ cluster: Cluster) -> [String] {
+        guard case .eds(let service) = cluster.discovery else { return [] }
+        return [service.isEmpty ? cluster.name : service]
+    }
+
+    private static func lacksEndpoints(_ cluster: Cluster, _ all: ProxyConfiguration) -> Bool {
+        service(cluster).contains { all.endpoints[$0] == nil }
+    }
+
+    /// The routes that a listener gets by name.
+    private static func routes(of listener: Listener) -> Set<String> {
+        var names: Set<String> = []
+        for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
+            for case .httpConnectionManager(let manager) in chain.filters {
+                if case .rds(let name) = manager.routes { names.insert(name) }
+            }
+        }
+        return names
+    }
+}

@@ -1,0 +1,61 @@
+import WeftADS
+import WeftCore
+
+/// Makes the node (id and metadata) that the proxy shows the control plane, with Istio's names.
+struct NodeDescription {
+    static let istioVersion = "1.31.0"
+    var role: ProxyRole
+    var environment: [String: String]
+    var namespace: String
+    var account: String
+    var address: String
+    var domain: String?
+    var proxyConfig: JSONValue
+    var labels: [String: String]
+    var annotations: [String: String]
+
+    var node: ADSNode {
+        let pod = environment["POD_NAME"] ?? "weft-proxy"
+        let suffix = domain.flatMap { $0.isEmpty || $0.contains("$(") ? nil : $0 } ?? "\(namespace).svc.cluster.local"
+        let id = "\(role.rawValue)~\(address)~\(pod).\(namespace)~\(suffix)"
+        let app = labels["app"] ?? labels["app.kubernetes.io/name"] ?? environment["ISTIO_META_WORKLOAD_NAME"] ?? pod
+        return ADSNode(id: id, cluster: "\(app).\(namespace)", metadata: .object(metadata(pod)))
+    }
+
+    private func metadata(_ pod: String) -> [String: JSONValue] {
+        var result: [String: JSONValue] = [
+            "NAME": .string(pod), "NAMESPACE": .string(namespace), "SERVICE_ACCOUNT": .string(account),
+            "ISTIO_VERSION": .string(Self.istioVersion), "INSTANCE_IPS": .string(address), "CLUSTER_ID": "Kubernetes",
+            "MESH_ID": "cluster.local", "LABELS": .object(labels.mapValues { .string($0) }),
+            "ANNOTATIONS": .object(annotations.mapValues { .string($0) }), "PROXY_CONFIG": proxyConfig,
+        ]
+        for (name, value) in environment {
+            if name.hasPrefix("ISTIO_METAJSON_") {
+                guard case .object(let members)? = try? JSONValue(parsing: value) else { continue }
+                result.merge(members) { $1 }
+            } else if name.hasPrefix("ISTIO_META_") {
+                result[String(name.dropFirst("ISTIO_META_".count))] = .string(value)
+            }
+        }
+        if case .string(let ports)? = result["POD_PORTS"], let list = try? JSONValue(parsing: ports) {
+            result["POD_PORTS"] = .string(list.text())
+        }
+        result["WORKLOAD_NAME"] = result["WORKLOAD_NAME"] ?? .string(pod)
+        return result
+    }
+}
+
+/// The files of a downward API volume: one `key="value"` on each line.
+enum DownwardAPIFile {
+    static func parse(_ text: String) -> [String: String] {
+        var result: [String: String] = [:]
+        for line in text.split(separator: "\n") {
+            guard let mark = line.firstIndex(of: "=") else { continue }
+            let raw = String(line[line.index(after: mark)...])
+            // The value is quoted as Go does, which JSON reads but for a few escapes.
+            let value = (try? JSONValue(parsing: raw))?.stringValue ?? raw.filter { $0 != "\"" }
+            result[String(line[..<mark])] = value
+        }
+        return result
+    }
+}

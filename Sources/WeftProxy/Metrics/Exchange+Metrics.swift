@@ -1,0 +1,49 @@
+import WeftHTTP
+import WeftIR
+import WeftRouting
+import WeftTransport
+
+/// What metrics need of the data plane's parts.
+extension Exchange {
+    /// The cluster this request went to, or would have gone to had nothing refused it before.
+    var metricsCluster: CompiledCluster? {
+        if let cluster { return cluster.compiled }
+        guard case .forward(let action)? = resolveRoute()?.route.action, case .cluster(let name) = action.cluster else {
+            return nil
+        }
+        return worker.snapshot.clusters[name]
+    }
+
+    /// Before any filter: the client's metadata is for the proxy, not for the application.
+    func takePeerMetadata() {
+        record.peer = worker.metrics.peers.take(
+            from: &head.headers, principal: connection.connection.info.peer?.uriNames.first)
+    }
+
+    /// Introduces this proxy to a peer inside the mesh, and to nobody else.
+    func addPeerMetadata(to head: inout RequestHead, host: CompiledHost?) {
+        let node = worker.metrics.node
+        guard !node.header.isEmpty, let host, cluster?.compiled.meshTLS(for: host) != nil else { return }
+        head.headers.set(PeerMetadata.idHeader, node.id)
+        head.headers.set(PeerMetadata.header, node.header)
+    }
+}
+
+extension CompiledCluster {
+    /// The TLS of connections to `host` when it is the mesh's own, with the workload certificate.
+    func meshTLS(for host: CompiledHost) -> UpstreamTLS? {
+        guard host.targets.http1.tls != nil else { return nil }
+        let metadata = host.endpoint.transportSocketMatch
+        let match = cluster.transportSocketMatches.first { $0.match.allSatisfy { metadata[$0.key] == $0.value } }
+        let tls = match.map(\.tls) ?? cluster.tls
+        return tls?.common.certificates.contains(.workloadCertificate) == true ? tls : nil
+    }
+}
+
+extension CompiledChain {
+    /// Who reports plain connections of this chain; `nil` when nobody asked for metrics.
+    var statsReporter: StatsFilter.Reporter? {
+        for case .stats(let filter) in chain.filters { return filter.reporter }
+        return nil
+    }
+}

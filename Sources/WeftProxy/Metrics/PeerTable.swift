@@ -1,0 +1,65 @@
+import WeftHTTP
+
+/// The clients that one worker has met, by the principal their certificate proves and the node id they give.
+///
+/// Loop-confined value. Metadata is decoded when it first comes or changes. What the certificate proves wins over what
+/// the metadata claims, and a client can fill the table only up to its limit.
+struct PeerTable {
+    /// A client: who it proved to be, and what it says about itself.
+    struct Peer: Equatable {
+        var principal = ""
+        var labels = WorkloadLabels()
+    }
+    private struct Key: Hashable {
+        var principal: String
+        var id: String
+    }
+    private struct Known {
+        var index: Int
+        var metadata: [UInt8]
+    }
+
+    private let limit: Int
+    private var peers = [Peer()]
+    private var known: [Key: Known] = [:]
+
+    init(limit: Int = 4096) { self.limit = limit }
+
+    subscript(index: Int) -> Peer { peers.indices.contains(index) ? peers[index] : Peer() }
+
+    /// A peer that proves a name and says nothing else; `nil` is the peer without identity, 0.
+    mutating func index(principal: String?) -> Int {
+        guard let principal else { return 0 }
+        let key = Key(principal: principal, id: "")
+        if let known = known[key] { return known.index }
+        return add(Peer(principal: principal, labels: WorkloadLabels(principal: principal)), key, metadata: [])
+    }
+
+    /// Takes the peer's metadata out of a request's headers, whoever sent it, and believes it of a verified peer only.
+    mutating func take(from headers: inout HeaderBlock, principal: String?) -> Int {
+        let id = headers.string(PeerMetadata.idHeader)
+        let value = headers[PeerMetadata.header]
+        guard id != nil || value != nil else { return index(principal: principal) }
+        defer {
+            headers.remove(PeerMetadata.idHeader)
+            headers.remove(PeerMetadata.header)
+        }
+        guard let principal, let id, !id.isEmpty, id.utf8.count <= 512 else { return index(principal: principal) }
+        let key = Key(principal: principal, id: id)
+        let old = known[key]
+        guard let value else { return old?.index ?? index(principal: principal) }
+        if let old, old.metadata.elementsEqual(value) { return old.index }
+        guard known.count < limit, peers.count < 2 * limit, var labels = PeerMetadata.decode(value) else {
+            return old?.index ?? index(principal: principal)
+        }
+        let proved = WorkloadLabels(principal: principal).namespace
+        if !proved.isEmpty { labels.namespace = proved }
+        return add(Peer(principal: principal, labels: labels), key, metadata: Array(value))
+    }
+
+    private mutating func add(_ peer: Peer, _ key: Key, metadata: [UInt8]) -> Int {
+        peers.append(peer)
+        known[key] = Known(index: peers.count - 1, metadata: metadata)
+        return peers.count - 1
+    }
+}

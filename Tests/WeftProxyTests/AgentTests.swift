@@ -1,0 +1,73 @@
+import Testing
+import WeftADS
+import WeftCore
+import WeftIR
+import WeftIdentity
+
+@testable import WeftProxy
+
+@Suite struct AgentSettingsTests {
+    @Test func environmentBecomesTheNode() {
+        let settings = AgentSettings(
+            role: .sidecar,
+            environment: [
+                "POD_NAME": "a-1", "POD_NAMESPACE": "dev", "INSTANCE_IP": "10.1.2.3", "SERVICE_ACCOUNT": "web",
+                "TRUST_DOMAIN": "mesh.test", "CA_ADDR": "ca.test:1234", "ISTIO_META_WORKLOAD_NAME": "a",
+                "PROXY_CONFIG": #"{"concurrency": 9}"#, "WEFT_LISTEN_FDS": "8080=5,x=1,8443=6,9=0",
+            ])
+        #expect(settings.node.id == "sidecar~10.1.2.3~a-1.dev~dev.svc.cluster.local")
+        #expect(settings.node.metadata["WORKLOAD_NAME"] == "a")
+        #expect(settings.identity?.uri == "spiffe://mesh.test/ns/dev/sa/web")
+        #expect(settings.authority == HostAndPort("ca.test:1234", defaultPort: 1))
+        #expect(settings.discovery.description == "istiod.istio-system.svc:15012")
+        #expect(settings.inherited == [8080: 5, 8443: 6])
+        #expect(settings.concurrency == 2)
+    }
+
+    @Test func oneWorkerUnlessAskedFor() {
+        #expect(AgentSettings(role: .router, environment: [:]).concurrency == 1)
+    }
+
+    @Test func downwardFilesAreRead() {
+        #expect(DownwardAPIFile.parse("app=\"x\"\nnote=\"a\\\"b\"\nbad\n") == ["app": "x", "note": "a\"b"])
+    }
+
+    @Test(arguments: [("24h0m0s", 86_400 as Int64?), ("90s", 90), ("1m30s", 90), ("", nil), ("5", nil), ("3d", nil)])
+    func durations(_ text: String, _ seconds: Int64?) { #expect(GoDuration.seconds(text) == seconds) }
+}
+
+@Suite struct ConfigurationWarmingTests {
+    private func configuration(route: String) -> ProxyConfiguration {
+        let manager = HTTPConnectionManager(statPrefix: "s", routes: .rds(route), filters: [])
+        var listener = Listener(name: "l", address: .ip("0.0.0.0", port: 80))
+        listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+        var result = ProxyConfiguration()
+        result.listeners["l"] = listener
+        return result
+    }
+
+    @Test func aListenerWaitsForItsRoutesAndKeepsTheOldOnes() {
+        var warming = ConfigurationWarming()
+        var first = configuration(route: "r1")
+        #expect(warming.serve(first, isPatient: true).configuration.listeners.isEmpty)
+        #expect(!warming.hasServed)
+        first.routes["r1"] = RouteConfiguration(name: "r1", virtualHosts: [])
+        #expect(!warming.serve(first, isPatient: true).isWaiting)
+        let next = configuration(route: "r2")
+        let held = warming.serve(next, isPatient: true)
+        #expect(held.isWaiting)
+        #expect(held.configuration.listeners == first.listeners)
+        #expect(held.configuration.routes["r1"] != nil)
+        #expect(warming.serve(next, isPatient: false).configuration.listeners == next.listeners)
+    }
+
+    @Test func theFirstListenersWaitForEndpoints() {
+        var warming = ConfigurationWarming()
+        var all = ProxyConfiguration()
+        all.clusters["c"] = Cluster(name: "c", discovery: .eds(serviceName: ""))
+        all.listeners["l"] = Listener(name: "l", address: .ip("0.0.0.0", port: 80))
+        #expect(warming.serve(all, isPatient: true).configuration.listeners.isEmpty)
+        all.endpoints["c"] = ClusterLoadAssignment(clusterName: "c")
+        #expect(warming.serve(all, isPatient: true).configuration.listeners.count == 1)
+    }
+}

@@ -1,0 +1,48 @@
+import Testing
+import WeftRouting
+
+@Suite struct RegexTests {
+    @Test(arguments: [
+        ("abc", "abc", true), ("abc", "abcd", false), ("abc", "xabc", false), ("a.c", "a\nc", false),
+        ("(?s)a.c", "a\nc", true),
+        ("a*", "", true), ("a+", "", false), ("a?b", "b", true), ("a{2,3}", "a", false), ("a{2,3}", "aaa", true),
+        ("a{2,3}", "aaaa", false), ("a{2,}", "aaaaa", true), ("a{2}", "aaa", false), ("a|bc", "bc", true),
+        ("(a|b)+c", "ababc", true),
+        ("/v[0-9]+/.*", "/v12/x", true), ("/v[^0-9]/", "/v1/", false), ("[]a]+", "]a", true), ("[a-]+", "-a", true),
+        ("(?i)AbC", "aBc", true), ("(?:ab)*", "abab", true), ("(?P<n>a)b", "ab", true), ("^a$", "a", true),
+        ("\\d+\\w\\s", "12_ ", true),
+        ("\\D", "1", false), (".*\\bcat\\b.*", "a cat!", true), (".*\\bcat\\b.*", "concat", false),
+        ("\\bcat", "cat", true),
+        (".*\\Bcat", "concat", true), ("\\Bcat", "cat", false), ("[[:alpha:]]+", "abZ", true),
+        ("[[:alpha:]]+", "ab1", false),
+        ("[[:digit:]_-]+", "1_-2", true), ("[[:^digit:]]+", "ab", true), ("[[:^digit:]]+", "a1", false),
+        ("[[:xdigit:]]+", "fF09", true),
+        ("[\\d.]+", "1.2", true), ("[\\x41-\\x43]+", "ABC", true), ("a\\.b", "axb", false), ("a{,2}", "a{,2}", true),
+        ("", "", true),
+    ])
+    func fullMatches(pattern: String, text: String, expected: Bool) throws {
+        #expect(try Regex(pattern).matches(text.utf8) == expected)
+    }
+
+    @Test(arguments: [
+        "(", ")", "a)", "[", "[a", "*", "a|*", "(?x)a", "\\", "[b-a]", "a{3,2}", "a{9999}", "\\p{L}", "[[:nope:]]",
+        "\\1", "(?=a)",
+    ])
+    func refused(pattern: String) {
+        #expect(throws: RegexError.self) { try Regex(pattern) }
+    }
+
+    @Test func patternsThatExplodeUnderBacktrackingStayQuick() throws {
+        let text = String(repeating: "a", count: 20_000) + "b"
+        let clock = ContinuousClock()
+        for pattern in ["(a*)*", "(a|a)*", "(a+)+", "(a|aa)+"] {
+            let regex = try Regex(pattern)
+            let time = clock.measure { #expect(!regex.matches(text.utf8)) }
+            #expect(time < .seconds(5), "\(pattern)")
+        }
+    }
+
+    @Test func anOversizedProgramIsRefused() {
+        #expect(throws: RegexError.self) { try Regex("((a{100}){100}){100}") }
+    }
+}
