@@ -15,11 +15,11 @@ struct EnvoyProcess: Sendable {
     let identifier: pid_t
 
     init(path: String, arguments: [String]) throws {
-        var list: [UnsafeMutablePointer<CChar>?] = unsafe ([path] + arguments).map { unsafe strdup($0) }
-        unsafe list.append(nil)
-        defer { for unsafeitem in unsafe list { unsafe free(item) } }
+        var list: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
+        list.append(nil)
+        defer { for item in list { free(item) } }
         var child: pid_t = 0
-        let code = unsafe posix_spawnp(&child, path, nil, nil, list, environ)
+        let code = posix_spawnp(&child, path, nil, nil, list, environ)
         guard code == 0 else { throw StartFailure(path: path, code: code) }
         identifier = child
     }

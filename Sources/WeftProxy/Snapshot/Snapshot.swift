@@ -109,6 +109,8 @@ package final class CompiledManager: Sendable {
     let table: RouteTable?
     let stats: StatsFilter.Reporter?
     let direction: TrafficDirection
+    /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
+    let problems: [String]
 
     init(_ manager: HTTPConnectionManager, direction: TrafficDirection) {
         self.manager = manager
@@ -126,6 +128,10 @@ package final class CompiledManager: Sendable {
         for case .stats(let stats) in filters { reporter = stats.reporter }
         stats = reporter
         if case .inline(let routes) = manager.routes { table = RouteTable(routes) } else { table = nil }
+        let policies = filters.flatMap { filter in
+            if case .rbac(let engine, _) = filter { engine.problems } else { [String]() }
+        }
+        problems = policies + (table?.problems ?? [])
     }
 }
 

@@ -27,6 +27,7 @@ struct SnapshotBuilder {
             }
         }
         let routes = configuration.routes.mapValues { RouteTable($0) }
+        for (name, table) in routes { problems += table.problems.map { "route table \(name): \($0)" } }
         var clusters: [String: CompiledCluster] = [:]
         for (name, cluster) in configuration.clusters {
             clusters[name] = reuseOrCompile(cluster, configuration, workload, factory, &problems)
@@ -36,7 +37,9 @@ struct SnapshotBuilder {
         for (name, listener) in configuration.listeners {
             let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
             let last = listener.defaultFilterChain.map { compile($0, of: listener, factory, &problems) }
-            listeners[name] = CompiledListener(listener, chains: chains, defaultChain: last)
+            let compiled = CompiledListener(listener, chains: chains, defaultChain: last)
+            problems += compiled.matcher.problems.map { "listener \(name): \($0)" }
+            listeners[name] = compiled
         }
         sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
         let snapshot = Snapshot(
@@ -59,10 +62,15 @@ struct SnapshotBuilder {
         var terminal = CompiledChain.Terminal.none
         for filter in chain.filters {
             switch filter {
-            case .rbac(let rules): engines.append(RBACEngine(rules))
+            case .rbac(let rules):
+                let engine = RBACEngine(rules)
+                problems += engine.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
+                engines.append(engine)
             case .tcpProxy(let proxy): terminal = .tcp(proxy)
             case .httpConnectionManager(let manager):
-                terminal = .http(CompiledManager(manager, direction: listener.trafficDirection))
+                let compiled = CompiledManager(manager, direction: listener.trafficDirection)
+                problems += compiled.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
+                terminal = .http(compiled)
             case .stats: break
             }
         }
