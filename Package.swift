@@ -16,7 +16,6 @@ let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
 // Third-party products, named once. A heavy dependency has one home target (see dev/layers.txt).
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
@@ -39,7 +38,6 @@ let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let jwtKit = Target.Dependency.product(name: "JWTKit", package: "jwt-kit")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -98,7 +96,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -114,7 +111,6 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
-        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         // base
@@ -128,9 +124,7 @@ let package = Package(
         .target(name: "WeftIdentity", dependencies: ["WeftCore", x509, asn1, crypto], swiftSettings: strict),
         .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
         // pure
-        .target(
-            name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore, collections],
-            swiftSettings: strict),
+        .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
         .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
@@ -143,7 +137,7 @@ let package = Package(
             dependencies: [
                 "CWeftLinux", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting", nioCore,
                 nioPosix,
-                nioSSL, nioTLS, nioHTTP2, nioHPACK, collections, logging, crypto,
+                nioSSL, nioTLS, nioHTTP2, nioHPACK, logging, crypto,
             ], swiftSettings: strict),
         .target(
             name: "WeftADS",
@@ -175,13 +169,12 @@ let package = Package(
         .target(
             name: "WeftAPIServer",
             dependencies: [
-                "WeftCore", "WeftConfig", "WeftIdentity", grdb, hummingbird, nioCore, nioPosix, nioHTTP1, nioWebSocket,
-                nioSSL,
-                nioFoundationCompat, asyncHTTPClient, jwtKit, x509, asn1, crypto, logging,
+                "WeftCore", "WeftConfig", "WeftIdentity", grdb, nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL,
+                nioFoundationCompat, asyncHTTPClient, x509, asn1, crypto, logging,
             ], swiftSettings: strict),
         .target(
             name: "WeftRuntime",
-            dependencies: ["CWeftLinux", "WeftCore", "WeftConfig", nioCore, nioPosix, subprocess, logging],
+            dependencies: ["CWeftLinux", "WeftCore", "WeftConfig", nioCore, nioPosix, logging],
             swiftSettings: strict),
         // join
         .target(
@@ -198,7 +191,7 @@ let package = Package(
             dependencies: [
                 "WeftAnalysis", "WeftConfig", "WeftCore", "WeftInject", "WeftKubernetes", "WeftManifests",
                 argumentParser, logging,
-                nioCore, subprocess,
+                nioCore,
             ], swiftSettings: strict),
         .target(
             name: "WeftSamples",

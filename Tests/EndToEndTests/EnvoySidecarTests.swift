@@ -4,11 +4,8 @@ import Testing
 extension EndToEnd {
     /// "What it must show" 8: real Envoy as the sidecar of one pod, chosen by an annotation, driven by the same control plane.
     @Suite(.serialized) struct EnvoySidecarTests {
-        static let annotations = #"{weft.dev/data-plane: envoy, weft.dev/envoy-path: "ENVOY"}"#
-
-        private var envoy: String {
-            Self.annotations.replacingOccurrences(of: "ENVOY", with: LocalMesh.tools + "/envoy/envoy/_bin/envoy")
-        }
+        /// `dev/check` puts PyPI's Envoy beside our executables, which every container sees under /opt/weft/bin.
+        private let envoy = "{weft.dev/data-plane: envoy, weft.dev/envoy-path: /opt/weft/bin/envoy}"
 
         @Test func labsPassWithEnvoyAsClientAndServer() async throws {
             let mesh = try await LocalMesh.shared()

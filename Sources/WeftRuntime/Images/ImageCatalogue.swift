@@ -9,6 +9,12 @@ package struct ImageCatalogue: Sendable {
         package var command: [String]?
     }
 
+    /// Where every container finds Weft's executables, whatever the rights of the folders above ``binaries`` are:
+    /// sidecars do not run as root, and a clone may lie in a home that only root can enter, or below /tmp.
+    package static let mountPoint = "/opt/weft/bin"
+
+    /// The folder of Weft's executables on this machine.
+    package let binaries: String
     private var entries: [String: Entry]
     private let path: String
 
@@ -16,8 +22,9 @@ package struct ImageCatalogue: Sendable {
     /// - Parameter path: that file's path, for messages.
     package init(binaries: String, user: [Entry], path: String) {
         self.path = path
+        self.binaries = binaries
         var entries: [String: Entry] = [:]
-        for entry in Self.builtIn(binaries) + user { entries[Self.normalise(entry.image)] = entry }
+        for entry in Self.builtIn(Self.mountPoint) + user { entries[Self.normalise(entry.image)] = entry }
         self.entries = entries
     }
 

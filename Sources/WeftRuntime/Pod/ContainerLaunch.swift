@@ -8,6 +8,8 @@ struct ContainerLaunch {
     let volumes: PodVolumes
     let sandbox: Sandbox
     let home: String
+    /// The folder of Weft's executables on this machine.
+    let binaries: String
     let arguments: [String]
     let environment: [(name: String, value: String)]
 
@@ -36,6 +38,7 @@ struct ContainerLaunch {
         var records = identity()
         records.add("sandbox", String(sandbox.process.pid))
         records.add("root", scratch)
+        records.add("bind", "\(binaries)\t\(ImageCatalogue.mountPoint)\tro")
         for name in ["resolv.conf", "hosts", "hostname"] {
             records.add("bind", "\(sandbox.folder)/\(name)\t/etc/\(name)\trw")
         }

@@ -22,7 +22,7 @@ package struct PodEnvironment {
         func set(_ name: String, _ value: String) {
             if known.updateValue(value, forKey: name) == nil { order.append(name) }
         }
-        set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        set("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:\(ImageCatalogue.mountPoint)")
         set("HOSTNAME", spec.hostname ?? pod.name)
         set("HOME", "/root")
         set("KUBERNETES_SERVICE_HOST", NodeAddress.apiService)

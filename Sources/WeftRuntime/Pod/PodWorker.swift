@@ -252,6 +252,7 @@ actor PodWorker {
         let known = Dictionary(variables.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         let launch = ContainerLaunch(
             container: container, spec: spec, volumes: volumes, sandbox: sandbox, home: context.home,
+            binaries: context.catalogue.binaries,
             arguments: arguments.map { PodEnvironment.expand($0, known) }, environment: variables)
         let run = states[container.name]?.restarts ?? 0
         let id = "\(stableID(uid + container.name + String(run) + Timestamps.now(nanoseconds: true)))"
