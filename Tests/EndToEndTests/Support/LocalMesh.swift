@@ -6,7 +6,9 @@ final class LocalMesh: Sendable {
         .deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
     static let labs = root + "../shared/labs"
     static let tools = root + ".build-tools"
-    static let debugBinaries = root + ".build/debug"
+    /// The build under test: `debug` while developing, `release` in `dev/check`.
+    static let testedBinaries =
+        root + ".build/" + (ProcessInfo.processInfo.environment["WEFT_E2E_BUILD"] ?? "debug")
     static let releaseBinaries = root + ".build/release"
 
     /// The mesh that most tests share, started once, on its own ports.
@@ -26,7 +28,7 @@ final class LocalMesh: Sendable {
     let dashboardPort: Int
 
     /// - Parameter firstPort: the first of four host ports in a row.
-    init(name: String, firstPort: Int, binaries: String = LocalMesh.debugBinaries) {
+    init(name: String, firstPort: Int, binaries: String = LocalMesh.testedBinaries) {
         self.binaries = binaries
         home = LocalMesh.root + ".build/e2e/" + name
         apiPort = firstPort
