@@ -15,6 +15,8 @@ struct ClusterSources: Sendable {
     let meshConfigMap: Informer
     let istio: [Informer]
     let namespace: String
+    /// The Secret with the signing key came, changed or went.
+    let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
 
     /// Istio's kinds in the version we read them in.
@@ -33,6 +35,8 @@ struct ClusterSources: Sendable {
 
     init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
         self.namespace = namespace
+        let authorityChanges = ChangeSignal()
+        self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
             let options = ListOptions(fieldSelector: name.map { "metadata.name=\($0)" })
             return Informer(client: client, resource: resource, namespace: namespace, options: options) { change in
@@ -44,7 +48,11 @@ struct ClusterSources: Sendable {
         endpointSlices = informer(.endpointSlices)
         pods = informer(.pods)
         namespaces = informer(.namespaces)
-        secrets = informer(.secrets)
+        secrets = Informer(client: client, resource: .secrets) { change in
+            let isAuthority = [AuthorityLoader.secretName, AuthorityLoader.pluggedSecretName].contains(change.key.name)
+            if isAuthority, change.key.namespace == namespace { authorityChanges.notify("signing key") }
+            if Self.matters(change) { signal.notify("Secret") }
+        }
         meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
