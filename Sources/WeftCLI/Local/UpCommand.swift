@@ -1,7 +1,5 @@
 import ArgumentParser
-import Dispatch
 import Foundation
-import Glibc
 import WeftKubernetes
 import WeftManifests
 
@@ -31,6 +29,26 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         let home = LocalHome.current()
         let node = LocalNode(home: home)
+        let wasRunning = home.runningNode != nil
+        let interrupts = Interrupts()
+        do {
+            let isReady = try await interrupts.race { try await bringUp(home, node) }
+            if isReady {
+                if detach { return }
+                _ = try await interrupts.race { try await Self.waitForEnd(of: node) }
+            }
+        } catch {
+            // What another call started goes on; what this one started must not stay behind half-ready.
+            if !wasRunning, !detach, let pid = home.runningNode { try await node.stop(pid) }
+            throw error
+        }
+        if wasRunning, detach { return }
+        print("\nStopping…")
+        if let pid = home.runningNode ?? node.startingProcess { try await node.stop(pid) }
+        print("The local mesh has stopped; 'weft up' brings its objects back.")
+    }
+
+    private func bringUp(_ home: LocalHome, _ node: LocalNode) async throws {
         let start = ContinuousClock.now
         var ports = ports
         if let pid = home.runningNode {
@@ -49,7 +67,12 @@ struct UpCommand: AsyncParsableCommand {
             throw error
         }
         printSummary(home, ports, start)
-        if !detach { try await stayInForeground(node) }
+    }
+
+    /// Returns never; throws when the node ends by itself.
+    private static func waitForEnd(of node: LocalNode) async throws {
+        while node.isAlive { try await Task.sleep(for: .seconds(1)) }
+        throw CommandFailure("weft-node ended:\n\(node.logTail)")
     }
 
     private func populate(_ home: LocalHome, _ ports: LocalPorts) async throws {
@@ -87,32 +110,5 @@ struct UpCommand: AsyncParsableCommand {
         print("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
         print("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
         print(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
-    }
-
-    /// Returns after Ctrl-C or SIGTERM has stopped the node; throws when the node ends by itself.
-    private func stayInForeground(_ node: LocalNode) async throws {
-        let (signals, continuation) = AsyncStream.makeStream(of: Bool.self)
-        let sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { continuation.yield(true) }
-            source.resume()
-            return source
-        }
-        let watcher = Task {
-            while node.isAlive { try await Task.sleep(for: .seconds(1)) }
-            continuation.yield(false)
-        }
-        defer {
-            watcher.cancel()
-            for source in sources { source.cancel() }
-        }
-        for await byUser in signals {
-            guard byUser else { throw CommandFailure("weft-node ended:\n\(node.logTail)") }
-            break
-        }
-        print("\nStopping…")
-        if let pid = node.home.runningNode { try await node.stop(pid) }
-        print("The local mesh has stopped; 'weft up' brings its objects back.")
     }
 }
