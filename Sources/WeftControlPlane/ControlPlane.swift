@@ -165,6 +165,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             settings: {
                 var settings = InjectionSettings(
                     meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
+                settings.apply(values: sources.injectionValues)
                 settings.controlPlaneNamespace = namespace
                 return settings
             },

@@ -13,6 +13,7 @@ struct ClusterSources: Sendable {
     let namespaces: Informer
     let secrets: Informer
     let meshConfigMap: Informer
+    let injectorConfigMap: Informer
     let istio: [Informer]
     let namespace: String
     /// The Secret with the signing key came, changed or went.
@@ -54,6 +55,7 @@ struct ClusterSources: Sendable {
             if Self.matters(change) { signal.notify("Secret") }
         }
         meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
+        injectorConfigMap = informer(.configMaps, namespace: namespace, name: Self.injectorName)
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -61,7 +63,9 @@ struct ClusterSources: Sendable {
         }
     }
 
-    var all: [Informer] { [services, endpointSlices, pods, namespaces, secrets, meshConfigMap] + istio }
+    var all: [Informer] {
+        [services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
+    }
 
     /// Keeps every store up to date until the task is cancelled.
     func run() async {
@@ -91,6 +95,14 @@ struct ClusterSources: Sendable {
                     $0[path: "conditions", "ready"]?.boolValue ?? true
                 }
         }
+    }
+
+    private static let injectorName = "istio-sidecar-injector"
+
+    /// What the installation says about injection: key `values` of its ConfigMap; `{}` when it cannot be read.
+    var injectionValues: JSONValue {
+        let text = injectorConfigMap.store[namespace, Self.injectorName]?.json[path: "data", "values"]?.stringValue
+        return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
     }
 
     /// The document under key `mesh` of ConfigMap `istio`; the last good one when the present one cannot be read.

@@ -59,7 +59,14 @@ package struct InjectedPod: Sendable, Hashable {
         guard let text = annotations[InjectionName.proxyConfig], let value = try? YAMLReader.value(in: text),
             let own = value.objectValue
         else { return settings.proxyConfig }
-        return .object((settings.proxyConfig.objectValue ?? [:]).merging(own) { _, new in new })
+        return .object(
+            (settings.proxyConfig.objectValue ?? [:]).merging(own) { old, new in
+                // Variables are added one by one, everything else is replaced, as in Istio.
+                guard let before = old.objectValue, let after = new.objectValue, own["proxyMetadata"] == new else {
+                    return new
+                }
+                return .object(before.merging(after) { $1 })
+            })
     }
 
     /// The user's own `istio-proxy` container wins field by field; `image: auto` means ours.
@@ -83,36 +90,9 @@ package struct InjectedPod: Sendable, Hashable {
 
     // MARK: Volumes, labels, annotations
 
-    static let volumeNames = ["istio-envoy", "istio-data", "istio-podinfo", "istio-token", "istiod-ca-cert"]
-
     private static func volumes(existing: [JSONValue]) -> [JSONValue] {
-        let ours: [JSONValue] = [
-            ["name": "istio-envoy", "emptyDir": ["medium": "Memory"]],
-            ["name": "istio-data", "emptyDir": [:]],
-            [
-                "name": "istio-podinfo",
-                "downwardAPI": [
-                    "items": [
-                        ["path": "labels", "fieldRef": ["fieldPath": "metadata.labels"]],
-                        ["path": "annotations", "fieldRef": ["fieldPath": "metadata.annotations"]],
-                    ]
-                ],
-            ],
-            [
-                "name": "istio-token",
-                "projected": [
-                    "sources": [
-                        [
-                            "serviceAccountToken": [
-                                "audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token",
-                            ]
-                        ]
-                    ]
-                ],
-            ],
-            ["name": "istiod-ca-cert", "configMap": ["name": "istio-ca-root-cert"]],
-        ]
-        return ours + existing.filter { !volumeNames.contains($0["name"]?.stringValue ?? "") }
+        let names = ProxyPod.volumeNames
+        return ProxyPod.volumes + existing.filter { !names.contains($0["name"]?.stringValue ?? "") }
     }
 
     private static func label(_ pod: inout JSONValue, namespace: String) {
@@ -136,7 +116,7 @@ package struct InjectedPod: Sendable, Hashable {
         let status: JSONValue = [
             "initContainers": .array(inits),
             "containers": native ? .null : [.string(InjectionName.proxyContainer)],
-            "volumes": .array(volumeNames.map { .string($0) }), "imagePullSecrets": .null,
+            "volumes": .array(ProxyPod.volumeNames.map { .string($0) }), "imagePullSecrets": .null,
             "revision": .string(settings.revision),
         ]
         annotations[InjectionName.status] = .string(status.text())
