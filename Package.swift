@@ -70,7 +70,7 @@ let testTargets: [Target] = [
         "WeftControlPlane",
         ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
     tests("WeftIdentity", [x509]),
-    tests("WeftCLI", ["WeftCore", "WeftConfig", argumentParser]),
+    tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),

@@ -1,19 +1,26 @@
 import Dispatch
 import Foundation
 import Glibc
+import Synchronization
 
 /// Ctrl-C and SIGTERM as something that work can be raced against, from the moment that this is made.
 final class Interrupts {
-    private let arrivals: AsyncStream<Void>
+    /// Set for ever once a signal came. Shared with the signal handlers' queue.
+    private final class Arrival: Sendable {
+        private let state = Atomic(false)
+        var isThere: Bool { state.load(ordering: .acquiring) }
+        func set() { state.store(true, ordering: .releasing) }
+    }
+
+    private let arrival = Arrival()
     private let sources: [any DispatchSourceSignal]
 
     init() {
-        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
-        arrivals = stream
+        let arrival = arrival
         sources = [SIGINT, SIGTERM].map { number in
             signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { continuation.yield() }
+            source.setEventHandler { arrival.set() }
             source.resume()
             return source
         }
@@ -29,19 +36,16 @@ final class Interrupts {
                 try await work()
                 return true
             }
-            let arrivals = arrivals
+            let arrival = arrival
             group.addTask {
-                for await _ in arrivals { return false }
-                // Cancelled: the work has ended.
-                return true
+                while !arrival.isThere { try await Task.sleep(for: .milliseconds(50)) }
+                return false
             }
-            defer { group.cancelAll() }
             let isFinished = try await group.next() ?? true
-            guard !isFinished else { return true }
             group.cancelAll()
-            // What the work says about its cancellation does not matter.
+            // What the other one says about its cancellation does not matter.
             while await group.nextResult() != nil {}
-            return false
+            return isFinished
         }
     }
 }
