@@ -166,6 +166,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                 var settings = InjectionSettings(
                     meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
                 settings.apply(values: sources.injectionValues)
+                settings.proxyConfigs = sources.proxyConfigs
                 settings.controlPlaneNamespace = namespace
                 return settings
             },

@@ -18,6 +18,8 @@ package struct InjectionSettings: Sendable, Hashable {
     package var rewriteProbes = true
     /// `defaultConfig` of MeshConfig: what the proxy finds in `PROXY_CONFIG`.
     package var proxyConfig: JSONValue = .object([:])
+    /// All ProxyConfig objects of the cluster; each pod takes those that are for it.
+    package var proxyConfigs: [KubernetesObject] = []
 
     package init() {}
 

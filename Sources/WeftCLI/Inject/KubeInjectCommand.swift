@@ -22,7 +22,7 @@ struct KubeInjectCommand: AsyncParsableCommand {
 
     func run() async throws {
         let objects = try ManifestFiles.objects(at: files)
-        let maps = await installed()
+        let (maps, proxyConfigs) = await installed()
         var mesh = maps["istio"]?["mesh"]?.stringValue
         if let meshConfigFile { mesh = try ManifestFiles.text(of: meshConfigFile) }
         var settings = InjectionSettings(
@@ -30,17 +30,22 @@ struct KubeInjectCommand: AsyncParsableCommand {
         if let values = maps["istio-sidecar-injector"]?["values"]?.stringValue {
             settings.apply(values: try JSONValue(parsing: values))
         }
+        settings.proxyConfigs = proxyConfigs
         settings.controlPlaneNamespace = global.istioNamespace
         let injected = objects.map { ManifestInjection.inject($0, settings: settings).json }
         print(YAMLWriter.text(injected), terminator: "")
     }
 
-    /// The data of the installation's ConfigMaps, by name. Without a cluster the defaults apply: the command must work
-    /// offline.
-    private func installed() async -> [String: JSONValue] {
-        let maps = try? await global.withClient { client in
-            try await client.list(.configMaps, namespace: global.istioNamespace).items
+    /// The data of the installation's ConfigMaps, by name, and all ProxyConfigs. Without a cluster the defaults apply: the
+    /// command must work offline.
+    private func installed() async -> ([String: JSONValue], [KubernetesObject]) {
+        let kind = GroupVersionKind(group: "networking.istio.io", version: "v1beta1", kind: "ProxyConfig")
+        let found = try? await global.withClient { client -> ([KubernetesObject], [KubernetesObject]) in
+            let maps = try await client.list(.configMaps, namespace: global.istioNamespace).items
+            guard let resource = try await client.resource(for: kind) else { return (maps, []) }
+            return (maps, try await client.list(resource).items)
         }
-        return Dictionary((maps ?? []).map { ($0.name, $0.json["data"] ?? [:]) }) { $1 }
+        let (maps, proxyConfigs) = found ?? ([], [])
+        return (Dictionary(maps.map { ($0.name, $0.json["data"] ?? [:]) }) { $1 }, proxyConfigs)
     }
 }

@@ -105,6 +105,9 @@ struct ClusterSources: Sendable {
         return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
     }
 
+    /// What the injector reads besides ConfigMaps.
+    var proxyConfigs: [KubernetesObject] { istio.first { $0.kind.kind == "ProxyConfig" }?.store.all ?? [] }
+
     /// The document under key `mesh` of ConfigMap `istio`; the last good one when the present one cannot be read.
     func meshConfig(logger: Logger) -> (typed: MeshConfig, json: JSONValue) {
         let text = meshConfigMap.store[namespace, "istio"]?.json[path: "data", "mesh"]?.stringValue ?? ""

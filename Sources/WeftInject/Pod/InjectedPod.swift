@@ -34,7 +34,11 @@ package struct InjectedPod: Sendable, Hashable {
         let prometheus = PrometheusMerge(annotations: annotations, settings: settings)
         let builder = SidecarContainers(
             settings: settings, pod: pod, namespace: namespace, probers: rewrite.originals,
-            prometheus: prometheus.original, proxyConfig: Self.proxyConfig(annotations, settings))
+            prometheus: prometheus.original,
+            proxyConfig: EffectiveProxyConfig.make(
+                settings: settings, namespace: namespace,
+                labels: pod[path: "metadata", "labels"]?.objectValue?.compactMapValues(\.stringValue) ?? [:],
+                annotations: annotations))
         var proxy = builder.proxyContainer(native: native)
         if let own { proxy = Self.overlay(proxy, with: own) }
 
@@ -52,21 +56,6 @@ package struct InjectedPod: Sendable, Hashable {
 
     private static func rewritesProbes(_ annotations: [String: String], _ settings: InjectionSettings) -> Bool {
         annotations[InjectionName.rewriteProbes].map { $0 == "true" } ?? settings.rewriteProbes
-    }
-
-    /// `proxy.istio.io/config` over the mesh's `defaultConfig`, field by field. YAML that cannot be read changes nothing.
-    private static func proxyConfig(_ annotations: [String: String], _ settings: InjectionSettings) -> JSONValue {
-        guard let text = annotations[InjectionName.proxyConfig], let value = try? YAMLReader.value(in: text),
-            let own = value.objectValue
-        else { return settings.proxyConfig }
-        return .object(
-            (settings.proxyConfig.objectValue ?? [:]).merging(own) { old, new in
-                // Variables are added one by one, everything else is replaced, as in Istio.
-                guard let before = old.objectValue, let after = new.objectValue, own["proxyMetadata"] == new else {
-                    return new
-                }
-                return .object(before.merging(after) { $1 })
-            })
     }
 
     /// The user's own `istio-proxy` container wins field by field; `image: auto` means ours.
