@@ -181,6 +181,10 @@ struct AnalyzerTests {
                     "{selector: {app: backend}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.example']}]}"
                 )),
         Case(
+            code: "IST0133", text: "Schema validation warning: spec.rules: a DENY policy without `rules`",
+            bad: object("AuthorizationPolicy", "{action: DENY}", group: "security.istio.io/v1"),
+            good: object("AuthorizationPolicy", "{action: DENY, rules: [{}]}", group: "security.istio.io/v1")),
+        Case(
             code: "IST0173", text: "no pod of service dev/backend has labels version=v2",
             bad: object("DestinationRule", "{host: backend, subsets: [{name: v2, labels: {version: v2}}]}"),
             good: object("DestinationRule", "{host: backend, subsets: [{name: v1, labels: {version: v1}}]}")),

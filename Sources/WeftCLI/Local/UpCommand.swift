@@ -43,9 +43,9 @@ struct UpCommand: AsyncParsableCommand {
             throw error
         }
         if wasRunning, detach { return }
-        print("\nStopping…")
+        say("\nStopping…")
         if let pid = home.runningNode ?? node.startingProcess { try await node.stop(pid) }
-        print("The local mesh has stopped; 'weft up' brings its objects back.")
+        say("The local mesh has stopped; 'weft up' brings its objects back.")
     }
 
     private func bringUp(_ home: LocalHome, _ node: LocalNode) async throws {
@@ -104,11 +104,11 @@ struct UpCommand: AsyncParsableCommand {
     private static func page(_ ports: LocalPorts) -> String { "http://127.0.0.1:\(ports.httpPort)/productpage" }
 
     private func printSummary(_ home: LocalHome, _ ports: LocalPorts, _ start: ContinuousClock.Instant) {
-        print("\nThe mesh is ready after \(Installer.seconds(since: start)).")
-        print("  export KUBECONFIG=\(home.kubeconfig)")
-        if demo == .bookinfo { print("  Bookinfo   \(Self.page(ports))") }
-        print("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
-        print("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
-        print(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
+        say("\nThe mesh is ready after \(Installer.seconds(since: start)).")
+        say("  export KUBECONFIG=\(home.kubeconfig)")
+        if demo == .bookinfo { say("  Bookinfo   \(Self.page(ports))") }
+        say("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
+        say("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
+        say(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
     }
 }
