@@ -83,13 +83,15 @@ final class Exchange: HTTPStreamReceiver {
     /// The route, looked up once; filters before the router ask for it too.
     func resolveRoute() -> RouteDecision? {
         if let decision { return decision }
-        let table: RouteTable? =
-            switch connection.manager.manager.routes {
-            case .inline: connection.manager.table
-            case .rds(let name): worker.snapshot.routes[name]
-            }
-        decision = table?.route(head, random: worker.random.next())
+        decision = routeTable?.route(head, random: worker.random.next())
         return decision
+    }
+
+    var routeTable: RouteTable? {
+        switch connection.manager.manager.routes {
+        case .inline: connection.manager.table
+        case .rds(let name): worker.snapshot.routes[name]
+        }
     }
 
     // MARK: request body

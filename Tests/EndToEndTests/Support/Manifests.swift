@@ -47,15 +47,17 @@ enum Manifests {
             annotations: annotations)
     }
 
-    static func service(name: String, port: Int, targetPort: Int? = nil, portName: String = "http", namespace: String)
-        -> String
-    {
+    /// - Parameter app: what the pods are labelled with; the service's own name if it is left out.
+    static func service(
+        name: String, app: String? = nil, port: Int, targetPort: Int? = nil, portName: String = "http",
+        namespace: String
+    ) -> String {
         """
         apiVersion: v1
         kind: Service
         metadata: {name: \(name), namespace: \(namespace)}
         spec:
-          selector: {app: \(name)}
+          selector: {app: \(app ?? name)}
           ports:
           - {name: \(portName), port: \(port), targetPort: \(targetPort ?? port)}
         """
