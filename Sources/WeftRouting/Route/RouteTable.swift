@@ -62,11 +62,28 @@ package struct RouteTable: Sendable {
     /// - Returns: `nil` when no virtual host or no route matches (404 NR).
     package func route(_ head: RequestHead, random: UInt64) -> RouteDecision? {
         guard let host = virtualHost(head.authority.readableBytesView) else { return nil }
-        guard let index = routes[host].firstIndex(where: { $0.matches(head, random: random) }) else { return nil }
         let virtualHost = configuration.virtualHosts[host]
+        if virtualHost.requireTLS != .none, RouteTable.isPlain(head, for: virtualHost.requireTLS) {
+            return RouteDecision(
+                virtualHost: virtualHost, route: RouteTable.redirectToTLS, index: 0, pathReplacement: nil)
+        }
+        guard let index = routes[host].firstIndex(where: { $0.matches(head, random: random) }) else { return nil }
         return RouteDecision(
             virtualHost: virtualHost, route: virtualHost.routes[index], index: index,
             pathReplacement: routes[host][index].replacement)
+    }
+
+    /// What a host that wants TLS answers in plain text: the same address with `https`, whatever its routes are.
+    private static let redirectToTLS: Route = {
+        var redirect = Redirect()
+        redirect.httpsRedirect = true
+        return Route(name: "https-redirect", match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
+    }()
+
+    /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.
+    private static func isPlain(_ head: RequestHead, for requirement: VirtualHost.RequireTLS) -> Bool {
+        if head.headers.string(HeaderName("x-forwarded-proto")) == "https" { return false }
+        return requirement == .all || head.headers.string(HeaderName("x-envoy-internal")) != "true"
     }
 
     /// Where the routes come from that a request was tried against and that did not take it.

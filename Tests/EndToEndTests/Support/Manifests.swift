@@ -1,7 +1,8 @@
 /// Small workloads that several tests need.
 enum Manifests {
     static func deployment(
-        name: String, app: String, version: String, namespace: String, container: String, annotations: String = "{}"
+        name: String, app: String, version: String, namespace: String, container: String, annotations: String = "{}",
+        serviceAccount: String = "default"
     ) -> String {
         """
         apiVersion: apps/v1
@@ -15,6 +16,7 @@ enum Manifests {
               labels: {app: \(app), version: \(version)}
               annotations: \(annotations)
             spec:
+              serviceAccountName: \(serviceAccount)
               containers:
               - \(container)
         """
@@ -30,10 +32,13 @@ enum Manifests {
     }
 
     /// A pod to run curl in.
-    static func client(namespace: String, name: String = "client", annotations: String = "{}") -> String {
+    static func client(
+        namespace: String, name: String = "client", annotations: String = "{}", serviceAccount: String = "default"
+    ) -> String {
         deployment(
             name: name, app: name, version: "v1", namespace: namespace,
-            container: #"{name: curl, image: curlimages/curl, command: [sleep, "86400"]}"#, annotations: annotations)
+            container: #"{name: curl, image: curlimages/curl, command: [sleep, "86400"]}"#, annotations: annotations,
+            serviceAccount: serviceAccount)
     }
 
     /// A pod that runs a `weft-samples` command on port 9080.
