@@ -12,8 +12,12 @@ extension EndToEnd {
                     name: "echo-\(version)", app: "echo", version: version, namespace: namespace,
                     arguments: ["echo", "--port", "9080"])
             }
+            // A port of a workload is what its oldest service declares: the undeclared one has a workload of its own.
+            let plain = Manifests.sample(
+                name: "plain", app: "plain", version: "v1", namespace: namespace, arguments: ["echo", "--port", "9080"])
             try await mesh.start(
-                namespace: namespace, [echo("v1"), echo("v2"), configuration, Manifests.client(namespace: namespace)])
+                namespace: namespace,
+                [echo("v1"), echo("v2"), plain, configuration, Manifests.client(namespace: namespace)])
             let caller = Caller(mesh: mesh, namespace: namespace)
             try await eventually("the routes are live") {
                 let answer = try await caller.get("--http2-prior-knowledge", "http://echo:9080/v2/ready")
@@ -38,7 +42,7 @@ extension EndToEnd {
             kind: Service
             metadata: {name: echo-unnamed, namespace: httptwo}
             spec:
-              selector: {app: echo}
+              selector: {app: plain}
               ports: [{port: 5000, targetPort: 9080}]
             ---
             apiVersion: security.istio.io/v1
