@@ -143,7 +143,9 @@ extension Exchange {
         switch rewrite {
         case .prefix(let new):
             head.target = PathRewriter.replacePrefix(of: before, matched: decision.route.match.path, by: new)
-        case .regex: return
+        case .regex:
+            guard let replacement = decision.pathReplacement else { return }
+            head.target = PathRewriter.replace(in: before, with: replacement)
         }
         if head.target != before { head.headers.set("x-envoy-original-path", before) }
     }
@@ -166,7 +168,11 @@ extension Exchange {
             if let match = decision?.route.match.path {
                 path = PathRewriter.replacePrefix(of: path, matched: match, by: new)
             }
-        case .regex, nil: break
+        case .regex:
+            if let replacement = decision?.pathReplacement {
+                path = PathRewriter.replace(in: path, with: replacement)
+            }
+        case nil: break
         }
         if redirect.stripQuery, let mark = path.firstIndex(of: "?") { path = String(path[..<mark]) }
         return "\(scheme)://\(host)\(path)"

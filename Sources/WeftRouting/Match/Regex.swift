@@ -15,6 +15,8 @@ package struct Regex: Sendable, Hashable {
         case jump(Int)
         case start, end
         case wordBoundary(Bool)
+        /// Notes the position: 2N begins group N, 2N+1 ends it.
+        case save(Int)
         case match
     }
     let program: [Instruction]
@@ -25,7 +27,7 @@ package struct Regex: Sendable, Hashable {
         var parser = RegexParser(Array(pattern.utf8), ignoreCase: ignoreCase)
         let tree = try parser.parse()
         var program: [Instruction] = []
-        try Regex.emit(tree, into: &program)
+        try Regex.emit(tree, groups: false, into: &program)
         program.append(.match)
         self.program = program
     }
@@ -56,6 +58,7 @@ package struct Regex: Sendable, Hashable {
             switch program[counter] {
             case .jump(let target): pending.append(target)
             case .split(let first, let second): pending += [second, first]
+            case .save: pending.append(counter + 1)
             case .start: if position == 0 { pending.append(counter + 1) }
             case .end: if position == input.count { pending.append(counter + 1) }
             case .wordBoundary(let wanted):
@@ -67,14 +70,15 @@ package struct Regex: Sendable, Hashable {
         }
     }
 
-    private static func isWord(_ byte: UInt8) -> Bool {
+    static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 95, 97...122: true
         default: false
         }
     }
 
-    private static func emit(_ node: RegexNode, into program: inout [Instruction]) throws(RegexError) {
+    /// - Parameter groups: Whether positions of groups are wanted; a plain match goes without.
+    static func emit(_ node: RegexNode, groups: Bool, into program: inout [Instruction]) throws(RegexError) {
         guard program.count < sizeLimit else { throw RegexError(message: "the pattern is too large", position: 0) }
         switch node {
         case .empty: break
@@ -82,33 +86,39 @@ package struct Regex: Sendable, Hashable {
         case .start: program.append(.start)
         case .wordBoundary(let wanted): program.append(.wordBoundary(wanted))
         case .end: program.append(.end)
-        case .sequence(let nodes): for node in nodes { try emit(node, into: &program) }
+        case .sequence(let nodes): for node in nodes { try emit(node, groups: groups, into: &program) }
+        case .group(let number, let inner):
+            if groups { program.append(.save(2 * number)) }
+            try emit(inner, groups: groups, into: &program)
+            if groups { program.append(.save(2 * number + 1)) }
         case .either(let left, let right):
             let split = program.count
             program.append(.jump(0))
-            try emit(left, into: &program)
+            try emit(left, groups: groups, into: &program)
             let jump = program.count
             program.append(.jump(0))
             program[split] = .split(split + 1, program.count)
-            try emit(right, into: &program)
+            try emit(right, groups: groups, into: &program)
             program[jump] = .jump(program.count)
-        case .repeated(let inner, let minimum, let maximum):
-            for _ in 0..<minimum { try emit(inner, into: &program) }
-            if let maximum {
-                var splits: [Int] = []
-                for _ in minimum..<max(minimum, maximum) {
-                    splits.append(program.count)
-                    program.append(.jump(0))
-                    try emit(inner, into: &program)
-                }
-                for split in splits { program[split] = .split(split + 1, program.count) }
-            } else {
-                let split = program.count
-                program.append(.jump(0))
-                try emit(inner, into: &program)
-                program.append(.jump(split))
-                program[split] = .split(split + 1, program.count)
-            }
+        case .repeated(let inner, let minimum, let maximum, let isLazy):
+            for _ in 0..<minimum { try emit(inner, groups: groups, into: &program) }
+            try emitOptional(inner, maximum.map { max(0, $0 - minimum) }, isLazy, groups, into: &program)
+        }
+    }
+
+    /// `node` up to `count` times more, or without end.
+    private static func emitOptional(
+        _ node: RegexNode, _ count: Int?, _ isLazy: Bool, _ groups: Bool, into program: inout [Instruction]
+    ) throws(RegexError) {
+        var splits: [Int] = []
+        for _ in 0..<(count ?? 1) {
+            splits.append(program.count)
+            program.append(.jump(0))
+            try emit(node, groups: groups, into: &program)
+        }
+        if count == nil { program.append(.jump(splits[0])) }
+        for split in splits {
+            program[split] = isLazy ? .split(program.count, split + 1) : .split(split + 1, program.count)
         }
     }
 

@@ -6,7 +6,10 @@ indirect enum RegexNode: Sendable {
     case bytes(ByteSet)
     case sequence([RegexNode])
     case either(RegexNode, RegexNode)
-    case repeated(RegexNode, Int, Int?)
+    /// At least and at most so often; `isLazy` prefers fewer.
+    case repeated(RegexNode, Int, Int?, isLazy: Bool)
+    /// A capturing group, numbered from 1 by its opening parenthesis.
+    case group(Int, RegexNode)
 }
 
 /// Reads RE2 syntax: alternation, groups, classes, escapes, anchors, counted and lazy repetition, flags `(?i)` `(?s)`.
@@ -16,6 +19,9 @@ struct RegexParser {
     private var depth = 0
     private var ignoreCase: Bool
     private var dotMatchesNewline = false
+    private var prefersFewer = false
+    /// Capturing groups so far.
+    private(set) var groupCount = 0
 
     init(_ pattern: [UInt8], ignoreCase: Bool) {
         self.pattern = pattern
@@ -40,8 +46,6 @@ struct RegexParser {
         depth += 1
         defer { depth -= 1 }
         guard depth < 200 else { throw error("groups are nested too deeply") }
-        let outerCase = ignoreCase
-        defer { ignoreCase = outerCase }
         var node = try sequence()
         while eat("|") { node = .either(node, try sequence()) }
         return node
@@ -55,7 +59,10 @@ struct RegexParser {
 
     private mutating func repetition() throws(RegexError) -> RegexNode {
         var node = try atom()
-        while let (minimum, maximum) = try quantifier() { node = .repeated(node, minimum, maximum) }
+        while let (minimum, maximum) = try quantifier() {
+            // `(?U)` swaps the meaning of a trailing question mark.
+            node = .repeated(node, minimum, maximum, isLazy: eat("?") != prefersFewer)
+        }
         return node
     }
 
@@ -63,7 +70,6 @@ struct RegexParser {
         var bounds: (Int, Int?)?
         if eat("*") { bounds = (0, nil) } else if eat("+") { bounds = (1, nil) } else if eat("?") { bounds = (0, 1) }
         if bounds == nil, peek == UInt8(ascii: "{") { bounds = try counted() }
-        if bounds != nil { _ = eat("?") }
         return bounds
     }
 
@@ -121,10 +127,18 @@ struct RegexParser {
     }
 
     private mutating func group() throws(RegexError) -> RegexNode {
-        if eat("?"), try flags() { return .empty }
+        let outer = (ignoreCase, dotMatchesNewline, prefersFewer)
+        var captures = true
+        if eat("?") {
+            captures = peek == UInt8(ascii: "P") || peek == UInt8(ascii: "<")
+            if try flags() { return .empty }
+        }
+        if captures { groupCount += 1 }
+        let number = groupCount
         let node = try alternation()
         guard eat(")") else { throw error("missing )") }
-        return node
+        (ignoreCase, dotMatchesNewline, prefersFewer) = outer
+        return captures ? .group(number, node) : node
     }
 
     /// - Returns: true when the flags stand alone (`(?i)`), false when a group follows.
@@ -142,7 +156,7 @@ struct RegexParser {
             switch byte {
             case UInt8(ascii: "i"): ignoreCase = value
             case UInt8(ascii: "s"): dotMatchesNewline = value
-            case UInt8(ascii: "U"): break
+            case UInt8(ascii: "U"): prefersFewer = value
             case UInt8(ascii: "m") where !value: break
             case UInt8(ascii: "-"): value = false
             case UInt8(ascii: ":"): return false

@@ -32,4 +32,10 @@ package enum PathRewriter {
         case .regex, .connect: return path
         }
     }
+
+    /// Applies a pattern to the path of `target`; query and fragment stay, and are not looked at.
+    package static func replace(in target: String, with replacement: RegexReplacement) -> String {
+        let end = target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex
+        return String(decoding: replacement.apply(to: Array(target[..<end].utf8)), as: UTF8.self) + target[end...]
+    }
 }

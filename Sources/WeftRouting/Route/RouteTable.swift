@@ -8,6 +8,8 @@ package struct RouteDecision: Sendable {
     package let route: Route
     /// Position of the route in its virtual host.
     package let index: Int
+    /// The compiled form of the pattern with which the route rewrites paths or redirects; `nil` if it has none.
+    package let pathReplacement: RegexReplacement?
 }
 
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
@@ -47,7 +49,7 @@ package struct RouteTable: Sendable {
         self.suffixes = suffixes.sorted { $0.text.count > $1.text.count }
         self.prefixes = prefixes.sorted { $0.text.count > $1.text.count }
         self.fallback = fallback
-        let routes = configuration.virtualHosts.map { $0.routes.map { CompiledRoute($0.match) } }
+        let routes = configuration.virtualHosts.map { $0.routes.map { CompiledRoute($0) } }
         self.routes = routes
         problems = zip(configuration.virtualHosts, routes).flatMap { host, compiled in
             zip(host.routes, compiled).enumerated().filter(\.element.1.isBroken).map { index, pair in
@@ -60,9 +62,35 @@ package struct RouteTable: Sendable {
     /// - Returns: `nil` when no virtual host or no route matches (404 NR).
     package func route(_ head: RequestHead, random: UInt64) -> RouteDecision? {
         guard let host = virtualHost(head.authority.readableBytesView) else { return nil }
-        guard let index = routes[host].firstIndex(where: { $0.matches(head, random: random) }) else { return nil }
         let virtualHost = configuration.virtualHosts[host]
-        return RouteDecision(virtualHost: virtualHost, route: virtualHost.routes[index], index: index)
+        if virtualHost.requireTLS != .none, RouteTable.isPlain(head, for: virtualHost.requireTLS) {
+            return RouteDecision(
+                virtualHost: virtualHost, route: RouteTable.redirectToTLS, index: 0, pathReplacement: nil)
+        }
+        guard let index = routes[host].firstIndex(where: { $0.matches(head, random: random) }) else { return nil }
+        return RouteDecision(
+            virtualHost: virtualHost, route: virtualHost.routes[index], index: index,
+            pathReplacement: routes[host][index].replacement)
+    }
+
+    /// What a host that wants TLS answers in plain text: the same address with `https`, whatever its routes are.
+    private static let redirectToTLS: Route = {
+        var redirect = Redirect()
+        redirect.httpsRedirect = true
+        return Route(name: "https-redirect", match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
+    }()
+
+    /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.
+    private static func isPlain(_ head: RequestHead, for requirement: VirtualHost.RequireTLS) -> Bool {
+        if head.headers.string(HeaderName("x-forwarded-proto")) == "https" { return false }
+        return requirement == .all || head.headers.string(HeaderName("x-envoy-internal")) != "true"
+    }
+
+    /// Where the routes come from that a request was tried against and that did not take it.
+    package func refusing(_ head: RequestHead) -> Provenance? {
+        virtualHost(head.authority.readableBytesView).flatMap { index in
+            configuration.virtualHosts[index].routes.lazy.compactMap(\.provenance).first.map { Provenance($0.resource) }
+        }
     }
 
     /// Exact, then longest suffix, then longest prefix, then `*` (Envoy's order).
@@ -104,9 +132,13 @@ private struct CompiledRoute: Sendable {
     let parameters: [(name: [UInt8], present: Bool?, value: CompiledStringMatcher?)]
     let grpcOnly: Bool
     let fraction: FractionalPercent?
+    let replacement: RegexReplacement?
+    private let hasBrokenReplacement: Bool
     private(set) var broken = false
 
-    init(_ match: RouteMatch) {
+    init(_ route: Route) {
+        let match = route.match
+        (replacement, hasBrokenReplacement) = CompiledRoute.replacement(route.action)
         let fold = !match.caseSensitive
         func bytes(_ text: String) -> [UInt8] { fold ? text.utf8.map(ASCII.lowercased) : Array(text.utf8) }
         path =
@@ -130,8 +162,24 @@ private struct CompiledRoute: Sendable {
         broken = isBroken
     }
 
+    private static func replacement(_ action: Route.Action) -> (RegexReplacement?, isBroken: Bool) {
+        let (pattern, substitution): (String, String)
+        switch action {
+        case .forward(let forward):
+            guard case .regex(let text, let new)? = forward.pathRewrite else { return (nil, false) }
+            (pattern, substitution) = (text, new)
+        case .redirect(let redirect):
+            guard case .regex(let text, let new)? = redirect.path else { return (nil, false) }
+            (pattern, substitution) = (text, new)
+        case .directResponse: return (nil, false)
+        }
+        let compiled = try? RegexReplacement(pattern, substitution: substitution)
+        return (compiled, compiled == nil)
+    }
+
     /// Whether one of its patterns does not compile.
     var isBroken: Bool {
+        if hasBrokenReplacement { return true }
         if case .regex(nil) = path { return true }
         return headers.contains(where: \.isBroken) || parameters.contains { $0.value?.isBroken == true }
     }
