@@ -14,7 +14,7 @@ import Testing
         var report: String
     }
 
-    private static let route = "envoy/config/route/v3/route_components.proto"
+    private static let route = "envoy/config/route/v3/route.proto"
     private static let discovery = "envoy/service/discovery/v3/discovery.proto"
 
     static let mistakes = [
