@@ -185,7 +185,7 @@ let package = Package(
             ], swiftSettings: strict),
         .target(
             name: "WeftSamples",
-            dependencies: ["WeftCore", argumentParser, nioCore, nioPosix, nioHTTP1],
+            dependencies: ["WeftCore", argumentParser, nioCore, nioPosix, nioHTTP1, nioHTTP2],
             swiftSettings: strict),
         .target(
             name: "WeftControlPlane",

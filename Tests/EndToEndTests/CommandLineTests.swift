@@ -94,7 +94,7 @@ extension EndToEnd {
             try Data(manifest.utf8).write(to: URL(filePath: file))
             for arguments in [["-f", file, "--use-kube=false"], [file, "-n", "bookinfo"]] {
                 let result = try await command(
-                    [LocalMesh.binaries + "/weft", "analyze"] + arguments, environment: mesh.environment)
+                    [LocalMesh.testedBinaries + "/weft", "analyze"] + arguments, environment: mesh.environment)
                 #expect(result.status == 79, "\(result)")
                 let text =
                     "Error [IST0101] (VirtualService bookinfo/lost \(file):8) Referenced host not found: \"nobody\""
@@ -131,7 +131,7 @@ extension EndToEnd {
                 """
             try Data(manifest.utf8).write(to: URL(filePath: file))
             let nowhere = ["KUBECONFIG": "/nowhere", "WEFT_HOME": "/nowhere"]
-            let weft = LocalMesh.binaries + "/weft"
+            let weft = LocalMesh.testedBinaries + "/weft"
             let bad = try await command([weft, "validate", "-f", file], environment: nowhere)
             #expect(bad.status == 1)
             #expect(bad.out.contains("\(file):9: Error") && bad.out.contains("spec.http[0].route[0].weight"), "\(bad)")
@@ -185,7 +185,7 @@ extension EndToEnd {
         ])
         func badUsagesSayWhatToDoNext(_ arguments: [String], _ words: String) async throws {
             let mesh = try await LocalMesh.shared()
-            let result = try await command([LocalMesh.binaries + "/weft"] + arguments, environment: mesh.environment)
+            let result = try await command([LocalMesh.testedBinaries + "/weft"] + arguments, environment: mesh.environment)
             #expect(result.status != 0)
             #expect(result.err.contains(words), "\(result)")
         }
@@ -211,7 +211,7 @@ extension EndToEnd {
                 let variables = ["LOG": mesh.home + "/up.log", "READY": ready]
                 try? FileManager.default.removeItem(atPath: mesh.home + "/up.log")
                 let result = try await command(
-                    ["bash", "-c", script, LocalMesh.binaries + "/weft", "up"] + mesh.ports,
+                    ["bash", "-c", script, LocalMesh.testedBinaries + "/weft", "up"] + mesh.ports,
                     environment: mesh.environment.merging(variables) { $1 }, timeout: 180)
                 #expect(result.out.contains("exit 0"), "\(ready): \(result)")
                 #expect(result.out.contains("The local mesh has stopped"), "\(ready): \(result)")

@@ -25,7 +25,7 @@ extension EndToEnd {
             try await mesh.weft("down", "--purge")
             try FileManager.default.createDirectory(atPath: mesh.home + "/logs", withIntermediateDirectories: true)
             let script = "exec setsid --fork \"$0\" \"$@\" >\(mesh.home)/logs/node.log 2>&1 </dev/null"
-            let node = [LocalMesh.binaries + "/weft-node", "run", "--home", mesh.home]
+            let node = [LocalMesh.testedBinaries + "/weft-node", "run", "--home", mesh.home]
             try await command(["sh", "-c", script] + node + mesh.ports).checked()
             try await eventually("the API answers") {
                 try await mesh.kubectl("get", "namespaces").succeeded ? true : nil
