@@ -33,6 +33,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcNIO = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -67,9 +68,9 @@ let testTargets: [Target] = [
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCore", "WeftConfig", "WeftIR", "WeftKubernetes", "WeftXDS", logging]),
+        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
     tests("WeftIdentity", [x509]),
-    tests("WeftCLI", ["WeftCore", "WeftConfig", argumentParser]),
+    tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
@@ -99,6 +100,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -144,7 +146,7 @@ let package = Package(
             name: "WeftADS",
             dependencies: [
                 "WeftCore", "WeftIR", "WeftIdentity", "WeftProto", "WeftXDS", grpcCore, grpcNIO, grpcProtobuf, protobuf,
-                logging, x509, asn1, nioCore, nioSSL,
+                logging, x509, asn1, nioCore, nioSSL, certificateReloading,
             ], swiftSettings: strict),
         .target(
             name: "WeftAdmin",
@@ -191,8 +193,8 @@ let package = Package(
         .target(
             name: "WeftCLI",
             dependencies: [
-                "WeftAnalysis", "WeftConfig", "WeftCore", "WeftInject", "WeftKubernetes", "WeftManifests",
-                argumentParser, logging,
+                "WeftAnalysis", "WeftConfig", "WeftCore", "WeftIdentity", "WeftInject", "WeftKubernetes",
+                "WeftManifests", argumentParser, logging,
                 nioCore,
             ], swiftSettings: strict),
         .target(

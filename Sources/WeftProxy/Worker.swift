@@ -39,13 +39,20 @@ final class Worker: @unchecked Sendable {
         }
     }
 
-    /// Serves `next` from now on. Pools of unchanged clusters stay; the others finish what they have.
+    /// Serves `next` from now on. Pools of unchanged clusters stay, also when certificates were renewed; the others finish
+    /// what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
         snapshot = next
         metrics.snapshotChanged()
         for (name, cluster) in clusters {
-            if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
+            if let compiled = next.clusters[name] {
+                if compiled === cluster.compiled { continue }
+                if compiled.lineage === cluster.compiled.lineage {
+                    cluster.renew(compiled)
+                    continue
+                }
+            }
             clusters[name] = nil
             cluster.drain()
         }

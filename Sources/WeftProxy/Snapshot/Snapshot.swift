@@ -145,10 +145,17 @@ package final class CompiledCluster: Sendable {
     let outlier: OutlierPolicy?
     /// For clusters whose address comes with the connection.
     let template: HostTargets?
+    /// The same object in two clusters that differ in nothing but the certificates for new connections.
+    let lineage: Lineage
+
+    /// Compared by identity alone.
+    final class Lineage: Sendable {}
 
     init(
-        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster, template: HostTargets?
+        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster, template: HostTargets?,
+        lineage: Lineage
     ) {
+        self.lineage = lineage
         self.cluster = cluster
         self.hosts = hosts
         self.emptyReason = emptyReason

@@ -100,14 +100,19 @@ struct SnapshotBuilder {
         let key = CompiledEntry.Key(cluster: cluster, assignment: assignment, secrets: secrets, resolved: resolved)
         if let known = compiled[cluster.name], known.key == key { return known.cluster }
         let before = problems.count
-        let made = compile(cluster, assignment: assignment, factory, &problems)
+        let lineage = compiled[cluster.name].flatMap {
+            $0.key.differsInSecretsAlone(from: key) ? $0.cluster.lineage : nil
+        }
+        let made = compile(
+            cluster, assignment: assignment, lineage: lineage ?? CompiledCluster.Lineage(), factory, &problems)
         // What had problems is tried again each time, so that they are told each time.
         compiled[cluster.name] = problems.count == before ? CompiledEntry(key: key, cluster: made) : nil
         return made
     }
 
     private mutating func compile(
-        _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ factory: TLSContextFactory, _ problems: inout [String]
+        _ cluster: Cluster, assignment: ClusterLoadAssignment?, lineage: CompiledCluster.Lineage,
+        _ factory: TLSContextFactory, _ problems: inout [String]
     ) -> CompiledCluster {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
@@ -136,7 +141,8 @@ struct SnapshotBuilder {
             template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
         }
         return CompiledCluster(
-            cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template)
+            cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template,
+            lineage: lineage)
     }
 
     private func addresses(_ address: Address) -> [(String, UInt16)] {
@@ -170,6 +176,10 @@ private struct CompiledEntry {
         let assignment: ClusterLoadAssignment?
         let secrets: [Secret.Content?]
         let resolved: [String: [String]]
+
+        func differsInSecretsAlone(from other: Key) -> Bool {
+            cluster == other.cluster && assignment == other.assignment && resolved == other.resolved
+        }
     }
     let key: Key
     let cluster: CompiledCluster

@@ -5,9 +5,9 @@ import WeftTransport
 
 /// A cluster as one worker uses it: its pools and its place in the round.
 ///
-/// Loop-confined. Survives snapshots in which nothing of the cluster changed.
+/// Loop-confined. Survives snapshots in which nothing of the cluster changed, or nothing but certificates.
 final class WorkerCluster {
-    let compiled: CompiledCluster
+    private(set) var compiled: CompiledCluster
     private let eventLoop: any EventLoop
     private var http1: [String: HTTPPool] = [:]
     private var http2: [String: HTTPPool] = [:]
@@ -95,6 +95,18 @@ final class WorkerCluster {
             priority: 0)
         dynamicHosts[name] = host
         return host
+    }
+
+    /// Takes the certificates of `next` for new connections; those that stand stay in use, as in Envoy.
+    func renew(_ next: CompiledCluster) {
+        compiled = next
+        dynamicHosts = [:]
+        let hosts = Dictionary(next.hosts.map { ($0.name, $0) }) { first, _ in first }
+        for pools in [http1, http2] {
+            for (name, pool) in pools {
+                if let host = hosts[name] ?? pool.address.flatMap(dynamicHost) { pool.renew(host, next) }
+            }
+        }
     }
 
     func drain() {
