@@ -97,8 +97,69 @@ package enum FieldTable {
         6 TIMEOUT
         M envoy.config.accesslog.v3.AccessLog
         1 name string - -
-        2 filter message ! -
+        2 filter message - envoy.config.accesslog.v3.AccessLogFilter
         4 typed_config message =config_type google.protobuf.Any
+        M envoy.config.accesslog.v3.AccessLogFilter
+        1 status_code_filter message =filter_specifier envoy.config.accesslog.v3.StatusCodeFilter
+        2 duration_filter message =filter_specifier envoy.config.accesslog.v3.DurationFilter
+        3 not_health_check_filter message =filter_specifier envoy.config.accesslog.v3.NotHealthCheckFilter
+        4 traceable_filter message =filter_specifier envoy.config.accesslog.v3.TraceableFilter
+        5 runtime_filter message =filter_specifier envoy.config.accesslog.v3.RuntimeFilter
+        6 and_filter message =filter_specifier envoy.config.accesslog.v3.AndFilter
+        7 or_filter message =filter_specifier envoy.config.accesslog.v3.OrFilter
+        8 header_filter message =filter_specifier envoy.config.accesslog.v3.HeaderFilter
+        9 response_flag_filter message =filter_specifier envoy.config.accesslog.v3.ResponseFlagFilter
+        10 grpc_status_filter message =filter_specifier envoy.config.accesslog.v3.GrpcStatusFilter
+        11 extension_filter message !=filter_specifier -
+        12 metadata_filter message !=filter_specifier -
+        13 log_type_filter message !=filter_specifier -
+        M envoy.config.accesslog.v3.AndFilter
+        1 filters message * envoy.config.accesslog.v3.AccessLogFilter
+        M envoy.config.accesslog.v3.ComparisonFilter
+        1 op enum - envoy.config.accesslog.v3.ComparisonFilter.Op
+        2 value message - envoy.config.core.v3.RuntimeUInt32
+        E envoy.config.accesslog.v3.ComparisonFilter.Op
+        0 EQ
+        1 GE
+        2 LE
+        3 NE
+        M envoy.config.accesslog.v3.DurationFilter
+        1 comparison message - envoy.config.accesslog.v3.ComparisonFilter
+        M envoy.config.accesslog.v3.GrpcStatusFilter
+        1 statuses enum * envoy.config.accesslog.v3.GrpcStatusFilter.Status
+        2 exclude bool - -
+        E envoy.config.accesslog.v3.GrpcStatusFilter.Status
+        0 OK
+        1 CANCELED
+        2 UNKNOWN
+        3 INVALID_ARGUMENT
+        4 DEADLINE_EXCEEDED
+        5 NOT_FOUND
+        6 ALREADY_EXISTS
+        7 PERMISSION_DENIED
+        8 RESOURCE_EXHAUSTED
+        9 FAILED_PRECONDITION
+        10 ABORTED
+        11 OUT_OF_RANGE
+        12 UNIMPLEMENTED
+        13 INTERNAL
+        14 UNAVAILABLE
+        15 DATA_LOSS
+        16 UNAUTHENTICATED
+        M envoy.config.accesslog.v3.HeaderFilter
+        1 header message - envoy.config.route.v3.HeaderMatcher
+        M envoy.config.accesslog.v3.NotHealthCheckFilter
+        M envoy.config.accesslog.v3.OrFilter
+        2 filters message * envoy.config.accesslog.v3.AccessLogFilter
+        M envoy.config.accesslog.v3.ResponseFlagFilter
+        1 flags string * -
+        M envoy.config.accesslog.v3.RuntimeFilter
+        1 runtime_key string - -
+        2 percent_sampled message - envoy.type.v3.FractionalPercent
+        3 use_independent_randomness bool - -
+        M envoy.config.accesslog.v3.StatusCodeFilter
+        1 comparison message - envoy.config.accesslog.v3.ComparisonFilter
+        M envoy.config.accesslog.v3.TraceableFilter
         M envoy.config.bootstrap.v3.Admin
         1 access_log_path string !~ -
         2 profile_path string ! -
@@ -183,8 +244,11 @@ package enum FieldTable {
         4 max_requests message - google.protobuf.UInt32Value
         5 max_retries message - google.protobuf.UInt32Value
         6 track_remaining bool - -
-        7 max_connection_pools message ! -
-        8 retry_budget message ! -
+        7 max_connection_pools message - google.protobuf.UInt32Value
+        8 retry_budget message - envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget
+        M envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget
+        1 budget_percent message - envoy.type.v3.Percent
+        2 min_retry_concurrency message - google.protobuf.UInt32Value
         M envoy.config.cluster.v3.Cluster
         1 name string - -
         2 type enum =cluster_discovery_type envoy.config.cluster.v3.Cluster.DiscoveryType
@@ -192,7 +256,7 @@ package enum FieldTable {
         4 connect_timeout message - google.protobuf.Duration
         5 per_connection_buffer_limit_bytes message - google.protobuf.UInt32Value
         6 lb_policy enum - envoy.config.cluster.v3.Cluster.LbPolicy
-        8 health_checks message *! -
+        8 health_checks message * envoy.config.core.v3.HealthCheck
         9 max_requests_per_connection message ~ google.protobuf.UInt32Value
         10 circuit_breakers message - envoy.config.cluster.v3.CircuitBreakers
         13 http_protocol_options message ~ envoy.config.core.v3.Http1ProtocolOptions
@@ -203,7 +267,7 @@ package enum FieldTable {
         19 outlier_detection message - envoy.config.cluster.v3.OutlierDetection
         20 cleanup_interval message ! -
         21 upstream_bind_config message - envoy.config.core.v3.BindConfig
-        22 lb_subset_config message ! -
+        22 lb_subset_config message - envoy.config.cluster.v3.Cluster.LbSubsetConfig
         23 ring_hash_lb_config message =lb_config envoy.config.cluster.v3.Cluster.RingHashLbConfig
         24 transport_socket message - envoy.config.core.v3.TransportSocket
         25 metadata message - envoy.config.core.v3.Metadata
@@ -212,58 +276,98 @@ package enum FieldTable {
         28 alt_stat_name string - -
         29 common_http_protocol_options message ~ envoy.config.core.v3.HttpProtocolOptions
         30 upstream_connection_options message - envoy.config.cluster.v3.UpstreamConnectionOptions
-        31 close_connections_on_host_health_failure bool ! -
-        32 ignore_health_on_host_removal bool ! -
+        31 close_connections_on_host_health_failure bool - -
+        32 ignore_health_on_host_removal bool - -
         33 load_assignment message - envoy.config.endpoint.v3.ClusterLoadAssignment
         34 original_dst_lb_config message =lb_config envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
         36 typed_extension_protocol_options message % envoy.config.cluster.v3.Cluster.TypedExtensionProtocolOptionsEntry
         37 least_request_lb_config message =lb_config envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
-        38 cluster_type message !=cluster_discovery_type -
+        38 cluster_type message =cluster_discovery_type envoy.config.cluster.v3.Cluster.CustomClusterType
         39 respect_dns_ttl bool ~ -
         40 filters message *! -
-        41 load_balancing_policy message ! -
+        41 load_balancing_policy message - envoy.config.cluster.v3.LoadBalancingPolicy
         42 lrs_server message ! -
         43 transport_socket_matches message * envoy.config.cluster.v3.Cluster.TransportSocketMatch
-        44 dns_failure_refresh_rate message !~ -
+        44 dns_failure_refresh_rate message ~ envoy.config.cluster.v3.Cluster.RefreshRate
         45 use_tcp_for_dns_lookups bool !~ -
-        46 upstream_http_protocol_options message !~ -
+        46 upstream_http_protocol_options message ~ envoy.config.core.v3.UpstreamHttpProtocolOptions
         47 track_timeout_budgets bool !~ -
         48 upstream_config message ! -
         49 track_cluster_stats message ! -
-        50 preconnect_policy message ! -
+        50 preconnect_policy message - envoy.config.cluster.v3.Cluster.PreconnectPolicy
         51 connection_pool_per_downstream_connection bool ! -
         52 maglev_lb_config message =lb_config envoy.config.cluster.v3.Cluster.MaglevLbConfig
         53 dns_resolution_config message !~ -
         54 wait_for_warm_on_init message ! -
         55 typed_dns_resolver_config message ! -
-        56 round_robin_lb_config message !=lb_config -
+        56 round_robin_lb_config message =lb_config envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
         57 lrs_report_endpoint_metrics string *! -
-        58 dns_jitter message !~ -
+        58 dns_jitter message ~ google.protobuf.Duration
         59 transport_socket_matcher message ! -
         M envoy.config.cluster.v3.Cluster.CommonLbConfig
         1 healthy_panic_threshold message - envoy.type.v3.Percent
-        2 zone_aware_lb_config message !=locality_config_specifier -
+        2 zone_aware_lb_config message =locality_config_specifier envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
         3 locality_weighted_lb_config message =locality_config_specifier envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
         4 update_merge_window message ! -
-        5 ignore_new_hosts_until_first_hc bool ! -
+        5 ignore_new_hosts_until_first_hc bool - -
         6 close_connections_on_host_set_change bool - -
-        7 consistent_hashing_lb_config message ! -
+        7 consistent_hashing_lb_config message - envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
         8 override_host_status message ! -
+        M envoy.config.cluster.v3.Cluster.CommonLbConfig.ConsistentHashingLbConfig
+        1 use_hostname_for_hashing bool - -
+        2 hash_balance_factor message - google.protobuf.UInt32Value
         M envoy.config.cluster.v3.Cluster.CommonLbConfig.LocalityWeightedLbConfig
+        M envoy.config.cluster.v3.Cluster.CommonLbConfig.ZoneAwareLbConfig
+        1 routing_enabled message - envoy.type.v3.Percent
+        2 min_cluster_size message - google.protobuf.UInt64Value
+        3 fail_traffic_on_panic bool - -
+        M envoy.config.cluster.v3.Cluster.CustomClusterType
+        1 name string - -
+        2 typed_config message - google.protobuf.Any
         M envoy.config.cluster.v3.Cluster.EdsClusterConfig
         1 eds_config message - envoy.config.core.v3.ConfigSource
         2 service_name string - -
+        M envoy.config.cluster.v3.Cluster.LbSubsetConfig
+        1 fallback_policy enum - envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy
+        2 default_subset message - google.protobuf.Struct
+        3 subset_selectors message * envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector
+        4 locality_weight_aware bool - -
+        5 scale_locality_weight bool - -
+        6 panic_mode_any bool - -
+        7 list_as_any bool - -
+        8 metadata_fallback_policy enum ! -
+        M envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector
+        1 keys string * -
+        2 fallback_policy enum - envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
+        3 fallback_keys_subset string * -
+        4 single_host_per_subset bool - -
+        E envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
+        0 NOT_DEFINED
+        1 NO_FALLBACK
+        2 ANY_ENDPOINT
+        3 DEFAULT_SUBSET
+        4 KEYS_SUBSET
+        E envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetFallbackPolicy
+        0 NO_FALLBACK
+        1 ANY_ENDPOINT
+        2 DEFAULT_SUBSET
         M envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
         1 choice_count message - google.protobuf.UInt32Value
-        2 active_request_bias message ! -
-        3 slow_start_config message ! -
+        2 active_request_bias message - envoy.config.core.v3.RuntimeDouble
+        3 slow_start_config message - envoy.config.cluster.v3.Cluster.SlowStartConfig
         M envoy.config.cluster.v3.Cluster.MaglevLbConfig
         1 table_size message - google.protobuf.UInt64Value
         M envoy.config.cluster.v3.Cluster.OriginalDstLbConfig
         1 use_http_header bool - -
         2 http_header_name string - -
-        3 upstream_port_override message ! -
+        3 upstream_port_override message - google.protobuf.UInt32Value
         4 metadata_key message ! -
+        M envoy.config.cluster.v3.Cluster.PreconnectPolicy
+        1 per_upstream_preconnect_ratio message - google.protobuf.DoubleValue
+        2 predictive_preconnect_ratio message - google.protobuf.DoubleValue
+        M envoy.config.cluster.v3.Cluster.RefreshRate
+        1 base_interval message - google.protobuf.Duration
+        2 max_interval message - google.protobuf.Duration
         M envoy.config.cluster.v3.Cluster.RingHashLbConfig
         1 minimum_ring_size message - google.protobuf.UInt64Value
         3 hash_function enum - envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction
@@ -271,6 +375,12 @@ package enum FieldTable {
         E envoy.config.cluster.v3.Cluster.RingHashLbConfig.HashFunction
         0 XX_HASH
         1 MURMUR_HASH_2
+        M envoy.config.cluster.v3.Cluster.RoundRobinLbConfig
+        1 slow_start_config message - envoy.config.cluster.v3.Cluster.SlowStartConfig
+        M envoy.config.cluster.v3.Cluster.SlowStartConfig
+        1 slow_start_window message - google.protobuf.Duration
+        2 aggression message - envoy.config.core.v3.RuntimeDouble
+        3 min_weight_percent message - envoy.type.v3.Percent
         M envoy.config.cluster.v3.Cluster.TransportSocketMatch
         1 name string - -
         2 match message - google.protobuf.Struct
@@ -298,6 +408,10 @@ package enum FieldTable {
         5 MAGLEV
         6 CLUSTER_PROVIDED
         7 LOAD_BALANCING_POLICY_CONFIG
+        M envoy.config.cluster.v3.LoadBalancingPolicy
+        1 policies message * envoy.config.cluster.v3.LoadBalancingPolicy.Policy
+        M envoy.config.cluster.v3.LoadBalancingPolicy.Policy
+        4 typed_extension_config message - envoy.config.core.v3.TypedExtensionConfig
         M envoy.config.cluster.v3.OutlierDetection
         1 consecutive_5xx message - google.protobuf.UInt32Value
         2 interval message - google.protobuf.Duration
@@ -314,16 +428,16 @@ package enum FieldTable {
         13 consecutive_local_origin_failure message - google.protobuf.UInt32Value
         14 enforcing_consecutive_local_origin_failure message - google.protobuf.UInt32Value
         15 enforcing_local_origin_success_rate message - google.protobuf.UInt32Value
-        16 failure_percentage_threshold message ! -
-        17 enforcing_failure_percentage message ! -
-        18 enforcing_failure_percentage_local_origin message ! -
-        19 failure_percentage_minimum_hosts message ! -
-        20 failure_percentage_request_volume message ! -
+        16 failure_percentage_threshold message - google.protobuf.UInt32Value
+        17 enforcing_failure_percentage message - google.protobuf.UInt32Value
+        18 enforcing_failure_percentage_local_origin message - google.protobuf.UInt32Value
+        19 failure_percentage_minimum_hosts message - google.protobuf.UInt32Value
+        20 failure_percentage_request_volume message - google.protobuf.UInt32Value
         21 max_ejection_time message - google.protobuf.Duration
-        22 max_ejection_time_jitter message ! -
-        23 successful_active_health_check_uneject_host message ! -
+        22 max_ejection_time_jitter message - google.protobuf.Duration
+        23 successful_active_health_check_uneject_host message - google.protobuf.BoolValue
         24 monitors message *! -
-        25 always_eject_one_host message ! -
+        25 always_eject_one_host message - google.protobuf.BoolValue
         M envoy.config.cluster.v3.UpstreamConnectionOptions
         1 tcp_keepalive message - envoy.config.core.v3.TcpKeepalive
         2 set_local_interface_name_on_upstream_connections bool ! -
@@ -350,6 +464,9 @@ package enum FieldTable {
         3 DELTA_GRPC
         5 AGGREGATED_GRPC
         6 AGGREGATED_DELTA_GRPC
+        M envoy.config.core.v3.BackoffStrategy
+        1 base_interval message - google.protobuf.Duration
+        2 max_interval message - google.protobuf.Duration
         M envoy.config.core.v3.BindConfig
         1 source_address message - envoy.config.core.v3.SocketAddress
         2 freebind message - google.protobuf.BoolValue
@@ -409,6 +526,56 @@ package enum FieldTable {
         1 ADD_IF_ABSENT
         2 OVERWRITE_IF_EXISTS_OR_ADD
         3 OVERWRITE_IF_EXISTS
+        M envoy.config.core.v3.HealthCheck
+        1 timeout message - google.protobuf.Duration
+        2 interval message - google.protobuf.Duration
+        3 interval_jitter message - google.protobuf.Duration
+        4 unhealthy_threshold message - google.protobuf.UInt32Value
+        5 healthy_threshold message - google.protobuf.UInt32Value
+        6 alt_port message ! -
+        7 reuse_connection message - google.protobuf.BoolValue
+        8 http_health_check message =health_checker envoy.config.core.v3.HealthCheck.HttpHealthCheck
+        9 tcp_health_check message =health_checker envoy.config.core.v3.HealthCheck.TcpHealthCheck
+        11 grpc_health_check message =health_checker envoy.config.core.v3.HealthCheck.GrpcHealthCheck
+        12 no_traffic_interval message - google.protobuf.Duration
+        13 custom_health_check message !=health_checker -
+        14 unhealthy_interval message - google.protobuf.Duration
+        15 unhealthy_edge_interval message - google.protobuf.Duration
+        16 healthy_edge_interval message - google.protobuf.Duration
+        17 event_log_path string !~ -
+        18 interval_jitter_percent uint32 - -
+        19 always_log_health_check_failures bool - -
+        20 initial_jitter message - google.protobuf.Duration
+        21 tls_options message ! -
+        22 event_service message ! -
+        23 transport_socket_match_criteria message ! -
+        24 no_traffic_healthy_interval message - google.protobuf.Duration
+        25 event_logger message *! -
+        26 always_log_health_check_success bool - -
+        M envoy.config.core.v3.HealthCheck.GrpcHealthCheck
+        1 service_name string - -
+        2 authority string - -
+        3 initial_metadata message *! -
+        M envoy.config.core.v3.HealthCheck.HttpHealthCheck
+        1 host string - -
+        2 path string - -
+        3 send message ! -
+        4 receive message *! -
+        6 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        8 request_headers_to_remove string * -
+        9 expected_statuses message * envoy.type.v3.Int64Range
+        10 codec_client_type enum - envoy.type.v3.CodecClientType
+        11 service_name_matcher message - envoy.type.matcher.v3.StringMatcher
+        12 retriable_statuses message * envoy.type.v3.Int64Range
+        13 method enum - envoy.config.core.v3.RequestMethod
+        14 response_buffer_size message ! -
+        M envoy.config.core.v3.HealthCheck.Payload
+        1 text string =payload -
+        2 binary bytes =payload -
+        M envoy.config.core.v3.HealthCheck.TcpHealthCheck
+        1 send message - envoy.config.core.v3.HealthCheck.Payload
+        2 receive message * envoy.config.core.v3.HealthCheck.Payload
+        3 proxy_protocol_config message ! -
         M envoy.config.core.v3.Http1ProtocolOptions
         1 allow_absolute_url message - google.protobuf.BoolValue
         2 accept_http_10 bool - -
@@ -416,8 +583,8 @@ package enum FieldTable {
         4 header_key_format message - envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
         5 enable_trailers bool - -
         6 allow_chunked_length bool - -
-        7 override_stream_error_on_invalid_http_message message ! -
-        8 send_fully_qualified_url bool ! -
+        7 override_stream_error_on_invalid_http_message message - google.protobuf.BoolValue
+        8 send_fully_qualified_url bool - -
         9 use_balsa_parser message !~ -
         10 allow_custom_methods bool ! -
         11 ignore_http_11_upgrade message *! -
@@ -432,15 +599,15 @@ package enum FieldTable {
         4 initial_connection_window_size message - google.protobuf.UInt32Value
         5 allow_connect bool - -
         6 allow_metadata bool ! -
-        7 max_outbound_frames message ! -
-        8 max_outbound_control_frames message ! -
-        9 max_consecutive_inbound_frames_with_empty_payload message ! -
-        10 max_inbound_priority_frames_per_stream message ! -
-        11 max_inbound_window_update_frames_per_data_frame_sent message ! -
+        7 max_outbound_frames message - google.protobuf.UInt32Value
+        8 max_outbound_control_frames message - google.protobuf.UInt32Value
+        9 max_consecutive_inbound_frames_with_empty_payload message - google.protobuf.UInt32Value
+        10 max_inbound_priority_frames_per_stream message - google.protobuf.UInt32Value
+        11 max_inbound_window_update_frames_per_data_frame_sent message - google.protobuf.UInt32Value
         12 stream_error_on_invalid_http_messaging bool !~ -
         13 custom_settings_parameters message *! -
-        14 override_stream_error_on_invalid_http_message message ! -
-        15 connection_keepalive message ! -
+        14 override_stream_error_on_invalid_http_message message - google.protobuf.BoolValue
+        15 connection_keepalive message - envoy.config.core.v3.KeepaliveSettings
         16 use_oghttp2_codec message ! -
         17 max_metadata_size message ! -
         M envoy.config.core.v3.HttpProtocolOptions
@@ -450,11 +617,20 @@ package enum FieldTable {
         4 max_stream_duration message - google.protobuf.Duration
         5 headers_with_underscores_action enum - envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction
         6 max_requests_per_connection message - google.protobuf.UInt32Value
-        7 max_response_headers_kb message ! -
+        7 max_response_headers_kb message - google.protobuf.UInt32Value
         E envoy.config.core.v3.HttpProtocolOptions.HeadersWithUnderscoresAction
         0 ALLOW
         1 REJECT_REQUEST
         2 DROP_HEADER
+        M envoy.config.core.v3.HttpUri
+        1 uri string - -
+        2 cluster string =http_upstream_type -
+        3 timeout message - google.protobuf.Duration
+        M envoy.config.core.v3.KeepaliveSettings
+        1 interval message - google.protobuf.Duration
+        2 timeout message - google.protobuf.Duration
+        3 interval_jitter message - envoy.type.v3.Percent
+        4 connection_idle_interval message - google.protobuf.Duration
         M envoy.config.core.v3.Locality
         1 region string - -
         2 zone string - -
@@ -486,6 +662,23 @@ package enum FieldTable {
         M envoy.config.core.v3.Pipe
         1 path string - -
         2 mode uint32 - -
+        M envoy.config.core.v3.ProxyProtocolConfig
+        1 version enum - envoy.config.core.v3.ProxyProtocolConfig.Version
+        2 pass_through_tlvs message ! -
+        3 added_tlvs message *! -
+        E envoy.config.core.v3.ProxyProtocolConfig.Version
+        0 V1
+        1 V2
+        M envoy.config.core.v3.RetryPolicy
+        1 retry_back_off message - envoy.config.core.v3.BackoffStrategy
+        2 num_retries message - google.protobuf.UInt32Value
+        3 retry_on string ! -
+        4 retry_priority message ! -
+        5 retry_host_predicate message *! -
+        6 host_selection_retry_max_attempts int64 ! -
+        M envoy.config.core.v3.RuntimeDouble
+        1 default_value double - -
+        2 runtime_key string - -
         M envoy.config.core.v3.RuntimeFractionalPercent
         1 default_value message - envoy.type.v3.FractionalPercent
         2 runtime_key string - -
@@ -540,6 +733,17 @@ package enum FieldTable {
         3 DRAINING
         4 TIMEOUT
         5 DEGRADED
+        E envoy.config.core.v3.RequestMethod
+        0 METHOD_UNSPECIFIED
+        1 GET
+        2 HEAD
+        3 POST
+        4 PUT
+        5 DELETE
+        6 CONNECT
+        7 OPTIONS
+        8 TRACE
+        9 PATCH
         E envoy.config.core.v3.RoutingPriority
         0 DEFAULT
         1 HIGH
@@ -556,12 +760,17 @@ package enum FieldTable {
         2 drop_overloads message *! -
         3 overprovisioning_factor message - google.protobuf.UInt32Value
         4 endpoint_stale_after message ! -
-        6 weighted_priority_health bool ! -
+        6 weighted_priority_health bool - -
         M envoy.config.endpoint.v3.Endpoint
         1 address message - envoy.config.core.v3.Address
-        2 health_check_config message ! -
+        2 health_check_config message - envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
         3 hostname string - -
         4 additional_addresses message *! -
+        M envoy.config.endpoint.v3.Endpoint.HealthCheckConfig
+        1 port_value uint32 - -
+        2 hostname string - -
+        3 address message ! -
+        4 disable_active_health_check bool - -
         M envoy.config.endpoint.v3.LbEndpoint
         1 endpoint message =host_identifier envoy.config.endpoint.v3.Endpoint
         2 health_status enum - envoy.config.core.v3.HealthStatus
@@ -591,7 +800,7 @@ package enum FieldTable {
         5 metadata message - envoy.config.core.v3.Metadata
         6 transport_socket message - envoy.config.core.v3.TransportSocket
         7 name string - -
-        9 transport_socket_connect_timeout message ! -
+        9 transport_socket_connect_timeout message - google.protobuf.Duration
         M envoy.config.listener.v3.FilterChainMatch
         3 prefix_ranges message * envoy.config.core.v3.CidrRange
         4 address_suffix string ! -
@@ -630,7 +839,7 @@ package enum FieldTable {
         20 connection_balance_config message ! -
         21 reuse_port bool !~ -
         22 access_log message * envoy.config.accesslog.v3.AccessLog
-        24 tcp_backlog_size message ! -
+        24 tcp_backlog_size message - google.protobuf.UInt32Value
         25 default_filter_chain message - envoy.config.listener.v3.FilterChain
         26 bind_to_port message - google.protobuf.BoolValue
         27 internal_listener message !=listener_specifier -
@@ -729,6 +938,16 @@ package enum FieldTable {
         12 contains_match string ~=header_match_specifier -
         13 string_match message =header_match_specifier envoy.type.matcher.v3.StringMatcher
         14 treat_missing_header_as_empty bool - -
+        M envoy.config.route.v3.HedgePolicy
+        1 initial_requests message - google.protobuf.UInt32Value
+        2 additional_request_chance message - envoy.type.v3.FractionalPercent
+        3 hedge_on_per_try_timeout bool - -
+        M envoy.config.route.v3.InternalRedirectPolicy
+        1 max_internal_redirects message - google.protobuf.UInt32Value
+        2 redirect_response_codes uint32 * -
+        3 predicates message * envoy.config.core.v3.TypedExtensionConfig
+        4 allow_cross_scheme_redirect bool - -
+        5 response_headers_to_copy string * -
         M envoy.config.route.v3.NonForwardingAction
         M envoy.config.route.v3.QueryParameterMatcher
         1 name string - -
@@ -760,10 +979,16 @@ package enum FieldTable {
         7 retriable_status_codes uint32 * -
         8 retry_back_off message - envoy.config.route.v3.RetryPolicy.RetryBackOff
         9 retriable_headers message * envoy.config.route.v3.HeaderMatcher
-        10 retriable_request_headers message *! -
-        11 rate_limited_retry_back_off message ! -
+        10 retriable_request_headers message * envoy.config.route.v3.HeaderMatcher
+        11 rate_limited_retry_back_off message - envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff
         12 retry_options_predicates message *! -
         13 per_try_idle_timeout message - google.protobuf.Duration
+        M envoy.config.route.v3.RetryPolicy.RateLimitedRetryBackOff
+        1 reset_headers message * envoy.config.route.v3.RetryPolicy.ResetHeader
+        2 max_interval message - google.protobuf.Duration
+        M envoy.config.route.v3.RetryPolicy.ResetHeader
+        1 name string - -
+        2 format enum - envoy.config.route.v3.RetryPolicy.ResetHeaderFormat
         M envoy.config.route.v3.RetryPolicy.RetryBackOff
         1 base_interval message - google.protobuf.Duration
         2 max_interval message - google.protobuf.Duration
@@ -773,6 +998,9 @@ package enum FieldTable {
         M envoy.config.route.v3.RetryPolicy.RetryPriority
         1 name string - -
         3 typed_config message =config_type google.protobuf.Any
+        E envoy.config.route.v3.RetryPolicy.ResetHeaderFormat
+        0 SECONDS
+        1 UNIX_TIMESTAMP
         M envoy.config.route.v3.Route
         1 match message - envoy.config.route.v3.RouteMatch
         2 route message =action envoy.config.route.v3.RouteAction
@@ -787,7 +1015,7 @@ package enum FieldTable {
         13 typed_per_filter_config message % envoy.config.route.v3.Route.TypedPerFilterConfigEntry
         14 name string - -
         15 tracing message ! -
-        16 per_request_buffer_limit_bytes message !~ -
+        16 per_request_buffer_limit_bytes message ~ google.protobuf.UInt32Value
         17 filter_action message !=action -
         18 non_forwarding_action message =action envoy.config.route.v3.NonForwardingAction
         19 stat_prefix string - -
@@ -799,7 +1027,7 @@ package enum FieldTable {
         1 cluster string =cluster_specifier -
         2 cluster_header string =cluster_specifier -
         3 weighted_clusters message =cluster_specifier envoy.config.route.v3.WeightedCluster
-        4 metadata_match message ! -
+        4 metadata_match message - envoy.config.core.v3.Metadata
         5 prefix_rewrite string - -
         6 host_rewrite_literal string =host_rewrite_specifier -
         7 auto_host_rewrite message =host_rewrite_specifier google.protobuf.BoolValue
@@ -815,21 +1043,21 @@ package enum FieldTable {
         24 idle_timeout message - google.protobuf.Duration
         25 upgrade_configs message * envoy.config.route.v3.RouteAction.UpgradeConfig
         26 internal_redirect_action enum !~ -
-        27 hedge_policy message ! -
+        27 hedge_policy message - envoy.config.route.v3.HedgePolicy
         28 grpc_timeout_offset message !~ -
         29 host_rewrite_header string =host_rewrite_specifier -
         30 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         31 max_internal_redirects message !~ -
         32 regex_rewrite message - envoy.type.matcher.v3.RegexMatchAndSubstitute
         33 retry_policy_typed_config message ! -
-        34 internal_redirect_policy message ! -
-        35 host_rewrite_path_regex message !=host_rewrite_specifier -
+        34 internal_redirect_policy message - envoy.config.route.v3.InternalRedirectPolicy
+        35 host_rewrite_path_regex message =host_rewrite_specifier envoy.type.matcher.v3.RegexMatchAndSubstitute
         36 max_stream_duration message - envoy.config.route.v3.RouteAction.MaxStreamDuration
         37 cluster_specifier_plugin string !=cluster_specifier -
         38 append_x_forwarded_host bool - -
         39 inline_cluster_specifier_plugin message !=cluster_specifier -
         40 early_data_policy message ! -
-        41 path_rewrite_policy message ! -
+        41 path_rewrite_policy message - envoy.config.core.v3.TypedExtensionConfig
         42 flush_timeout message ! -
         44 host_rewrite string !=host_rewrite_specifier -
         45 path_rewrite string ! -
@@ -839,7 +1067,7 @@ package enum FieldTable {
         3 connection_properties message =policy_specifier envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties
         4 terminal bool - -
         5 query_parameter message =policy_specifier envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter
-        6 filter_state message !=policy_specifier -
+        6 filter_state message =policy_specifier envoy.config.route.v3.RouteAction.HashPolicy.FilterState
         M envoy.config.route.v3.RouteAction.HashPolicy.ConnectionProperties
         1 source_ip bool - -
         M envoy.config.route.v3.RouteAction.HashPolicy.Cookie
@@ -847,9 +1075,11 @@ package enum FieldTable {
         2 ttl message - google.protobuf.Duration
         3 path string - -
         4 attributes message *! -
+        M envoy.config.route.v3.RouteAction.HashPolicy.FilterState
+        1 key string - -
         M envoy.config.route.v3.RouteAction.HashPolicy.Header
         1 header_name string - -
-        2 regex_rewrite message ! -
+        2 regex_rewrite message - envoy.type.matcher.v3.RegexMatchAndSubstitute
         M envoy.config.route.v3.RouteAction.HashPolicy.QueryParameter
         1 name string - -
         M envoy.config.route.v3.RouteAction.MaxStreamDuration
@@ -900,14 +1130,17 @@ package enum FieldTable {
         8 grpc message - envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions
         9 runtime_fraction message - envoy.config.core.v3.RuntimeFractionalPercent
         10 safe_regex message =path_specifier envoy.type.matcher.v3.RegexMatcher
-        11 tls_context message ! -
+        11 tls_context message - envoy.config.route.v3.RouteMatch.TlsContextMatchOptions
         12 connect_matcher message =path_specifier envoy.config.route.v3.RouteMatch.ConnectMatcher
-        13 dynamic_metadata message *! -
+        13 dynamic_metadata message * envoy.type.matcher.v3.MetadataMatcher
         14 path_separated_prefix string =path_specifier -
-        15 path_match_policy message !=path_specifier -
+        15 path_match_policy message =path_specifier envoy.config.core.v3.TypedExtensionConfig
         16 filter_state message *! -
         M envoy.config.route.v3.RouteMatch.ConnectMatcher
         M envoy.config.route.v3.RouteMatch.GrpcRouteMatchOptions
+        M envoy.config.route.v3.RouteMatch.TlsContextMatchOptions
+        1 presented message - google.protobuf.BoolValue
+        2 validated message - google.protobuf.BoolValue
         M envoy.config.route.v3.VirtualHost
         1 name string - -
         2 domains string * -
@@ -923,7 +1156,7 @@ package enum FieldTable {
         14 include_request_attempt_count bool - -
         15 typed_per_filter_config message % envoy.config.route.v3.VirtualHost.TypedPerFilterConfigEntry
         16 retry_policy message - envoy.config.route.v3.RetryPolicy
-        17 hedge_policy message ! -
+        17 hedge_policy message - envoy.config.route.v3.HedgePolicy
         18 per_request_buffer_limit_bytes message !~ -
         19 include_attempt_count_in_response bool - -
         20 retry_policy_typed_config message ! -
@@ -948,14 +1181,14 @@ package enum FieldTable {
         M envoy.config.route.v3.WeightedCluster.ClusterWeight
         1 name string - -
         2 weight message - google.protobuf.UInt32Value
-        3 metadata_match message ! -
+        3 metadata_match message - envoy.config.core.v3.Metadata
         4 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         5 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         6 response_headers_to_remove string * -
         9 request_headers_to_remove string * -
         10 typed_per_filter_config message % envoy.config.route.v3.WeightedCluster.ClusterWeight.TypedPerFilterConfigEntry
-        11 host_rewrite_literal string !=host_rewrite_specifier -
-        12 cluster_header string ! -
+        11 host_rewrite_literal string =host_rewrite_specifier -
+        12 cluster_header string - -
         M envoy.config.route.v3.WeightedCluster.ClusterWeight.TypedPerFilterConfigEntry
         1 key string - -
         2 value message - google.protobuf.Any
@@ -969,6 +1202,29 @@ package enum FieldTable {
         1 log_format message =access_log_format envoy.config.core.v3.SubstitutionFormatString
         M envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
         1 log_format message =access_log_format envoy.config.core.v3.SubstitutionFormatString
+        M envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig
+        1 dns_cache_config message =cluster_implementation_specifier envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
+        2 allow_insecure_cluster_options bool - -
+        3 allow_coalesced_connections bool ! -
+        4 sub_clusters_config message !=cluster_implementation_specifier -
+        M envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers
+        1 max_pending_requests message - google.protobuf.UInt32Value
+        M envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
+        1 name string - -
+        2 dns_lookup_family enum - envoy.config.cluster.v3.Cluster.DnsLookupFamily
+        3 dns_refresh_rate message - google.protobuf.Duration
+        4 host_ttl message - google.protobuf.Duration
+        5 max_hosts message - google.protobuf.UInt32Value
+        6 dns_failure_refresh_rate message ! -
+        7 dns_cache_circuit_breaker message - envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheCircuitBreakers
+        8 use_tcp_for_dns_lookups bool !~ -
+        9 dns_resolution_config message !~ -
+        10 preresolve_hostnames message *! -
+        11 dns_query_timeout message ! -
+        12 typed_dns_resolver_config message ! -
+        13 key_value_config message ! -
+        14 dns_min_refresh_rate message ! -
+        15 disable_dns_refresh_on_failure bool ! -
         M envoy.extensions.filters.common.fault.v3.FaultDelay
         3 fixed_delay message =fault_delay_secifier google.protobuf.Duration
         4 percentage message - envoy.type.v3.FractionalPercent
@@ -1036,7 +1292,7 @@ package enum FieldTable {
         2 allow_requests_without_proxy_protocol bool - -
         3 pass_through_tlvs message ! -
         4 disallowed_versions enum *! -
-        5 stat_prefix string ! -
+        5 stat_prefix string - -
         6 tlv_location enum ! -
         M envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
         1 enable_ja3_fingerprinting message ! -
@@ -1061,7 +1317,7 @@ package enum FieldTable {
         15 generate_request_id message - google.protobuf.BoolValue
         16 forward_client_cert_details enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ForwardClientCertDetails
         17 set_current_client_cert_details message - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails
-        18 proxy_100_continue bool ! -
+        18 proxy_100_continue bool - -
         19 xff_num_trusted_hops uint32 - -
         20 represent_ipv4_remote_address_as_ipv4_mapped_ipv6 bool ! -
         21 skip_xff_append bool - -
@@ -1080,20 +1336,20 @@ package enum FieldTable {
         35 common_http_protocol_options message - envoy.config.core.v3.HttpProtocolOptions
         36 request_id_extension message ! -
         37 always_set_request_id_in_response bool - -
-        38 local_reply_config message ! -
+        38 local_reply_config message - envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
         39 strip_matching_host_port bool - -
-        40 stream_error_on_invalid_http_message message ! -
+        40 stream_error_on_invalid_http_message message - google.protobuf.BoolValue
         41 request_headers_timeout message - google.protobuf.Duration
         42 strip_any_host_port bool =strip_port_mode -
         43 path_normalization_options message ! -
         44 http3_protocol_options message ! -
         45 path_with_escaped_slashes_action enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction
         46 original_ip_detection_extensions message *! -
-        47 strip_trailing_host_dot bool ! -
+        47 strip_trailing_host_dot bool - -
         48 scheme_header_transformation message ! -
         49 proxy_status_config message ! -
         50 typed_header_validation_config message ! -
-        51 append_x_forwarded_port bool ! -
+        51 append_x_forwarded_port bool - -
         52 early_header_mutation_extensions message *! -
         53 add_proxy_protocol_connection_state message ! -
         54 access_log_flush_interval message !~ -
@@ -1140,9 +1396,18 @@ package enum FieldTable {
         5 config_discovery message !=config_type -
         6 is_optional bool - -
         7 disabled bool - -
+        M envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
+        1 mappers message * envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
+        2 body_format message - envoy.config.core.v3.SubstitutionFormatString
         M envoy.extensions.filters.network.http_connection_manager.v3.Rds
         1 config_source message - envoy.config.core.v3.ConfigSource
         2 route_config_name string - -
+        M envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
+        1 filter message - envoy.config.accesslog.v3.AccessLogFilter
+        2 status_code message - google.protobuf.UInt32Value
+        3 body message - envoy.config.core.v3.DataSource
+        4 body_format_override message - envoy.config.core.v3.SubstitutionFormatString
+        5 headers_to_add message * envoy.config.core.v3.HeaderValueOption
         M envoy.extensions.filters.network.rbac.v3.RBAC
         1 rules message - envoy.config.rbac.v3.RBAC
         2 shadow_rules message - envoy.config.rbac.v3.RBAC
@@ -1163,13 +1428,13 @@ package enum FieldTable {
         5 access_log message * envoy.config.accesslog.v3.AccessLog
         7 max_connect_attempts message - google.protobuf.UInt32Value
         8 idle_timeout message - google.protobuf.Duration
-        9 metadata_match message ! -
+        9 metadata_match message - envoy.config.core.v3.Metadata
         10 weighted_clusters message =cluster_specifier envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
         11 hash_policy message *! -
         12 tunneling_config message ! -
-        13 max_downstream_connection_duration message ! -
+        13 max_downstream_connection_duration message - google.protobuf.Duration
         14 on_demand message ! -
-        15 access_log_flush_interval message !~ -
+        15 access_log_flush_interval message ~ google.protobuf.Duration
         16 flush_access_log_on_connected bool !~ -
         17 access_log_options message ! -
         18 backoff_options message ! -
@@ -1182,11 +1447,111 @@ package enum FieldTable {
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
         1 name string - -
         2 weight uint32 - -
-        3 metadata_match message ! -
+        3 metadata_match message - envoy.config.core.v3.Metadata
         M envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
         1 forward_reason_phrase bool - -
         2 formatter_type_on_envoy_headers enum ! -
+        M envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
+        1 enable_oob_load_report message ! -
+        2 oob_reporting_period message ! -
+        3 blackout_period message - google.protobuf.Duration
+        4 weight_expiration_period message - google.protobuf.Duration
+        5 weight_update_period message ! -
+        6 error_utilization_penalty message - google.protobuf.FloatValue
+        7 metric_names_for_computing_utilization string *! -
+        8 slow_start_config message ! -
+        M envoy.extensions.load_balancing_policies.cluster_provided.v3.ClusterProvided
+        M envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
+        1 use_hostname_for_hashing bool - -
+        2 hash_balance_factor message - google.protobuf.UInt32Value
+        3 hash_policy message *! -
+        M envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+        1 zone_aware_lb_config message =locality_config_specifier envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig
+        2 locality_weighted_lb_config message =locality_config_specifier envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+        M envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+        M envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.ZoneAwareLbConfig
+        1 routing_enabled message - envoy.type.v3.Percent
+        2 min_cluster_size message - google.protobuf.UInt64Value
+        3 fail_traffic_on_panic bool - -
+        4 force_locality_direct_routing bool !~ -
+        5 force_local_zone message ! -
+        6 locality_basis enum ! -
+        M envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
+        1 slow_start_window message - google.protobuf.Duration
+        2 aggression message - envoy.config.core.v3.RuntimeDouble
+        3 min_weight_percent message - envoy.type.v3.Percent
+        M envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest
+        1 choice_count message - google.protobuf.UInt32Value
+        2 active_request_bias message - envoy.config.core.v3.RuntimeDouble
+        3 slow_start_config message - envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
+        4 locality_lb_config message - envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+        5 enable_full_scan message !~ -
+        6 selection_method enum - envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest.SelectionMethod
+        E envoy.extensions.load_balancing_policies.least_request.v3.LeastRequest.SelectionMethod
+        0 N_CHOICES
+        1 FULL_SCAN
+        M envoy.extensions.load_balancing_policies.maglev.v3.Maglev
+        1 table_size message - google.protobuf.UInt64Value
+        2 consistent_hashing_lb_config message - envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
+        3 locality_weighted_lb_config message - envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+        M envoy.extensions.load_balancing_policies.random.v3.Random
+        1 locality_lb_config message - envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+        M envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash
+        1 hash_function enum - envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.HashFunction
+        2 minimum_ring_size message - google.protobuf.UInt64Value
+        3 maximum_ring_size message - google.protobuf.UInt64Value
+        4 use_hostname_for_hashing bool !~ -
+        5 hash_balance_factor message !~ -
+        6 consistent_hashing_lb_config message - envoy.extensions.load_balancing_policies.common.v3.ConsistentHashingLbConfig
+        7 locality_weighted_lb_config message - envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig.LocalityWeightedLbConfig
+        E envoy.extensions.load_balancing_policies.ring_hash.v3.RingHash.HashFunction
+        0 DEFAULT_HASH
+        1 XX_HASH
+        2 MURMUR_HASH_2
+        M envoy.extensions.load_balancing_policies.round_robin.v3.RoundRobin
+        1 slow_start_config message - envoy.extensions.load_balancing_policies.common.v3.SlowStartConfig
+        2 locality_lb_config message - envoy.extensions.load_balancing_policies.common.v3.LocalityLbConfig
+        M envoy.extensions.load_balancing_policies.subset.v3.Subset
+        1 fallback_policy enum - envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetFallbackPolicy
+        2 default_subset message - google.protobuf.Struct
+        3 subset_selectors message * envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector
+        4 locality_weight_aware bool - -
+        5 scale_locality_weight bool - -
+        6 panic_mode_any bool - -
+        7 list_as_any bool - -
+        8 metadata_fallback_policy enum ! -
+        9 subset_lb_policy message - envoy.config.cluster.v3.LoadBalancingPolicy
+        10 allow_redundant_keys bool ! -
+        M envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector
+        1 keys string * -
+        2 fallback_policy enum - envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
+        3 fallback_keys_subset string * -
+        4 single_host_per_subset bool - -
+        E envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
+        0 NOT_DEFINED
+        1 NO_FALLBACK
+        2 ANY_ENDPOINT
+        3 DEFAULT_SUBSET
+        4 KEYS_SUBSET
+        E envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetFallbackPolicy
+        0 NO_FALLBACK
+        1 ANY_ENDPOINT
+        2 DEFAULT_SUBSET
+        M envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
+        1 path_template string - -
+        M envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
+        1 path_template_rewrite string - -
+        M envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
+        M envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig
+        1 metadata_match message - envoy.config.core.v3.Metadata
         M envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
+        M envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig
+        1 update_frequency int32 - -
+        M envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+        1 config message - envoy.config.core.v3.ProxyProtocolConfig
+        2 transport_socket message - envoy.config.core.v3.TransportSocket
+        3 allow_unspecified_address bool ! -
+        4 tlv_as_pool_key bool ! -
         M envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
         M envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
         1 trusted_ca message - envoy.config.core.v3.DataSource
@@ -1194,16 +1559,19 @@ package enum FieldTable {
         3 verify_certificate_spki string * -
         6 require_signed_certificate_timestamp message ! -
         7 crl message - envoy.config.core.v3.DataSource
-        8 allow_expired_certificate bool ! -
+        8 allow_expired_certificate bool - -
         9 match_subject_alt_names message *!~ -
-        10 trust_chain_verification enum ! -
-        11 watched_directory message ! -
+        10 trust_chain_verification enum - envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification
+        11 watched_directory message - envoy.config.core.v3.WatchedDirectory
         12 custom_validator_config message ! -
         13 ca_certificate_provider_instance message ! -
-        14 only_verify_leaf_cert_crl bool ! -
+        14 only_verify_leaf_cert_crl bool - -
         15 match_typed_subject_alt_names message * envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
-        16 max_verify_depth message ! -
+        16 max_verify_depth message - google.protobuf.UInt32Value
         17 system_root_certs message ! -
+        E envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification
+        0 VERIFY_TRUST_CHAIN
+        1 ACCEPT_UNTRUSTED
         M envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
         1 tls_params message - envoy.extensions.transport_sockets.tls.v3.TlsParameters
         2 tls_certificates message * envoy.extensions.transport_sockets.tls.v3.TlsCertificate
@@ -1232,10 +1600,10 @@ package enum FieldTable {
         4 session_ticket_keys message !=session_ticket_keys_type -
         5 session_ticket_keys_sds_secret_config message !=session_ticket_keys_type -
         6 session_timeout message - google.protobuf.Duration
-        7 disable_stateless_session_resumption bool !=session_ticket_keys_type -
+        7 disable_stateless_session_resumption bool =session_ticket_keys_type -
         8 ocsp_staple_policy enum ! -
         9 full_scan_certs_on_sni_mismatch message ! -
-        10 disable_stateful_session_resumption bool ! -
+        10 disable_stateful_session_resumption bool - -
         11 prefer_client_ciphers bool ! -
         M envoy.extensions.transport_sockets.tls.v3.GenericSecret
         1 secret message - envoy.config.core.v3.DataSource
@@ -1252,7 +1620,7 @@ package enum FieldTable {
         M envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
         1 san_type enum - envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
         2 matcher message - envoy.type.matcher.v3.StringMatcher
-        3 oid string ! -
+        3 oid string - -
         E envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
         0 SAN_TYPE_UNSPECIFIED
         1 EMAIL
@@ -1263,11 +1631,11 @@ package enum FieldTable {
         M envoy.extensions.transport_sockets.tls.v3.TlsCertificate
         1 certificate_chain message - envoy.config.core.v3.DataSource
         2 private_key message - envoy.config.core.v3.DataSource
-        3 password message ! -
+        3 password message - envoy.config.core.v3.DataSource
         4 ocsp_staple message ! -
         5 signed_certificate_timestamp message *! -
         6 private_key_provider message ! -
-        7 watched_directory message ! -
+        7 watched_directory message - envoy.config.core.v3.WatchedDirectory
         8 pkcs12 message ! -
         M envoy.extensions.transport_sockets.tls.v3.TlsParameters
         1 tls_minimum_protocol_version enum - envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
@@ -1288,8 +1656,8 @@ package enum FieldTable {
         3 allow_renegotiation bool - -
         4 max_session_keys message - google.protobuf.UInt32Value
         5 enforce_rsa_key_usage message ! -
-        6 auto_host_sni bool ! -
-        7 auto_sni_san_validation bool ! -
+        6 auto_host_sni bool - -
+        7 auto_sni_san_validation bool - -
         M envoy.extensions.upstreams.http.v3.HttpProtocolOptions
         1 common_http_protocol_options message - envoy.config.core.v3.HttpProtocolOptions
         2 upstream_http_protocol_options message - envoy.config.core.v3.UpstreamHttpProtocolOptions
@@ -1387,8 +1755,22 @@ package enum FieldTable {
         2 NOT_SENT
         3 STALE
         4 ERROR
+        M envoy.type.matcher.v3.DoubleMatcher
+        1 range message =match_pattern envoy.type.v3.DoubleRange
+        2 exact double =match_pattern -
+        M envoy.type.matcher.v3.ListMatcher
+        1 one_of message =match_pattern envoy.type.matcher.v3.ValueMatcher
         M envoy.type.matcher.v3.ListStringMatcher
         1 patterns message * envoy.type.matcher.v3.StringMatcher
+        M envoy.type.matcher.v3.MetadataMatcher
+        1 filter string - -
+        2 path message * envoy.type.matcher.v3.MetadataMatcher.PathSegment
+        3 value message - envoy.type.matcher.v3.ValueMatcher
+        4 invert bool - -
+        M envoy.type.matcher.v3.MetadataMatcher.PathSegment
+        1 key string =segment -
+        M envoy.type.matcher.v3.OrMatcher
+        1 value_matchers message * envoy.type.matcher.v3.ValueMatcher
         M envoy.type.matcher.v3.PathMatcher
         1 path message =rule envoy.type.matcher.v3.StringMatcher
         M envoy.type.matcher.v3.RegexMatchAndSubstitute
@@ -1405,6 +1787,15 @@ package enum FieldTable {
         6 ignore_case bool - -
         7 contains string =match_pattern -
         8 custom message !=match_pattern -
+        M envoy.type.matcher.v3.ValueMatcher
+        1 null_match message =match_pattern envoy.type.matcher.v3.ValueMatcher.NullMatch
+        2 double_match message =match_pattern envoy.type.matcher.v3.DoubleMatcher
+        3 string_match message =match_pattern envoy.type.matcher.v3.StringMatcher
+        4 bool_match bool =match_pattern -
+        5 present_match bool =match_pattern -
+        6 list_match message =match_pattern envoy.type.matcher.v3.ListMatcher
+        7 or_match message =match_pattern envoy.type.matcher.v3.OrMatcher
+        M envoy.type.matcher.v3.ValueMatcher.NullMatch
         M envoy.type.v3.DoubleRange
         1 start double - -
         2 end double - -
@@ -1427,6 +1818,10 @@ package enum FieldTable {
         1 major_number uint32 - -
         2 minor_number uint32 - -
         3 patch uint32 - -
+        E envoy.type.v3.CodecClientType
+        0 HTTP1
+        1 HTTP2
+        2 HTTP3
         M google.rpc.Status
         1 code int32 - -
         2 message string - -

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Logging
 import WeftCore
 import WeftIR
+import WeftXDS
 
 #if canImport(Glibc)
 import Glibc
@@ -78,13 +79,14 @@ struct BootstrapCommand: AsyncParsableCommand {
         let logs = LogLevels(LogLevels.parse(logLevel) ?? .info)
         try redirectLog()
         do {
-            let (loaded, warnings) = try BootstrapFile.load(path: configPath, text: configYaml)
-            var bootstrap = loaded
+            let loaded = try BootstrapFile.load(path: configPath, text: configYaml)
+            var bootstrap = loaded.bootstrap
             if let serviceNode { bootstrap.node.id = serviceNode }
             if let serviceCluster { bootstrap.node.cluster = serviceCluster }
             if let serviceZone { bootstrap.node.locality.zone = serviceZone }
             let proxy = StandaloneProxy(
-                bootstrap: bootstrap, warnings: warnings, workers: workers, drainSeconds: drainTimeS, logs: logs,
+                bootstrap: bootstrap, warnings: loaded.warnings, ignoredFields: loaded.ignoredFields, workers: workers,
+                drainSeconds: drainTimeS, logs: logs,
                 adminAddressPath: adminAddressPath)
             switch mode {
             case .validate: try await proxy.validate()

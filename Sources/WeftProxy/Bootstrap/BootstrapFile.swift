@@ -1,7 +1,6 @@
 import FoundationEssentials
 import WeftCore
-package import WeftIR
-import WeftXDS
+package import WeftXDS
 import WeftYAML
 
 #if canImport(Glibc)
@@ -21,8 +20,7 @@ package enum BootstrapFile {
     /// - Parameters:
     ///   - path: `--config-path`.
     ///   - text: `--config-yaml`.
-    /// - Returns: The bootstrap, and what of it has no effect, as sentences.
-    package static func load(path: String?, text: String?) throws(BootstrapError) -> (Bootstrap, warnings: [String]) {
+    package static func load(path: String?, text: String?) throws(BootstrapError) -> BootstrapDecoder.Result {
         var value = JSONValue.object([:])
         var source = SourceMap()
         if let path {
@@ -35,8 +33,7 @@ package enum BootstrapFile {
             if path == nil { source = document.source }
         }
         do {
-            let result = try BootstrapDecoder.decode(value)
-            return (result.bootstrap, result.warnings)
+            return try BootstrapDecoder.decode(value)
         } catch {
             throw BootstrapError(lines: error.problems.map { line($0, source) })
         }

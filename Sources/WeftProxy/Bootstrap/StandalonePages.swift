@@ -5,18 +5,19 @@ import WeftXDS
 /// Envoy's admin pages for a proxy without an agent.
 struct StandalonePages: Sendable {
     let plane: DataPlane
+    let status: AgentStatus
     let bootstrap: Bootstrap
     let logs: LogLevels
     /// Asked for by `/quitquitquit`.
     let quit: @Sendable () -> Void
 
     var routes: [String: AdminServer.Route] {
-        let plane = plane
+        let (plane, status) = (plane, status)
         var routes = AdminPages(plane).routes
         routes["/config_dump"] = { _ in Self.dump(plane) }
         routes["/stats"] = { request in
             if request.query["format"] == "prometheus" { return Self.metrics(plane) }
-            return AdminReply(StatsPage.text(plane, nil, filter: request.query["filter"]))
+            return AdminReply(StatsPage.text(plane, status, filter: request.query["filter"]))
         }
         routes["/stats/prometheus"] = { _ in Self.metrics(plane) }
         routes["/server_info"] = { [self] _ in AdminReply(json: serverInfo.text(pretty: true)) }

@@ -16,6 +16,7 @@ struct StandaloneProxy {
     let bootstrap: Bootstrap
     /// What of the bootstrap has no effect.
     let warnings: [String]
+    let ignoredFields: [String]
     let workers: Int
     let drainSeconds: Int
     let logs: LogLevels
@@ -24,9 +25,13 @@ struct StandaloneProxy {
     /// Builds what would be served, and serves nothing.
     /// - Throws: ``BootstrapError`` with what cannot be built.
     func validate() async throws {
+        var files = SecretFileReader()
+        let (configuration, unread) = files.resolve(bootstrap.configuration)
         var builder = SnapshotBuilder()
-        let (_, problems) = builder.build(bootstrap.configuration, workload: [:])
-        guard problems.isEmpty else { throw BootstrapError(lines: problems) }
+        let (_, problems) = builder.build(configuration, workload: [:])
+        _ = try StandaloneDiscovery(bootstrap)
+        let all = ResourceCheck.problems(bootstrap.configuration) + unread + problems
+        guard all.isEmpty else { throw BootstrapError(lines: all) }
         report()
     }
 
@@ -40,9 +45,15 @@ struct StandaloneProxy {
         var options = DataPlane.Options()
         options.concurrency = workers
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
-        let pages = StandalonePages(plane: plane, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
+        let status = AgentStatus()
+        status.ignored(ignoredFields)
+        let pages = StandalonePages(
+            plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
         let admin = try await startAdmin(pages, logger)
+        let refused = ResourceCheck.problems(bootstrap.configuration)
+        guard refused.isEmpty else { throw BootstrapError(lines: refused) }
         let problems = await plane.apply(bootstrap.configuration)
         guard problems.isEmpty else { throw BootstrapError(lines: problems) }
         for (name, addresses) in plane.bound.sorted(by: { $0.key < $1.key }) {
@@ -57,6 +68,14 @@ struct StandaloneProxy {
                 }
             }
             group.addTask { for await _ in quits { break } }
+            group.addTask {
+                await plane.followSecretFiles { problems in
+                    for problem in problems { logger.warning("\(problem)") }
+                }
+            }
+            if let discovery {
+                group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
+            }
             await group.next()
             group.cancelAll()
         }

@@ -8,6 +8,8 @@ package final class BootstrapDecoder {
     package struct Result: Sendable {
         package var bootstrap: Bootstrap
         package var warnings: [String]
+        /// Full names of the fields that have no effect (``FieldSupport``).
+        package var ignoredFields: [String]
     }
     /// All that is wrong with a bootstrap.
     package struct Failure: Error, Sendable {
@@ -31,7 +33,8 @@ package final class BootstrapDecoder {
         let decoder = BootstrapDecoder()
         let bootstrap = decoder.read(wire)
         guard decoder.problems.isEmpty else { throw Failure(problems: decoder.problems) }
-        return Result(bootstrap: bootstrap, warnings: decoder.reader.warnings)
+        return Result(
+            bootstrap: bootstrap, warnings: decoder.reader.warnings, ignoredFields: decoder.reader.ignoredFields)
     }
 
     private func read(_ wire: Envoy_Config_Bootstrap_V3_Bootstrap) -> Bootstrap {
