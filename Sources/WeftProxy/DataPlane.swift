@@ -92,6 +92,9 @@ package final class DataPlane: Sendable {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
         await closeSockets(notIn: configuration)
+        state.withLock { state in
+            state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
+        }
         for listener in configuration.listeners.values where listener.bindToPort {
             do {
                 try await open(listener)
