@@ -125,7 +125,8 @@ let package = Package(
         .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
         .target(name: "WeftIdentity", dependencies: [x509, asn1, crypto], swiftSettings: strict),
-        .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
         .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
@@ -174,8 +175,9 @@ let package = Package(
         .target(
             name: "WeftProxy",
             dependencies: [
-                "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting",
-                "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL, protobuf,
+                "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
+                "WeftRouting", "WeftTransport", "WeftXDS", "WeftYAML", argumentParser, logging, nioCore, nioPosix,
+                nioSSL, protobuf,
             ], swiftSettings: strict),
         .target(
             name: "WeftCLI",

@@ -24,12 +24,15 @@ package final class DataPlane: Sendable {
 
     private struct State {
         var builder = SnapshotBuilder()
+        var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
         var snapshot: Snapshot
         /// Server channels by listener name, one per worker and address.
         var sockets: [String: (key: [String], channels: [any Channel])] = [:]
         var isDraining = false
+        /// Listeners that could not be opened, and why; tried again with every change.
+        var bindFailures: [String: String] = [:]
     }
 
     private let group: MultiThreadedEventLoopGroup
@@ -78,9 +81,10 @@ package final class DataPlane: Sendable {
     package func apply(_ configuration: ProxyConfiguration) async -> [String] {
         let (snapshot, found) = state.withLock { state in
             state.configuration = configuration
-            let result = state.builder.build(configuration, workload: state.workload)
+            let (complete, unread) = state.secretFiles.resolve(configuration)
+            let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
-            return result
+            return (result.0, unread + result.1)
         }
         metrics.use(snapshot)
         var problems = found
@@ -88,11 +92,32 @@ package final class DataPlane: Sendable {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
         await closeSockets(notIn: configuration)
+        state.withLock { state in
+            state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
+        }
         for listener in configuration.listeners.values where listener.bindToPort {
-            do { try await open(listener) } catch { problems.append("listener \(listener.name): \(error)") }
+            do {
+                try await open(listener)
+                state.withLock { $0.bindFailures[listener.name] = nil }
+            } catch {
+                problems.append("listener \(listener.name): \(error)")
+                state.withLock { $0.bindFailures[listener.name] = "\(error)" }
+            }
         }
         return problems
     }
+
+    /// Reads secrets again when one of their files was replaced, once a second, until the task is cancelled.
+    /// - Parameter report: Takes what could not be used afterwards, as sentences.
+    package func followSecretFiles(report: @Sendable ([String]) -> Void) async {
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            let changed = state.withLock { $0.secretFiles.hasChanged ? $0.configuration : nil }
+            if let changed { report(await apply(changed)) }
+        }
+    }
+
+    /// Listeners of the configuration in force that could not be opened, and why.
+    package var bindFailures: [String: String] { state.withLock(\.bindFailures) }
 
     /// Starts with a first configuration.
     package func start(_ configuration: ProxyConfiguration) async -> (bound: Bound, problems: [String]) {

@@ -90,8 +90,22 @@ private func configuration(routes: [Route], upstream: UInt16?) -> ProxyConfigura
         let text = try await answer(configuration(routes: [route], upstream: port))
         #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(text.hasSuffix("\r\n\r\nhi"))
-        #expect(text.contains("server: istio-envoy"))
+        #expect(text.contains("server: envoy\r\n"))
         try await server.close()
+    }
+
+    /// What the NACK of a listener says; the next change tries again.
+    @Test func aSocketThatCannotBeBoundIsTold() async throws {
+        let plane = DataPlane()
+        var configuration = ProxyConfiguration()
+        // TEST-NET-1 (RFC 5737): no machine has it.
+        configuration.listeners["l"] = Listener(name: "l", address: .ip("192.0.2.1", port: 9))
+        #expect(await plane.apply(configuration).contains { $0.hasPrefix("listener l: cannot listen on 192.0.2.1:9") })
+        #expect(plane.bindFailures["l"]?.hasPrefix("cannot listen on 192.0.2.1:9") == true)
+        configuration.listeners["l"] = Listener(name: "l", address: .ip("127.0.0.1", port: 0))
+        #expect(await plane.apply(configuration).isEmpty)
+        #expect(plane.bindFailures.isEmpty)
+        await plane.shutdown(grace: .zero)
     }
 
     @Test func saysWhyThereIsNoEndpoint() async throws {

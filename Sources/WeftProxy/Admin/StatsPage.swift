@@ -26,6 +26,7 @@ enum StatsPage {
             ("control_plane.connected_state", status?.isConnected == true ? 1 : 0),
             ("server.state", isReady ? 0 : 2), ("server.live", isReady ? 1 : 0),
         ]
+        result += (status?.ignoredFields ?? [:]).map { ("xds.ignored_field.\($0.key)", $0.value) }
         return result.sorted { $0.0 < $1.0 }
     }
 

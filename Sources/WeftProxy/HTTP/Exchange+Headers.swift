@@ -132,7 +132,7 @@ extension Exchange {
         switch action.hostRewrite {
         case .literal(let host): head.host = host
         case .header(let name): head.host = head.headers.first(name) ?? head.host
-        case .auto, nil: return
+        case .pathRegex, .auto, nil: return
         }
         if action.appendXForwardedHost { head.headers.set("x-forwarded-host", before) }
     }
@@ -143,7 +143,7 @@ extension Exchange {
         switch rewrite {
         case .prefix(let new):
             head.target = PathRewriter.replacePrefix(of: before, matched: decision.route.match.path, by: new)
-        case .regex:
+        case .regex, .template:
             guard let replacement = decision.pathReplacement else { return }
             head.target = PathRewriter.replace(in: before, with: replacement)
         }
@@ -199,7 +199,7 @@ extension Exchange {
 
     /// For upstream's responses and our own.
     func finishResponse(_ response: inout ResponseHead) {
-        let name = manager.serverName ?? "istio-envoy"
+        let name = manager.serverName ?? "envoy"
         switch manager.serverHeader {
         case .overwrite: response.headers.set("server", name)
         case .appendIfAbsent: if response.headers.first("server") == nil { response.headers.set("server", name) }
@@ -249,6 +249,7 @@ extension Exchange {
         case .sourceIP(let terminal): (connection.connection.info.remoteIP, terminal)
         case .cookie(let name, _, _, let terminal): (Cookies.value(name, in: head.headers.first("cookie")), terminal)
         case .queryParameter(let name, let terminal): (Cookies.query(name, in: head.target), terminal)
+        case .filterState(_, let terminal), .rewrittenHeader(_, _, _, let terminal): (nil, terminal)
         }
     }
 }

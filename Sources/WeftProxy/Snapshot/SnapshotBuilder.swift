@@ -23,7 +23,7 @@ struct SnapshotBuilder {
         let factory = TLSContextFactory { reference in
             switch reference.source {
             case .workload: workload[reference.name]?.content
-            case .ads, .path: secrets[reference.name]?.content
+            case .ads, .path, .bootstrap, .inline: secrets[reference.name]?.content
             }
         }
         let routes = configuration.routes.mapValues { RouteTable($0) }

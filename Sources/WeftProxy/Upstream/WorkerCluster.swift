@@ -63,7 +63,7 @@ final class WorkerCluster {
                 other.shared.activeRequests.load(ordering: .relaxed)
                 < one.shared.activeRequests.load(ordering: .relaxed)
             return isLess ? other : one
-        case .roundRobin, .clusterProvided:
+        case .roundRobin, .clientSideWeightedRoundRobin, .peakEWMA, .clusterProvided:
             turn &+= 1
             let total = hosts.reduce(0) { $0 + Int(max(1, $1.endpoint.weight)) }
             var rest = abs(turn) % total

@@ -29,7 +29,7 @@ package enum PathRewriter {
         switch matched {
         case .prefix(let old), .pathSeparatedPrefix(let old): return replacement + path.dropFirst(old.count)
         case .exact: return replacement + path[(path.firstIndex { $0 == "?" || $0 == "#" } ?? path.endIndex)...]
-        case .regex, .connect: return path
+        case .regex, .template, .connect: return path
         }
     }
 

@@ -147,6 +147,7 @@ private struct CompiledRoute: Sendable {
             case .pathSeparatedPrefix(let text): .separated(bytes(text))
             case .exact(let text): .exact(bytes(text))
             case .regex(let text): .regex(try? Regex(text))
+            case .template: .regex(nil)
             case .connect: .connect
             }
         caseSensitive = match.caseSensitive

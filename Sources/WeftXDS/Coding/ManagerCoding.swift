@@ -198,11 +198,6 @@ extension HTTPConnectionManager {
         }
         if common.hasMaxRequestsPerConnection { maxRequestsPerConnection = common.maxRequestsPerConnection.value }
         if common.hasMaxHeadersCount { maxHeadersCount = common.maxHeadersCount.value }
-        reader.ignored("common_http_protocol_options.max_stream_duration", if: common.hasMaxStreamDuration)
-        reader.ignored(
-            "common_http_protocol_options.headers_with_underscores_action",
-            if: common.headersWithUnderscoresAction != .allow)
-        reader.ignored("delayed_close_timeout", if: wire.hasDelayedCloseTimeout)
         if wire.hasStreamIdleTimeout { streamIdleTimeoutMilliseconds = wire.streamIdleTimeout.milliseconds }
         if wire.hasRequestTimeout { requestTimeoutMilliseconds = wire.requestTimeout.milliseconds }
         if wire.hasRequestHeadersTimeout { requestHeadersTimeoutMilliseconds = wire.requestHeadersTimeout.milliseconds }
