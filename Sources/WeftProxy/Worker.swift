@@ -1,3 +1,4 @@
+import CWeftLinux
 import NIOCore
 import WeftIR
 import WeftRouting
@@ -14,6 +15,11 @@ final class Worker: @unchecked Sendable {
     private var clusters: [String: WorkerCluster] = [:]
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
+    lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
+    /// Hosts of dynamic forward proxies.
+    lazy var hostCache = HostCache(resolver: resolver)
+    /// The first worker looks after the clusters for all.
+    private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop) : nil
     var random = SystemRandomNumberGenerator()
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
@@ -45,8 +51,11 @@ final class Worker: @unchecked Sendable {
     /// Serves `next` from now on. Pools of unchanged clusters stay; the others finish what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
+        // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
+        guard next.generation >= previous.generation else { return }
         snapshot = next
         metrics.snapshotChanged()
+        upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
             clusters[name] = nil
@@ -70,8 +79,11 @@ final class Worker: @unchecked Sendable {
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
 
+    /// Ends what runs by itself.
+    func stop() { upkeep?.stop() }
+
     /// Seconds since 1970.
-    func unixTime() -> Int64 { WallClock.seconds }
+    func unixTime() -> Int64 { weft_wall_clock_milliseconds() / 1_000 }
 
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }

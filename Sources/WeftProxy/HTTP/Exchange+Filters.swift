@@ -22,7 +22,6 @@ extension Exchange {
 
     func authorize(_ engine: RBACEngine, _ name: String) {
         var engine = engine
-        // Routes are not asked for when no virtual host could say anything else.
         if let own = resolveRoute()?.accessPolicies[name] {
             guard let own else { return }
             engine = own
@@ -31,7 +30,11 @@ extension Exchange {
         view.head = head
         view.remoteIP = trustedClientIP()
         let decision = engine.evaluate(view)
-        if let shadow = engine.evaluateShadow(view) { record.shadowPolicies.append(shadow) }
+        engine.counts.add(decision)
+        if let shadow = engine.evaluateShadow(view) {
+            engine.counts.add(shadow)
+            record.shadowPolicies.append(shadow)
+        }
         guard !decision.allowed else { return }
         reply(.accessDenied(policy: decision.policy), provenance: decision.provenance)
     }

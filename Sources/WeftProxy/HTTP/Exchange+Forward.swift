@@ -79,14 +79,39 @@ extension Exchange {
             pick.hash = hash.value
             hashCookies = hash.cookies
         }
-        if let policy = compiled.retry?.policy { pick.maxReselections = Int(clamping: policy.hostSelectionRetryMaxAttempts) }
+        if let policy = compiled.retry?.policy {
+            pick.maxReselections = Int(clamping: policy.hostSelectionRetryMaxAttempts)
+        }
     }
 
     private func tryUpstream() {
         guard let cluster, !isFinished else { return }
+        if case .dynamicForwardProxy(let settings) = cluster.compiled.cluster.discovery {
+            return tryNamedHost(cluster, settings)
+        }
         pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
-        let picked =
-            cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster))
+        tryHost(
+            cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster)))
+    }
+
+    /// Goes to the host that the request names, once its address is known.
+    private func tryNamedHost(_ cluster: WorkerCluster, _ settings: DynamicForwardProxy) {
+        let (name, port) = RequestAuthority.split(head.host)
+        let usual = cluster.compiled.cluster.tls == nil ? 80 : 443
+        worker.hostCache.address(of: name, family: cluster.compiled.cluster.dns.family, settings: settings) {
+            [weak self] result in
+            guard let self, !isFinished else { return }
+            switch result {
+            case .failure(let failure):
+                reply(.unresolvedHost(failure.reason), provenance: cluster.compiled.cluster.provenance)
+            case .success(let ip):
+                tryHost(cluster.dynamicHost(try? SocketAddress(ipAddress: ip, port: port ?? usual)))
+            }
+        }
+    }
+
+    private func tryHost(_ picked: CompiledHost?) {
+        guard let cluster else { return }
         guard let host = picked else {
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
@@ -195,6 +220,7 @@ extension Exchange {
         case .no: return nil
         case .limitExceeded:
             shared.retryLimitExceeded.wrappingAdd(1, ordering: .relaxed)
+            record.retriesExhausted = true
             record.flag = "URX"
             return nil
         case .retry(let pause):

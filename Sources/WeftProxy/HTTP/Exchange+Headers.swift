@@ -29,6 +29,7 @@ extension Exchange {
         if isEdge {
             head.headers.drop("x-envoy-attempt-count")
             head.headers.drop("x-envoy-expected-rq-timeout-ms")
+            for name in Self.internalHeaders where head.headers.contains(name) { head.headers.remove(name) }
             if !manager.skipXFFAppend {
                 let before = head.headers.first("x-forwarded-for").map { "\($0)," } ?? ""
                 head.headers.set("x-forwarded-for", before + info.remoteIP)
@@ -40,6 +41,14 @@ extension Exchange {
         }
         forwardClientCertificate(info)
     }
+
+    /// What only callers inside may ask of the router; taken from those outside.
+    private static let internalHeaders: [HeaderName] = [
+        "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes",
+        "x-envoy-retriable-header-names", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
+        "x-envoy-hedge-on-per-try-timeout", "x-envoy-upstream-alt-stat-name", "x-envoy-ip-tags",
+        "x-envoy-force-trace", "x-envoy-original-url",
+    ]
 
     /// What proxies tell each other about workloads is nothing for applications, and nothing to believe from them.
     private func dropPeerMetadata(_ headers: inout HeaderBlock) {

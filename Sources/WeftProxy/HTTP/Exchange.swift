@@ -179,7 +179,7 @@ final class Exchange: HTTPStreamReceiver {
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
         let local = LocalReply(reason, provenance: provenance)
-        record.flag = local.flag
+        record.flag = record.retriesExhausted ? local.flag + ",URX" : local.flag
         record.details = local.code
         record.provenance = provenance
         guard !responseStarted else {
@@ -285,6 +285,8 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// It would have been tried again, but for the limit.
+    var retriesExhausted = false
     /// What shadow rules would have decided; not enforced.
     var shadowPolicies: [RBACShadow] = []
 }

@@ -20,6 +20,8 @@ final class UpstreamAttempt: ResponseReceiver {
     private var isOver = false
     private(set) var isStreaming = false
     private let started = NIODeadline.now()
+    /// The outcome of a gRPC call, still to come in its trailers.
+    private var awaitsStatus = false
 
     init(_ exchange: Exchange, host: CompiledHost, cluster: WorkerCluster, version: HTTPVersion) {
         self.exchange = exchange
@@ -103,9 +105,9 @@ final class UpstreamAttempt: ResponseReceiver {
     }
 
     /// What a response's head says about its host.
-    private func learn(from head: ResponseHead) {
+    private func learn(from head: ResponseHead, endStream: Bool) {
         if head.status >= 500 { host.shared.requestsError.wrappingAdd(1, ordering: .relaxed) }
-        if cluster.compiled.outlier != nil { count(.response(status: GRPCStatus.httpStatus(of: head))) }
+        judge(head, endStream: endStream)
         let kind = cluster.compiled.rules.kind
         if kind == .peakEWMA {
             let now = NIODeadline.now()
@@ -121,6 +123,14 @@ final class UpstreamAttempt: ResponseReceiver {
         if !cluster.compiled.cluster.healthChecks.isEmpty, head.headers.contains(Self.immediateFailure) {
             cluster.compiled.shared.set([.failedActiveCheck, .excluded], of: host.shared, to: true)
         }
+    }
+
+    /// Counts the answer for outlier detection; of gRPC, whose answer is in its trailers, when those have come.
+    private func judge(_ head: ResponseHead, endStream: Bool) {
+        guard cluster.compiled.outlier != nil else { return }
+        let isGRPC = head.status == 200 && exchange?.original.isGRPC == true
+        awaitsStatus = isGRPC && !endStream && !head.headers.contains(.grpcStatus)
+        if !awaitsStatus { count(.response(status: GRPCStatus.httpStatus(of: head))) }
     }
 
     private static let immediateFailure: HeaderName = "x-envoy-immediate-health-check-fail"
@@ -150,7 +160,7 @@ final class UpstreamAttempt: ResponseReceiver {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()
-        learn(from: head)
+        learn(from: head, endStream: endStream)
         if let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
             return exchange.retry(afterMilliseconds: pause)
@@ -163,6 +173,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receiveEnd(trailers: HeaderBlock?) {
         guard !isOver else { return }
+        if awaitsStatus { count(.response(status: GRPCStatus.httpStatus(ofTrailers: trailers))) }
         end()
         exchange?.receiveResponseEnd(trailers: trailers)
     }

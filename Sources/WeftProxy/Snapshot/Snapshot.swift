@@ -14,11 +14,14 @@ package final class Snapshot: Sendable {
     package let clusters: [String: CompiledCluster]
     /// Listeners by the destination they stand for, `ip_port`.
     let byDestination: [String: CompiledListener]
+    /// Grows with every snapshot.
+    let generation: Int
 
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster]
+        clusters: [String: CompiledCluster], generation: Int = 0
     ) {
+        self.generation = generation
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes

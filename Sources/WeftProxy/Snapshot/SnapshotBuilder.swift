@@ -15,6 +15,7 @@ struct SnapshotBuilder {
     private var compiled: [String: CompiledEntry] = [:]
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
+    private var generation = 0
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -44,8 +45,10 @@ struct SnapshotBuilder {
         }
         sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
         forgetHosts(clusters)
+        generation += 1
         let snapshot = Snapshot(
-            configuration: configuration, listeners: listeners, routes: routes, clusters: clusters)
+            configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
+            generation: generation)
         return (snapshot, problems)
     }
 
@@ -110,7 +113,8 @@ struct SnapshotBuilder {
                 secrets.append((isOwn ? workload[reference.name] : configuration.secrets[reference.name])?.content)
             }
         }
-        let key = CompiledEntry.Key(cluster: cluster, assignment: assignment, secrets: secrets, resolved: resolved)
+        let key = CompiledEntry.Key(
+            cluster: cluster, assignment: assignment, secrets: secrets, resolved: addresses(behind: assignment))
         if let known = compiled[cluster.name], known.key == key { return known.cluster }
         let before = problems.count
         let made = compile(cluster, assignment: assignment, factory, &problems)
@@ -163,6 +167,15 @@ struct SnapshotBuilder {
             made.flagBits.store(out.rawValue, ordering: .relaxed)
         }
         return made
+    }
+
+    /// What is known of the names that a cluster uses; another cluster's news change nothing here.
+    private func addresses(behind assignment: ClusterLoadAssignment?) -> [String: [String]] {
+        var known: [String: [String]] = [:]
+        for endpoint in (assignment?.localities ?? []).lazy.flatMap(\.endpoints) {
+            if case .hostname(let name, _) = endpoint.address { known[name] = resolved[name] }
+        }
+        return known
     }
 
     private func addresses(_ address: Address, of cluster: Cluster) -> [(String, UInt16)] {

@@ -2,7 +2,7 @@
 /// `{name=pattern}` a pattern with one (`envoy.extensions.path.match.uri_template.v3`).
 package struct PathTemplate: Sendable {
     private let regex: Regex
-    private static let characters = "a-zA-Z0-9._~%!$&'()+,;:@=-"
+    private static let characters = "a-zA-Z0-9._~%!$&'()+,;:@="
 
     /// - Throws: ``RegexError`` for what is no template, with the place.
     package init(_ pattern: String) throws(RegexError) {
@@ -74,13 +74,13 @@ package struct PathTemplate: Sendable {
         private mutating func star() throws(RegexError) -> String {
             position += 1
             guard position < bytes.count, bytes[position] == UInt8(ascii: "*") else {
-                return "[\(PathTemplate.characters)]+"
+                return "[\(PathTemplate.characters)-]+"
             }
             position += 1
             guard position == bytes.count || bytes[position] == UInt8(ascii: "}") else {
                 throw error("** must be the last part")
             }
-            return "[\(PathTemplate.characters)/]*"
+            return "[\(PathTemplate.characters)/-]*"
         }
 
         private mutating func variable() throws(RegexError) -> String {
@@ -92,7 +92,7 @@ package struct PathTemplate: Sendable {
                 throw error("a variable needs a name, and there are five at most")
             }
             guard names.insert(name).inserted else { throw error("variable \(name) is there twice") }
-            var inner = "[\(PathTemplate.characters)]+"
+            var inner = "[\(PathTemplate.characters)-]+"
             if position < bytes.count, bytes[position] == UInt8(ascii: "=") {
                 position += 1
                 inner = try read(inVariable: true)

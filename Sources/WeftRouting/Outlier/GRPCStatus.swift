@@ -11,6 +11,11 @@ package enum GRPCStatus {
         return httpStatus(Int(clamping: status))
     }
 
+    /// Of a call that ended with these trailers; none, or none with a status, is an unknown error.
+    package static func httpStatus(ofTrailers trailers: HeaderBlock?) -> Int {
+        httpStatus(Int(clamping: trailers?[.grpcStatus].flatMap { ASCII.decimal($0) } ?? 2))
+    }
+
     static func httpStatus(_ status: Int) -> Int {
         switch status {
         case 0: 200

@@ -1,4 +1,5 @@
 import NIOCore
+package import Synchronization
 package import WeftHTTP
 package import WeftIR
 
@@ -25,6 +26,30 @@ package struct RBACDecision: Sendable, Hashable {
 
     /// `response_code_details` of a refusal, as Envoy writes them.
     package var details: String { "rbac_access_denied_matched_policy[\(policy ?? "none")]" }
+}
+
+/// How often rules allowed and refused; of shadow rules, how often they would have. Thread-safe.
+package final class RBACCounts: Sendable {
+    package let allowed = Atomic<Int>(0)
+    package let denied = Atomic<Int>(0)
+    package let shadowAllowed = Atomic<Int>(0)
+    package let shadowDenied = Atomic<Int>(0)
+
+    package func add(_ decision: RBACDecision) {
+        if decision.allowed {
+            allowed.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            denied.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+
+    package func add(_ shadow: RBACShadow) {
+        if shadow.allowed {
+            shadowAllowed.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            shadowDenied.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
 }
 
 /// What shadow rules would have decided; nobody is refused by them.
@@ -82,7 +107,9 @@ package struct RBACEngine: Sendable {
     private let broken: Set<String>
     /// The shadow rules as an engine of their own; at most one.
     private let shadow: [RBACEngine]
-    private let statPrefix: String
+    package let statPrefix: String
+    /// Since this engine was made.
+    package let counts = RBACCounts()
 
     package init(_ rbac: RBAC) {
         statPrefix = rbac.statPrefix
