@@ -59,6 +59,7 @@ final class Worker: @unchecked Sendable {
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
             clusters[name] = nil
+            if let compiled = next.clusters[name] { self.cluster(name, compiled).adopt(cluster) }
             cluster.drain()
         }
         for connection in Array(connections.values) {
@@ -70,7 +71,10 @@ final class Worker: @unchecked Sendable {
 
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
-        guard let compiled = snapshot.clusters[name] else { return nil }
+        return snapshot.clusters[name].map { cluster(name, $0) }
+    }
+
+    private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
         let made = WorkerCluster(compiled, eventLoop: eventLoop)
         clusters[name] = made
         return made

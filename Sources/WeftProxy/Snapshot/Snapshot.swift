@@ -153,11 +153,13 @@ package final class CompiledCluster: Sendable {
     let outlier: OutlierDetector?
     /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
+    /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
+    let reachability: Reachability
     var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
-        template: HostTargets?
+        template: HostTargets?, reachability: Reachability
     ) {
         self.cluster = cluster
         self.hosts = hosts
@@ -178,8 +180,12 @@ package final class CompiledCluster: Sendable {
         self.shared = shared
         outlier = cluster.outlierDetection.map(OutlierDetector.init)
         self.template = template
+        self.reachability = reachability
     }
 }
+
+/// Stands for one way to reach a cluster's endpoints: its settings and secrets.
+final class Reachability: Sendable {}
 
 /// One endpoint of a cluster.
 package final class CompiledHost: Sendable {

@@ -117,18 +117,25 @@ struct SnapshotBuilder {
             cluster: cluster, assignment: assignment, secrets: secrets, resolved: addresses(behind: assignment))
         if let known = compiled[cluster.name], known.key == key { return known.cluster }
         let before = problems.count
-        let made = compile(cluster, assignment: assignment, factory, &problems)
+        var variants = TLSVariants(cluster: cluster, factory: factory)
+        var reachability = Reachability()
+        if let known = compiled[cluster.name], known.key.isReachedLike(key) {
+            variants = known.variants
+            reachability = known.cluster.reachability
+        }
+        let made = compile(cluster, assignment: assignment, &variants, reachability, &problems)
         // What had problems is tried again each time, so that they are told each time.
-        compiled[cluster.name] = problems.count == before ? CompiledEntry(key: key, cluster: made) : nil
+        compiled[cluster.name] =
+            problems.count == before ? CompiledEntry(key: key, cluster: made, variants: variants) : nil
         return made
     }
 
     private mutating func compile(
-        _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ factory: TLSContextFactory, _ problems: inout [String]
+        _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ variants: inout TLSVariants,
+        _ reachability: Reachability, _ problems: inout [String]
     ) -> CompiledCluster {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
-        var variants = TLSVariants(cluster: cluster, factory: factory)
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
             for endpoint in locality.endpoints {
@@ -151,7 +158,8 @@ struct SnapshotBuilder {
             template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
         }
         return CompiledCluster(
-            cluster, hosts: hosts, assignment: assignment, shared: shared, template: template)
+            cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
+            reachability: reachability)
     }
 
     /// The counts of a host, which outlive snapshots. A new host whose cluster is health-checked is out until a check
@@ -223,9 +231,20 @@ private struct CompiledEntry {
         let assignment: ClusterLoadAssignment?
         let secrets: [Secret.Content?]
         let resolved: [String: [String]]
+
+        /// Whether only endpoints differ.
+        func isReachedLike(_ other: Key) -> Bool {
+            func bare(_ cluster: Cluster) -> Cluster {
+                var cluster = cluster
+                cluster.endpoints = nil
+                return cluster
+            }
+            return secrets == other.secrets && bare(cluster) == bare(other.cluster)
+        }
     }
     let key: Key
     let cluster: CompiledCluster
+    let variants: TLSVariants
 }
 
 /// The TLS contexts for one endpoint, which differ in the protocols that they offer.

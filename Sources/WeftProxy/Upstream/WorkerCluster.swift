@@ -32,6 +32,23 @@ final class WorkerCluster {
         http2 = http1
     }
 
+    /// Takes over the pools of endpoints that stay, so that their connections outlive a change of the others. What is
+    /// left in `previous` is for it to drain.
+    func adopt(_ previous: WorkerCluster) {
+        guard previous.compiled.reachability === compiled.reachability else { return }
+        dynamicHosts = previous.dynamicHosts
+        previous.dynamicHosts = [:]
+        var places: [String: Int] = [:]
+        for (index, host) in previous.compiled.hosts.enumerated() { places[host.name] = index }
+        for (index, host) in compiled.hosts.enumerated() {
+            guard let place = places[host.name],
+                previous.compiled.hosts[place].endpoint.transportSocketMatch == host.endpoint.transportSocketMatch
+            else { continue }
+            (http1[index], previous.http1[place]) = (previous.http1[place], nil)
+            (http2[index], previous.http2[place]) = (previous.http2[place], nil)
+        }
+    }
+
     func pool(for host: CompiledHost, version: HTTPVersion) -> HTTPPool {
         guard let index = host.index else { return dynamicPool(host, version) }
         if let known = version == .http1 ? http1[index] : http2[index] { return known }

@@ -1,7 +1,9 @@
 import Synchronization
 import Testing
+import WeftHTTP
 import WeftIR
-import WeftRouting
+
+@testable import WeftRouting
 
 @Suite struct ConsistentHashTests {
     private let weighted = [host(1), host(2), host(3, weight: 2), host(4, weight: 5)]
@@ -26,6 +28,38 @@ import WeftRouting
     @Test func ringAndTablePickWhatEnvoyPicks() {
         #expect(last(picks(.ringHash(minimumRingSize: 1_024), weighted, names)) == "344244444244")
         #expect(last(picks(.maglev(tableSize: 65_537), weighted, names)) == "144343444434")
+    }
+
+    /// Recorded from Envoy 1.40 with hosts 127.0.0.1:19001 to 19004 of weights 1, 1, 2 and 5, for the header values
+    /// `user-0` to `user-39`, and last with a query parameter `z0` to `z39` hashed too.
+    @Test(arguments: [
+        ("ring", "4323341134244443433444443323242342242423"), ("maglev", "2431414442234444434444243242243132444314"),
+        ("murmur", "4431444344444331144314244344434422423444"), ("both", "4334444441234343341431432414443424444231"),
+    ])
+    func picksRecordedFromEnvoy(kind: String, expected: String) {
+        let hosts = zip(1...4, [1, 1, 2, 5] as [UInt32]).map { number, weight in
+            var endpoint = Endpoint(address: .ip("127.0.0.1", port: UInt16(19_000 + number)))
+            endpoint.weight = weight
+            return BalancedHost(address: "127.0.0.1:1900\(number)", endpoint: endpoint, shared: SharedHost())
+        }
+        let isRing = kind == "ring" || kind == "murmur"
+        let balancer = balancer(isRing ? .ringHash(minimumRingSize: 1_024) : .maglev(tableSize: 65_537), hosts) {
+            $0.hashFunction = kind == "murmur" ? .murmurHash2 : .xxHash
+        }
+        let policies: [HashPolicy] = [.header("x-user", terminal: false), .queryParameter("q", terminal: false)]
+        let picked = (0..<40).map { number -> String in
+            let head = RequestHead(
+                .get, kind == "both" ? "/multi?q=z\(number)" : "/", authority: "h",
+                headers: [("x-user", "user-\(number)")])
+            var request = PickRequest()
+            request.hash =
+                RequestHash(
+                    policies.map(CompiledHashPolicy.init), head: head,
+                    client: RequestHash.Client(ip: "", address: "", localAddress: "")
+                ).value
+            return balancer.pick(request).map { String($0 + 1) } ?? "-"
+        }
+        #expect(picked.joined() == expected)
     }
 
     @Test func orderOfHostsDoesNotMatterToMaglev() {
