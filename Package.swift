@@ -33,6 +33,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcNIO = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
 let grpcProtobuf = Target.Dependency.product(name: "GRPCProtobuf", package: "grpc-swift-protobuf")
+let certificateReloading = Target.Dependency.product(name: "NIOCertificateReloading", package: "swift-nio-extras")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
@@ -54,7 +55,7 @@ func tests(_ target: String, _ more: [Target.Dependency] = [], resources: [Resou
 }
 
 let testTargets: [Target] = [
-    tests("WeftRuntime", ["WeftCore", "WeftConfig"]),
+    tests("WeftRuntime", ["WeftCore", "WeftConfig", nioCore]),
     tests("WeftControllers", ["WeftCore", "WeftConfig"]),
     tests("WeftCore"),
     tests(
@@ -68,13 +69,14 @@ let testTargets: [Target] = [
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
     tests("WeftAPIServer"),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
+    tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
     tests("WeftTelemetry"),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCore", "WeftConfig", "WeftIR", "WeftKubernetes", "WeftXDS", logging]),
+        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
     tests("WeftIdentity", [x509]),
-    tests("WeftCLI", ["WeftCore", "WeftConfig", argumentParser]),
+    tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
@@ -104,6 +106,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
@@ -121,18 +124,18 @@ let package = Package(
         // base
         .target(name: "CWeftLinux"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
-        .target(name: "WeftMetrics", dependencies: ["WeftCore"], swiftSettings: strict),
+        .target(name: "WeftMetrics", dependencies: [], swiftSettings: strict),
         // model
-        .target(name: "WeftHTTP", dependencies: ["WeftCore", nioCore], swiftSettings: strict),
+        .target(name: "WeftHTTP", dependencies: [nioCore], swiftSettings: strict),
         .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
-        .target(name: "WeftIdentity", dependencies: ["WeftCore", x509, asn1, crypto], swiftSettings: strict),
+        .target(name: "WeftIdentity", dependencies: [x509, asn1, crypto], swiftSettings: strict),
         .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
         // pure
-        .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
+        .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
-        .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
+        .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftInject", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftManifests", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftControllers", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
@@ -140,37 +143,28 @@ let package = Package(
         .target(
             name: "WeftTransport",
             dependencies: [
-                "CWeftLinux", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting", nioCore,
-                nioPosix,
-                nioSSL, nioTLS, nioHTTP2, nioHPACK, logging, crypto,
+                "CWeftLinux", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, nioHTTP2, nioHPACK, crypto,
             ], swiftSettings: strict),
         .target(
             name: "WeftADS",
             dependencies: [
                 "WeftCore", "WeftIR", "WeftIdentity", "WeftProto", "WeftXDS", grpcCore, grpcNIO, grpcProtobuf, protobuf,
-                logging, x509, asn1, nioCore, nioSSL,
+                logging, nioSSL, certificateReloading,
             ], swiftSettings: strict),
         .target(
             name: "WeftAdmin",
-            dependencies: [
-                "WeftCore", "WeftMetrics", hummingbird, hummingbirdCore, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle,
-            ], swiftSettings: strict),
+            dependencies: [hummingbird, hummingbirdCore, logging, nioCore, nioPosix, nioSSL, serviceLifecycle],
+            swiftSettings: strict),
         .target(
             name: "WeftKubernetes",
-            dependencies: [
-                "WeftCore", "WeftConfig", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, nioFoundationCompat,
-                logging,
-            ],
+            dependencies: ["WeftCore", "WeftConfig", asyncHTTPClient, nioCore, nioPosix, nioHTTP1, nioSSL, logging],
             swiftSettings: strict),
         .target(
             name: "WeftCA",
-            dependencies: [
-                "WeftCore", "WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, protobuf, x509, asn1, crypto,
-                logging,
-            ], swiftSettings: strict),
-        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftMetrics", logging], swiftSettings: strict),
-        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird, logging], swiftSettings: strict),
+            dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
+        ),
+        .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
+        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], swiftSettings: strict),
         .target(
             name: "WeftAPIServer",
             dependencies: [
@@ -179,43 +173,37 @@ let package = Package(
             ], swiftSettings: strict),
         .target(
             name: "WeftRuntime",
-            dependencies: ["CWeftLinux", "WeftCore", "WeftConfig", nioCore, nioPosix, logging],
+            dependencies: ["CWeftLinux", "WeftCore", "WeftConfig", nioCore, nioPosix],
             swiftSettings: strict),
         // join
         .target(
             name: "WeftProxy",
             dependencies: [
-                "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
-                "WeftProto",
-                "WeftRouting", "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL,
-                serviceLifecycle,
-                x509, protobuf,
+                "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting",
+                "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL, protobuf,
             ], swiftSettings: strict),
         .target(
             name: "WeftCLI",
             dependencies: [
-                "WeftAnalysis", "WeftConfig", "WeftCore", "WeftInject", "WeftKubernetes", "WeftManifests",
-                argumentParser, logging,
-                nioCore,
+                "WeftAnalysis", "WeftConfig", "WeftCore", "WeftIdentity", "WeftInject", "WeftKubernetes",
+                "WeftManifests", argumentParser, nioCore,
             ], swiftSettings: strict),
         .target(
             name: "WeftSamples",
-            dependencies: ["WeftCore", argumentParser, nioCore, nioPosix, nioHTTP1, nioHTTP2, nioWebSocket, logging],
+            dependencies: ["WeftCore", argumentParser, nioCore, nioPosix, nioHTTP1],
             swiftSettings: strict),
         .target(
             name: "WeftControlPlane",
             dependencies: [
                 "WeftADS", "WeftAdmin", "WeftAnalysis", "WeftCA", "WeftConfig", "WeftCore", "WeftDashboard", "WeftIR",
-                "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftMetrics", "WeftTelemetry", "WeftTranslate",
-                "WeftXDS",
-                argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioPosix, nioSSL, x509,
+                "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftTelemetry", "WeftTranslate", "WeftXDS",
+                argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioSSL,
             ], swiftSettings: strict),
         .target(
             name: "WeftNode",
             dependencies: [
-                "CWeftLinux", "WeftAPIServer", "WeftConfig", "WeftControllers", "WeftCore", "WeftIdentity",
-                "WeftRuntime",
-                argumentParser, logging, serviceLifecycle, nioCore, nioPosix,
+                "CWeftLinux", "WeftAPIServer", "WeftConfig", "WeftControllers", "WeftCore", "WeftRuntime",
+                argumentParser, logging, nioCore,
             ], swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),

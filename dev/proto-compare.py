@@ -3,11 +3,12 @@
 
 Every message, field (number, type, label, oneof), enum value and service method of ours must be there and be the same.
 Prints each difference and exits 1. Needs protoc and pip; installs into .build-python.
+An argument names another folder of .proto files to compare: a test gives it one with mistakes.
 """
 import importlib, os, pathlib, subprocess, sys, tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROTOS = ROOT / "Sources/WeftProto/Protos"
+PROTOS = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "Sources/WeftProto/Protos"
 PACKAGES = ["xds-protos==1.85.0"]
 # Not in any published Python package; why each may differ from what is compared here.
 OWN = {

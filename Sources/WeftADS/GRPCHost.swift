@@ -1,28 +1,39 @@
 package import GRPCCore
 import GRPCNIOTransportHTTP2
+import NIOCertificateReloading
+import NIOSSL
 package import WeftIdentity
 
-/// One gRPC server on one port, with any number of services; TLS with one certificate, or plain text.
+/// One gRPC server on one port or Unix socket, with any number of services; TLS, or plain text.
 package struct GRPCHost: Sendable {
+    /// Gives the certificate for the next connection.
+    package typealias CertificateSource = @Sendable () -> IssuedCertificate
+
     private let server: GRPCServer<HTTP2ServerTransport.Posix>
 
-    /// - Parameter certificate: `nil` serves plain text. The certificate stays for the life of the host.
+    /// - Parameter certificate: `nil` serves plain text. Asked at each handshake, so that a renewed certificate is in use
+    ///   at once; standing connections keep theirs.
     package init(
-        host: String, port: Int, certificate: IssuedCertificate?, services: [any RegistrableRPCService]
+        host: String, port: Int, certificate: CertificateSource?, services: [any RegistrableRPCService]
     ) throws {
-        let security: HTTP2ServerTransport.Posix.TransportSecurity
-        if let certificate {
-            let chain = try CertificatePEM.parse(certificate.chainPEM)
-            security = .tls(
-                certificateChain: try chain.map { .bytes(Array(try CertificatePEM.print([$0]).utf8), format: .pem) },
-                privateKey: .bytes(Array(certificate.keyPEM.utf8), format: .pem))
-        } else {
-            security = .plaintext
-        }
-        let isIPv6 = host.contains(":")
+        let address: GRPCNIOTransportHTTP2.SocketAddress =
+            host.contains(":") ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port)
+        let security: HTTP2ServerTransport.Posix.TransportSecurity =
+            if let certificate { try .tls(certificateReloader: HandshakeCertificate(certificate)) } else { .plaintext }
+        self.init(address: address, security: security, services: services)
+    }
+
+    /// Plain text on a Unix socket, for processes of the same pod. A socket file that is left over is replaced.
+    package init(socketPath: String, services: [any RegistrableRPCService]) {
+        self.init(address: .unixDomainSocket(path: socketPath), security: .plaintext, services: services)
+    }
+
+    private init(
+        address: GRPCNIOTransportHTTP2.SocketAddress, security: HTTP2ServerTransport.Posix.TransportSecurity,
+        services: [any RegistrableRPCService]
+    ) {
         let transport = HTTP2ServerTransport.Posix(
-            address: isIPv6 ? .ipv6(host: host, port: port) : .ipv4(host: host, port: port),
-            transportSecurity: security,
+            address: address, transportSecurity: security,
             config: .defaults { config in
                 config.connection.keepalive.time = .seconds(30)
                 config.connection.keepalive.timeout = .seconds(10)
@@ -46,11 +57,36 @@ package struct GRPCHost: Sendable {
     /// Takes no more calls; connections that stay are closed after a second.
     package func beginShutdown() { server.beginGracefulShutdown() }
 
-    /// The port that is listened on; waits for the server to start.
+    /// The port that is listened on; waits for the server to start. `nil` on a Unix socket.
     package var port: Int? {
         get async throws {
             let address = try await server.listeningAddress
             return address?.ipv4?.port ?? address?.ipv6?.port
         }
+    }
+}
+
+/// Hands each TLS handshake the certificate of the moment.
+private struct HandshakeCertificate: CertificateReloader {
+    private let source: GRPCHost.CertificateSource
+
+    /// Fails when the certificate of now cannot be used.
+    init(_ source: @escaping GRPCHost.CertificateSource) throws {
+        self.source = source
+        _ = try Self.override(source())
+    }
+
+    var sslContextConfigurationOverride: NIOSSLContextConfigurationOverride {
+        // What we issued ourselves can be read; without an override the handshake has no certificate and fails.
+        (try? Self.override(source())) ?? .noChanges
+    }
+
+    private static func override(_ issued: IssuedCertificate) throws -> NIOSSLContextConfigurationOverride {
+        var override = NIOSSLContextConfigurationOverride()
+        override.certificateChain = try NIOSSLCertificate.fromPEMBytes(Array(issued.chainPEM.utf8)).map {
+            .certificate($0)
+        }
+        override.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(issued.keyPEM.utf8), format: .pem))
+        return override
     }
 }

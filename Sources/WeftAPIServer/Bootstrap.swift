@@ -1,12 +1,13 @@
 import WeftConfig
 import WeftCore
 
-/// The objects that exist in every cluster: system namespaces and the API's own Service.
+/// The objects that exist in every cluster: system namespaces, roles and the API's own Service.
 enum Bootstrap {
     static func ensure(_ api: LocalAPI, caPEM: String) async throws {
         for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
             try await create(api, ["apiVersion": "v1", "kind": "Namespace", "metadata": ["name": .string(name)]])
         }
+        for object in BuiltInRoles.objects { try await create(api, object) }
         try await create(
             api,
             [

@@ -45,6 +45,17 @@ package struct AnalysisContext: Sendable {
         }
     }
 
+    /// The port numbers of the Service, or of the ServiceEntry, that answers to this name; sorted.
+    func ports(of host: String, namespace: String) -> [Int] {
+        let full = resolve(host, namespace: namespace)
+        let entry = all("ServiceEntry").first {
+            let hosts = $0.strings("spec", "hosts")
+            return hosts.contains(full) || hosts.contains(host)
+        }
+        let owner = service(host, namespace: namespace) ?? entry
+        return Set((owner?.array("spec", "ports") ?? []).compactMap { ($0["port"] ?? $0["number"])?.intValue }).sorted()
+    }
+
     /// Label sets of the workloads that a service selects: its pods, and the templates of what makes pods.
     func workloadLabels(selectedBy service: KubernetesObject) -> [[String: String]] {
         guard let selector = service.json[path: "spec", "selector"]?.objectValue?.compactMapValues(\.stringValue),

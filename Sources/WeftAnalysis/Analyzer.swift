@@ -10,10 +10,9 @@ package protocol Analyzer: Sendable {
 /// All analyzers, in the order in which they report.
 package enum Analysis {
     package static let analyzers: [any Analyzer] = [
-        ReferencedHostAnalyzer(), SubsetAnalyzer(), SubsetPodsAnalyzer(), GatewayReferenceAnalyzer(),
-        GatewaySelectorAnalyzer(),
-        RouteWeightAnalyzer(), ConflictingHostsAnalyzer(), UnreachableRuleAnalyzer(), MutualTLSAnalyzer(),
-        InjectionAnalyzer(), PortNameAnalyzer(),
+        SchemaAnalyzer(), ReferencedHostAnalyzer(), UnknownRuleHostAnalyzer(), SubsetAnalyzer(), SubsetPodsAnalyzer(),
+        DestinationPortAnalyzer(), GatewayReferenceAnalyzer(), GatewaySelectorAnalyzer(), ConflictingHostsAnalyzer(),
+        UnreachableRuleAnalyzer(), MutualTLSAnalyzer(), InjectionAnalyzer(), PortNameAnalyzer(),
     ]
 
     /// Runs every analyzer; the worst findings come first, otherwise in the analyzers' order.

@@ -5,6 +5,7 @@ import WeftCore
 struct RouteDestination {
     var host: String
     var subset: String?
+    var port: Int?
     var path: String
 }
 
@@ -14,7 +15,10 @@ extension KubernetesObject {
         var result: [RouteDestination] = []
         func add(_ value: JSONValue?, _ path: String) {
             guard let host = value?["host"]?.stringValue else { return }
-            result.append(RouteDestination(host: host, subset: value?["subset"]?.stringValue, path: path))
+            result.append(
+                RouteDestination(
+                    host: host, subset: value?["subset"]?.stringValue,
+                    port: value?[path: "port", "number"]?.intValue, path: path))
         }
         for kind in ["http", "tls", "tcp"] {
             for (index, rule) in array("spec", kind).enumerated() {

@@ -19,7 +19,7 @@ package struct CertificateAuthority: Sendable {
     private let signer: CertificateSigner
     /// Certificates between the leaf and the root, the signer's own first; empty when the signer is the root.
     private let intermediatesPEM: String
-    private let rootPEM: String
+    let rootPEM: String
 
     /// A new self-signed root, valid for ten years.
     package init(selfSignedFor trustDomain: String, limits: Limits = Limits(), now: Date = Date()) throws(IdentityError)

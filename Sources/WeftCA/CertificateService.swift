@@ -8,11 +8,15 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
     /// Who holds a token. `nil` is a token that is not good; an error means that nobody could be asked.
     package typealias Authenticator = @Sendable (_ token: String) async throws -> SPIFFEIdentity?
 
-    private let authority: CertificateAuthority
+    private let authority: @Sendable () -> CertificateAuthority
     private let authenticate: Authenticator
     private let logger: Logger
 
-    package init(authority: CertificateAuthority, logger: Logger, authenticate: @escaping Authenticator) {
+    /// - Parameter authority: Asked at each call, because an operator may replace the signing key.
+    package init(
+        authority: @escaping @Sendable () -> CertificateAuthority, logger: Logger,
+        authenticate: @escaping Authenticator
+    ) {
         self.authority = authority
         self.logger = logger
         self.authenticate = authenticate
@@ -23,7 +27,7 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
     ) async throws -> ServerResponse<Istio_V1_Auth_IstioCertificateResponse> {
         let identity = try await caller(request.metadata)
         do {
-            let chain = try authority.issue(
+            let chain = try authority().issue(
                 SigningRequest(pem: request.message.csr), for: identity,
                 requestedSeconds: Double(request.message.validityDuration))
             logger.info("certificate issued to \(identity)")

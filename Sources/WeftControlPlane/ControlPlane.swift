@@ -74,16 +74,19 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let logger = Logger(label: "weftd")
         await sources.waitForSync()
         let meshConfig = sources.meshConfig(logger: logger).typed
-        let authority = try await loadAuthority(trustDomain: meshConfig.effectiveTrustDomain)
-        let serving = try ServingCertificate(authority: authority, namespace: settings.namespace)
+        let loader = AuthorityLoader(
+            client: client, namespace: settings.namespace, trustDomain: meshConfig.effectiveTrustDomain,
+            limits: settings.certificateLimits, logger: Logger(label: "ca"))
+        let authority = CurrentAuthority(try await load(loader))
+        let serving = try ServingCertificate(
+            authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: authority.trustBundlePEM,
-            logger: Logger(label: "ca"))
+            client: client, rootPEM: { authority.trustBundlePEM }, logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
-            client: client, rootPEM: authority.trustBundlePEM, controlPlaneNamespace: settings.namespace,
+            client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
-            settings: settings, client: client, authority: authority, coordinator: coordinator)
+            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
@@ -91,6 +94,14 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { await serving.keepFresh(logger: Logger(label: "ca")) }
             group.addTask { await root.run() }
             group.addTask { await patcher.run() }
+            group.addTask {
+                await sources.authorityChanges.run { _, _ in
+                    guard loader.reload(sources.secrets.store, into: authority) else { return }
+                    do { try serving.renew() } catch { logger.error("serving certificate not renewed: \(error)") }
+                    root.refresh()
+                    patcher.refresh()
+                }
+            }
             group.addTask {
                 await signal.run { changes, reasons in
                     await coordinator.configurationChanged(changes: changes, reasons: reasons)
@@ -104,9 +115,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     /// Tries until the API server lets us: it may be starting itself.
-    private func loadAuthority(trustDomain: String) async throws -> CertificateAuthority {
-        let loader = AuthorityLoader(
-            client: client, namespace: settings.namespace, trustDomain: trustDomain, logger: Logger(label: "ca"))
+    private func load(_ loader: AuthorityLoader) async throws -> CertificateAuthority {
         var backoff = Backoff(limit: .seconds(1))
         while true {
             do {
@@ -156,6 +165,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             settings: {
                 var settings = InjectionSettings(
                     meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
+                settings.apply(values: sources.injectionValues)
+                settings.proxyConfigs = sources.proxyConfigs
                 settings.controlPlaneNamespace = namespace
                 return settings
             },

@@ -51,6 +51,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         settings.namespace = namespace ?? environment["POD_NAMESPACE"] ?? settings.namespace
         settings.revision = environment["REVISION"].flatMap { $0.isEmpty ? nil : $0 } ?? settings.revision
         settings.bind = bind
+        try settings.readLifetimes(environment)
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)

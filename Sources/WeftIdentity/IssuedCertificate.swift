@@ -20,10 +20,13 @@ package struct IssuedCertificate: Sendable, Hashable, CustomStringConvertible, C
         self.notAfter = leaf.notValidAfter
     }
 
-    /// When to ask for the next one: at `fraction` of the time that was left at `issuedAt`. Always before half of the life
-    /// with the default, so that a control plane that is away for a while costs nothing.
-    package func rotationTime(fraction: Double = 0.45) -> Date {
-        notBefore.addingTimeInterval(notAfter.timeIntervalSince(notBefore) * fraction)
+    /// When to ask for the next one. Before half of the life with the default, so that a control plane that is away for a
+    /// while costs nothing.
+    /// - Parameter obtained: When its use began. `notBefore` lies earlier, for peers whose clock is behind, and may be all
+    ///   that is known of a certificate from a file.
+    package func rotationTime(obtained: Date? = nil, fraction: Double = 0.45) -> Date {
+        let begin = obtained ?? notBefore
+        return begin.addingTimeInterval(notAfter.timeIntervalSince(begin) * fraction)
     }
 
     package var description: String { "certificate valid until \(notAfter), key [redacted]" }

@@ -1,3 +1,4 @@
+package import WeftConfig
 package import WeftCore
 
 /// What the injector is told once: images, names of the mesh, defaults. Everything per pod comes from the pod itself.
@@ -6,10 +7,7 @@ package struct InjectionSettings: Sendable, Hashable {
     package var proxyImage = "weft/proxy"
     package var imagePullPolicy: String?
     package var controlPlaneNamespace = "istio-system"
-    package var clusterID = "Kubernetes"
-    package var meshID = "cluster.local"
-    package var trustDomain = "cluster.local"
-    package var clusterDomain = "cluster.local"
+    package var mesh = MeshIdentity()
     package var cpuRequest = "100m"
     package var memoryRequest = "128Mi"
     package var cpuLimit: String? = "2000m"
@@ -20,6 +18,8 @@ package struct InjectionSettings: Sendable, Hashable {
     package var rewriteProbes = true
     /// `defaultConfig` of MeshConfig: what the proxy finds in `PROXY_CONFIG`.
     package var proxyConfig: JSONValue = .object([:])
+    /// All ProxyConfig objects of the cluster; each pod takes those that are for it.
+    package var proxyConfigs: [KubernetesObject] = []
 
     package init() {}
 
@@ -27,13 +27,20 @@ package struct InjectionSettings: Sendable, Hashable {
     package init(meshConfig: JSONValue, revision: String = "default") {
         self.init()
         self.revision = revision
-        if let domain = meshConfig["trustDomain"]?.stringValue, !domain.isEmpty {
-            trustDomain = domain
-            meshID = domain
-        }
+        mesh.apply(meshConfig: meshConfig)
         if let merge = meshConfig["enablePrometheusMerge"]?.boolValue { mergePrometheus = merge }
         if let config = meshConfig["defaultConfig"], config.objectValue != nil { proxyConfig = config }
-        if let mesh = proxyConfig["meshId"]?.stringValue { meshID = mesh }
+    }
+
+    /// Takes over what the installation says (the key `values` of the ConfigMap `istio-sidecar-injector`, parsed).
+    package mutating func apply(values: JSONValue) {
+        let global = values["global"]
+        if let image = global?[path: "proxy", "image"]?.stringValue { proxyImage = image }
+        if let domain = global?[path: "proxy", "clusterDomain"]?.stringValue { mesh.clusterDomain = domain }
+        if let name = global?[path: "multiCluster", "clusterName"]?.stringValue { mesh.clusterID = name }
+        let injector = values[path: "values", "sidecarInjectorWebhook"]
+        if let flag = injector?["enableNamespacesByDefault"]?.boolValue { enableNamespacesByDefault = flag }
+        if let flag = injector?["rewriteAppHTTPProbe"]?.boolValue { rewriteProbes = flag }
     }
 
     var discoveryHost: String {

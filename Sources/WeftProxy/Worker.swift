@@ -48,7 +48,8 @@ final class Worker: @unchecked Sendable {
         }
     }
 
-    /// Serves `next` from now on. Pools of unchanged clusters stay; the others finish what they have.
+    /// Serves `next` from now on. Pools of unchanged clusters stay, also when certificates were renewed; the others finish
+    /// what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
         // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
@@ -57,7 +58,13 @@ final class Worker: @unchecked Sendable {
         metrics.snapshotChanged()
         upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
-            if let compiled = next.clusters[name], compiled === cluster.compiled { continue }
+            if let compiled = next.clusters[name] {
+                if compiled === cluster.compiled { continue }
+                if compiled.lineage === cluster.compiled.lineage {
+                    cluster.renew(compiled)
+                    continue
+                }
+            }
             clusters[name] = nil
             if let compiled = next.clusters[name] { self.cluster(name, compiled).adopt(cluster) }
             cluster.drain()

@@ -34,6 +34,7 @@ package actor PodRuntime {
     package func forget(uid: String) async {
         guard let worker = workers.removeValue(forKey: uid) else { return }
         await worker.terminate(grace: 0)
+        await worker.removeLogs()
     }
 
     private func remove(_ pod: KubernetesObject) {
@@ -41,6 +42,7 @@ package actor PodRuntime {
         let grace = pod.json[path: "metadata", "deletionGracePeriodSeconds"]?.intValue ?? 30
         Task {
             await workers[pod.uid]?.terminate(grace: grace)
+            await workers[pod.uid]?.removeLogs()
             workers[pod.uid] = nil
             await context.api.removePod(pod)
             removing.remove(pod.uid)

@@ -64,6 +64,8 @@ struct HttpbinCommand: AsyncParsableCommand {
 }
 
 struct Echo: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "echo", abstract: "Shows the request that arrived; HTTP/1.1, HTTP/2 and gRPC on one port.")
     @Option(help: "Port to listen on.") var port = 80
     func run() async throws {
         let host = hostName()

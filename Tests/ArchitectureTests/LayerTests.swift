@@ -67,6 +67,41 @@ import WeftCore
         #expect(stale.isEmpty, "dev/layers.txt names targets that do not exist: \(stale)")
     }
 
+    /// Modules that the sources of a target import.
+    static func imports(of target: String) throws -> Set<String> {
+        let folder = root.appending(path: "Sources/\(target)")
+        let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
+        var modules: Set<String> = []
+        for case let file as URL in try #require(files) where file.pathExtension == "swift" {
+            for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+                var words = line.split(separator: " ").map(String.init)[...]
+                while let word = words.first, word != "import" {
+                    guard word.hasPrefix("@") || ["package", "public", "internal", "private"].contains(word) else {
+                        break
+                    }
+                    words = words.dropFirst()
+                }
+                guard words.popFirst() == "import" else { continue }
+                if ["struct", "class", "enum", "func", "protocol", "let", "var", "typealias"].contains(
+                    words.first ?? "")
+                {
+                    words = words.dropFirst()
+                }
+                if let module = words.first?.split(separator: ".").first { modules.insert(String(module)) }
+            }
+        }
+        return modules
+    }
+
+    /// A dependency that nobody imports costs build time and says something untrue about the structure.
+    @Test func everyDependencyIsImported() throws {
+        for (target, dependencies) in try Self.declared() where target != "CWeftLinux" {
+            let imported = try Self.imports(of: target)
+            let idle = dependencies.subtracting(imported).sorted()
+            #expect(idle.isEmpty, "\(target) declares \(idle) in Package.swift and imports them nowhere: remove them")
+        }
+    }
+
     @Test func noEdgePointsUp() throws {
         let layers = try Self.layers()
         var height: [String: Int] = [:]

@@ -40,7 +40,40 @@ extension EndToEnd {
             #expect(row.contains("SYNCED"), "\(status)")
             let clusters = try await mesh.istioctl("proxy-config", "clusters", "deploy/client.envoy").checked()
             #expect(clusters.out.contains("myapp.envoy.svc.cluster.local"))
+            try await configurationFollowsAControlPlaneThatIsReplaced(mesh)
             try await mesh.deleteNamespaces("envoy", "outside")
+        }
+
+        /// Envoy has no credential of its own: its agent brings it to the new control plane.
+        private func configurationFollowsAControlPlaneThatIsReplaced(_ mesh: LocalMesh) async throws {
+            let bootstrap = try await mesh.istioctl("proxy-config", "bootstrap", "deploy/client.envoy").checked().out
+            #expect(bootstrap.contains("/etc/istio/proxy/XDS"))
+            #expect(!bootstrap.lowercased().contains("bearer"))
+            try await mesh.kubectl("rollout", "restart", "-n", "istio-system", "deployment/istiod").checked()
+            try await mesh.waitForDeployment("istiod", namespace: "istio-system")
+            try await mesh.apply(
+                """
+                apiVersion: networking.istio.io/v1
+                kind: VirtualService
+                metadata: {name: teapot, namespace: envoy}
+                spec:
+                  hosts: [teapot.example]
+                  http: [{directResponse: {status: 418}}]
+                ---
+                apiVersion: networking.istio.io/v1
+                kind: ServiceEntry
+                metadata: {name: teapot, namespace: envoy}
+                spec:
+                  hosts: [teapot.example]
+                  ports: [{number: 80, name: http, protocol: HTTP}]
+                  resolution: STATIC
+                  endpoints: [{address: 10.244.0.1}]
+                """)
+            try await eventually("a change of the new control plane reaches Envoy", within: 90) {
+                try await mesh.status(
+                    from: "deploy/client", namespace: "envoy", container: "curl", "-H", "Host: teapot.example",
+                    "http://myapp") == "418" ? true : nil
+            }
         }
 
         private func answers(_ mesh: LocalMesh, _ requests: Int, _ header: String) async throws -> [Substring] {

@@ -188,7 +188,7 @@ final class RecordingProxy: ADSClientDelegate {
         let serving = try root.issue(.serving(dnsNames: ["istiod.istio-system.svc"]), validFor: 600)
         let service = ADSServer(
             authentication: .token { $0 == "good" ? identity : nil }, delegate: plane, logger: logger)
-        let host = try GRPCHost(host: "127.0.0.1", port: 0, certificate: serving, services: [service])
+        let host = try GRPCHost(host: "127.0.0.1", port: 0, certificate: { serving }, services: [service])
         try plane.publish(configuration("a"))
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await host.run() }

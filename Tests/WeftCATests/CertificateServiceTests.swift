@@ -18,7 +18,8 @@ import WeftIdentity
     /// Runs the service on a free port with TLS, as 15012 does.
     func withService<Result: Sendable>(_ body: (_ port: Int) async throws -> Result) async throws -> Result {
         let reviews = reviews
-        let service = CertificateService(authority: authority, logger: Logger(label: "test")) { token in
+        let authority = authority
+        let service = CertificateService(authority: { authority }, logger: Logger(label: "test")) { token in
             if token == "down" { throw CancellationError() }
             return token == "good" ? reviews : nil
         }
@@ -94,5 +95,50 @@ import WeftIdentity
         let chain = try authority.issue(request, for: identity, requestedSeconds: requested, now: now)
         let leaf = try #require(CertificateInfo.all(inPEM: chain[0]).first)
         #expect(abs(leaf.notAfter.timeIntervalSince(now) - expected) < 2)
+    }
+}
+
+/// Which signing keys may follow which while workloads run.
+@Suite struct AuthorityReplacementTests {
+    /// An authority of the key of `secret`, with these roots in its bundle.
+    private func authority(_ secret: [String: String], roots: String, trustDomain: String = "cluster.local") throws
+        -> CertificateAuthority
+    {
+        try CertificateAuthority(
+            trustDomain: trustDomain, certificatePEM: secret["ca-cert.pem"] ?? "", keyPEM: secret["ca-key.pem"] ?? "",
+            rootPEM: roots)
+    }
+
+    @Test func aRootChangesInTwoStepsAndNotInOne() throws {
+        let old = try CertificateAuthority(selfSignedFor: "cluster.local")
+        let new = try CertificateAuthority(selfSignedFor: "cluster.local")
+        let both = old.trustBundlePEM + new.trustBundlePEM
+        #expect(try old.replacement(by: authority(old.secretData(), roots: old.trustBundlePEM)) == .unchanged)
+        guard case .refused(let reason) = try old.replacement(by: new) else {
+            Issue.record("a root that nobody trusts was taken")
+            return
+        }
+        #expect(reason.contains("lacks the root"))
+        guard case .refused(let early) = try old.replacement(by: authority(new.secretData(), roots: both)) else {
+            Issue.record("a key was taken before workloads trust it")
+            return
+        }
+        #expect(early.contains("do not trust its root yet"))
+
+        let first = try authority(old.secretData(), roots: both)
+        #expect(try old.replacement(by: first) == .accepted)
+        let second = try authority(new.secretData(), roots: both)
+        #expect(try first.replacement(by: second) == .accepted)
+        #expect(try second.replacement(by: authority(new.secretData(), roots: new.trustBundlePEM)) == .accepted)
+    }
+
+    @Test func anotherTrustDomainIsRefused() throws {
+        let old = try CertificateAuthority(selfSignedFor: "cluster.local")
+        let other = try authority(old.secretData(), roots: old.trustBundlePEM + old.trustBundlePEM, trustDomain: "b.c")
+        guard case .refused(let reason) = try old.replacement(by: other) else {
+            Issue.record("another trust domain was taken")
+            return
+        }
+        #expect(reason.contains("b.c"))
     }
 }

@@ -42,6 +42,17 @@ import X509
         #expect(issued.rotationTime() < issued.notAfter)
     }
 
+    /// A certificate of a minute begins two minutes before its issue; its rotation must not lie in the past.
+    @Test(arguments: [10.0, 60, 86_400])
+    func rotationLiesBetweenIssueAndHalfOfTheLife(_ seconds: Double) throws {
+        let now = Date()
+        let long = try CertificateSigner(selfSignedRoot: "weft", commonName: "root", validFor: 10 * 86_400)
+        let issued = try long.issue(.workload(reviews), validFor: seconds, now: now)
+        let wait = issued.rotationTime(obtained: now).timeIntervalSince(now)
+        #expect(wait > 0.3 * seconds)
+        #expect(wait < 0.5 * seconds)
+    }
+
     @Test func requestRoundTripsAndChecksItsSignature() throws {
         let key = SigningKey()
         let pem = try SigningRequest.make(identity: reviews, key: key)

@@ -32,6 +32,25 @@ import WeftRouting
         #expect(throws: RegexError.self) { try Regex(pattern) }
     }
 
+    @Test(arguments: [
+        ("^/users/([^/]+)/orders/([0-9]+)$", #"/orders/\2/of/\1"#, "/users/ann/orders/7", "/orders/7/of/ann"),
+        ("a", "b", "banana", "bbnbnb"), ("(a)(b)?", #"<\1\2>"#, "aba", "<ab><a>"), ("x*", "-", "abc", "-a-b-c-"),
+        ("b*", "-", "abc", "-a-c-"), (".*", "all", "/abc", "all"), ("nope", "x", "/abc", "/abc"),
+        ("(?P<n>o+)", #"[\0]"#, "foo boo", "f[oo] b[oo]"), ("a+?", "x", "aaa", "xxx"), ("(?U)a+", "x", "aaa", "xxx"),
+        ("(/.*?)/(.*)", #"\2\1"#, "/a/b/c", "b/c/a"), ("(/.*)/(.*)", #"\2\1"#, "/a/b/c", "c/a/b"),
+        ("a|ab", "x", "ab", "xb"), ("(?:^|/)v1", "/v2", "/v1/v1", "/v2/v2"), ("\\bapi\\b", "x", "/api/apis", "/x/apis"),
+        ("/", #"\\"#, "a/b", #"a\b"#), ("(?i:A)b", "x", "ab aB", "x aB"),
+    ])
+    func replacements(pattern: String, substitution: String, text: String, expected: String) throws {
+        let replacement = try RegexReplacement(pattern, substitution: substitution)
+        #expect(String(decoding: replacement.apply(to: Array(text.utf8)), as: UTF8.self) == expected)
+    }
+
+    @Test(arguments: [("(a", "b"), ("a", #"\1"#), ("(a)", #"\2"#), ("a", #"b\"#), ("a", #"\x"#)])
+    func refusedReplacements(pattern: String, substitution: String) {
+        #expect(throws: RegexError.self) { try RegexReplacement(pattern, substitution: substitution) }
+    }
+
     @Test func patternsThatExplodeUnderBacktrackingStayQuick() throws {
         let text = String(repeating: "a", count: 20_000) + "b"
         let clock = ContinuousClock()

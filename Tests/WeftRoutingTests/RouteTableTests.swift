@@ -77,4 +77,28 @@ private func decide(_ table: RouteTable, _ path: String, _ authority: String = "
         #expect(table.problems.count == 2)
         #expect(table.problems.first?.contains("path") == true)
     }
+
+    @Test func hostsThatWantTLSRedirectWhateverTheirRoutes() {
+        var host = VirtualHost(name: "v", domains: ["*"], routes: [])
+        host.requireTLS = .all
+        let table = RouteTable(RouteConfiguration(name: "t", virtualHosts: [host]))
+        #expect(decide(table, "/") == "v/https-redirect")
+        #expect(decide(table, "/", "h", [("x-forwarded-proto", "http")]) == "v/https-redirect")
+        #expect(decide(table, "/", "h", [("x-forwarded-proto", "https")]) == "none")
+    }
+
+    /// A substitution that names a group which is not there takes its route out.
+    @Test func brokenSubstitutionsAreReported() {
+        var action = RouteAction(cluster: .cluster("c"))
+        action.pathRewrite = .regex(pattern: "/(a)", substitution: #"/\2"#)
+        let broken = Route(name: "broken", match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        let table = RouteTable(
+            RouteConfiguration(
+                name: "t",
+                virtualHosts: [
+                    VirtualHost(name: "v", domains: ["*"], routes: [broken, route("rest", .prefix("/"))])
+                ]))
+        #expect(decide(table, "/a") == "v/rest")
+        #expect(table.problems.count == 1)
+    }
 }

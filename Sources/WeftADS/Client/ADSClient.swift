@@ -103,10 +103,7 @@ package struct ADSClient: Sendable {
 
     /// One stream, from connect to end.
     private func connect(_ state: ClientState) async throws {
-        var metadata = Metadata()
-        if let token = try configuration.token?() {
-            metadata.addString("Bearer \(token.filter { !$0.isNewline })", forKey: "authorization")
-        }
+        let metadata = try configuration.metadata()
         // The answers to one response, or the opening requests; the server is what limits how many there are.
         let (requests, outbox) = AsyncStream.makeStream(
             of: [Envoy_Service_Discovery_V3_DeltaDiscoveryRequest].self, bufferingPolicy: .bufferingOldest(256))
@@ -119,7 +116,7 @@ package struct ADSClient: Sendable {
         var options = CallOptions.defaults
         options.waitForReady = false
         let callOptions = options
-        try await withGRPCClient(transport: transport()) { client in
+        try await withGRPCClient(transport: configuration.transport()) { client in
             let service = Envoy_Service_Discovery_V3_AggregatedDiscoveryService.Client(wrapping: client)
             try await service.deltaAggregatedResources(request: request, options: callOptions) { response in
                 defer { outbox.finish() }
@@ -130,25 +127,6 @@ package struct ADSClient: Sendable {
                 }
             }
         }
-    }
-
-    private func transport() throws -> HTTP2ClientTransport.Posix {
-        let security: HTTP2ClientTransport.Posix.TransportSecurity
-        if let roots = try configuration.roots?() {
-            let sources = try CertificatePEM.parse(roots).map {
-                TLSConfig.CertificateSource.bytes(Array(try CertificatePEM.print([$0]).utf8), format: .pem)
-            }
-            security = .tls { $0.trustRoots = .certificates(sources) }
-        } else {
-            security = .plaintext
-        }
-        return try HTTP2ClientTransport.Posix(
-            target: .dns(host: configuration.host, port: configuration.port), transportSecurity: security,
-            config: .defaults { config in
-                config.http2.authority = configuration.serverName
-                config.connection.maxIdleTime = nil
-                config.connection.keepalive = .init(time: .seconds(30), timeout: .seconds(10), allowWithoutCalls: true)
-            })
     }
 }
 

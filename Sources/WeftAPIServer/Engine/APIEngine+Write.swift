@@ -151,6 +151,10 @@ extension APIEngine {
     private func applyNew(
         _ resource: ResourceID, _ namespace: String, _ name: String, _ body: JSONValue, _ options: WriteOptions
     ) async throws -> JSONValue {
+        try authorizer.require(
+            AccessRequest(
+                verb: "create", group: resource.group, resource: resource.resource, namespace: namespace, name: name),
+            for: options.user)
         var object = body
         object[path: "metadata", "name"] = .string(name)
         object[path: "metadata", "managedFields"] = [
@@ -233,6 +237,7 @@ extension APIEngine {
             throw APIError.invalid(
                 kind: info.kind, group: info.group, name: object.string("metadata", "name"), problems)
         }
+        try authorizer.checkEscalation(object, info, by: options.user)
         var final = request
         final.object = object
         try await webhooks.validate(final)

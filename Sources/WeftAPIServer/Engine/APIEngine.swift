@@ -13,12 +13,14 @@ final class APIEngine: Sendable {
     let registry = Registry()
     let tokens: TokenIssuer
     let webhooks: WebhookCaller
+    let authorizer: Authorizer
     let logger: Logger
 
     init(store: ObjectStore, tokens: TokenIssuer, logger: Logger) throws {
         self.store = store
         self.tokens = tokens
         self.logger = logger
+        self.authorizer = Authorizer(store: store)
         self.webhooks = WebhookCaller(store: store, logger: logger)
         let definitions = StorageID(group: "apiextensions.k8s.io", resource: "customresourcedefinitions")
         for (id, definition) in store.all(definitions).objects {

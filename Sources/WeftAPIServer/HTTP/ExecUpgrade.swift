@@ -31,7 +31,8 @@ enum ExecUpgrade {
         guard let target = ResourceTarget(request.path), target.resource == .pods, let name = target.name,
             let sub = target.rest.first, ["exec", "attach"].contains(sub), router.backend != nil,
             let chosen = protocols.first(where: offered.contains),
-            let user = try? await router.authenticate(request, channel), user != .anonymous,
+            let user = try? await router.authenticate(request, channel),
+            router.engine.authorizer.isAllowed(AccessRequest(request, target), for: user),
             (try? PodTarget.resolve(router.engine, target.namespace ?? "", name, request)) != nil
         else { return nil }
         return ["sec-websocket-protocol": chosen]

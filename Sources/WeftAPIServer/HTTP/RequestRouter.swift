@@ -41,12 +41,16 @@ final class RequestRouter: Sendable {
         }
     }
 
-    /// Who the caller is: by client certificate, by service-account token, or nobody.
+    /// Who the caller is: by client certificate, by service-account token, or nobody; then whom it speaks for.
     func authenticate(_ request: APIRequest, _ channel: any Channel) async throws -> UserInfo {
+        try Impersonation.apply(request.headers, to: await identify(request, channel), engine.authorizer)
+    }
+
+    private func identify(_ request: APIRequest, _ channel: any Channel) async throws -> UserInfo {
         if let header = request.headers.first(name: "authorization"), header.lowercased().hasPrefix("bearer ") {
-            guard let claims = try? engine.tokens.verify(String(header.dropFirst(7)).trimmed, audiences: []) else {
-                throw APIError(code: 401, reason: "Unauthorized", message: "Unauthorized")
-            }
+            guard let claims = try? engine.tokens.verify(String(header.dropFirst(7)).trimmed, audiences: []),
+                (try? Reviews.checkBinding(claims, engine)) != nil
+            else { throw APIError(code: 401, reason: "Unauthorized", message: "Unauthorized") }
             return TokenIssuer.user(claims)
         }
         guard let peer = try? await channel.nioSSL_peerCertificate().get(), let der = try? peer.toDERBytes(),
@@ -71,13 +75,11 @@ final class RequestRouter: Sendable {
         case "version": return try await writer.send(Discovery.version)
         default: break
         }
-        if request.user == .anonymous {
-            throw APIError(
-                code: 403, reason: "Forbidden",
-                message:
-                    "forbidden: User \"system:anonymous\" cannot \(request.method.rawValue.lowercased()) path \"/\(path.joined(separator: "/"))\"",
-                details: [:])
-        }
+        let target = ResourceTarget(path)
+        let access =
+            target.map { AccessRequest(request, $0) }
+            ?? AccessRequest(verb: request.method.rawValue.lowercased(), path: "/" + path.joined(separator: "/"))
+        try engine.authorizer.require(access, for: request.user)
         if path == ["openapi", "v2"], request.accept.contains("protobuf") {
             return try await writer.send(
                 .ok, type: OpenAPI.protobufType, body: ByteBuffer(bytes: OpenAPI.protobufDocument))
@@ -85,7 +87,7 @@ final class RequestRouter: Sendable {
         if let (document, type) = try Discovery.answer(request, engine.registry) {
             return try await writer.send(document, type: type)
         }
-        guard let target = ResourceTarget(path) else { throw APIError.noSuchPath }
+        guard let target else { throw APIError.noSuchPath }
         try await ResourceHandler(router: self, request: request, target: target, writer: writer, warnings: warnings)
             .run()
     }

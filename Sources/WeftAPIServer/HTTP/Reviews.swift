@@ -23,19 +23,54 @@ enum Reviews {
             }
         case "SelfSubjectReview": review["status"] = ["userInfo": request.user.json]
         case "SelfSubjectRulesReview":
-            let all: JSONValue = [["verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]]]
+            let rules = engine.authorizer.rules(of: request.user, namespace: review.string("spec", "namespace"))
             review["status"] = [
-                "resourceRules": all, "nonResourceRules": [["verbs": ["*"], "nonResourceURLs": ["*"]]],
+                "resourceRules": .array(rules.filter { !$0.resources.isEmpty }.map(\.json)),
+                "nonResourceRules": .array(rules.filter { !$0.nonResourceURLs.isEmpty }.map(\.json)),
                 "incomplete": false,
             ]
-        default:
-            review["status"] = ["allowed": true, "reason": "every authenticated user is allowed in the local node"]
+        default: try review["status"] = access(info, review, request, engine)
         }
         return review
     }
 
+    /// SelfSubjectAccessReview, SubjectAccessReview and LocalSubjectAccessReview.
+    private static func access(
+        _ info: ResourceInfo, _ review: JSONValue, _ request: APIRequest, _ engine: APIEngine
+    ) throws -> JSONValue {
+        var user = request.user
+        if info.kind != "SelfSubjectAccessReview" {
+            user = UserInfo(
+                name: review.string("spec", "user"),
+                groups: review[path: "spec", "groups"]?.arrayValue?.compactMap(\.stringValue) ?? [])
+            guard !user.name.isEmpty || !user.groups.isEmpty else {
+                throw APIError.invalid(
+                    kind: info.kind, group: info.group, name: "",
+                    [.required("spec.user", "at least one of user or group must be specified")])
+            }
+        }
+        let wanted: AccessRequest
+        if let attributes = review[path: "spec", "resourceAttributes"] {
+            wanted = AccessRequest(
+                verb: attributes.string("verb"), group: attributes.string("group"),
+                resource: attributes.string("resource"), subresource: attributes.string("subresource"),
+                namespace: attributes.string("namespace"), name: attributes.string("name"))
+        } else if let attributes = review[path: "spec", "nonResourceAttributes"] {
+            wanted = AccessRequest(verb: attributes.string("verb"), path: attributes.string("path"))
+        } else {
+            throw APIError.invalid(
+                kind: info.kind, group: info.group, name: "",
+                [.required("spec.resourceAttributes", "one of resourceAttributes or nonResourceAttributes is required")]
+            )
+        }
+        guard let reason = engine.authorizer.reason(wanted, for: user) else {
+            return ["allowed": false]
+        }
+        return ["allowed": true, "reason": .string(reason)]
+    }
+
     /// A token dies with its account and its pod.
-    private static func checkBinding(_ claims: JSONValue, _ engine: APIEngine) throws {
+    static func checkBinding(_ claims: JSONValue, _ engine: APIEngine) throws {
         let kubernetes = claims["kubernetes.io"] ?? [:]
         let namespace = kubernetes.string("namespace")
         for (key, resource) in [("serviceaccount", ResourceID.serviceAccounts), ("pod", .pods)] {

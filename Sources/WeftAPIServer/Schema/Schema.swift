@@ -111,6 +111,8 @@ struct BuiltInDecoder {
                 continue
             }
             let value = try decode(member, as: field, path: full, owner: name)
+            // An empty map is no map, as in Kubernetes: two pod templates that differ in nothing else are equal.
+            if case .map = field, value == [:] { continue }
             if !value.isNull { result[key] = value }
         }
         return .object(result)

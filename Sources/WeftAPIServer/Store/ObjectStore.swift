@@ -190,7 +190,8 @@ final class ObjectStore: Sendable {
         try state.withLock { state in
             guard !state.closed else { throw APIError.internalError("the server is shutting down") }
             if let from {
-                guard from >= state.oldest else { throw APIError.expired(from, state.oldest) }
+                // A version of another history, as after the state was removed, would wait for ever.
+                guard from >= state.oldest, from <= state.version else { throw APIError.expired(from, state.oldest) }
                 for change in state.log where change.version > from && change.storage == storage { _ = deliver(change) }
             } else {
                 let table = state.objects[storage] ?? [:]

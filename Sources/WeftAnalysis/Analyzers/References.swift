@@ -1,27 +1,60 @@
 import WeftConfig
 package import WeftCore
 
-/// IST0101: a VirtualService or DestinationRule names a host that nothing answers to.
+/// IST0101: a VirtualService names a host that nothing answers to.
 package struct ReferencedHostAnalyzer: Analyzer {
     package let name = "virtualservice.DestinationHostAnalyzer"
 
     package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
-        let routes = context.all("VirtualService").flatMap { object in
+        context.all("VirtualService").flatMap { object in
             object.destinations.filter { !context.hostExists($0.host, namespace: object.namespace) }.map {
-                (object, $0.host, $0.path + ".host")
+                Diagnostic(
+                    .error, code: "IST0101", resource: object.reference, path: $0.path + ".host",
+                    message: "Referenced host not found: \"\($0.host)\"",
+                    hint: "Create a Service or a ServiceEntry for it, or correct the name.")
             }
         }
-        let rules = context.all("DestinationRule").compactMap { object -> (KubernetesObject, String, String)? in
-            guard let host = object.json[path: "spec", "host"]?.stringValue, !host.contains("*"),
-                !context.hostExists(host, namespace: object.namespace)
+    }
+}
+
+/// IST0174: a DestinationRule for a host that nothing answers to; it changes nothing.
+package struct UnknownRuleHostAnalyzer: Analyzer {
+    package let name = "destinationrule.UnknownHostAnalyzer"
+
+    package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
+        context.all("DestinationRule").compactMap { rule in
+            guard let host = rule.json[path: "spec", "host"]?.stringValue, !host.contains("*"),
+                !context.hostExists(host, namespace: rule.namespace)
             else { return nil }
-            return (object, host, "spec.host")
+            let full = context.resolve(host, namespace: rule.namespace)
+            return Diagnostic(
+                .warning, code: "IST0174", resource: rule.reference, path: "spec.host",
+                message: "DestinationRule \(rule.name) is for host \(host), which no Service or ServiceEntry has",
+                hint: full == host
+                    ? "Create it, or correct the name."
+                    : "The short name means \(full); write the full name of a service in another namespace.")
         }
-        return (routes + rules).map { object, host, path in
-            Diagnostic(
-                .error, code: "IST0101", resource: object.reference, path: path,
-                message: "Referenced host not found: \"\(host)\"",
-                hint: "Create a Service or a ServiceEntry for it, or correct the name.")
+    }
+}
+
+/// IST0112: a route to a service of several ports does not say which one.
+package struct DestinationPortAnalyzer: Analyzer {
+    package let name = "virtualservice.DestinationPortAnalyzer"
+
+    package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
+        context.all("VirtualService").flatMap { object in
+            object.destinations.compactMap { destination -> Diagnostic? in
+                guard destination.port == nil else { return nil }
+                let ports = context.ports(of: destination.host, namespace: object.namespace)
+                guard ports.count > 1 else { return nil }
+                let list = ports.map(String.init).joined(separator: " ")
+                return Diagnostic(
+                    .error, code: "IST0112", resource: object.reference, path: destination.path,
+                    message:
+                        "This VirtualService routes to service \"\(destination.host)\", which exposes several ports "
+                        + "[\(list)], and names none of them",
+                    hint: "Add port.number to \(destination.path).")
+            }
         }
     }
 }

@@ -1,41 +1,6 @@
 import WeftConfig
 package import WeftCore
 
-/// IST0106: weights that are negative, that add up to nothing, or to something other than 100.
-package struct RouteWeightAnalyzer: Analyzer {
-    package let name = "virtualservice.WeightAnalyzer"
-
-    package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
-        context.all("VirtualService").flatMap { object in
-            object.array("spec", "http").enumerated().flatMap { index, rule -> [Diagnostic] in
-                let routes = rule["route"]?.arrayValue ?? []
-                let weights = routes.map { $0["weight"]?.intValue ?? 0 }
-                let path = "spec.http[\(index)].route"
-                if let bad = weights.firstIndex(where: { $0 < 0 }) {
-                    return [
-                        finding(.error, object, "\(path)[\(bad)].weight", "weight \(weights[bad]) must not be negative")
-                    ]
-                }
-                guard routes.count > 1 else { return [] }
-                let total = weights.reduce(0, +)
-                if total == 0 {
-                    return [finding(.error, object, path, "total destination weight is 0: no route can be taken")]
-                }
-                return total == 100
-                    ? [] : [finding(.warning, object, path, "total destination weight is \(total), not 100")]
-            }
-        }
-    }
-
-    private func finding(_ severity: Diagnostic.Severity, _ object: KubernetesObject, _ path: String, _ text: String)
-        -> Diagnostic
-    {
-        Diagnostic(
-            severity, code: "IST0106", resource: object.reference, path: path,
-            message: "Schema validation error: \(text)")
-    }
-}
-
 /// IST0109: two VirtualServices for the mesh claim the same host.
 package struct ConflictingHostsAnalyzer: Analyzer {
     package let name = "virtualservice.ConflictingMeshGatewayHostsAnalyzer"
@@ -62,26 +27,56 @@ package struct ConflictingHostsAnalyzer: Analyzer {
     }
 }
 
-/// IST0130: a rule after one that already matches every request, or the same requests.
+/// IST0130: a rule that no request reaches, because rules before it match everything that it matches.
 package struct UnreachableRuleAnalyzer: Analyzer {
     package let name = "virtualservice.MatchesAnalyzer"
 
     package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
-        context.all("VirtualService").flatMap { object -> [Diagnostic] in
-            var catchAll: Int?
-            var findings: [Diagnostic] = []
-            for (index, rule) in object.array("spec", "http").enumerated() {
-                if let catchAll {
-                    findings.append(
-                        Diagnostic(
-                            .warning, code: "IST0130", resource: object.reference, path: "spec.http[\(index)]",
-                            message:
-                                "VirtualService rule #\(index) not used: rule #\(catchAll) before it matches every request.",
-                            hint: "Move the rule before the one that matches everything."))
-                }
-                if catchAll == nil, (rule["match"]?.arrayValue ?? []).isEmpty { catchAll = index }
-            }
-            return findings
+        context.all("VirtualService").flatMap { object in
+            ["http", "tls", "tcp"].flatMap { unused(object, $0) }
         }
+    }
+
+    private func unused(_ object: KubernetesObject, _ section: String) -> [Diagnostic] {
+        var seen: Set<JSONValue> = []
+        var catchAll: Int?
+        var findings: [Diagnostic] = []
+        for (index, rule) in object.array("spec", section).enumerated() {
+            let matches = rule["match"]?.arrayValue ?? []
+            let reason: String? =
+                if let catchAll {
+                    "rule #\(catchAll) before it matches every request"
+                } else if !matches.isEmpty, matches.allSatisfy({ seen.contains(Self.condition($0)) }) {
+                    "earlier rules have the same matches"
+                } else {
+                    nil
+                }
+            if let reason {
+                findings.append(
+                    Diagnostic(
+                        .warning, code: "IST0130", resource: object.reference, path: "spec.\(section)[\(index)]",
+                        message: "VirtualService rule \(Self.title(rule, index)) not used: \(reason).",
+                        hint: "Move it up, make the earlier rule narrower, or delete it."))
+            }
+            seen.formUnion(matches.map(Self.condition))
+            if catchAll == nil, matches.isEmpty || matches.contains(where: Self.isEverything) { catchAll = index }
+        }
+        return findings
+    }
+
+    private static func title(_ rule: JSONValue, _ index: Int) -> String {
+        rule["name"]?.stringValue.map { "#\(index) (\($0))" } ?? "#\(index)"
+    }
+
+    /// What a match asks for; its name is for people.
+    private static func condition(_ match: JSONValue) -> JSONValue {
+        var match = match
+        match["name"] = nil
+        return match
+    }
+
+    private static func isEverything(_ match: JSONValue) -> Bool {
+        let condition = condition(match)
+        return condition == [:] || condition == ["uri": ["prefix": "/"]]
     }
 }

@@ -1,7 +1,7 @@
 import WeftConfig
 package import WeftCore
 
-/// IST0174-like conflict: a DestinationRule sends plain text where PeerAuthentication asks for mTLS, or the reverse.
+/// IST0113: a DestinationRule sends plain text where PeerAuthentication asks for mTLS, or the reverse.
 package struct MutualTLSAnalyzer: Analyzer {
     package let name = "destinationrule.MutualTLSAnalyzer"
 

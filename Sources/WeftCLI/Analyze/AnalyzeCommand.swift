@@ -35,6 +35,8 @@ struct AnalyzeCommand: AsyncParsableCommand {
 
     @Argument(help: "Manifests or folders of manifests; '-' is standard input.")
     var files: [String] = []
+    @Option(name: [.customShort("f"), .customLong("filename")], help: "The same as an argument; may be repeated.")
+    var filenames: [String] = []
     @OptionGroup var global: GlobalOptions
     @Flag(name: [.customShort("A"), .customLong("all-namespaces")], help: "Every namespace.")
     var allNamespaces = false
@@ -44,11 +46,16 @@ struct AnalyzeCommand: AsyncParsableCommand {
     var failureThreshold = Level.error
     @Option(help: "Lowest severity to show: Info, Warning or Error.")
     var outputThreshold = Level.info
-    @Option(help: "Also read the objects of the cluster: true or false.")
+    @Option(
+        name: [.customShort("k"), .customLong("use-kube")], help: "Also read the objects of the cluster: true or false."
+    )
     var useKube = true
 
     func run() async throws {
-        let manifests = try ManifestFiles.objects(at: files)
+        let manifests = try ManifestFiles.manifests(at: files + filenames)
+        guard useKube || !manifests.isEmpty else {
+            throw ValidationError("--use-kube=false leaves nothing to analyze; name files, for example with -f FILE.")
+        }
         var objects: [KubernetesObject] = []
         var namespace = global.namespace ?? "default"
         if useKube {
@@ -56,12 +63,13 @@ struct AnalyzeCommand: AsyncParsableCommand {
                 (try await ClusterObjects.all(client), global.chosenNamespace(client))
             }
         }
-        let added = manifests.map { Self.placed($0, in: namespace) }
+        let added = manifests.map { Self.placed($0.object, in: namespace) }
         let replaced = Set(added.map(\.reference))
+        let sources = Dictionary(zip(added.map(\.reference), manifests.map(\.source))) { $1 }
         objects = objects.filter { !replaced.contains($0.reference) } + added
         let wanted: Set<String>? = allNamespaces || (!useKube && global.namespace == nil) ? nil : [namespace]
         let findings = Analysis.run(AnalysisContext(objects: objects, namespaces: wanted))
-            .filter { $0.severity >= outputThreshold.severity }
+            .filter { $0.severity >= outputThreshold.severity }.map { Self.located($0, in: sources) }
         show(findings, place: wanted == nil ? nil : namespace)
         if findings.contains(where: { $0.severity >= failureThreshold.severity }) { throw ExitCode(79) }
     }
@@ -77,13 +85,17 @@ struct AnalyzeCommand: AsyncParsableCommand {
         return object
     }
 
+    /// Where in the user's own files it stands.
+    private static func located(_ finding: Diagnostic, in sources: [ResourceReference: SourceMap]) -> Diagnostic {
+        var finding = finding
+        finding.location = finding.resource.flatMap { sources[$0] }?.location(of: finding.path ?? "")
+        return finding
+    }
+
     private func show(_ findings: [Diagnostic], place: String?) {
-        switch output {
-        case .json: print(JSONValue.array(findings.map(AnalysisReport.json)).text(pretty: true))
-        case .yaml: print(YAMLWriter.text(.array(findings.map(AnalysisReport.json))), terminator: "")
-        case .log, .table, .short:
-            print(AnalysisReport.text(findings, namespace: place))
-        }
+        print(
+            output.text(.array(findings.map(AnalysisReport.json)))
+                ?? AnalysisReport.text(findings, namespace: place))
     }
 }
 
@@ -115,6 +127,9 @@ enum AnalysisReport {
         if let resource = finding.resource { entry["origin"] = .string(resource.description) }
         if let path = finding.path { entry["path"] = .string(path) }
         if let hint = finding.hint { entry["hint"] = .string(hint) }
+        if let location = finding.location {
+            entry["reference"] = .string("\(location.file ?? ""):\(location.line)")
+        }
         return entry
     }
 }

@@ -30,7 +30,8 @@ struct ProxySync: Sendable, Equatable {
         let explicit = json[path: "status", type] ?? json[path: "status", type.uppercased()]
         if let words = explicit?.stringValue, !words.isEmpty {
             let count = json[path: "resources", type.uppercased()]?.intValue
-            return words == "NOT SENT" && count == 0 ? "IGNORED" : words
+            // An empty type needs no answer: that a proxy does not ask for it, or has not confirmed it, is no fault.
+            return ["NOT SENT", "STALE"].contains(words) && count == 0 ? "IGNORED" : words
         }
         guard let sent = json["\(stem)_sent"]?.stringValue, !sent.isEmpty else { return "NOT SENT" }
         return sent == json["\(stem)_acked"]?.stringValue ? "SYNCED" : "STALE"

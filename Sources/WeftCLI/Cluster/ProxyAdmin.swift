@@ -1,3 +1,4 @@
+import Foundation
 import WeftConfig
 import WeftCore
 import WeftKubernetes
@@ -18,29 +19,49 @@ struct ProxyAdmin {
         }
     }
 
-    func get(_ path: String) async throws -> JSONValue {
+    /// Envoy's `config_dump`.
+    func dump() async throws -> ProxyDump {
+        ProxyDump(
+            json: try await ask("GET", "/config_dump") { try? JSONValue(parsing: $0.utf8) })
+    }
+
+    /// The state of the clusters' hosts.
+    func clusters() async throws -> JSONValue {
+        try await ask("GET", "/clusters?format=json") { try? JSONValue(parsing: $0.utf8) }
+    }
+
+    /// - Returns: what the proxy says, as text.
+    func post(_ path: String) async throws -> String {
+        try await ask("POST", path) { $0.hasSuffix("\n") ? String($0.dropLast()) : $0 }
+    }
+
+    private func ask<Value>(_ method: String, _ path: String, _ read: (String) -> Value?) async throws -> Value {
         var problem = ""
-        for command in commands(path) {
+        for command in commands(method, path) {
             do {
                 let result = try await client.exec(
                     namespace: pod.namespace, pod: pod.name, container: "istio-proxy", command: command)
-                if result.exitCode == 0, let json = try? JSONValue(parsing: result.output.utf8) { return json }
-                problem = result.errorOutput.isEmpty ? "exit status \(result.exitCode)" : result.errorOutput
+                if result.exitCode == 0, let value = read(result.output) { return value }
+                let said = [result.errorOutput, result.output].first { !$0.isEmpty } ?? ""
+                problem = said.isEmpty ? "exit status \(result.exitCode)" : said
+                // An answer that says no is an answer: another client would get the same.
+                if result.exitCode == 1, !result.output.isEmpty { break }
             } catch let error as KubernetesError {
                 problem = error.message
             }
         }
         throw CommandFailure(
-            "the proxy of \(pod.namespace)/\(pod.name) does not answer GET \(path): \(problem) "
-                + "See 'kubectl logs -n \(pod.namespace) \(pod.name) -c istio-proxy'.")
+            "the proxy of \(pod.namespace)/\(pod.name) does not answer \(method) \(path): "
+                + problem.trimmingCharacters(in: .whitespacesAndNewlines)
+                + ". See 'kubectl logs -n \(pod.namespace) \(pod.name) -c istio-proxy'.")
     }
 
     /// The agent's own client first, under both its names; in a local pod also where this build keeps it; else curl.
-    private func commands(_ path: String) -> [[String]] {
+    private func commands(_ method: String, _ path: String) -> [[String]] {
         [
-            ["weft-proxy", "request", "GET", path], [LocalHome.executable("weft-proxy"), "request", "GET", path],
-            ["pilot-agent", "request", "GET", path],
-            ["curl", "-sSf", "http://127.0.0.1:15000\(path.hasPrefix("/") ? "" : "/")\(path)"],
+            ["weft-proxy", "request", method, path], [LocalHome.executable("weft-proxy"), "request", method, path],
+            ["pilot-agent", "request", method, path],
+            ["curl", "-sSf", "-X", method, "http://127.0.0.1:15000\(path)"],
         ]
     }
 }

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import WeftConfig
+import WeftCore
 import WeftKubernetes
 
 /// What went wrong in words for the user, ending in what to do next.
@@ -76,4 +78,15 @@ struct GlobalOptions: ParsableArguments {
 /// How a command writes its result.
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, short, log, json, yaml
+
+    /// The value as JSON or YAML without a line end; `nil` for the formats that are for people.
+    func text(_ value: @autoclosure () -> JSONValue) -> String? {
+        switch self {
+        case .json: return value().text(pretty: true)
+        case .yaml:
+            let text = YAMLWriter.text(value())
+            return text.hasSuffix("\n") ? String(text.dropLast()) : text
+        case .table, .short, .log: return nil
+        }
+    }
 }

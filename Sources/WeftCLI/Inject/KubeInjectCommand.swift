@@ -22,22 +22,30 @@ struct KubeInjectCommand: AsyncParsableCommand {
 
     func run() async throws {
         let objects = try ManifestFiles.objects(at: files)
-        var settings = InjectionSettings(meshConfig: try await meshConfig())
+        let (maps, proxyConfigs) = await installed()
+        var mesh = maps["istio"]?["mesh"]?.stringValue
+        if let meshConfigFile { mesh = try ManifestFiles.text(of: meshConfigFile) }
+        var settings = InjectionSettings(
+            meshConfig: try mesh.map { try YAMLReader.value(in: $0, file: meshConfigFile ?? "ConfigMap istio") } ?? [:])
+        if let values = maps["istio-sidecar-injector"]?["values"]?.stringValue {
+            settings.apply(values: try JSONValue(parsing: values))
+        }
+        settings.proxyConfigs = proxyConfigs
         settings.controlPlaneNamespace = global.istioNamespace
         let injected = objects.map { ManifestInjection.inject($0, settings: settings).json }
         print(YAMLWriter.text(injected), terminator: "")
     }
 
-    private func meshConfig() async throws -> JSONValue {
-        if let meshConfigFile {
-            let manifest = try ManifestFiles.text(of: meshConfigFile)
-            return try YAMLReader.value(in: manifest, file: meshConfigFile)
+    /// The data of the installation's ConfigMaps, by name, and all ProxyConfigs. Without a cluster the defaults apply: the
+    /// command must work offline.
+    private func installed() async -> ([String: JSONValue], [KubernetesObject]) {
+        let kind = GroupVersionKind(group: "networking.istio.io", version: "v1beta1", kind: "ProxyConfig")
+        let found = try? await global.withClient { client -> ([KubernetesObject], [KubernetesObject]) in
+            let maps = try await client.list(.configMaps, namespace: global.istioNamespace).items
+            guard let resource = try await client.resource(for: kind) else { return (maps, []) }
+            return (maps, try await client.list(resource).items)
         }
-        // Without a cluster the defaults apply: the command must work offline.
-        let map = try? await global.withClient { client in
-            try await client.get(.configMaps, namespace: global.istioNamespace, name: "istio")
-        }
-        guard let text = map?.json[path: "data", "mesh"]?.stringValue else { return .object([:]) }
-        return try YAMLReader.value(in: text, file: "ConfigMap istio")
+        let (maps, proxyConfigs) = found ?? ([], [])
+        return (Dictionary(maps.map { ($0.name, $0.json["data"] ?? [:]) }) { $1 }, proxyConfigs)
     }
 }

@@ -12,21 +12,21 @@ struct Installer {
     var patience = Duration.seconds(120)
 
     /// Server-side apply of every object, custom kinds first and served before the rest goes on.
-    func apply(_ objects: [KubernetesObject], dryRun: Bool = false) async throws {
+    func apply(_ objects: [KubernetesObject]) async throws {
         let definitions = objects.filter { $0.kind == "CustomResourceDefinition" }
-        for object in definitions { try await apply(object, dryRun: dryRun) }
-        if !dryRun { for definition in definitions { try await waitUntilServed(definition) } }
+        for object in definitions { try await apply(object) }
+        for definition in definitions { try await waitUntilServed(definition) }
         for object in objects where object.kind != "CustomResourceDefinition" {
-            try await apply(object, dryRun: dryRun)
+            try await apply(object)
         }
     }
 
-    private func apply(_ object: KubernetesObject, dryRun: Bool) async throws {
+    private func apply(_ object: KubernetesObject) async throws {
         let deadline = ContinuousClock.now + patience
         while true {
             do {
                 let resource = try await client.requireResource(for: object.groupVersionKind)
-                _ = try await client.apply(resource, object, fieldManager: "weft", dryRun: dryRun)
+                _ = try await client.apply(resource, object, fieldManager: "weft")
                 return
             } catch let error as KubernetesError where Self.passes(error) && ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(200))

@@ -47,7 +47,7 @@ struct LocalNode: Sendable {
     /// The node's process, also before it has written `node.pid`.
     var isAlive: Bool { home.runningNode != nil || startingProcess != nil }
 
-    private var startingProcess: Int32? {
+    var startingProcess: Int32? {
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
         return entries.lazy.compactMap { Int32($0) }.first { pid in
             let arguments = LocalHome.arguments(of: pid)

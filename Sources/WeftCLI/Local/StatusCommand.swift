@@ -11,8 +11,11 @@ struct StatusCommand: AsyncParsableCommand {
         discussion: """
             Example:
               weft status
+              weft status -o json
             """)
 
+    @Option(name: [.short, .long], help: "Output: table, json or yaml.")
+    var output = OutputFormat.table
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -32,7 +35,7 @@ struct StatusCommand: AsyncParsableCommand {
         for (option, port) in ports.all {
             table.rows.append(["port", String(port), "127.0.0.1 (\(option.dropFirst(2)))"])
         }
-        print(table.text)
+        print(output.text(table.json) ?? table.text)
     }
 
     private func rows(_ client: KubernetesClient, _ ports: LocalPorts) async throws -> [[String]] {

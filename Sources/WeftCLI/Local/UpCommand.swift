@@ -1,7 +1,5 @@
 import ArgumentParser
-import Dispatch
 import Foundation
-import Glibc
 import WeftKubernetes
 import WeftManifests
 
@@ -31,6 +29,26 @@ struct UpCommand: AsyncParsableCommand {
     func run() async throws {
         let home = LocalHome.current()
         let node = LocalNode(home: home)
+        let wasRunning = home.runningNode != nil
+        let interrupts = Interrupts()
+        do {
+            let isReady = try await interrupts.race { try await bringUp(home, node) }
+            if isReady {
+                if detach { return }
+                _ = try await interrupts.race { try await Self.waitForEnd(of: node) }
+            }
+        } catch {
+            // What another call started goes on; what this one started must not stay behind half-ready.
+            if !wasRunning, !detach, let pid = home.runningNode { try await node.stop(pid) }
+            throw error
+        }
+        if wasRunning, detach { return }
+        say("\nStopping…")
+        if let pid = home.runningNode ?? node.startingProcess { try await node.stop(pid) }
+        say("The local mesh has stopped; 'weft up' brings its objects back.")
+    }
+
+    private func bringUp(_ home: LocalHome, _ node: LocalNode) async throws {
         let start = ContinuousClock.now
         var ports = ports
         if let pid = home.runningNode {
@@ -49,7 +67,12 @@ struct UpCommand: AsyncParsableCommand {
             throw error
         }
         printSummary(home, ports, start)
-        if !detach { try await stayInForeground(node) }
+    }
+
+    /// Returns never; throws when the node ends by itself.
+    private static func waitForEnd(of node: LocalNode) async throws {
+        while node.isAlive { try await Task.sleep(for: .seconds(1)) }
+        throw CommandFailure("weft-node ended:\n\(node.logTail)")
     }
 
     private func populate(_ home: LocalHome, _ ports: LocalPorts) async throws {
@@ -81,38 +104,11 @@ struct UpCommand: AsyncParsableCommand {
     private static func page(_ ports: LocalPorts) -> String { "http://127.0.0.1:\(ports.httpPort)/productpage" }
 
     private func printSummary(_ home: LocalHome, _ ports: LocalPorts, _ start: ContinuousClock.Instant) {
-        print("\nThe mesh is ready after \(Installer.seconds(since: start)).")
-        print("  export KUBECONFIG=\(home.kubeconfig)")
-        if demo == .bookinfo { print("  Bookinfo   \(Self.page(ports))") }
-        print("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
-        print("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
-        print(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
-    }
-
-    /// Returns after Ctrl-C or SIGTERM has stopped the node; throws when the node ends by itself.
-    private func stayInForeground(_ node: LocalNode) async throws {
-        let (signals, continuation) = AsyncStream.makeStream(of: Bool.self)
-        let sources = [SIGINT, SIGTERM].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number)
-            source.setEventHandler { continuation.yield(true) }
-            source.resume()
-            return source
-        }
-        let watcher = Task {
-            while node.isAlive { try await Task.sleep(for: .seconds(1)) }
-            continuation.yield(false)
-        }
-        defer {
-            watcher.cancel()
-            for source in sources { source.cancel() }
-        }
-        for await byUser in signals {
-            guard byUser else { throw CommandFailure("weft-node ended:\n\(node.logTail)") }
-            break
-        }
-        print("\nStopping…")
-        if let pid = node.home.runningNode { try await node.stop(pid) }
-        print("The local mesh has stopped; 'weft up' brings its objects back.")
+        say("\nThe mesh is ready after \(Installer.seconds(since: start)).")
+        say("  export KUBECONFIG=\(home.kubeconfig)")
+        if demo == .bookinfo { say("  Bookinfo   \(Self.page(ports))") }
+        say("  Ingress    http://127.0.0.1:\(ports.httpPort)  https://127.0.0.1:\(ports.httpsPort)")
+        say("  Dashboard  http://127.0.0.1:\(ports.dashboardPort)")
+        say(detach ? "Stop it with 'weft down'." : "Press Ctrl-C to stop.")
     }
 }

@@ -1,3 +1,6 @@
+import Foundation
+import WeftCore
+
 /// A table for people: columns padded with three spaces, as kubectl and istioctl print them.
 struct Table {
     var header: [String]
@@ -6,6 +9,16 @@ struct Table {
     init(_ header: [String], rows: [[String]] = []) {
         self.header = header
         self.rows = rows
+    }
+
+    /// A list of objects with the columns as keys: `RESOURCE NAME` is `resourceName`.
+    var json: JSONValue {
+        let keys = header.map { title in
+            let words = title.lowercased().split(separator: " ")
+            return words.dropFirst().reduce(words.first.map(String.init) ?? "") { $0 + $1.capitalized }
+        }
+        return .array(
+            rows.map { row in .object(Dictionary(zip(keys, row.map { JSONValue.string($0) })) { $1 }) })
     }
 
     var text: String {

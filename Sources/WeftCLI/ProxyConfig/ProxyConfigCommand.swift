@@ -14,8 +14,17 @@ struct ProxyConfigCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ClustersCommand.self, ListenersCommand.self, RoutesCommand.self, EndpointsCommand.self, SecretsCommand.self,
-            AllCommand.self, BootstrapCommand.self,
+            AllCommand.self, BootstrapCommand.self, LogCommand.self,
         ], aliases: ["pc"])
+
+    /// The configuration of one kind of resource: all that differs is in the arguments.
+    static func subcommand(_ name: String, _ abstract: String, example: String, aliases: [String])
+        -> CommandConfiguration
+    {
+        CommandConfiguration(
+            commandName: name, abstract: abstract, discussion: "Example:\n  weft proxy-config \(example)",
+            aliases: aliases)
+    }
 }
 
 /// Which proxy to ask, and how to print the answer.
@@ -26,34 +35,59 @@ struct ProxySelection: ParsableArguments {
     var output = OutputFormat.table
     @OptionGroup var global: GlobalOptions
 
-    func withProxy(_ body: (ProxyAdmin) async throws -> Void) async throws {
+    func withProxy<Value>(_ body: (ProxyAdmin) async throws -> Value) async throws -> Value {
         let reference = try WorkloadReference(workload)
-        try await global.withClient { client in
+        return try await global.withClient { client in
             let pod = try await reference.pod(client, defaultNamespace: global.chosenNamespace(client))
-            try await body(try ProxyAdmin(client: client, pod: pod))
+            return try await body(try ProxyAdmin(client: client, pod: pod))
         }
     }
+}
 
-    /// The table, or the raw resources as the proxy has them.
-    func show(_ table: @autoclosure () -> Table, raw: @autoclosure () -> JSONValue) {
-        switch output {
-        case .json: print(raw().text(pretty: true))
-        case .yaml: print(YAMLWriter.text(raw()), terminator: "")
-        case .table, .short, .log:
-            let table = table()
-            print(table.rows.isEmpty ? "Nothing matches; without filters the command lists everything." : table.text)
+/// Something that a proxy has: for people a table, for programs the resources as the proxy has them.
+struct ProxyView {
+    var tables: [Table]
+    var raw: JSONValue
+
+    init(_ table: Table, raw: [JSONValue]) {
+        tables = [table]
+        self.raw = .array(raw)
+    }
+
+    init(_ tables: [Table], raw: JSONValue) {
+        self.tables = tables
+        self.raw = raw
+    }
+
+    func text(_ output: OutputFormat) -> String {
+        guard let structured = output.text(raw) else {
+            let isEmpty = tables.allSatisfy(\.rows.isEmpty)
+            return isEmpty && !tables.isEmpty
+                ? "Nothing matches; without filters the command lists everything."
+                : tables.isEmpty ? raw.text(pretty: true) : tables.map(\.text).joined(separator: "\n\n")
         }
+        return structured
+    }
+}
+
+/// A subcommand that asks one proxy and prints one view of the answer.
+protocol ProxyViewCommand: AsyncParsableCommand {
+    var selection: ProxySelection { get }
+    func view(_ proxy: ProxyAdmin) async throws -> ProxyView
+}
+
+extension ProxyViewCommand {
+    func run() async throws {
+        print(try await selection.withProxy { try await view($0) }.text(selection.output))
     }
 }
 
 extension ProxyConfigCommand {
     /// `proxy-config clusters`.
-    struct ClustersCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "clusters", abstract: "Show clusters: the upstream services.",
-            discussion:
-                "Example:\n  weft proxy-config clusters deploy/frontend.dev --fqdn backend.dev.svc.cluster.local",
-            aliases: ["cluster", "c"])
+    struct ClustersCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "clusters", "Show clusters: the upstream services.",
+            example: "clusters deploy/frontend.dev --fqdn backend.dev.svc.cluster.local", aliases: ["cluster", "c"])
         @OptionGroup var selection: ProxySelection
         @Option(help: "Only this service name.")
         var fqdn: String?
@@ -64,68 +98,59 @@ extension ProxyConfigCommand {
         @Option(help: "Only this direction: inbound or outbound.")
         var direction: String?
 
-        func run() async throws {
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
             let filter = ProxyTables.ClusterFilter(fqdn: fqdn, port: port, subset: subset, direction: direction)
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                selection.show(
-                    ProxyTables.clusters(dump, filter: filter),
-                    raw: .array(dump.clusters.filter { filter.matches($0["name"]?.stringValue ?? "") }))
-            }
+            let dump = try await proxy.dump()
+            return ProxyView(
+                ProxyTables.clusters(dump, filter: filter),
+                raw: dump.clusters.filter { filter.matches($0["name"]?.stringValue ?? "") })
         }
     }
 
     /// `proxy-config listeners`.
-    struct ListenersCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "listeners", abstract: "Show listeners and their filter chains.",
-            discussion: "Example:\n  weft proxy-config listeners deploy/frontend.dev --port 15006",
-            aliases: ["listener", "l"])
+    struct ListenersCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "listeners", "Show listeners and their filter chains.",
+            example: "listeners deploy/frontend.dev --port 15006", aliases: ["listener", "l"])
         @OptionGroup var selection: ProxySelection
         @Option(help: "Only this port.")
         var port: Int?
         @Option(help: "Only this address.")
         var address: String?
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                let raw = dump.listeners.filter { listener in
-                    let socket = listener.field(path: "address", "socket_address")
-                    return (port == nil || socket?.field("port_value")?.intValue == port)
-                        && (address == nil || socket?["address"]?.stringValue == address)
-                }
-                selection.show(ProxyTables.listeners(dump, port: port, address: address), raw: .array(raw))
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            let dump = try await proxy.dump()
+            let raw = dump.listeners.filter { listener in
+                let socket = listener.field(path: "address", "socket_address")
+                return (port == nil || socket?.field("port_value")?.intValue == port)
+                    && (address == nil || socket?["address"]?.stringValue == address)
             }
+            return ProxyView(ProxyTables.listeners(dump, port: port, address: address), raw: raw)
         }
     }
 
     /// `proxy-config routes`.
-    struct RoutesCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "routes", abstract: "Show route configurations and the VirtualServices behind them.",
-            discussion: "Example:\n  weft proxy-config routes deploy/productpage-v1.bookinfo --name 9080",
-            aliases: ["route", "r"])
+    struct RoutesCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "routes", "Show route configurations and the VirtualServices behind them.",
+            example: "routes deploy/productpage-v1.bookinfo --name 9080", aliases: ["route", "r"])
         @OptionGroup var selection: ProxySelection
         @Option(help: "Only the route configuration of this name.")
         var name: String?
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                selection.show(
-                    ProxyTables.routes(dump, name: name),
-                    raw: .array(dump.routes.filter { name == nil || $0["name"]?.stringValue == name }))
-            }
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            let dump = try await proxy.dump()
+            return ProxyView(
+                ProxyTables.routes(dump, name: name),
+                raw: dump.routes.filter { name == nil || $0["name"]?.stringValue == name })
         }
     }
 
     /// `proxy-config endpoints`.
-    struct EndpointsCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "endpoints", abstract: "Show endpoints and their health.",
-            discussion: "Example:\n  weft proxy-config endpoints deploy/frontend.dev --status unhealthy",
-            aliases: ["endpoint", "ep"])
+    struct EndpointsCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "endpoints", "Show endpoints and their health.",
+            example: "endpoints deploy/frontend.dev --status unhealthy", aliases: ["endpoint", "ep"])
         @OptionGroup var selection: ProxySelection
         @Option(help: "Only this cluster, e.g. 'outbound|80||backend.dev.svc.cluster.local'.")
         var cluster: String?
@@ -134,80 +159,76 @@ extension ProxyConfigCommand {
         @Option(help: "Only this health: healthy or unhealthy.")
         var status: String?
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let clusters = try await proxy.get("/clusters?format=json")
-                let all = clusters.field("cluster_statuses")?.arrayValue ?? []
-                selection.show(
-                    ProxyTables.endpoints(clusters, cluster: cluster, port: port, status: status),
-                    raw: .array(all.filter { cluster == nil || $0["name"]?.stringValue == cluster }))
-            }
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            let clusters = try await proxy.clusters()
+            let all = clusters.field("cluster_statuses")?.arrayValue ?? []
+            return ProxyView(
+                ProxyTables.endpoints(clusters, cluster: cluster, port: port, status: status),
+                raw: all.filter { cluster == nil || $0["name"]?.stringValue == cluster })
         }
     }
 
     /// `proxy-config secret`.
-    struct SecretsCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "secret", abstract: "Show certificates and trust bundles; never a private key.",
-            discussion: "Example:\n  weft proxy-config secret deploy/frontend.dev", aliases: ["secrets", "s"])
+    struct SecretsCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "secret", "Show certificates and trust bundles; never a private key.",
+            example: "secret deploy/frontend.dev",
+            aliases: ["secrets", "s"])
         @OptionGroup var selection: ProxySelection
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                let certificates = try? await proxy.get("/certs")
-                selection.show(
-                    ProxyTables.secrets(dump, certificates: certificates), raw: .array(dump.secrets.map(\.entry)))
-            }
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            let dump = try await proxy.dump()
+            return ProxyView(ProxyTables.secrets(dump), raw: dump.secrets.map(\.entry))
         }
     }
 
     /// `proxy-config all`.
-    struct AllCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "all", abstract: "Show everything: clusters, listeners, routes, endpoints, secrets.",
-            discussion: "Example:\n  weft proxy-config all deploy/frontend.dev -o json", aliases: ["a"])
+    struct AllCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "all", "Show everything: clusters, listeners, routes, endpoints, secrets.",
+            example: "all deploy/frontend.dev -o json", aliases: ["a"])
         @OptionGroup var selection: ProxySelection
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                guard selection.output == .table || selection.output == .short else {
-                    return selection.show(Table([]), raw: dump.json)
-                }
-                let clusters = try await proxy.get("/clusters?format=json")
-                let certificates = try? await proxy.get("/certs")
-                let tables = [
-                    ProxyTables.clusters(dump, filter: ProxyTables.ClusterFilter()),
-                    ProxyTables.listeners(dump, port: nil, address: nil), ProxyTables.routes(dump, name: nil),
-                    ProxyTables.endpoints(clusters, cluster: nil, port: nil, status: nil),
-                    ProxyTables.secrets(dump, certificates: certificates),
-                ]
-                print(tables.map(\.text).joined(separator: "\n\n"))
-            }
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            let dump = try await proxy.dump()
+            let clusters = try await proxy.clusters()
+            let tables = [
+                ProxyTables.clusters(dump, filter: ProxyTables.ClusterFilter()),
+                ProxyTables.listeners(dump, port: nil, address: nil), ProxyTables.routes(dump, name: nil),
+                ProxyTables.endpoints(clusters, cluster: nil, port: nil, status: nil), ProxyTables.secrets(dump),
+            ]
+            return ProxyView(tables, raw: dump.json)
         }
     }
 
     /// `proxy-config bootstrap`.
-    struct BootstrapCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            commandName: "bootstrap", abstract: "Show what the proxy was started with.",
-            discussion: "Example:\n  weft proxy-config bootstrap deploy/frontend.dev -o yaml", aliases: ["b"])
+    struct BootstrapCommand: ProxyViewCommand {
+        static let configuration = subcommand(
+            "bootstrap", "Show what the proxy was started with.", example: "bootstrap deploy/frontend.dev -o yaml",
+            aliases: ["b"])
         @OptionGroup var selection: ProxySelection
 
-        func run() async throws {
-            try await selection.withProxy { proxy in
-                let dump = ProxyDump(json: try await proxy.get("/config_dump"))
-                guard let bootstrap = dump.bootstrap else {
-                    throw CommandFailure(
-                        "the proxy's config_dump has no bootstrap section; see 'proxy-config all -o json'.")
-                }
-                if selection.output == .yaml {
-                    print(YAMLWriter.text(bootstrap), terminator: "")
-                } else {
-                    print(bootstrap.text(pretty: true))
-                }
+        func view(_ proxy: ProxyAdmin) async throws -> ProxyView {
+            guard let bootstrap = try await proxy.dump().bootstrap else {
+                throw CommandFailure(
+                    "the proxy's config_dump has no bootstrap section; see 'proxy-config all -o json'.")
             }
+            return ProxyView([], raw: bootstrap)
+        }
+    }
+
+    /// `proxy-config log`.
+    struct LogCommand: AsyncParsableCommand {
+        static let configuration = subcommand(
+            "log", "Show or set the level of the proxy's own log.", example: "log deploy/frontend.dev --level debug",
+            aliases: ["o"])
+        @OptionGroup var selection: ProxySelection
+        @Option(help: "trace, debug, info, warning, error or critical; LOGGER:LEVEL for one of Envoy's loggers.")
+        var level: String?
+
+        func run() async throws {
+            let query = level.map { ($0.contains(":") ? "?paths=" : "?level=") + $0 } ?? ""
+            print(try await selection.withProxy { try await $0.post("/logging\(query)") })
         }
     }
 }

@@ -6,14 +6,17 @@ struct ProxyStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "proxy-status", abstract: "Show which proxies are in sync with the control plane.",
         discussion: """
-            SYNCED: the proxy has accepted what was sent last. STALE: not yet. NOT SENT: there was nothing to send.
-            Example:
+            SYNCED: the proxy has accepted what was sent last. STALE: not yet. REJECTED: it refused it; 'kubectl describe' of
+            the object that caused it says why. IGNORED: there is nothing of this type for the proxy.
+            Examples:
               weft proxy-status
               weft proxy-status deploy/productpage-v1.bookinfo
             """, aliases: ["ps"])
 
     @Argument(help: "Only this workload: POD[.NAMESPACE] or deploy/NAME[.NAMESPACE].")
     var workload: String?
+    @Option(name: [.short, .long], help: "Output: table, json or yaml.")
+    var output = OutputFormat.table
     @OptionGroup var global: GlobalOptions
 
     func run() async throws {
@@ -29,7 +32,8 @@ struct ProxyStatusCommand: AsyncParsableCommand {
             guard !proxies.isEmpty else {
                 throw CommandFailure("no such proxy is connected to the control plane; see 'kubectl get pods -A'.")
             }
-            print(ProxySync.table(proxies).text)
+            let table = ProxySync.table(proxies)
+            print(output.text(table.json) ?? table.text)
         }
     }
 }

@@ -1,4 +1,6 @@
+import Foundation
 import WeftCore
+import WeftIdentity
 
 /// The tables of `proxy-config`, with istioctl's columns.
 enum ProxyTables {
@@ -109,46 +111,35 @@ enum ProxyTables {
         return table
     }
 
-    /// - Parameter certificates: the proxy's `/certs`, which carries serial numbers and validity.
-    static func secrets(_ dump: ProxyDump, certificates: JSONValue?) -> Table {
+    /// One row for each secret, from its first certificate.
+    static func secrets(_ dump: ProxyDump, now: Date = Date()) -> Table {
         var table = Table(["RESOURCE NAME", "TYPE", "STATUS", "VALID CERT", "SERIAL NUMBER", "NOT AFTER", "NOT BEFORE"])
-        if dump.secrets.isEmpty { table.rows = certificateRows(certificates) }
         for (entry, state) in dump.secrets {
-            let name = entry["name"]?.stringValue ?? ""
-            let isCA = entry.field(path: "secret", "validation_context") != nil
-            let list = isCA ? "ca_cert" : "cert_chain"
-            let details = certificates?["certificates"]?.arrayValue?.lazy
-                .compactMap { $0.field(list)?.arrayValue?.first }.first
-            let days = details?.field("days_until_expiration")
-            let remaining = days?.intValue ?? days?.stringValue.flatMap { Int($0) } ?? 0
-            table.rows.append([
-                name, isCA ? "CA" : "Cert Chain", state, details == nil ? "-" : String(remaining >= 0),
-                details?.field("serial_number")?.stringValue ?? "-",
-                details?.field("expiration_time")?.stringValue ?? "-", details?.field("valid_from")?.stringValue ?? "-",
-            ])
+            let chain = entry.field(path: "secret", "tls_certificate", "certificate_chain")
+            let roots = entry.field(path: "secret", "validation_context", "trusted_ca")
+            let info = (chain ?? roots).flatMap(pem).flatMap { try? CertificateInfo.all(inPEM: $0).first }
+            let details: [String] =
+                if let info {
+                    [
+                        String(info.isValid(at: now)), info.serialNumber, info.notAfter.formatted(.iso8601),
+                        info.notBefore.formatted(.iso8601),
+                    ]
+                } else {
+                    ["-", "-", "-", "-"]
+                }
+            table.rows.append(
+                [entry["name"]?.stringValue ?? "", chain == nil ? "CA" : "Cert Chain", state] + details)
         }
         return table
     }
 }
 
 extension ProxyTables {
-    /// Rows from `/certs` alone, for a proxy that names the secret of each certificate there.
-    private static func certificateRows(_ certificates: JSONValue?) -> [[String]] {
-        (certificates?["certificates"]?.arrayValue ?? []).flatMap { entry in
-            ["cert_chain", "ca_cert"].flatMap { list in
-                (entry.field(list)?.arrayValue ?? []).compactMap { details in
-                    guard let name = details.field("secret_name")?.stringValue else { return nil }
-                    let days = details.field("days_until_expiration")
-                    let remaining = days?.intValue ?? days?.stringValue.flatMap { Int($0) } ?? 0
-                    return [
-                        name, list == "ca_cert" ? "CA" : "Cert Chain", "ACTIVE", String(remaining >= 0),
-                        details.field("serial_number")?.stringValue ?? "-",
-                        details.field("expiration_time")?.stringValue ?? "-",
-                        details.field("valid_from")?.stringValue ?? "-",
-                    ]
-                }
-            }
-        }
+    /// The text of a `DataSource`; Envoy prints what came inline as Base64.
+    private static func pem(_ source: JSONValue) -> String? {
+        if let text = source.field("inline_string")?.stringValue { return text }
+        return source.field("inline_bytes")?.stringValue.flatMap { Data(base64Encoded: $0) }
+            .map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func name(_ left: JSONValue, _ right: JSONValue) -> Bool {

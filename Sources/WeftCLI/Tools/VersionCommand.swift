@@ -29,11 +29,7 @@ struct VersionCommand: AsyncParsableCommand {
             report.controlPlane = found?.0
             report.dataPlane = found?.1 ?? []
         }
-        switch output {
-        case .json: print(report.json.text(pretty: true))
-        case .yaml: print(YAMLWriter.text(report.json), terminator: "")
-        case .table, .short, .log: print(report.text)
-        }
+        print(output.text(report.json) ?? (short ? report.numbers : report.text))
     }
 }
 
@@ -59,6 +55,11 @@ struct VersionReport {
             lines.append("control plane version: none found ('weft up' or 'weft install' starts one)")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// The versions alone, one a line: client, control plane, proxies.
+    var numbers: String {
+        ([client] + (controlPlane ?? []) + proxies.map(\.version)).joined(separator: "\n")
     }
 
     var json: JSONValue {

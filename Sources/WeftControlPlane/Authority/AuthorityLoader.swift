@@ -14,6 +14,7 @@ struct AuthorityLoader {
     let client: KubernetesClient
     let namespace: String
     let trustDomain: String
+    var limits = CertificateAuthority.Limits()
     let logger: Logger
 
     func load() async throws -> CertificateAuthority {
@@ -23,7 +24,7 @@ struct AuthorityLoader {
                 return try authority(from: secret)
             }
         }
-        let made = try CertificateAuthority(selfSignedFor: trustDomain)
+        let made = try CertificateAuthority(selfSignedFor: trustDomain, limits: limits)
         do {
             _ = try await client.create(.secrets, try object(made))
             logger.info("new self-signed root kept in Secret \(namespace)/\(Self.secretName)")
@@ -32,6 +33,26 @@ struct AuthorityLoader {
             guard let winner = try await secret(Self.secretName) else { throw error }
             return try authority(from: winner)
         }
+    }
+
+    /// What the Secrets say now; the one that the user plugged in goes before ours.
+    func reload(_ secrets: ResourceStore, into current: CurrentAuthority) -> Bool {
+        for name in [Self.pluggedSecretName, Self.secretName] {
+            guard let secret = secrets[namespace, name] else { continue }
+            let place = "\(namespace)/\(name)"
+            do {
+                return current.take(try authority(from: secret), from: place, logger: logger)
+            } catch {
+                logger.error("Secret \(place) cannot be used: \(error). The signing key stays as it was.")
+                return false
+            }
+        }
+        logger.error(
+            """
+            Secret \(namespace)/\(Self.secretName) is gone. The key in memory signs on; after a restart there would be \
+            a new root that running workloads do not trust: put the Secret back from a copy, or restart them all then.
+            """)
+        return false
     }
 
     private func secret(_ name: String) async throws -> KubernetesObject? {
@@ -51,7 +72,7 @@ struct AuthorityLoader {
         let root = text("root-cert.pem")
         return try CertificateAuthority(
             trustDomain: trustDomain, certificatePEM: certificate, keyPEM: text("ca-key.pem"),
-            chainPEM: text("cert-chain.pem"), rootPEM: root.isEmpty ? certificate : root)
+            chainPEM: text("cert-chain.pem"), rootPEM: root.isEmpty ? certificate : root, limits: limits)
     }
 
     private func object(_ authority: CertificateAuthority) throws -> KubernetesObject {

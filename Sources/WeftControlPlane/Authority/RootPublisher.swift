@@ -7,15 +7,19 @@ import WeftKubernetes
 struct RootPublisher {
     static let name = "istio-ca-root-cert"
     let client: KubernetesClient
-    let rootPEM: String
+    /// Asked at each write.
+    let rootPEM: @Sendable () -> String
     let logger: Logger
     private let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
 
-    init(client: KubernetesClient, rootPEM: String, logger: Logger) {
+    init(client: KubernetesClient, rootPEM: @escaping @Sendable () -> String, logger: Logger) {
         self.client = client
         self.rootPEM = rootPEM
         self.logger = logger
     }
+
+    /// The root may be another one now.
+    func refresh() { signal.notify("root") }
 
     /// Runs until the task is cancelled.
     func run() async {
@@ -37,11 +41,12 @@ struct RootPublisher {
     }
 
     private func publish(_ maps: ResourceStore, _ spaces: ResourceStore) async {
+        let rootPEM = rootPEM()
         for namespace in spaces.all where namespace.deletionTimestamp == nil {
             let present = maps[namespace.name, Self.name]
             if present?.json[path: "data", "root-cert.pem"]?.stringValue == rootPEM { continue }
             do {
-                try await write(to: namespace.name, present)
+                try await write(rootPEM, to: namespace.name, present)
             } catch let error as KubernetesError
                 where error.isConflict || error.isNotFound || error.isAlreadyExists || error.code == 403
             {
@@ -55,7 +60,7 @@ struct RootPublisher {
         }
     }
 
-    private func write(to namespace: String, _ present: KubernetesObject?) async throws {
+    private func write(_ rootPEM: String, to namespace: String, _ present: KubernetesObject?) async throws {
         if var object = present {
             object.json[path: "data", "root-cert.pem"] = .string(rootPEM)
             _ = try await client.update(.configMaps, object)

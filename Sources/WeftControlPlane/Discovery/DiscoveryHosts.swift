@@ -8,31 +8,26 @@ import WeftKubernetes
 ///
 /// Over TLS a proxy proves itself with its service-account token; in plain text nobody does, and no secrets are sent.
 struct DiscoveryHosts {
-    /// The host cannot change its certificate while it runs, so the certificate outlives any sensible process.
-    private static let certificateLifetime = 365.0 * 86_400
     private let plain: GRPCHost
     private let secure: GRPCHost
 
     init(
-        settings: ControlPlaneSettings, client: KubernetesClient, authority: CertificateAuthority,
-        coordinator: PushCoordinator
+        settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
+        serving: ServingCertificate, coordinator: PushCoordinator
     ) throws {
         let logger = Logger(label: "ads")
-        let authenticator = TokenAuthenticator(client: client, trustDomain: authority.trustDomain)
+        let authenticator = TokenAuthenticator(client: client, trustDomain: authority.value.trustDomain)
         let delegate = DiscoveryDelegate(coordinator: coordinator)
-        let certificate = try authority.issueServing(
-            dnsNames: ServingCertificate.names(namespace: settings.namespace),
-            validForSeconds: Self.certificateLifetime)
         plain = try GRPCHost(
             host: settings.bind, port: settings.plainDiscoveryPort, certificate: nil,
             services: [ADSServer(authentication: .none, delegate: delegate, logger: logger)])
         secure = try GRPCHost(
-            host: settings.bind, port: settings.secureDiscoveryPort, certificate: certificate,
+            host: settings.bind, port: settings.secureDiscoveryPort, certificate: { serving.current },
             services: [
                 ADSServer(
                     authentication: .token { try await authenticator.identity(of: $0) }, delegate: delegate,
                     logger: logger),
-                CertificateService(authority: authority, logger: Logger(label: "ca")) {
+                CertificateService(authority: { authority.value }, logger: Logger(label: "ca")) {
                     try await authenticator.identity(of: $0)
                 },
             ])

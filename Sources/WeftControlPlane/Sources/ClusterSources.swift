@@ -13,8 +13,11 @@ struct ClusterSources: Sendable {
     let namespaces: Informer
     let secrets: Informer
     let meshConfigMap: Informer
+    let injectorConfigMap: Informer
     let istio: [Informer]
     let namespace: String
+    /// The Secret with the signing key came, changed or went.
+    let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
 
     /// Istio's kinds in the version we read them in.
@@ -33,6 +36,8 @@ struct ClusterSources: Sendable {
 
     init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
         self.namespace = namespace
+        let authorityChanges = ChangeSignal()
+        self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
             let options = ListOptions(fieldSelector: name.map { "metadata.name=\($0)" })
             return Informer(client: client, resource: resource, namespace: namespace, options: options) { change in
@@ -44,8 +49,13 @@ struct ClusterSources: Sendable {
         endpointSlices = informer(.endpointSlices)
         pods = informer(.pods)
         namespaces = informer(.namespaces)
-        secrets = informer(.secrets)
+        secrets = Informer(client: client, resource: .secrets) { change in
+            let isAuthority = [AuthorityLoader.secretName, AuthorityLoader.pluggedSecretName].contains(change.key.name)
+            if isAuthority, change.key.namespace == namespace { authorityChanges.notify("signing key") }
+            if Self.matters(change) { signal.notify("Secret") }
+        }
         meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
+        injectorConfigMap = informer(.configMaps, namespace: namespace, name: Self.injectorName)
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -53,7 +63,9 @@ struct ClusterSources: Sendable {
         }
     }
 
-    var all: [Informer] { [services, endpointSlices, pods, namespaces, secrets, meshConfigMap] + istio }
+    var all: [Informer] {
+        [services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
+    }
 
     /// Keeps every store up to date until the task is cancelled.
     func run() async {
@@ -84,6 +96,17 @@ struct ClusterSources: Sendable {
                 }
         }
     }
+
+    private static let injectorName = "istio-sidecar-injector"
+
+    /// What the installation says about injection: key `values` of its ConfigMap; `{}` when it cannot be read.
+    var injectionValues: JSONValue {
+        let text = injectorConfigMap.store[namespace, Self.injectorName]?.json[path: "data", "values"]?.stringValue
+        return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
+    }
+
+    /// What the injector reads besides ConfigMaps.
+    var proxyConfigs: [KubernetesObject] { istio.first { $0.kind.kind == "ProxyConfig" }?.store.all ?? [] }
 
     /// The document under key `mesh` of ConfigMap `istio`; the last good one when the present one cannot be read.
     func meshConfig(logger: Logger) -> (typed: MeshConfig, json: JSONValue) {

@@ -8,23 +8,38 @@ import WeftKubernetes
 /// can reach us, validation becomes binding: it is installed with `failurePolicy: Ignore`.
 struct WebhookPatcher {
     let client: KubernetesClient
-    let rootPEM: String
+    /// Asked at each write.
+    let rootPEM: @Sendable () -> String
     let controlPlaneNamespace: String
     /// Whether calls of the API server get to us.
     let canServe: @Sendable () -> Bool
     let logger: Logger
+    private let targets = [APIResource.mutatingWebhookConfigurations, .validatingWebhookConfigurations].map {
+        ($0, ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200))))
+    }
+
+    init(
+        client: KubernetesClient, rootPEM: @escaping @Sendable () -> String, controlPlaneNamespace: String,
+        canServe: @escaping @Sendable () -> Bool, logger: Logger
+    ) {
+        self.client = client
+        self.rootPEM = rootPEM
+        self.controlPlaneNamespace = controlPlaneNamespace
+        self.canServe = canServe
+        self.logger = logger
+    }
+
+    /// The root may be another one now.
+    func refresh() { for (_, signal) in targets { signal.notify("root") } }
 
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
-            for resource in [APIResource.mutatingWebhookConfigurations, .validatingWebhookConfigurations] {
-                group.addTask { await watch(resource) }
-            }
+            for (resource, signal) in targets { group.addTask { await watch(resource, signal) } }
         }
     }
 
-    private func watch(_ resource: APIResource) async {
-        let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
+    private func watch(_ resource: APIResource, _ signal: ChangeSignal) async {
         let informer = Informer(client: client, resource: resource) { _ in signal.notify(resource.kind) }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await informer.run() }
@@ -57,7 +72,7 @@ struct WebhookPatcher {
         }
     }
 
-    private var caBundle: String { Data(rootPEM.utf8).base64EncodedString() }
+    private var caBundle: String { Data(rootPEM().utf8).base64EncodedString() }
 
     /// The object with our root in every webhook that calls our Service; `nil` if nothing has to change.
     /// - Parameter isBinding: whether validation may refuse what it cannot look at.

@@ -34,7 +34,11 @@ package struct InjectedPod: Sendable, Hashable {
         let prometheus = PrometheusMerge(annotations: annotations, settings: settings)
         let builder = SidecarContainers(
             settings: settings, pod: pod, namespace: namespace, probers: rewrite.originals,
-            prometheus: prometheus.original, proxyConfig: Self.proxyConfig(annotations, settings))
+            prometheus: prometheus.original,
+            proxyConfig: EffectiveProxyConfig.make(
+                settings: settings, namespace: namespace,
+                labels: pod[path: "metadata", "labels"]?.objectValue?.compactMapValues(\.stringValue) ?? [:],
+                annotations: annotations))
         var proxy = builder.proxyContainer(native: native)
         if let own { proxy = Self.overlay(proxy, with: own) }
 
@@ -52,14 +56,6 @@ package struct InjectedPod: Sendable, Hashable {
 
     private static func rewritesProbes(_ annotations: [String: String], _ settings: InjectionSettings) -> Bool {
         annotations[InjectionName.rewriteProbes].map { $0 == "true" } ?? settings.rewriteProbes
-    }
-
-    /// `proxy.istio.io/config` over the mesh's `defaultConfig`, field by field. YAML that cannot be read changes nothing.
-    private static func proxyConfig(_ annotations: [String: String], _ settings: InjectionSettings) -> JSONValue {
-        guard let text = annotations[InjectionName.proxyConfig], let value = try? YAMLReader.value(in: text),
-            let own = value.objectValue
-        else { return settings.proxyConfig }
-        return .object((settings.proxyConfig.objectValue ?? [:]).merging(own) { _, new in new })
     }
 
     /// The user's own `istio-proxy` container wins field by field; `image: auto` means ours.
@@ -83,36 +79,9 @@ package struct InjectedPod: Sendable, Hashable {
 
     // MARK: Volumes, labels, annotations
 
-    static let volumeNames = ["istio-envoy", "istio-data", "istio-podinfo", "istio-token", "istiod-ca-cert"]
-
     private static func volumes(existing: [JSONValue]) -> [JSONValue] {
-        let ours: [JSONValue] = [
-            ["name": "istio-envoy", "emptyDir": ["medium": "Memory"]],
-            ["name": "istio-data", "emptyDir": [:]],
-            [
-                "name": "istio-podinfo",
-                "downwardAPI": [
-                    "items": [
-                        ["path": "labels", "fieldRef": ["fieldPath": "metadata.labels"]],
-                        ["path": "annotations", "fieldRef": ["fieldPath": "metadata.annotations"]],
-                    ]
-                ],
-            ],
-            [
-                "name": "istio-token",
-                "projected": [
-                    "sources": [
-                        [
-                            "serviceAccountToken": [
-                                "audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token",
-                            ]
-                        ]
-                    ]
-                ],
-            ],
-            ["name": "istiod-ca-cert", "configMap": ["name": "istio-ca-root-cert"]],
-        ]
-        return ours + existing.filter { !volumeNames.contains($0["name"]?.stringValue ?? "") }
+        let names = ProxyPod.volumeNames
+        return ProxyPod.volumes + existing.filter { !names.contains($0["name"]?.stringValue ?? "") }
     }
 
     private static func label(_ pod: inout JSONValue, namespace: String) {
@@ -136,7 +105,7 @@ package struct InjectedPod: Sendable, Hashable {
         let status: JSONValue = [
             "initContainers": .array(inits),
             "containers": native ? .null : [.string(InjectionName.proxyContainer)],
-            "volumes": .array(volumeNames.map { .string($0) }), "imagePullSecrets": .null,
+            "volumes": .array(ProxyPod.volumeNames.map { .string($0) }), "imagePullSecrets": .null,
             "revision": .string(settings.revision),
         ]
         annotations[InjectionName.status] = .string(status.text())

@@ -1,3 +1,4 @@
+import WeftConfig
 import WeftCore
 
 /// Writes the two containers that make a pod part of the mesh: the one that redirects its traffic, and the proxy.
@@ -81,7 +82,7 @@ struct SidecarContainers {
                 "allowPrivilegeEscalation": false, "privileged": false, "readOnlyRootFilesystem": true,
                 "runAsGroup": 1337, "runAsNonRoot": true, "runAsUser": 1337, "capabilities": ["drop": ["ALL"]],
             ],
-            "volumeMounts": .array(volumeMounts),
+            "volumeMounts": .array(ProxyPod.mounts),
         ]
         if native { container["restartPolicy"] = "Always" }
         if let policy = settings.imagePullPolicy { container["imagePullPolicy"] = .string(policy) }
@@ -89,7 +90,7 @@ struct SidecarContainers {
     }
 
     private var arguments: [String] {
-        var arguments = ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.\(settings.clusterDomain)"]
+        var arguments = ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.\(settings.mesh.clusterDomain)"]
         if let level = annotation("sidecar.istio.io/logLevel") { arguments += ["--proxyLogLevel=\(level)"] }
         if usesEnvoy { arguments += ["--envoy", annotation(InjectionName.envoyPath) ?? "envoy"] }
         return arguments
@@ -110,16 +111,6 @@ struct SidecarContainers {
         }
         return resources
     }
-
-    private var volumeMounts: [JSONValue] {
-        [
-            ["mountPath": "/var/run/secrets/istio", "name": "istiod-ca-cert"],
-            ["mountPath": "/var/lib/istio/data", "name": "istio-data"],
-            ["mountPath": "/etc/istio/proxy", "name": "istio-envoy"],
-            ["mountPath": "/var/run/secrets/tokens", "name": "istio-token"],
-            ["mountPath": "/etc/istio/pod", "name": "istio-podinfo"],
-        ]
-    }
 }
 
 // MARK: - Environment
@@ -127,41 +118,22 @@ struct SidecarContainers {
 extension SidecarContainers {
     private var environment: [JSONValue] {
         let owner = WorkloadOwner(pod: pod, namespace: namespace)
-        var list: [JSONValue] = [
-            variable("PILOT_CERT_PROVIDER", "istiod"),
-            variable("CA_ADDR", "\(settings.discoveryHost):15012"),
-            field("POD_NAME", "metadata.name"),
-            field("POD_NAMESPACE", "metadata.namespace"),
-            field("INSTANCE_IP", "status.podIP"),
-            field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
-            field("HOST_IP", "status.hostIP"),
-            field("ISTIO_META_NODE_NAME", "spec.nodeName"),
-            variable("PROXY_CONFIG", proxyConfig.text()),
+        var list = [
             variable("ISTIO_META_POD_PORTS", JSONValue.array(ports).text()),
             variable("ISTIO_META_APP_CONTAINERS", containerNames.joined(separator: ",")),
-            variable("ISTIO_META_CLUSTER_ID", settings.clusterID),
             variable("ISTIO_META_INTERCEPTION_MODE", interceptionMode),
-            variable("ISTIO_META_WORKLOAD_NAME", owner.name),
-            variable("ISTIO_META_OWNER", owner.uri),
-            variable("ISTIO_META_MESH_ID", settings.meshID),
-            variable("TRUST_DOMAIN", settings.trustDomain),
         ]
         if !probers.isEmpty { list.append(variable("ISTIO_KUBE_APP_PROBERS", JSONValue.object(probers).text())) }
         if let prometheus { list.append(variable("ISTIO_PROMETHEUS_ANNOTATIONS", prometheus.text())) }
         if usesEnvoy, let path = annotation(InjectionName.envoyPath) { list.append(variable("WEFT_ENVOY_PATH", path)) }
-        for (name, value) in proxyConfig["proxyMetadata"]?.objectValue?.sorted(by: { $0.key < $1.key }) ?? [] {
-            if let value = value.stringValue { list.append(variable(name, value)) }
-        }
+        // The last of a name counts: what the user puts into proxyMetadata goes before ours.
         return list
+            + ProxyPod.environment(
+                settings.mesh, controlPlane: "\(settings.discoveryHost):15012", proxyConfig: proxyConfig,
+                workload: owner.name, owner: owner.uri)
     }
 
-    private func variable(_ name: String, _ value: String) -> JSONValue {
-        ["name": .string(name), "value": .string(value)]
-    }
-
-    private func field(_ name: String, _ path: String) -> JSONValue {
-        ["name": .string(name), "valueFrom": ["fieldRef": ["fieldPath": .string(path)]]]
-    }
+    private func variable(_ name: String, _ value: String) -> JSONValue { ProxyPod.variable(name, value) }
 
     private var appContainers: [JSONValue] {
         (pod[path: "spec", "containers"]?.arrayValue ?? []).filter {

@@ -82,7 +82,7 @@ struct GatewayInstallation: Sendable {
                         ],
                         "spec": [
                             "serviceAccountName": .string(account), "containers": [container],
-                            "volumes": .array(ProxyVolumes.volumes),
+                            "volumes": .array(ProxyPod.volumes),
                         ],
                     ],
                 ]
@@ -92,7 +92,7 @@ struct GatewayInstallation: Sendable {
     private var container: JSONValue {
         [
             "name": "istio-proxy", "image": .string(settings.proxyImage),
-            "args": ["proxy", "router", "--domain", .string("$(POD_NAMESPACE).svc.\(settings.clusterDomain)")],
+            "args": ["proxy", "router", "--domain", .string("$(POD_NAMESPACE).svc.\(settings.mesh.clusterDomain)")],
             "ports": [
                 ["containerPort": 15021, "protocol": "TCP"], ["containerPort": 8080, "protocol": "TCP"],
                 ["containerPort": 8443, "protocol": "TCP"],
@@ -108,65 +108,16 @@ struct GatewayInstallation: Sendable {
                 "allowPrivilegeEscalation": false, "capabilities": ["drop": ["ALL"]], "privileged": false,
                 "readOnlyRootFilesystem": true, "runAsNonRoot": true, "runAsUser": 1337, "runAsGroup": 1337,
             ],
-            "volumeMounts": .array(ProxyVolumes.mounts),
+            "volumeMounts": .array(ProxyPod.mounts),
         ]
     }
 
     private var environment: [JSONValue] {
         let owner = "kubernetes://apis/apps/v1/namespaces/\(settings.namespace)/deployments/\(name)"
         let proxyConfig = settings.effectiveMeshConfig["defaultConfig"] ?? .object([:])
-        return [
-            PodEnvironment.value("PILOT_CERT_PROVIDER", "istiod"),
-            PodEnvironment.value("CA_ADDR", "\(settings.istiodName).\(settings.namespace).svc:15012"),
-            PodEnvironment.field("POD_NAME", "metadata.name"),
-            PodEnvironment.field("POD_NAMESPACE", "metadata.namespace"),
-            PodEnvironment.field("INSTANCE_IP", "status.podIP"), PodEnvironment.field("HOST_IP", "status.hostIP"),
-            PodEnvironment.field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
-            PodEnvironment.field("ISTIO_META_NODE_NAME", "spec.nodeName"),
-            PodEnvironment.value("PROXY_CONFIG", proxyConfig.text()),
-            PodEnvironment.value("ISTIO_META_WORKLOAD_NAME", name), PodEnvironment.value("ISTIO_META_OWNER", owner),
-            PodEnvironment.value("ISTIO_META_MESH_ID", settings.trustDomain),
-            PodEnvironment.value("TRUST_DOMAIN", settings.trustDomain),
-            PodEnvironment.value("ISTIO_META_UNPRIVILEGED_POD", "true"),
-            PodEnvironment.value("ISTIO_META_CLUSTER_ID", settings.clusterID),
-        ]
+        return ProxyPod.environment(
+            settings.mesh, controlPlane: "\(settings.istiodName).\(settings.namespace).svc:15012",
+            proxyConfig: proxyConfig, workload: name, owner: owner)
+            + [ProxyPod.variable("ISTIO_META_UNPRIVILEGED_POD", "true")]
     }
-}
-
-/// What every proxy of the mesh mounts: token, trust bundle, its own metadata and a place to write.
-enum ProxyVolumes {
-    static let volumes: [JSONValue] = [
-        ["name": "istio-envoy", "emptyDir": ["medium": "Memory"]],
-        ["name": "istio-data", "emptyDir": [:]],
-        [
-            "name": "istio-podinfo",
-            "downwardAPI": [
-                "items": [
-                    ["path": "labels", "fieldRef": ["fieldPath": "metadata.labels"]],
-                    ["path": "annotations", "fieldRef": ["fieldPath": "metadata.annotations"]],
-                ]
-            ],
-        ],
-        [
-            "name": "istio-token",
-            "projected": [
-                "sources": [
-                    [
-                        "serviceAccountToken": [
-                            "audience": "istio-ca", "expirationSeconds": 43200, "path": "istio-token",
-                        ]
-                    ]
-                ]
-            ],
-        ],
-        ["name": "istiod-ca-cert", "configMap": ["name": "istio-ca-root-cert"]],
-    ]
-
-    static let mounts: [JSONValue] = [
-        ["mountPath": "/var/run/secrets/istio", "name": "istiod-ca-cert"],
-        ["mountPath": "/var/lib/istio/data", "name": "istio-data"],
-        ["mountPath": "/etc/istio/proxy", "name": "istio-envoy"],
-        ["mountPath": "/var/run/secrets/tokens", "name": "istio-token"],
-        ["mountPath": "/etc/istio/pod", "name": "istio-podinfo"],
-    ]
 }

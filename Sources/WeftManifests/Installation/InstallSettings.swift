@@ -1,3 +1,4 @@
+package import WeftConfig
 package import WeftCore
 
 /// Why an installation's settings are refused; the message names the setting.
@@ -23,9 +24,7 @@ package struct InstallSettings: Sendable, Hashable {
     package var profile = InstallProfile.default
     package var revision = "default"
     package var namespace = "istio-system"
-    package var clusterDomain = "cluster.local"
-    package var clusterID = "Kubernetes"
-    package var trustDomain = "cluster.local"
+    package var mesh = MeshIdentity()
     package var proxyImage = "weft/proxy"
     package var controlPlaneImage = "weft/weftd"
     package var ingressGateway = true
@@ -70,7 +69,7 @@ package struct InstallSettings: Sendable, Hashable {
         switch parts[0] {
         case "revision" where parts.count == 1: revision = value
         case "namespace" where parts.count == 1: namespace = value
-        case "meshConfig" where parts.count > 1: meshConfig[path: parts.dropFirst()] = Self.scalar(value)
+        case "meshConfig" where parts.count > 1: setMeshConfig(parts.dropFirst(), value)
         case "values" where parts.count > 1: try setValue(parts.dropFirst(), value)
         case "components" where parts.count == 3 && parts[2] == "enabled": try setComponent(parts[1], value)
         default:
@@ -84,15 +83,20 @@ package struct InstallSettings: Sendable, Hashable {
         switch path.joined(separator: ".") {
         case "global.proxy.image": proxyImage = value
         case "pilot.image": controlPlaneImage = value
-        case "global.proxy.clusterDomain": clusterDomain = value
-        case "global.multiCluster.clusterName": clusterID = value
+        case "global.proxy.clusterDomain": mesh.clusterDomain = value
+        case "global.multiCluster.clusterName": mesh.clusterID = value
         case "gateways.istio-ingressgateway.enabled":
             ingressGateway = try Self.flag("values." + path.joined(separator: "."), value)
         case "gateways.istio-egressgateway.enabled":
             egressGateway = try Self.flag("values." + path.joined(separator: "."), value)
         default:
-            if path.first == "meshConfig", path.count > 1 { meshConfig[path: path.dropFirst()] = Self.scalar(value) }
+            if path.first == "meshConfig", path.count > 1 { setMeshConfig(path.dropFirst(), value) }
         }
+    }
+
+    private mutating func setMeshConfig(_ path: ArraySlice<String>, _ value: String) {
+        meshConfig[path: path] = Self.scalar(value)
+        mesh.apply(meshConfig: meshConfig)
     }
 
     private mutating func setComponent(_ name: String, _ value: String) throws(InstallError) {
@@ -127,7 +131,7 @@ package struct InstallSettings: Sendable, Hashable {
         var base: JSONValue = [
             "defaultConfig": ["discoveryAddress": .string("\(istiodName).\(namespace).svc:15012")],
             "defaultProviders": ["metrics": ["prometheus"]], "enablePrometheusMerge": true,
-            "rootNamespace": .string(namespace), "trustDomain": .string(trustDomain),
+            "rootNamespace": .string(namespace), "trustDomain": .string(mesh.trustDomain),
         ]
         if profile == .demo { base["accessLogFile"] = "/dev/stdout" }
         return Self.merge(base, meshConfig)

@@ -79,11 +79,11 @@ extension MeshInstallation {
                 .map { ["name": .string($0.0), "containerPort": .int($0.1), "protocol": "TCP"] }),
             "env": [
                 ["name": "REVISION", "value": .string(settings.revision)],
-                ["name": "CLUSTER_ID", "value": .string(settings.clusterID)],
-                PodEnvironment.field("POD_NAME", "metadata.name"),
-                PodEnvironment.field("POD_NAMESPACE", "metadata.namespace"),
-                PodEnvironment.field("POD_IP", "status.podIP"),
-                PodEnvironment.field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
+                ["name": "CLUSTER_ID", "value": .string(settings.mesh.clusterID)],
+                ProxyPod.field("POD_NAME", "metadata.name"),
+                ProxyPod.field("POD_NAMESPACE", "metadata.namespace"),
+                ProxyPod.field("POD_IP", "status.podIP"),
+                ProxyPod.field("SERVICE_ACCOUNT", "spec.serviceAccountName"),
             ],
             "readinessProbe": [
                 "httpGet": ["path": "/ready", "port": 8080], "periodSeconds": 1, "timeoutSeconds": 5,
@@ -97,16 +97,5 @@ extension MeshInstallation {
             ],
             "volumeMounts": [["name": "config-volume", "mountPath": "/etc/istio/config"]],
         ]
-    }
-}
-
-/// Environment entries that pods share.
-enum PodEnvironment {
-    static func value(_ name: String, _ value: String) -> JSONValue {
-        ["name": .string(name), "value": .string(value)]
-    }
-
-    static func field(_ name: String, _ path: String) -> JSONValue {
-        ["name": .string(name), "valueFrom": ["fieldRef": ["fieldPath": .string(path)]]]
     }
 }

@@ -49,8 +49,10 @@ package struct MeshInstallation: Sendable {
         let injector: JSONValue = [
             "revision": .string(settings.revision),
             "global": [
-                "proxy": ["image": .string(settings.proxyImage), "clusterDomain": .string(settings.clusterDomain)],
-                "multiCluster": ["clusterName": .string(settings.clusterID)],
+                "proxy": [
+                    "image": .string(settings.proxyImage), "clusterDomain": .string(settings.mesh.clusterDomain),
+                ],
+                "multiCluster": ["clusterName": .string(settings.mesh.clusterID)],
                 "istioNamespace": .string(settings.namespace),
             ],
             "values": settings.values,

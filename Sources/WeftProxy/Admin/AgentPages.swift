@@ -2,6 +2,7 @@ import Logging
 import Synchronization
 import WeftADS
 import WeftCore
+import WeftIR
 import WeftXDS
 
 /// The pages that need the agent: configuration with versions, certificates, health, and what ends the process.
@@ -96,7 +97,13 @@ struct AgentPages: Sendable {
 
     private func dump() -> AdminReply {
         do {
-            var page = try ConfigDump.json(plane.snapshot.configuration, versions: status.versions)
+            var configuration = plane.snapshot.configuration
+            var versions = status.versions
+            for secret in status.identity?.secrets ?? [] {
+                configuration.secrets[secret.name] = secret
+                versions[.secret, default: [:]][secret.name] = status.identity?.version
+            }
+            var page = try ConfigDump.json(configuration, versions: versions)
             let configs = page["configs"]?.arrayValue ?? []
             page["configs"] = .array([bootstrap] + configs)
             return AdminReply(json: page.text(pretty: true))

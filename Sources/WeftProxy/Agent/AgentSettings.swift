@@ -51,6 +51,8 @@ package struct AgentSettings: Sendable {
     package var probers: [String: JSONValue]
     /// `ISTIO_PROMETHEUS_ANNOTATIONS`: where the application's own metrics are.
     package var applicationMetrics: JSONValue?
+    /// Settings that cannot be read and are left out, in words for the log.
+    package var problems: [String] = []
 
     package init(
         role: ProxyRole, environment: [String: String], domain: String? = nil, concurrency: Int? = nil,
@@ -74,6 +76,10 @@ package struct AgentSettings: Sendable {
         self.concurrency = min(2, max(1, wished))
         inherited = Self.descriptors(environment["WEFT_LISTEN_FDS"] ?? "")
         certificateSeconds = environment["SECRET_TTL"].flatMap(GoDuration.seconds) ?? 0
+        if let text = environment["SECRET_TTL"], !text.isEmpty, certificateSeconds == 0 {
+            problems.append(
+                "SECRET_TTL \"\(text)\" is no duration such as 24h0m0s or 90s; the authority's default holds")
+        }
         probers = Self.json(environment["ISTIO_KUBE_APP_PROBERS"])?.objectValue ?? [:]
         applicationMetrics = Self.json(environment["ISTIO_PROMETHEUS_ANNOTATIONS"])
         node =
@@ -83,6 +89,15 @@ package struct AgentSettings: Sendable {
                 labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
                 annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? "")
             ).node
+    }
+
+    /// How to reach the control plane, with the token and the roots of the moment.
+    var discoveryClient: ADSClient.Configuration {
+        var configuration = ADSClient.Configuration(host: discovery.host, port: discovery.port, node: node)
+        let paths = paths
+        configuration.roots = { try AgentPaths.required(paths.root) }
+        configuration.token = { try AgentPaths.required(paths.token) }
+        return configuration
     }
 
     private static func json(_ text: String?) -> JSONValue? { text.flatMap { try? JSONValue(parsing: $0) } }
@@ -117,22 +132,4 @@ package struct HostAndPort: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { "\(host):\(port)" }
-}
-
-/// Durations as Go prints them: `24h0m0s`, `90s`, `1m30s`.
-enum GoDuration {
-    static func seconds(_ text: String) -> Int64? {
-        var total: Int64 = 0
-        var number: Int64?
-        for character in text {
-            if let digit = character.wholeNumberValue {
-                number = min((number ?? 0) * 10 + Int64(digit), 1 << 40)
-                continue
-            }
-            guard let value = number, let unit: Int64 = ["h": 3600, "m": 60, "s": 1][character] else { return nil }
-            total += value * unit
-            number = nil
-        }
-        return number == nil && total > 0 ? total : nil
-    }
 }

@@ -28,7 +28,9 @@ struct IdentityKeeper: Sendable {
                 await deliver(issued)
                 backoff.reset()
                 logger.info("certificate for \(identity) valid until \(issued.certificate.notAfter)")
-                let pause = max(1, issued.certificate.rotationTime().timeIntervalSinceNow)
+                // Proxies that started together do not all come back together.
+                let due = issued.certificate.rotationTime(obtained: Date(), fraction: .random(in: 0.42...0.48))
+                let pause = max(1, due.timeIntervalSinceNow)
                 try await Task.sleep(for: .seconds(pause))
             } catch is CancellationError {
                 return
@@ -58,6 +60,9 @@ struct IdentityKeeper: Sendable {
 }
 
 extension WorkloadIdentity {
+    /// Another one for each certificate, for dumps and files.
+    var version: String { String(Int64(certificate.notBefore.timeIntervalSince1970)) }
+
     /// As the data plane takes them.
     var secrets: [Secret] {
         [

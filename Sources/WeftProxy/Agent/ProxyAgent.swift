@@ -26,6 +26,7 @@ struct ProxyAgent {
         let status = AgentStatus()
         let plane = DataPlane(options: options)
         logger.info("\(settings.node.id), control plane \(settings.discovery), authority \(settings.authority)")
+        for problem in settings.problems { logger.warning("\(problem)") }
         let pages = AgentPages(
             plane: plane, status: status, settings: settings, logs: logs, quit: { quit.yield(()) })
         let servers = try await startServers(pages, logger)
@@ -77,14 +78,9 @@ struct ProxyAgent {
 
     private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus) -> ADSClient {
         let logger = logs.logger("xds")
-        var configuration = ADSClient.Configuration(
-            host: settings.discovery.host, port: settings.discovery.port, node: settings.node)
-        let paths = settings.paths
-        configuration.roots = { try AgentPaths.required(paths.root) }
-        configuration.token = { try AgentPaths.required(paths.token) }
         return ADSClient(
-            configuration, delegate: ConfigurationReceiver(plane: plane, status: status, logger: logger), logger: logger
-        )
+            settings.discoveryClient, delegate: ConfigurationReceiver(plane: plane, status: status, logger: logger),
+            logger: logger)
     }
 
     private func startServers(_ pages: AgentPages, _ logger: Logger) async throws -> [AdminServer] {

@@ -1,5 +1,6 @@
 import Logging
 import NIOPosix
+import WeftADS
 import WeftCore
 
 #if canImport(Glibc)
@@ -30,10 +31,17 @@ struct EnvoyAgent {
                 arrived.yield(())
             } catch { logger.error("\(error)") }
         }
+        let relay = GRPCHost(
+            socketPath: socketPath, services: [XDSRelay(settings.discoveryClient, logger: logs.logger("xds"))])
+        for problem in settings.problems { logger.warning("\(problem)") }
         await withTaskGroup(of: CInt?.self) { group in
             group.addTask {
                 await keeper.run()
                 return nil
+            }
+            group.addTask {
+                do { try await relay.run() } catch { logger.critical("no socket for discovery: \(error)") }
+                return Task.isCancelled ? nil : 1
             }
             group.addTask {
                 // Envoy does not start without its secrets; nothing that it would serve then is of use.
@@ -59,6 +67,8 @@ struct EnvoyAgent {
     }
 
     private let current = RunningEnvoy()
+    /// As Istio's agent names it.
+    private var socketPath: String { "\(settings.paths.proxyDirectory)/XDS" }
 
     /// Starts Envoy again when it ends, a few times; then the container is to start again.
     private func supervise(_ logger: Logger) async -> CInt {
@@ -85,8 +95,7 @@ struct EnvoyAgent {
     }
 
     private func start() throws -> EnvoyProcess {
-        let token = (AgentPaths.text(settings.paths.token) ?? "").filter { !$0.isWhitespace }
-        let bootstrap = EnvoyBootstrap(settings: settings, rootPath: settings.paths.root, token: token)
+        let bootstrap = EnvoyBootstrap(settings: settings, socketPath: socketPath)
         let file = "\(settings.paths.proxyDirectory)/envoy-bootstrap.json"
         try AtomicFile.write(bootstrap.json.text(pretty: true), to: file)
         return try EnvoyProcess(

@@ -1,12 +1,12 @@
 import WeftADS
 import WeftCore
 
-/// The bootstrap of a real Envoy whose agent we are: ADS from the control plane with TLS and the pod's token, admin,
-/// and a listener for the kubelet and for scrapes.
+/// The bootstrap of a real Envoy whose agent we are: ADS through the agent's Unix socket, admin, and a listener for
+/// scrapes. No credential is in it; the agent adds them (see ``XDSRelay``).
 struct EnvoyBootstrap {
     var settings: AgentSettings
-    var rootPath: String
-    var token: String
+    /// Where the agent passes discovery on to the control plane.
+    var socketPath: String
 
     var json: JSONValue {
         var node = settings.node
@@ -20,10 +20,7 @@ struct EnvoyBootstrap {
                 "ads_config": [
                     "api_type": "DELTA_GRPC", "transport_api_version": "V3", "set_node_on_first_message_only": true,
                     "grpc_services": [
-                        [
-                            "envoy_grpc": ["cluster_name": "xds-grpc", "authority": "istiod.istio-system.svc"],
-                            "initial_metadata": [["key": "authorization", "value": .string("Bearer \(token)")]],
-                        ]
+                        ["envoy_grpc": ["cluster_name": "xds-grpc", "authority": "istiod.istio-system.svc"]]
                     ],
                 ],
             ],
@@ -36,8 +33,7 @@ struct EnvoyBootstrap {
 
     private var discoveryCluster: JSONValue {
         [
-            "name": "xds-grpc", "type": "STRICT_DNS", "connect_timeout": "5s", "dns_lookup_family": "V4_ONLY",
-            "respect_dns_ttl": true,
+            "name": "xds-grpc", "type": "STATIC", "connect_timeout": "5s",
             "typed_extension_protocol_options": [
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": [
                     "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
@@ -46,29 +42,12 @@ struct EnvoyBootstrap {
             ],
             "load_assignment": [
                 "cluster_name": "xds-grpc",
-                "endpoints": [["lb_endpoints": [["endpoint": ["address": discoveryAddress]]]]],
-            ],
-            "transport_socket": [
-                "name": "envoy.transport_sockets.tls",
-                "typed_config": [
-                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-                    "sni": "istiod.istio-system.svc",
-                    "common_tls_context": [
-                        "alpn_protocols": ["h2"],
-                        "validation_context": [
-                            "trusted_ca": ["filename": .string(rootPath)],
-                            "match_typed_subject_alt_names": [
-                                ["san_type": "DNS", "matcher": ["exact": "istiod.istio-system.svc"]]
-                            ],
-                        ],
-                    ],
+                "endpoints": [
+                    ["lb_endpoints": [["endpoint": ["address": ["pipe": ["path": .string(socketPath)]]]]]]
                 ],
             ],
-            "upstream_connection_options": ["tcp_keepalive": ["keepalive_time": 300]],
         ]
     }
-
-    private var discoveryAddress: JSONValue { Self.address(settings.discovery.host, settings.discovery.port) }
 
     private static let adminCluster: JSONValue = [
         "name": "prometheus_stats", "type": "STATIC", "connect_timeout": "1s",

@@ -8,7 +8,7 @@ struct SecretFiles {
     var directory: String
 
     func write(_ identity: WorkloadIdentity) throws {
-        let version = String(Int64(identity.certificate.notBefore.timeIntervalSince1970))
+        let version = identity.version
         try write(
             "sds-default.json", version: version,
             secret: [

@@ -70,9 +70,9 @@ extension Exchange {
             case .http(let status): reply(.faultAbort(status: status), provenance: provenance)
             case .grpc(let status):
                 var headers = HeaderBlock()
-                headers.set("content-type", "application/grpc")
-                headers.set("grpc-status", String(status))
-                reply(.faultAbort(status: 200), provenance: provenance, headers: headers)
+                if original.isGRPC { headers.set("grpc-status", String(status)) }
+                reply(
+                    .faultAbort(status: GRPCStatus.httpStatus(status)), provenance: provenance, headers: headers)
             }
         }
         guard let pause else {

@@ -17,7 +17,9 @@ enum AttemptFailure {
 /// The router: from the route to an upstream's response, with retries.
 extension Exchange {
     func forward() {
-        guard let decision = resolveRoute() else { return reply(.noRoute) }
+        guard let decision = resolveRoute() else {
+            return reply(.noRoute, provenance: routeTable?.refusing(head))
+        }
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):

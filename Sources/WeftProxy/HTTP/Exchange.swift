@@ -91,16 +91,18 @@ final class Exchange: HTTPStreamReceiver {
     /// The route, looked up once; filters before the router ask for it too.
     func resolveRoute() -> RouteDecision? {
         if let decision { return decision }
-        let table: RouteTable? =
-            switch connection.manager.manager.routes {
-            case .inline: connection.manager.table
-            case .rds(let name): worker.snapshot.routes[name]
-            }
         var context = RouteContext()
         context.presentedCertificate = connection.connection.info.peer != nil
         context.validatedCertificate = context.presentedCertificate
-        decision = table?.route(head, context: context, random: worker.random.next())
+        decision = routeTable?.route(head, context: context, random: worker.random.next())
         return decision
+    }
+
+    var routeTable: RouteTable? {
+        switch connection.manager.manager.routes {
+        case .inline: connection.manager.table
+        case .rds(let name): worker.snapshot.routes[name]
+        }
     }
 
     // MARK: request body
@@ -186,12 +188,16 @@ final class Exchange: HTTPStreamReceiver {
             stream.reset()
             return finish()
         }
-        record.status = local.status
-        var head = local.head(explain: connection.explainsRefusals)
+        let isGRPC = original.isGRPC
+        let explain = connection.explainsRefusals
+        var head = isGRPC ? local.grpcHead(explain: explain) : local.head(explain: explain)
+        record.status = Int(head.status)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        if isGRPC { record.grpcStatus = head.headers.first("grpc-status") }
         finishResponse(&head)
-        stream.respond(head, endStream: local.body.isEmpty)
-        if !local.body.isEmpty {
+        let isComplete = isGRPC || local.body.isEmpty
+        stream.respond(head, endStream: isComplete)
+        if !isComplete {
             record.bytesSent += local.body.utf8.count
             stream.write(body: ByteBuffer(string: local.body))
             stream.writeEnd(trailers: nil)

@@ -130,7 +130,7 @@ final class UpstreamAttempt: ResponseReceiver {
         guard cluster.compiled.outlier != nil else { return }
         let isGRPC = head.status == 200 && exchange?.original.isGRPC == true
         awaitsStatus = isGRPC && !endStream && !head.headers.contains(.grpcStatus)
-        if !awaitsStatus { count(.response(status: GRPCStatus.httpStatus(of: head))) }
+        if !awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(of: head))) }
     }
 
     private static let immediateFailure: HeaderName = "x-envoy-immediate-health-check-fail"
@@ -173,7 +173,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receiveEnd(trailers: HeaderBlock?) {
         guard !isOver else { return }
-        if awaitsStatus { count(.response(status: GRPCStatus.httpStatus(ofTrailers: trailers))) }
+        if awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(ofTrailers: trailers))) }
         end()
         exchange?.receiveResponseEnd(trailers: trailers)
     }

@@ -153,14 +153,17 @@ package final class CompiledCluster: Sendable {
     let outlier: OutlierDetector?
     /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
+    /// The same object in two clusters that differ in nothing but the certificates for new connections.
+    let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
     let reachability: Reachability
     var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
-        template: HostTargets?, reachability: Reachability
+        template: HostTargets?, reachability: Reachability, lineage: Lineage
     ) {
+        self.lineage = lineage
         self.cluster = cluster
         self.hosts = hosts
         balanced = hosts.map {
@@ -183,6 +186,9 @@ package final class CompiledCluster: Sendable {
         self.reachability = reachability
     }
 }
+
+/// Compared by identity alone.
+final class Lineage: Sendable {}
 
 /// Stands for one way to reach a cluster's endpoints: its settings and secrets.
 final class Reachability: Sendable {}

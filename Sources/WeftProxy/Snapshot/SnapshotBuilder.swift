@@ -119,11 +119,15 @@ struct SnapshotBuilder {
         let before = problems.count
         var variants = TLSVariants(cluster: cluster, factory: factory)
         var reachability = Reachability()
+        let lineage = compiled[cluster.name].flatMap {
+            $0.key.differsInSecretsAlone(from: key) ? $0.cluster.lineage : nil
+        }
         if let known = compiled[cluster.name], known.key.isReachedLike(key) {
             variants = known.variants
             reachability = known.cluster.reachability
         }
-        let made = compile(cluster, assignment: assignment, &variants, reachability, &problems)
+        let made = compile(
+            cluster, assignment: assignment, &variants, (lineage ?? Lineage(), reachability), &problems)
         // What had problems is tried again each time, so that they are told each time.
         compiled[cluster.name] =
             problems.count == before ? CompiledEntry(key: key, cluster: made, variants: variants) : nil
@@ -132,7 +136,7 @@ struct SnapshotBuilder {
 
     private mutating func compile(
         _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ variants: inout TLSVariants,
-        _ reachability: Reachability, _ problems: inout [String]
+        _ identity: (lineage: Lineage, reachability: Reachability), _ problems: inout [String]
     ) -> CompiledCluster {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
@@ -159,7 +163,7 @@ struct SnapshotBuilder {
         }
         return CompiledCluster(
             cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
-            reachability: reachability)
+            reachability: identity.reachability, lineage: identity.lineage)
     }
 
     /// The counts of a host, which outlive snapshots. A new host whose cluster is health-checked is out until a check
@@ -231,6 +235,10 @@ private struct CompiledEntry {
         let assignment: ClusterLoadAssignment?
         let secrets: [Secret.Content?]
         let resolved: [String: [String]]
+
+        func differsInSecretsAlone(from other: Key) -> Bool {
+            cluster == other.cluster && assignment == other.assignment && resolved == other.resolved
+        }
 
         /// Whether only endpoints differ.
         func isReachedLike(_ other: Key) -> Bool {

@@ -27,8 +27,8 @@ struct PoolFailureError: Error { var failure: PoolFailure }
 /// Loop-confined. Idle connections are reused last-in first-out; a request that finds none waits while one is opened,
 /// within the cluster's limits.
 final class HTTPPool {
-    private let host: CompiledHost
-    private let cluster: CompiledCluster
+    private var host: CompiledHost
+    private var cluster: CompiledCluster
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
@@ -44,6 +44,15 @@ final class HTTPPool {
         self.cluster = cluster
         self.version = version
         self.eventLoop = eventLoop
+    }
+
+    /// Where its connections go.
+    var address: SocketAddress? { host.target.address }
+
+    /// New connections are made as `host` says. It has the same address, counters and limits.
+    func renew(_ host: CompiledHost, _ cluster: CompiledCluster) {
+        self.host = host
+        self.cluster = cluster
     }
 
     /// Calls back at once when a connection is free.

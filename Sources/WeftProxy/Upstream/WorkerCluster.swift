@@ -5,9 +5,9 @@ import WeftTransport
 
 /// A cluster as one worker uses it: its pools and its balancer.
 ///
-/// Loop-confined. Survives snapshots in which nothing of the cluster changed.
+/// Loop-confined. Survives snapshots in which nothing of the cluster changed, or nothing but certificates.
 final class WorkerCluster {
-    let compiled: CompiledCluster
+    private(set) var compiled: CompiledCluster
     private let eventLoop: any EventLoop
     private let balancer: ClusterBalancer
     /// By position of the host.
@@ -85,6 +85,23 @@ final class WorkerCluster {
             shared: SharedHost(), name: name)
         dynamicHosts[name] = DynamicHost(host: host)
         return host
+    }
+
+    /// Takes the certificates of `next` for new connections; those that stand stay in use, as in Envoy. The hosts are the
+    /// same in the same order.
+    func renew(_ next: CompiledCluster) {
+        compiled = next
+        for (index, host) in next.hosts.enumerated() where index < http1.count {
+            http1[index]?.renew(host, next)
+            http2[index]?.renew(host, next)
+        }
+        for (name, entry) in dynamicHosts {
+            dynamicHosts[name] = nil
+            guard let address = (entry.http1 ?? entry.http2)?.address, let host = dynamicHost(address) else { continue }
+            entry.http1?.renew(host, next)
+            entry.http2?.renew(host, next)
+            dynamicHosts[name] = DynamicHost(host: host, http1: entry.http1, http2: entry.http2)
+        }
     }
 
     private func forgetDynamicHosts() {

@@ -2,13 +2,17 @@
 /// `{name=pattern}` a pattern with one (`envoy.extensions.path.match.uri_template.v3`).
 package struct PathTemplate: Sendable {
     private let regex: Regex
+    /// The same pattern with the places of its variables.
+    private let variables: RegexReplacement
     private static let characters = "a-zA-Z0-9._~%!$&'()+,;:@="
 
     /// - Throws: ``RegexError`` for what is no template, with the place.
     package init(_ pattern: String) throws(RegexError) {
         var reader = TemplateReader(pattern)
         guard pattern.hasPrefix("/") else { throw RegexError(message: "a path template begins with /", position: 0) }
-        regex = try Regex(try reader.read(inVariable: false))
+        let text = try reader.read(inVariable: false)
+        regex = try Regex(text)
+        variables = try RegexReplacement("^\(text)$", substitution: "")
     }
 
     package func matches(_ path: some Sequence<UInt8>) -> Bool { regex.matches(path) }
@@ -16,13 +20,13 @@ package struct PathTemplate: Sendable {
     /// The path for a template of literals and `{name}`s, with what this pattern binds in `path`.
     package func rewrite(_ path: some Sequence<UInt8>, by target: String) -> [UInt8]? {
         let path = Array(path)
-        guard let slots = regex.firstMatch(in: path, from: 0, anchored: true) else { return nil }
+        guard let slots = variables.find(in: path, from: 0) else { return nil }
         var result: [UInt8] = []
         var rest = target[...]
         while let open = rest.firstIndex(of: "{") {
             result += rest[..<open].utf8
             guard let close = rest[open...].firstIndex(of: "}") else { return nil }
-            guard let group = regex.groupNames[String(rest[rest.index(after: open)..<close])] else { return nil }
+            guard let group = variables.groupNames[String(rest[rest.index(after: open)..<close])] else { return nil }
             if slots[2 * group] >= 0 { result += path[slots[2 * group]..<slots[2 * group + 1]] }
             rest = rest[rest.index(after: close)...]
         }
@@ -36,7 +40,7 @@ package struct PathTemplate: Sendable {
         while let open = rest.firstIndex(of: "{") {
             guard let close = rest[open...].firstIndex(of: "}") else { return "a variable has no }" }
             let name = String(rest[rest.index(after: open)..<close])
-            guard regex.groupNames[name] != nil else { return "the path template has no variable \(name)" }
+            guard variables.groupNames[name] != nil else { return "the path template has no variable \(name)" }
             rest = rest[rest.index(after: close)...]
         }
         return rest.contains("}") ? "a } has no {" : nil

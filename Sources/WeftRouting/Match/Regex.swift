@@ -15,15 +15,13 @@ package struct Regex: Sendable, Hashable {
         case jump(Int)
         case start, end
         case wordBoundary(Bool)
-        /// Notes the position in this slot: twice the group's number, and one more at its end.
+        /// Notes the position: 2N begins group N, 2N+1 ends it.
         case save(Int)
         case match
     }
     let program: [Instruction]
     /// What every match begins with; looked at before the automaton runs.
     let literalPrefix: [UInt8]
-    let groupCount: Int
-    let groupNames: [String: Int]
     /// Largest program that is accepted; counted repetitions multiply.
     static let sizeLimit = 20_000
 
@@ -31,12 +29,10 @@ package struct Regex: Sendable, Hashable {
         var parser = RegexParser(Array(pattern.utf8), ignoreCase: ignoreCase)
         let tree = try parser.parse()
         var program: [Instruction] = []
-        try Regex.emit(tree, into: &program)
+        try Regex.emit(tree, groups: false, into: &program)
         program.append(.match)
         self.program = program
         literalPrefix = Regex.literalPrefix(tree)
-        groupCount = parser.groupCount
-        groupNames = parser.groupNames
     }
 
     /// The bytes that a pattern spells out before its first choice.
@@ -55,7 +51,7 @@ package struct Regex: Sendable, Hashable {
             result.append(only)
             return true
         case .sequence(let nodes): return nodes.allSatisfy { collect($0, into: &result) }
-        case .capture(_, let inner): return collect(inner, into: &result)
+        case .group(_, let inner): return collect(inner, into: &result)
         case .end, .wordBoundary, .either, .repeated: return false
         }
     }
@@ -86,8 +82,8 @@ package struct Regex: Sendable, Hashable {
             guard threads.insert(counter) else { continue }
             switch program[counter] {
             case .jump(let target): pending.append(target)
-            case .save: pending.append(counter + 1)
             case .split(let first, let second): pending += [second, first]
+            case .save: pending.append(counter + 1)
             case .start: if position == 0 { pending.append(counter + 1) }
             case .end: if position == input.count { pending.append(counter + 1) }
             case .wordBoundary(let wanted):
@@ -106,7 +102,8 @@ package struct Regex: Sendable, Hashable {
         }
     }
 
-    private static func emit(_ node: RegexNode, into program: inout [Instruction]) throws(RegexError) {
+    /// - Parameter groups: Whether positions of groups are wanted; a plain match goes without.
+    static func emit(_ node: RegexNode, groups: Bool, into program: inout [Instruction]) throws(RegexError) {
         guard program.count < sizeLimit else { throw RegexError(message: "the pattern is too large", position: 0) }
         switch node {
         case .empty: break
@@ -114,46 +111,40 @@ package struct Regex: Sendable, Hashable {
         case .start: program.append(.start)
         case .wordBoundary(let wanted): program.append(.wordBoundary(wanted))
         case .end: program.append(.end)
-        case .sequence(let nodes): for node in nodes { try emit(node, into: &program) }
+        case .sequence(let nodes): for node in nodes { try emit(node, groups: groups, into: &program) }
+        case .group(let number, let inner):
+            if groups { program.append(.save(2 * number)) }
+            try emit(inner, groups: groups, into: &program)
+            if groups { program.append(.save(2 * number + 1)) }
         case .either(let left, let right):
             let split = program.count
             program.append(.jump(0))
-            try emit(left, into: &program)
+            try emit(left, groups: groups, into: &program)
             let jump = program.count
             program.append(.jump(0))
             program[split] = .split(split + 1, program.count)
-            try emit(right, into: &program)
+            try emit(right, groups: groups, into: &program)
             program[jump] = .jump(program.count)
-        case .capture(let index, let inner):
-            program.append(.save(2 * index))
-            try emit(inner, into: &program)
-            program.append(.save(2 * index + 1))
         case .repeated(let inner, let minimum, let maximum, let isLazy):
-            for _ in 0..<minimum { try emit(inner, into: &program) }
-            try emitOptional(inner, maximum.map { max(minimum, $0) - minimum }, isLazy, into: &program)
+            for _ in 0..<minimum { try emit(inner, groups: groups, into: &program) }
+            try emitOptional(inner, maximum.map { max(0, $0 - minimum) }, isLazy, groups, into: &program)
         }
     }
 
-    /// What may follow the repetitions that must be: so many more, or any number.
+    /// `node` up to `count` times more, or without end.
     private static func emitOptional(
-        _ inner: RegexNode, _ count: Int?, _ isLazy: Bool, into program: inout [Instruction]
+        _ node: RegexNode, _ count: Int?, _ isLazy: Bool, _ groups: Bool, into program: inout [Instruction]
     ) throws(RegexError) {
-        func split(_ enter: Int, _ leave: Int) -> Instruction { isLazy ? .split(leave, enter) : .split(enter, leave) }
-        guard let count else {
-            let start = program.count
+        var splits: [Int] = []
+        for _ in 0..<(count ?? 1) {
+            splits.append(program.count)
             program.append(.jump(0))
-            try emit(inner, into: &program)
-            program.append(.jump(start))
-            program[start] = split(start + 1, program.count)
-            return
+            try emit(node, groups: groups, into: &program)
         }
-        var starts: [Int] = []
-        for _ in 0..<count {
-            starts.append(program.count)
-            program.append(.jump(0))
-            try emit(inner, into: &program)
+        if count == nil { program.append(.jump(splits[0])) }
+        for split in splits {
+            program[split] = isLazy ? .split(program.count, split + 1) : .split(split + 1, program.count)
         }
-        for start in starts { program[start] = split(start + 1, program.count) }
     }
 
     /// The set of live states: a list and its membership marks.

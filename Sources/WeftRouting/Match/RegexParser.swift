@@ -6,9 +6,10 @@ indirect enum RegexNode: Sendable {
     case bytes(ByteSet)
     case sequence([RegexNode])
     case either(RegexNode, RegexNode)
-    /// The last value: as little as possible (`*?`).
-    case repeated(RegexNode, Int, Int?, Bool)
-    case capture(Int, RegexNode)
+    /// At least and at most so often; `isLazy` prefers fewer.
+    case repeated(RegexNode, Int, Int?, isLazy: Bool)
+    /// A capturing group, numbered from 1 by its opening parenthesis.
+    case group(Int, RegexNode)
 }
 
 /// Reads RE2 syntax: alternation, groups, classes, escapes, anchors, counted and lazy repetition, flags `(?i)` `(?s)`.
@@ -18,8 +19,10 @@ struct RegexParser {
     private var depth = 0
     private var ignoreCase: Bool
     private var dotMatchesNewline = false
-    /// Capturing groups so far, and the names of those that have one.
+    private var prefersFewer = false
+    /// Capturing groups so far.
     private(set) var groupCount = 0
+    /// The numbers of groups that have a name.
     private(set) var groupNames: [String: Int] = [:]
 
     init(_ pattern: [UInt8], ignoreCase: Bool) {
@@ -45,8 +48,6 @@ struct RegexParser {
         depth += 1
         defer { depth -= 1 }
         guard depth < 200 else { throw error("groups are nested too deeply") }
-        let outerCase = ignoreCase
-        defer { ignoreCase = outerCase }
         var node = try sequence()
         while eat("|") { node = .either(node, try sequence()) }
         return node
@@ -60,15 +61,18 @@ struct RegexParser {
 
     private mutating func repetition() throws(RegexError) -> RegexNode {
         var node = try atom()
-        while let (minimum, maximum, isLazy) = try quantifier() { node = .repeated(node, minimum, maximum, isLazy) }
+        while let (minimum, maximum) = try quantifier() {
+            // `(?U)` swaps the meaning of a trailing question mark.
+            node = .repeated(node, minimum, maximum, isLazy: eat("?") != prefersFewer)
+        }
         return node
     }
 
-    private mutating func quantifier() throws(RegexError) -> (Int, Int?, Bool)? {
+    private mutating func quantifier() throws(RegexError) -> (Int, Int?)? {
         var bounds: (Int, Int?)?
         if eat("*") { bounds = (0, nil) } else if eat("+") { bounds = (1, nil) } else if eat("?") { bounds = (0, 1) }
         if bounds == nil, peek == UInt8(ascii: "{") { bounds = try counted() }
-        return bounds.map { ($0.0, $0.1, eat("?")) }
+        return bounds
     }
 
     /// `{n}`, `{n,}`, `{n,m}`; anything else is a literal brace.
@@ -125,39 +129,37 @@ struct RegexParser {
     }
 
     private mutating func group() throws(RegexError) -> RegexNode {
-        guard eat("?") else { return try captured(name: nil) }
-        if eat("P") || peek == UInt8(ascii: "<") {
-            guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
-                throw error("bad group name")
-            }
-            let name = String(decoding: pattern[position..<end], as: UTF8.self)
-            position = end + 1
-            return try captured(name: name)
+        let outer = (ignoreCase, dotMatchesNewline, prefersFewer)
+        var captures = true
+        if eat("?") {
+            captures = peek == UInt8(ascii: "P") || peek == UInt8(ascii: "<")
+            if try flags() { return .empty }
         }
-        if try flags() { return .empty }
+        if captures { groupCount += 1 }
+        let number = groupCount
         let node = try alternation()
         guard eat(")") else { throw error("missing )") }
-        return node
-    }
-
-    private mutating func captured(name: String?) throws(RegexError) -> RegexNode {
-        groupCount += 1
-        let index = groupCount
-        if let name { groupNames[name] = index }
-        let node = try alternation()
-        guard eat(")") else { throw error("missing )") }
-        return .capture(index, node)
+        (ignoreCase, dotMatchesNewline, prefersFewer) = outer
+        return captures ? .group(number, node) : node
     }
 
     /// - Returns: true when the flags stand alone (`(?i)`), false when a group follows.
     private mutating func flags() throws(RegexError) -> Bool {
+        if eat("P") || peek == UInt8(ascii: "<") {
+            guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
+                throw error("bad group name")
+            }
+            groupNames[String(decoding: pattern[position..<end], as: UTF8.self)] = groupCount + 1
+            position = end + 1
+            return false
+        }
         var value = true
         while let byte = peek {
             position += 1
             switch byte {
             case UInt8(ascii: "i"): ignoreCase = value
             case UInt8(ascii: "s"): dotMatchesNewline = value
-            case UInt8(ascii: "U"): break
+            case UInt8(ascii: "U"): prefersFewer = value
             case UInt8(ascii: "m") where !value: break
             case UInt8(ascii: "-"): value = false
             case UInt8(ascii: ":"): return false

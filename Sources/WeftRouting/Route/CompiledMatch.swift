@@ -25,10 +25,12 @@ struct CompiledMatch: Sendable {
     private let tls: TLSContextMatch?
     private let grpcOnly: Bool
     private let fraction: FractionalPercent?
-    /// One of its patterns does not compile: it matches nothing.
+    /// One of its patterns does not compile.
+    let hasBrokenPattern: Bool
+    /// It matches nothing: for a pattern of its own, or one of what its route does.
     let isBroken: Bool
 
-    init(_ match: RouteMatch) {
+    init(_ match: RouteMatch, isRefused: Bool = false) {
         let fold = !match.caseSensitive
         func bytes(_ text: String) -> [UInt8] { fold ? text.utf8.map(ASCII.lowercased) : Array(text.utf8) }
         path =
@@ -58,9 +60,10 @@ struct CompiledMatch: Sendable {
             case .regex(nil), .template(nil): true
             default: false
             }
-        isBroken =
+        hasBrokenPattern =
             pathIsBroken || headers.contains(where: \.isBroken) || metadata.contains(where: \.isBroken)
             || parameters.contains { $0.value?.isBroken == true }
+        isBroken = hasBrokenPattern || isRefused
     }
 
     /// - Parameter target: The path of `head`, without its query.

@@ -7,18 +7,18 @@ package struct CompiledHashPolicy: Sendable {
     private let policy: HashPolicy
     private let name: HeaderName
     private let parameter: [UInt8]
-    private let rewrite: RegexRewrite?
+    private let rewrite: RegexReplacement?
     let problem: String?
 
     init(_ policy: HashPolicy) {
         self.policy = policy
-        var rewrite: RegexRewrite?
+        var rewrite: RegexReplacement?
         var problem: String?
         switch policy {
         case .header(let name, _): (self.name, parameter) = (HeaderName(name), [])
         case .rewrittenHeader(let name, let pattern, let substitution, _):
             (self.name, parameter) = (HeaderName(name), [])
-            do { rewrite = try RegexRewrite(pattern: pattern, substitution: substitution) } catch {
+            do { rewrite = try RegexReplacement(pattern, substitution: substitution) } catch {
                 problem = "the hash policy's pattern: \(error.message)"
             }
         case .queryParameter(let name, _): (self.name, parameter) = (HeaderName(""), Array(name.utf8))
@@ -56,7 +56,7 @@ package struct CompiledHashPolicy: Sendable {
     /// Several values are hashed in the order of their bytes, so that their order on the wire does not matter.
     private func header(_ head: RequestHead) -> UInt64? {
         guard let first = head.headers.index(of: name) else { return nil }
-        func bytes(_ value: ByteBufferView) -> [UInt8] { rewrite?.replacingAll(in: value) ?? Array(value) }
+        func bytes(_ value: ByteBufferView) -> [UInt8] { rewrite?.apply(to: Array(value)) ?? Array(value) }
         guard head.headers.index(of: name, from: first + 1) != nil else {
             return XXHash64.hash(bytes(head.headers.value(at: first)))
         }

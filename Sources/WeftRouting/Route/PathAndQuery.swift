@@ -35,6 +35,12 @@ package enum PathRewriter {
         case .connect: return path
         }
     }
+
+    /// Applies a pattern to the path of `target`; query and fragment stay, and are not looked at.
+    package static func replace(in target: String, with replacement: RegexReplacement) -> String {
+        let end = target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex
+        return String(decoding: replacement.apply(to: Array(target[..<end].utf8)), as: UTF8.self) + target[end...]
+    }
 }
 
 /// What a redirect's `Location` says (`envoy.config.route.v3.RedirectAction`).
@@ -78,7 +84,7 @@ package struct RedirectTarget: Sendable {
             result = PathRewriter.replacePrefix(of: path, matched: decision.route.match, by: new)
         case .regex:
             if let rewrite = decision.redirectRewrite {
-                result = String(decoding: rewrite.replacingAll(in: path[..<cut].utf8), as: UTF8.self) + path[cut...]
+                result = String(decoding: rewrite.apply(to: Array(path[..<cut].utf8)), as: UTF8.self) + path[cut...]
             }
         case nil: break
         }

@@ -15,9 +15,11 @@ package final class RouteDecision: Sendable {
     /// Origins of CORS policies by filter name, the route's before the virtual host's.
     package let allowedOrigins: [String: [CompiledStringMatcher]]
     /// The regex of a redirect.
-    package let redirectRewrite: RegexRewrite?
+    package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
     let problems: [String]
+    /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
+    let isBroken: Bool
 
     init(virtualHost: VirtualHost, route: Route, index: Int) {
         self.virtualHost = virtualHost
@@ -39,9 +41,9 @@ package final class RouteDecision: Sendable {
         }
         self.accessPolicies = accessPolicies
         allowedOrigins = origins
-        var redirect: RegexRewrite?
+        var redirect: RegexReplacement?
         if case .redirect(let target) = route.action, case .regex(let pattern, let substitution)? = target.path {
-            do { redirect = try RegexRewrite(pattern: pattern, substitution: substitution) } catch {
+            do { redirect = try RegexReplacement(pattern, substitution: substitution) } catch {
                 problems.append("the redirect's pattern: \(error.message)")
             }
         }
@@ -54,6 +56,9 @@ package final class RouteDecision: Sendable {
             forward = nil
         }
         self.problems = problems
+        let lacksRedirect =
+            if case .redirect(let target) = route.action, case .regex? = target.path { redirect == nil } else { false }
+        isBroken = lacksRedirect || forward?.problems.isEmpty == false
     }
 
     /// The configuration of a filter for this route: the route's own, or the virtual host's.
@@ -69,16 +74,16 @@ package struct CompiledForward: Sendable {
     package let hashPolicies: [CompiledHashPolicy]
     private let subset: SubsetKey
     private let weightedSubsets: [SubsetKey]
-    private let pathRewrite: RegexRewrite?
-    private let hostRewrite: RegexRewrite?
+    private let pathRewrite: RegexReplacement?
+    private let hostRewrite: RegexReplacement?
     private let template: PathTemplate?
     let problems: [String]
 
     init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost) {
         self.action = action
         var problems: [String] = []
-        func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexRewrite? {
-            do { return try RegexRewrite(pattern: pattern, substitution: substitution) } catch {
+        func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexReplacement? {
+            do { return try RegexReplacement(pattern, substitution: substitution) } catch {
                 problems.append("the \(what)'s pattern: \(error.message)")
                 return nil
             }
@@ -140,7 +145,7 @@ package struct CompiledForward: Sendable {
         case .prefix(let new): return PathRewriter.replacePrefix(of: target, matched: matched, by: new)
         case .regex:
             guard let pathRewrite else { return nil }
-            return String(decoding: pathRewrite.replacingAll(in: target[..<cut].utf8), as: UTF8.self) + target[cut...]
+            return String(decoding: pathRewrite.apply(to: Array(target[..<cut].utf8)), as: UTF8.self) + target[cut...]
         case .template(let pattern):
             guard let path = template?.rewrite(target[..<cut].utf8, by: pattern) else { return nil }
             return String(decoding: path, as: UTF8.self) + target[cut...]
@@ -150,6 +155,6 @@ package struct CompiledForward: Sendable {
     /// The host that a path regex makes of the path, or `nil` when it does not match.
     package func hostFromPath(_ target: String) -> String? {
         let path = target[..<(target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex)]
-        return hostRewrite.map { String(decoding: $0.replacingAll(in: path.utf8), as: UTF8.self) }
+        return hostRewrite.map { String(decoding: $0.apply(to: Array(path.utf8)), as: UTF8.self) }
     }
 }

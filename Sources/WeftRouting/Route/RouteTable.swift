@@ -6,6 +6,8 @@ package import WeftIR
 package struct RouteTable: Sendable {
     /// A virtual host with its routes, ready to run.
     private struct Host: Sendable {
+        /// For plain requests to a host that wants TLS.
+        let redirectToTLS: RouteDecision?
         let matches: [CompiledMatch]
         let decisions: [RouteDecision]
         let index: PathIndex?
@@ -20,9 +22,11 @@ package struct RouteTable: Sendable {
         self.configuration = configuration
         domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
         hosts = configuration.virtualHosts.map { host in
-            let matches = host.routes.map { CompiledMatch($0.match) }
             let decisions = host.routes.enumerated().map { RouteDecision(virtualHost: host, route: $1, index: $0) }
+            let matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
+            let redirect = RouteDecision(virtualHost: host, route: RouteTable.redirectToTLS, index: 0)
             return Host(
+                redirectToTLS: host.requireTLS == .none ? nil : redirect,
                 matches: matches, decisions: decisions,
                 index: matches.count >= PathIndex.minimumCount ? PathIndex(matches) : nil)
         }
@@ -30,7 +34,7 @@ package struct RouteTable: Sendable {
             host.routes.indices.flatMap { index -> [String] in
                 let place =
                     "routes \(configuration.name), host \(host.name), route \(index) \(host.routes[index].name): "
-                let broken = compiled.matches[index].isBroken ? ["an invalid pattern"] : []
+                let broken = compiled.matches[index].hasBrokenPattern ? ["an invalid pattern"] : []
                 return (broken + compiled.decisions[index].problems).map { place + $0 }
             }
         }
@@ -41,11 +45,36 @@ package struct RouteTable: Sendable {
     package func route(_ head: RequestHead, context: RouteContext = RouteContext(), random: UInt64) -> RouteDecision? {
         guard let place = domains.host(head.authority.readableBytesView) else { return nil }
         let host = hosts[place]
+        if let redirect = host.redirectToTLS, RouteTable.isPlain(head, for: redirect.virtualHost.requireTLS) {
+            return redirect
+        }
         let target = PathAndQuery.path(head.path)
         func matches(_ index: Int) -> Bool {
             host.matches[index].matches(head, target: target, context: context, random: random)
         }
         let found = host.index.map { $0.first(target, where: matches) } ?? host.matches.indices.first(where: matches)
         return found.map { host.decisions[$0] }
+    }
+
+    /// What a host that wants TLS answers in plain text: the same address with `https`, whatever its routes are.
+    private static let redirectToTLS: Route = {
+        var redirect = Redirect()
+        redirect.httpsRedirect = true
+        return Route(name: "https-redirect", match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
+    }()
+
+    /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.
+    private static func isPlain(_ head: RequestHead, for requirement: VirtualHost.RequireTLS) -> Bool {
+        if head.headers.string(.forwardedProto) == "https" { return false }
+        return requirement == .all || head.headers.string(isInternal) != "true"
+    }
+
+    private static let isInternal: HeaderName = "x-envoy-internal"
+
+    /// Where the routes come from that a request was tried against and that did not take it.
+    package func refusing(_ head: RequestHead) -> Provenance? {
+        domains.host(head.authority.readableBytesView).flatMap { index in
+            configuration.virtualHosts[index].routes.lazy.compactMap(\.provenance).first.map { Provenance($0.resource) }
+        }
     }
 }

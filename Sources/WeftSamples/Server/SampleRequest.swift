@@ -7,10 +7,13 @@ struct SampleRequest: Sendable {
     var uri: String
     var headers: HTTPHeaders
     var body: ByteBuffer
+    /// `HTTP/1.1` or `HTTP/2`.
+    var version: String
     var remoteAddress: String
     /// `IP:port` that the connection was accepted on.
     var localAddress: String
 
+    var isGRPC: Bool { headers.first(name: "content-type")?.hasPrefix("application/grpc") == true }
     var path: String { String(uri.prefix { $0 != "?" }) }
     var segments: [String] { path.split(separator: "/").map(String.init) }
     var query: [String: String] {
@@ -52,6 +55,9 @@ struct SampleResponse: Sendable {
     var body = ""
     /// Sent one by one, without a length; `body` is not sent then.
     var chunks: [String]?
+    /// Sent in place of `body`, without a length.
+    var bytes: ByteBuffer?
+    var trailers: [(String, String)] = []
 
     static func json(_ body: String, status: Int = 200) -> SampleResponse {
         SampleResponse(status: status, headers: [("content-type", "application/json")], body: body)

@@ -24,7 +24,15 @@ enum SmallServices {
             )
     }
 
+    /// A gRPC call, whatever its service and method, gets its own messages back, with status OK.
+    private static func grpcEcho(_ request: SampleRequest, host: String) -> SampleResponse {
+        SampleResponse(
+            headers: [("content-type", "application/grpc"), ("x-echo-host", host), ("x-echo-path", request.path)],
+            bytes: request.body, trailers: [("grpc-status", "0"), ("grpc-message", "echo")])
+    }
+
     static func echo(_ request: SampleRequest, host: String, version: String) -> SampleResponse {
+        if request.isGRPC { return grpcEcho(request, host: host) }
         var headers: [String: JSONValue] = [:]
         for (name, value) in request.headers {
             let name = name.lowercased()
@@ -34,6 +42,7 @@ enum SmallServices {
             "method": .string(request.method), "url": .string(request.uri), "headers": .object(headers),
             "args": .object(request.query.mapValues { .string($0) }), "data": .string(String(buffer: request.body)),
             "origin": .string(request.remoteAddress), "hostname": .string(host), "version": .string(version),
+            "protocol": .string(request.version),
         ]
         return .json(answer.description + "\n")
     }

@@ -1,7 +1,8 @@
 /// Small workloads that several tests need.
 enum Manifests {
     static func deployment(
-        name: String, app: String, version: String, namespace: String, container: String, annotations: String = "{}"
+        name: String, app: String, version: String, namespace: String, container: String, annotations: String = "{}",
+        serviceAccount: String = "default"
     ) -> String {
         """
         apiVersion: apps/v1
@@ -15,6 +16,7 @@ enum Manifests {
               labels: {app: \(app), version: \(version)}
               annotations: \(annotations)
             spec:
+              serviceAccountName: \(serviceAccount)
               containers:
               - \(container)
         """
@@ -30,10 +32,13 @@ enum Manifests {
     }
 
     /// A pod to run curl in.
-    static func client(namespace: String, name: String = "client", annotations: String = "{}") -> String {
+    static func client(
+        namespace: String, name: String = "client", annotations: String = "{}", serviceAccount: String = "default"
+    ) -> String {
         deployment(
             name: name, app: name, version: "v1", namespace: namespace,
-            container: #"{name: curl, image: curlimages/curl, command: [sleep, "86400"]}"#, annotations: annotations)
+            container: #"{name: curl, image: curlimages/curl, command: [sleep, "86400"]}"#, annotations: annotations,
+            serviceAccount: serviceAccount)
     }
 
     /// A pod that runs a `weft-samples` command on port 9080.
@@ -47,15 +52,17 @@ enum Manifests {
             annotations: annotations)
     }
 
-    static func service(name: String, port: Int, targetPort: Int? = nil, portName: String = "http", namespace: String)
-        -> String
-    {
+    /// - Parameter app: what the pods are labelled with; the service's own name if it is left out.
+    static func service(
+        name: String, app: String? = nil, port: Int, targetPort: Int? = nil, portName: String = "http",
+        namespace: String
+    ) -> String {
         """
         apiVersion: v1
         kind: Service
         metadata: {name: \(name), namespace: \(namespace)}
         spec:
-          selector: {app: \(name)}
+          selector: {app: \(app ?? name)}
           ports:
           - {name: \(portName), port: \(port), targetPort: \(targetPort ?? port)}
         """

@@ -155,12 +155,12 @@ private func forwarding(_ path: RouteMatch.Path, _ edit: (inout RouteAction) -> 
         ("nothing", "x", "/same", "/same"), ("(a)|(b)", "\\1-\\2", "ab", "a--b"), ("/", "\\\\", "/a", "\\a"),
     ])
     func substitutions(pattern: String, substitution: String, text: String, expected: String) throws {
-        let rewrite = try RegexRewrite(pattern: pattern, substitution: substitution)
-        #expect(String(decoding: rewrite.replacingAll(in: text.utf8), as: UTF8.self) == expected)
+        let rewrite = try RegexReplacement(pattern, substitution: substitution)
+        #expect(String(decoding: rewrite.apply(to: Array(text.utf8)), as: UTF8.self) == expected)
     }
 
     @Test(arguments: ["\\2", "\\", "\\x"]) func brokenSubstitutions(text: String) {
-        #expect(throws: RegexError.self) { try RegexRewrite(pattern: "(a)", substitution: text) }
+        #expect(throws: RegexError.self) { try RegexReplacement("(a)", substitution: text) }
     }
 
     @Test func pathsAndHostsAreRewritten() {

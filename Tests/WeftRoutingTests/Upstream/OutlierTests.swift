@@ -187,6 +187,6 @@ private final class Rig {
     ])
     func gRPCStatusCounts(status: UInt16, grpc: String, expected: Int) {
         let head = ResponseHead(status: status, headers: HeaderBlock(grpc.isEmpty ? [] : [("grpc-status", grpc)]))
-        #expect(GRPCStatus.httpStatus(of: head) == expected)
+        #expect(GRPCOutcome.httpStatus(of: head) == expected)
     }
 }

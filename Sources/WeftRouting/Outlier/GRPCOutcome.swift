@@ -2,7 +2,7 @@ import NIOCore
 package import WeftHTTP
 
 /// gRPC answers 200 whatever happened; the status that counts is in `grpc-status`.
-package enum GRPCStatus {
+package enum GRPCOutcome {
     /// The HTTP status that an answer stands for, as Envoy maps it for outlier detection.
     package static func httpStatus(of head: ResponseHead) -> Int {
         guard head.status == 200, let value = head.headers[.grpcStatus], let status = ASCII.decimal(value) else {
