@@ -58,7 +58,12 @@ let testTargets: [Target] = [
     tests("WeftRuntime", ["WeftCore", "WeftConfig", nioCore]),
     tests("WeftControllers", ["WeftCore", "WeftConfig"]),
     tests("WeftCore"),
-    tests("WeftProxy", ["WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix]),
+    tests(
+        "WeftProxy",
+        [
+            "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting", "WeftTransport", nioCore,
+            nioPosix,
+        ]),
     tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),

@@ -33,6 +33,10 @@ package final class DataPlane: Sendable {
         var isDraining = false
         /// Listeners that could not be opened, and why; tried again with every change.
         var bindFailures: [String: String] = [:]
+        /// DNS clusters' names, kept by the first worker.
+        var names: NIOLoopBound<ClusterNames>?
+        /// Ends the task that takes up what ``names`` finds.
+        var news: AsyncStream<(String, [String])>.Continuation?
     }
 
     private let group: MultiThreadedEventLoopGroup
@@ -57,6 +61,7 @@ package final class DataPlane: Sendable {
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }
+        keepNames(on: workers[0])
     }
 
     /// The snapshot in force, for the admin pages.
@@ -75,6 +80,30 @@ package final class DataPlane: Sendable {
         return await apply(configuration)
     }
 
+    /// Resolves the names of DNS clusters on one worker; news make a new snapshot.
+    private func keepNames(on worker: Worker) {
+        let (news, continuation) = AsyncStream.makeStream(of: (String, [String]).self)
+        state.withLock { $0.news = continuation }
+        worker.eventLoop.execute { [self] in
+            let names = ClusterNames(eventLoop: worker.eventLoop, resolver: worker.resolver) { name, addresses in
+                continuation.yield((name, addresses))
+            }
+            let bound = NIOLoopBound(names, eventLoop: worker.eventLoop)
+            state.withLock { $0.names = bound }
+        }
+        Task { [weak self] in
+            for await (name, addresses) in news { await self?.apply(name: name, addresses: addresses) }
+        }
+    }
+
+    private func apply(name: String, addresses: [String]) async {
+        let configuration = state.withLock { state in
+            state.builder.resolved[name] = addresses
+            return state.configuration
+        }
+        await apply(configuration)
+    }
+
     /// Serves `configuration` from now on.
     /// - Returns: What could not be used, as sentences for the log and the NACK.
     @discardableResult
@@ -91,6 +120,10 @@ package final class DataPlane: Sendable {
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
+        let clusters = Array(configuration.clusters.values)
+        _ = try? await workers[0].eventLoop.submit { [self] in
+            state.withLock { $0.names }?.value.update(clusters)
+        }.get()
         await closeSockets(notIn: configuration)
         state.withLock { state in
             state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
@@ -206,7 +239,14 @@ package final class DataPlane: Sendable {
         await drainListeners()
         let end = ContinuousClock.now + grace
         while ContinuousClock.now < end, await !isIdle { try? await Task.sleep(for: .milliseconds(50)) }
-        for worker in workers { _ = try? await worker.eventLoop.submit { worker.logs.flush() }.get() }
+        state.withLock { $0.news }?.finish()
+        _ = try? await workers[0].eventLoop.submit { [self] in state.withLock { $0.names }?.value.stop() }.get()
+        for worker in workers {
+            _ = try? await worker.eventLoop.submit {
+                worker.logs.flush()
+                worker.stop()
+            }.get()
+        }
         try? await group.shutdownGracefully()
     }
 }

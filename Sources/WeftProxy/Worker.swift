@@ -1,5 +1,7 @@
+import CWeftLinux
 import NIOCore
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// One event loop with all it owns: sockets, pools, connections, and a reference to the snapshot it serves.
@@ -13,7 +15,14 @@ final class Worker: @unchecked Sendable {
     private var clusters: [String: WorkerCluster] = [:]
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
+    lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
+    /// Hosts of dynamic forward proxies.
+    lazy var hostCache = HostCache(resolver: resolver)
+    /// The first worker looks after the clusters for all.
+    private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop) : nil
     var random = SystemRandomNumberGenerator()
+    /// For decisions, where speed counts and nobody must be kept from guessing.
+    var decisions = RandomStream()
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
@@ -43,8 +52,11 @@ final class Worker: @unchecked Sendable {
     /// what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
+        // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
+        guard next.generation >= previous.generation else { return }
         snapshot = next
         metrics.snapshotChanged()
+        upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name] {
                 if compiled === cluster.compiled { continue }
@@ -54,6 +66,7 @@ final class Worker: @unchecked Sendable {
                 }
             }
             clusters[name] = nil
+            if let compiled = next.clusters[name] { self.cluster(name, compiled).adopt(cluster) }
             cluster.drain()
         }
         for connection in Array(connections.values) {
@@ -65,14 +78,23 @@ final class Worker: @unchecked Sendable {
 
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
-        guard let compiled = snapshot.clusters[name] else { return nil }
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, turn: index)
+        return snapshot.clusters[name].map { cluster(name, $0) }
+    }
+
+    private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
+        let made = WorkerCluster(compiled, eventLoop: eventLoop)
         clusters[name] = made
         return made
     }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Ends what runs by itself.
+    func stop() { upkeep?.stop() }
+
+    /// Seconds since 1970.
+    func unixTime() -> Int64 { weft_wall_clock_milliseconds() / 1_000 }
 
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }

@@ -23,9 +23,17 @@ final class Exchange: HTTPStreamReceiver {
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
-    var tried: [String] = []
+    /// Position of ``weighted`` among the route's clusters.
+    var weightedIndex: Int?
+    var breaker: CircuitBreaker?
+    /// What balancing needs to know; grows with every try.
+    var pick = PickRequest()
+    var triedPriorities: UInt64 = 0
+    /// `set-cookie` lines of generated hash cookies.
+    var hashCookies: [String] = []
     var attemptCount = 0
-    var retriesLeft = 0
+    var retries: RetryState?
+    var timeouts: RequestTimeouts?
     var holdsRequestSlot = false
     var holdsRetrySlot = false
 
@@ -83,7 +91,10 @@ final class Exchange: HTTPStreamReceiver {
     /// The route, looked up once; filters before the router ask for it too.
     func resolveRoute() -> RouteDecision? {
         if let decision { return decision }
-        decision = routeTable?.route(head, random: worker.random.next())
+        var context = RouteContext()
+        context.presentedCertificate = connection.connection.info.peer != nil
+        context.validatedCertificate = context.presentedCertificate
+        decision = routeTable?.route(head, context: context, random: worker.random.next())
         return decision
     }
 
@@ -135,9 +146,9 @@ final class Exchange: HTTPStreamReceiver {
 
     // MARK: timers
 
-    func startTimers(_ action: RouteAction) {
-        if action.timeoutMilliseconds > 0 {
-            let span = TimeAmount.milliseconds(Int64(clamping: action.timeoutMilliseconds))
+    func startTimers() {
+        if let limit = timeouts?.request, limit > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: limit))
             timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
         }
         restartIdle()
@@ -154,7 +165,7 @@ final class Exchange: HTTPStreamReceiver {
 
     func timedOut(_ reason: LocalReply.Reason) {
         guard !isFinished else { return }
-        attempt?.recordLocalFailure()
+        attempt?.recordTimeout()
         attempt?.abandon()
         attempt = nil
         reply(reason, provenance: decision?.route.provenance)
@@ -170,7 +181,7 @@ final class Exchange: HTTPStreamReceiver {
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
         let local = LocalReply(reason, provenance: provenance)
-        record.flag = local.flag
+        record.flag = record.retriesExhausted ? local.flag + ",URX" : local.flag
         record.details = local.code
         record.provenance = provenance
         guard !responseStarted else {
@@ -252,10 +263,8 @@ final class Exchange: HTTPStreamReceiver {
         for shadow in shadows { shadow.abandon() }
         shadows = []
         body = []
-        if let shared = cluster?.compiled.shared {
-            if holdsRequestSlot { SharedCluster.release(shared.requests) }
-            if holdsRetrySlot { SharedCluster.release(shared.retries) }
-        }
+        if holdsRequestSlot { breaker?.releaseRequest() }
+        if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
         worker.logs.exchangeFinished(self)
@@ -282,4 +291,8 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// It would have been tried again, but for the limit.
+    var retriesExhausted = false
+    /// What shadow rules would have decided; not enforced.
+    var shadowPolicies: [RBACShadow] = []
 }

@@ -84,7 +84,10 @@ final class DownstreamConnection {
 
     private func run(_ chain: CompiledChain, applicationProtocol: String?) {
         for engine in chain.networkRBAC {
-            let decision = engine.evaluate(policyView())
+            let view = policyView()
+            let decision = engine.evaluate(view)
+            engine.counts.add(decision)
+            if let shadow = engine.evaluateShadow(view) { engine.counts.add(shadow) }
             guard decision.allowed else {
                 let code = "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]"
                 worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: code)

@@ -25,6 +25,7 @@ struct LocalReply {
         case bodyTooLarge
         case upgradeRefused
         case corsPreflight
+        case unresolvedHost(String)
     }
 
     var status: Int
@@ -81,6 +82,7 @@ struct LocalReply {
         case .headersTooLarge: return (431, "", "DPE", "request_headers_too_large")
         case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
+        case .unresolvedHost(let why): return (503, "DNS resolution failure: \(why)", "DF", "dns_resolution_failure")
         case .corsPreflight: return (200, "", "-", "cors_preflight")
         }
     }

@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// Why an exchange could not get a connection.
