@@ -16,6 +16,8 @@ package struct HeaderBlock: Sendable {
 
     var bytes: ByteBuffer
     var entries: [Entry]
+    /// Names whose values no hop may put in a compression table (RFC 7541, 7.1.3), one bit by fingerprint.
+    var neverIndexed: UInt64 = 0
 
     package init() {
         bytes = ByteBuffer()
