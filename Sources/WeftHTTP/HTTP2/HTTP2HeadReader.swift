@@ -21,7 +21,7 @@ struct HTTP2HeadReader {
         var sawRegular = false
         for (position, field) in list.fields.enumerated() {
             guard field.isValid else { throw .headerField }
-            if field.isNeverIndexed { neverIndexed |= HeaderBlock.neverIndexedBit(field.fingerprint) }
+            if field.isNeverIndexed { neverIndexed |= ASCII.bit(field.fingerprint) }
             let name = list.name(field)
             if name.first == UInt8(ascii: ":") {
                 guard !sawRegular, !isTrailers else { throw .pseudoHeader }
@@ -79,7 +79,7 @@ struct HTTP2HeadReader {
     /// - Parameter allowsProtocol: Whether extended CONNECT was offered to the client (RFC 8441).
     func request(endStream: Bool, allowsProtocol: Bool) throws(HTTP2Reason) -> RequestHead {
         guard let method, status == nil else { throw .pseudoHeader }
-        let verb = HTTPMethod(list.value(method))
+        let verb = HTTPMethod(UnsafeRawBufferPointer(list.value(method)))
         let isConnect = verb == .connect
         if `protocol` != nil { guard isConnect, allowsProtocol else { throw .pseudoHeader } }
         if isConnect, `protocol` == nil {
@@ -150,7 +150,9 @@ struct HTTP2HeadReader {
         bytes.writeBytes(UnsafeRawBufferPointer(start: list.arena + start, count: length))
         var entries: [HeaderBlock.Entry] = []
         entries.reserveCapacity(list.fields.count - firstRegular + 6)
+        var mask: UInt64 = 0
         for field in list.fields[firstRegular...] {
+            mask |= ASCII.bit(field.fingerprint)
             let name = list.name(field)
             if dropsHost, name.count == 4, HTTP2FieldKind.equal(name, "host") { continue }
             let offset = field.start - start
@@ -160,7 +162,7 @@ struct HTTP2HeadReader {
                     valueStart: Int32(truncatingIfNeeded: offset + field.nameLength),
                     valueLength: Int32(truncatingIfNeeded: field.valueLength), fingerprint: field.fingerprint))
         }
-        var block = HeaderBlock(bytes: bytes, entries: entries)
+        var block = HeaderBlock(bytes: bytes, entries: entries, mask: mask)
         block.neverIndexed = neverIndexed
         if cookies > 1 { joinCookies(&block) }
         return block

@@ -112,7 +112,7 @@ struct HTTP2HeadWriter {
                 case .te where !HTTP2FieldKind.equal(value, "trailers"): continue
                 default: break
                 }
-                let never = headers.neverIndexed & HeaderBlock.neverIndexedBit(entry.fingerprint) != 0
+                let never = headers.neverIndexed & ASCII.bit(entry.fingerprint) != 0
                 end += encoder.encode(
                     name: name, value: value, fingerprint: entry.fingerprint, never: never, at: end)
             }
