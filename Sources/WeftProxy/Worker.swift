@@ -1,5 +1,6 @@
 import CWeftLinux
 import NIOCore
+import WeftHTTP
 import WeftIR
 import WeftRouting
 import WeftTransport
@@ -24,11 +25,14 @@ final class Worker: @unchecked Sendable {
     let localPrincipal: String?
     /// Whose time limits are watched.
     let exchanges: ExchangeList
+    /// Failures of downstream HTTP/2 connections, of all workers.
+    let http2: HTTP2Statistics
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?
+        localPrincipal: String?, http2: HTTP2Statistics
     ) {
+        self.http2 = http2
         self.metrics = metrics
         self.localPrincipal = localPrincipal
         self.eventLoop = eventLoop

@@ -158,7 +158,8 @@ struct HTTP2HeadReader {
             let offset = field.start - start
             entries.append(
                 HeaderBlock.Entry(
-                    nameStart: Int32(truncatingIfNeeded: offset), nameLength: Int32(truncatingIfNeeded: field.nameLength),
+                    nameStart: Int32(truncatingIfNeeded: offset),
+                    nameLength: Int32(truncatingIfNeeded: field.nameLength),
                     valueStart: Int32(truncatingIfNeeded: offset + field.nameLength),
                     valueLength: Int32(truncatingIfNeeded: field.valueLength), fingerprint: field.fingerprint))
         }

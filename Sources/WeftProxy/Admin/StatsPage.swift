@@ -1,4 +1,5 @@
 import Synchronization
+import WeftHTTP
 import WeftRouting
 import WeftXDS
 
@@ -19,7 +20,11 @@ enum StatsPage {
                 ("cluster.\(name).outlier_detection.ejections_active", shared.ejected.load(ordering: .relaxed)),
                 ("cluster.\(name).membership_total", cluster.hosts.count),
             ]
+            for reason in HTTP2Reason.allCases where shared.http2[reason] > 0 {
+                result.append(("cluster.\(name).\(reason.rawValue)", shared.http2[reason]))
+            }
         }
+        result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         let isReady = status?.notReadyReason == nil && plane.isReady
         result += [
             ("cluster_manager.active_clusters", plane.snapshot.clusters.count),

@@ -221,6 +221,7 @@ final class Exchange: HTTPStreamReceiver {
             stream.reset()
             return finish()
         }
+        if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
@@ -231,6 +232,16 @@ final class Exchange: HTTPStreamReceiver {
             stream.write(body: ByteBuffer(string: local.body))
             stream.writeEnd(trailers: nil)
         }
+        finish()
+    }
+
+    private func replyTrailersOnly(_ local: LocalReply, _ headers: HeaderBlock?) {
+        var head = local.grpcHead(explain: connection.explainsRefusals)
+        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        record.status = 200
+        record.grpcStatus = head.headers.string(.grpcStatus)
+        finishResponse(&head)
+        stream.respond(head, endStream: true)
         finish()
     }
 

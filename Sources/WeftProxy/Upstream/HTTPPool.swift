@@ -136,7 +136,10 @@ final class HTTPPool {
     private func adopt(_ connected: UpstreamConnected) {
         let channel = connected.channel
         let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
-        guard let connection = try? HTTPPipeline.configureUpstream(channel, version: version, maxStreams: streams)
+        guard
+            let connection = try? HTTPPipeline.configureUpstream(
+                channel, version: version, maxStreams: streams,
+                http2: HTTP2TransportOptions(cluster.cluster.http2, statistics: cluster.shared.http2))
         else {
             SharedCluster.release(cluster.shared.connections)
             channel.close(promise: nil)
