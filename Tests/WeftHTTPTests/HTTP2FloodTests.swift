@@ -77,7 +77,28 @@ import Testing
             let id = UInt32(index * 2 + 1)
             return [.get(id), WireFrame(3, 0, id, word(8))]
         }
-        expect(.rapidReset, upTo: 499, resets)
+        expect(.rapidReset, upTo: 499) { resets($0) }
+    }
+
+    @Test func lateCancellationsAreOrdinary() {
+        let peer = WirePeer()
+        for index in 0..<600 {
+            let id = UInt32(index * 2 + 1)
+            peer.feed([.get(id)], now: UInt64(index) * 2000)
+            peer.feed([WireFrame(3, 0, id, word(8))], now: UInt64(index) * 2000 + 1000)
+        }
+        #expect(peer.connection.failure == nil)
+    }
+
+    /// Peers that measure the path send a PING with each piece of data.
+    @Test func pingsThatComeWithDataAreNoFlood() {
+        let peer = WirePeer()
+        peer.feed([.post(1)])
+        for _ in 0..<2000 {
+            peer.feed([.data(1, 1), WireFrame(6, 0, 0, hex("0000000000000000"))])
+            peer.connection.outputDrained()
+        }
+        #expect(peer.connection.failure == nil)
     }
 
     /// Resets that the peer provokes are as good as its own.

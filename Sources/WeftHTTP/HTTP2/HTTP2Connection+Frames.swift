@@ -54,11 +54,12 @@ extension HTTP2Connection {
             throw .connection(.frameSizeError, .frameSize)
         }
         guard let slot = streams.slot(of: header.streamID) else { return nil }
+        let age = now &- streams[slot].openedAt
         remove(slot)
         events.append(
             .reset(
                 HTTP2StreamRef(id: header.streamID, slot: slot), HTTP2ErrorCode(rawValue: code), isRemote: true))
-        if role == .server { try flood.streamReset() }
+        if role == .server { try flood.streamReset(age: age) }
         return nil
     }
 

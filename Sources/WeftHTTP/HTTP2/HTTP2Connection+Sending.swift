@@ -5,6 +5,7 @@ extension HTTP2Connection {
     func newStream(_ id: UInt32) -> HTTP2Stream {
         var stream = HTTP2Stream()
         stream.id = id
+        stream.openedAt = now
         stream.sendWindow = peer.initialWindow
         let window = Int(options.streamWindow)
         stream.receiveWindow = settingsAcknowledged ? window : max(65_535, window)
@@ -13,7 +14,7 @@ extension HTTP2Connection {
 
     /// How many streams a client may open now.
     package var capacity: Int {
-        guard failure == nil, !peerIsGoingAway, nextLocalStream < 0x7FFF_FFFF else { return 0 }
+        guard failure == nil, !isClosed, !peerIsGoingAway, nextLocalStream < 0x7FFF_FFFF else { return 0 }
         return max(0, Int(peer.maximumStreams) - streams.count)
     }
 
@@ -25,12 +26,13 @@ extension HTTP2Connection {
         guard role == .client, capacity > 0 else { return nil }
         let id = nextLocalStream
         nextLocalStream += 2
+        flood.streamsOpened += 1
         return HTTP2StreamRef(id: id, slot: streams.insert(newStream(id)))
     }
 
     /// The stream's slot while something may be sent on it.
     private func sendable(_ ref: HTTP2StreamRef) -> Int? {
-        guard failure == nil, streams.contains(ref), !streams[ref.slot].localClosed,
+        guard failure == nil, !isClosed, streams.contains(ref), !streams[ref.slot].localClosed,
             streams[ref.slot].queue?.isEnded != true
         else { return nil }
         return ref.slot
@@ -103,7 +105,7 @@ extension HTTP2Connection {
 
     /// Gives a stream up.
     package func reset(_ ref: HTTP2StreamRef, _ code: HTTP2ErrorCode) {
-        guard failure == nil, streams.contains(ref) else { return }
+        guard failure == nil, !isClosed, streams.contains(ref) else { return }
         writeReset(ref.id, code)
         resets.insert(ref.id)
         remove(ref.slot)
@@ -163,8 +165,7 @@ extension HTTP2Connection {
             streams[slot].sendWindow -= size
             limit -= size
             output.writeData(streams[slot].id, part, endStream: false)
-            flood.dataFramesSent += 1
-            flood.outboundFrames += 1
+            flood.dataFrameSent()
         }
         return true
     }

@@ -55,6 +55,10 @@ package final class HTTP2Connection {
     var flood: HTTP2FloodGuard
     var resets = HTTP2ResetMemory()
 
+    /// Milliseconds, as of the last bytes.
+    var now: UInt64 = 0
+    /// The transport is gone; nothing is sent any more.
+    var isClosed = false
     var prefaceLeft: Int
     var sawSettings = false
     var settingsAcknowledged = false
@@ -134,6 +138,7 @@ package final class HTTP2Connection {
     /// - Parameter now: Milliseconds of any clock that never goes back.
     package func receive(_ bytes: ByteBuffer, now: UInt64) {
         guard failure == nil else { return }
+        self.now = now
         flood.advance(to: now)
         if input.readableBytes == 0 {
             input = bytes
@@ -162,6 +167,8 @@ package final class HTTP2Connection {
             } catch { recover(error) }
             if let event = events.popFirst() { return event }
         }
+        // Holding on to consumed bytes would keep the transport from reusing their buffer.
+        if input.readableBytes == 0 { input = ByteBuffer() }
         pump()
         return events.popFirst()
     }
@@ -210,7 +217,13 @@ package final class HTTP2Connection {
             events.append(.reset(ref, code, isRemote: false))
         }
         guard role == .server else { return }
-        do throws(HTTP2Failure) { try flood.streamReset() } catch { recover(error) }
+        do throws(HTTP2Failure) { try flood.streamReset(age: 0) } catch { recover(error) }
+    }
+
+    /// The transport is gone: whatever is sent from now on is dropped.
+    package func close() {
+        isClosed = true
+        output = HTTP2Output()
     }
 
     /// Forgets a stream; credit that it held back returns to the connection.

@@ -6,16 +6,23 @@ struct HTTP2FloodGuard {
     private var windowUpdates = 0
     private var settingsFrames = 0
     private var pings = 0
+    private var messageFrames = 0
     private var spanStart: UInt64 = 0
     private var streamsClosed = 0
     private var prematureResets = 0
     var streamsOpened = 0
-    var dataFramesSent = 0
+    private(set) var dataFramesSent = 0
     /// Frames written since the transport last had nothing to send.
     var outboundFrames = 0
     var outboundControlFrames = 0
 
     init(_ options: HTTP2Options) { self.options = options }
+
+    mutating func dataFrameSent() {
+        dataFramesSent += 1
+        messageFrames += 1
+        outboundFrames += 1
+    }
 
     /// Starts a new span for counts that depend on time.
     /// - Parameter now: Milliseconds of any clock that never goes back.
@@ -24,12 +31,14 @@ struct HTTP2FloodGuard {
         spanStart = now
         settingsFrames = 0
         pings = 0
+        messageFrames = 0
     }
 
     /// A HEADERS, CONTINUATION or DATA frame.
     mutating func frame(isEmpty: Bool, endsStream: Bool) throws(HTTP2Failure) {
         guard isEmpty, !endsStream else {
             emptyFrames = 0
+            messageFrames += 1
             return
         }
         emptyFrames += 1
@@ -57,15 +66,17 @@ struct HTTP2FloodGuard {
 
     mutating func ping() throws(HTTP2Failure) {
         pings += 1
-        if pings > options.maximumPingFrames { throw .connection(.enhanceYourCalm, .pingFlood) }
+        if pings > options.maximumPingFrames + 2 * messageFrames { throw .connection(.enhanceYourCalm, .pingFlood) }
     }
 
     /// A stream's response ended.
     mutating func streamCompleted() { streamsClosed += 1 }
 
     /// The peer reset a stream, or provoked a reset, before its response had ended.
-    mutating func streamReset() throws(HTTP2Failure) {
+    /// - Parameter age: Of the stream, in milliseconds.
+    mutating func streamReset(age: UInt64) throws(HTTP2Failure) {
         streamsClosed += 1
+        guard age < options.prematureResetAge else { return }
         prematureResets += 1
         if streamsClosed >= options.prematureResetStreams, prematureResets * 2 > streamsClosed {
             throw .connection(.enhanceYourCalm, .rapidReset)

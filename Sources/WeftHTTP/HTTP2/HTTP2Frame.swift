@@ -72,6 +72,8 @@ package struct HTTP2Output {
     /// The last DATA or HEADERS frame in ``tail``, whose END_STREAM flag can still be set.
     private var last: (streamID: UInt32, flagsIndex: Int)?
 
+    package init() {}
+
     package var isEmpty: Bool { segments.isEmpty && tail.readableBytes == 0 }
     package var byteCount: Int { segments.reduce(tail.readableBytes) { $0 + $1.readableBytes } }
 

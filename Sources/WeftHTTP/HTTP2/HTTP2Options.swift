@@ -24,13 +24,16 @@ package struct HTTP2Options: Sendable, Hashable {
     /// Frames, and those of them that answer or reset, waiting to leave.
     package var maximumOutboundFrames = 10_000
     package var maximumOutboundControlFrames = 1000
-    /// SETTINGS and PING frames within ``floodSpan``; Envoy bounds only their unsent answers.
+    /// SETTINGS and PING frames within ``floodSpan``; Envoy bounds only their unsent answers. Each frame with a message
+    /// allows two more PINGs, because some peers measure the path with them.
     package var maximumSettingsFrames = 100
     package var maximumPingFrames = 1000
     /// Milliseconds.
     package var floodSpan: UInt64 = 10_000
     /// Once this many streams have closed, no more than half of them may have been reset before their response ended.
     package var prematureResetStreams = 500
+    /// Milliseconds after which a reset is an ordinary cancellation.
+    package var prematureResetAge: UInt64 = 1000
     /// Bytes queued on one stream beyond which it counts as not writable.
     package var streamQueueLimit = 64 << 10
 

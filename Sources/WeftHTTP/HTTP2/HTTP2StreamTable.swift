@@ -5,6 +5,11 @@ package struct HTTP2StreamRef: Sendable, Hashable {
     package let id: UInt32
     /// Smaller than the greatest number of streams ever open at once; reused after the stream is gone.
     package let slot: Int
+
+    package init(id: UInt32, slot: Int) {
+        self.id = id
+        self.slot = slot
+    }
 }
 
 /// What a stream still has to send when a window or the transport is full.
@@ -34,6 +39,8 @@ struct HTTP2Stream {
     var isPaused = false
     /// In the list of streams that could send.
     var isReady = false
+    /// Milliseconds of the caller's clock.
+    var openedAt: UInt64 = 0
     var sendWindow = 0
     var receiveWindow = 0
     /// Bytes passed on while paused: no credit is given for them yet.

@@ -26,7 +26,9 @@ final class HTTP2Downstream: HTTP2Session {
             countRequest()
             let stream = HTTP2DownstreamStream(session: self, ref: ref)
             let receiver = delegate.open(stream: stream, head: head, endStream: endStream)
-            if codec.contains(ref) { register(receiver, ref) } else { streamsChanged() }
+            guard codec.contains(ref) else { return streamsChanged() }
+            register(receiver, ref)
+            if !endStream { touch(receiver) }
         case .headersTooLarge(let ref):
             delegate.refuse(stream: HTTP2DownstreamStream(session: self, ref: ref), error: .headersTooLarge)
         default: break
@@ -111,10 +113,11 @@ final class HTTP2DownstreamStream: DownstreamStream {
     private func finish() {
         session.scheduleFlush()
         guard !session.codec.contains(ref) else { return }
-        _ = session.receiver(ref)  // forgets it
+        session.forget(ref)
         session.streamsChanged()
     }
     override func flush() { session.scheduleFlush() }
+    override var batchesReads: Bool { true }
     override func reset() {
         session.codec.reset(ref, .internalError)
         finish()

@@ -11,10 +11,19 @@ class HTTP2Session: ChannelInboundHandler {
 
     let codec: HTTP2Connection
     private(set) var context: ChannelHandlerContext?
+    private struct Entry {
+        var id: UInt32 = 0
+        var receiver: (any HTTPStreamReceiver)?
+    }
+
     /// Who takes what comes on the stream in each slot.
-    private var receivers: [(any HTTPStreamReceiver)?] = []
+    private var entries: [Entry] = []
+    /// Who got something with this read and waits for the word to flush.
+    private var touched: [any HTTPStreamReceiver] = []
     private var isInReadCycle = false
     private var flushIsScheduled = false
+    /// Takes the place of the codec's output while that is written.
+    private var spare = HTTP2Output()
     private var isClosing = false
     private let keepAlive: HTTP2KeepAlive
     private var keepAliveTimer: Scheduled<Void>?
@@ -33,16 +42,27 @@ class HTTP2Session: ChannelInboundHandler {
     func streamsChanged() {}
 
     func register(_ receiver: any HTTPStreamReceiver, _ ref: HTTP2StreamRef) {
-        while receivers.count <= ref.slot { receivers.append(nil) }
-        receivers[ref.slot] = receiver
+        while entries.count <= ref.slot { entries.append(Entry()) }
+        entries[ref.slot] = Entry(id: ref.id, receiver: receiver)
     }
 
     /// Who takes what comes on the stream; forgotten at once when the stream is gone from the codec.
     func receiver(_ ref: HTTP2StreamRef) -> (any HTTPStreamReceiver)? {
-        guard ref.slot < receivers.count else { return nil }
-        guard !codec.contains(ref) else { return receivers[ref.slot] }
-        defer { receivers[ref.slot] = nil }
-        return receivers[ref.slot]
+        guard owns(ref) else { return nil }
+        let receiver = entries[ref.slot].receiver
+        if !codec.contains(ref) { forget(ref) }
+        return receiver
+    }
+
+    /// Whether the slot is still this stream's.
+    func owns(_ ref: HTTP2StreamRef) -> Bool { ref.slot < entries.count && entries[ref.slot].id == ref.id }
+
+    func forget(_ ref: HTTP2StreamRef) { if owns(ref) { entries[ref.slot] = Entry() } }
+
+    /// Notes that the receiver is to hear ``HTTPStreamReceiver/readComplete()``.
+    func touch(_ receiver: any HTTPStreamReceiver) {
+        if let last = touched.last, last === receiver { return }
+        touched.append(receiver)
     }
 
     // MARK: - Channel
@@ -71,6 +91,8 @@ class HTTP2Session: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        for receiver in touched { receiver.readComplete() }
+        touched.removeAll(keepingCapacity: true)
         isInReadCycle = false
         flush()
         context.fireChannelReadComplete()
@@ -83,10 +105,11 @@ class HTTP2Session: ChannelInboundHandler {
     private func dispatch(_ event: HTTP2Event) {
         switch event {
         case .data(let ref, let bytes, let endStream):
-            let receiver = receiver(ref)
-            if bytes.readableBytes > 0 { receiver?.receive(body: bytes) }
-            if endStream { receiver?.receiveEnd(trailers: nil) }
-            if endStream { streamsChanged() }
+            guard let receiver = receiver(ref) else { return }
+            if bytes.readableBytes > 0 { receiver.receive(body: bytes) }
+            guard endStream else { return touch(receiver) }
+            receiver.receiveEnd(trailers: nil)
+            streamsChanged()
         case .trailers(let ref, let trailers):
             receiver(ref)?.receiveEnd(trailers: trailers)
             streamsChanged()
@@ -113,7 +136,10 @@ class HTTP2Session: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+        if case .inputClosed? = event as? ChannelEvent {
+            flush()
+            context.close(promise: nil)
+        }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -122,14 +148,16 @@ class HTTP2Session: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
         keepAliveTimer?.cancel()
+        codec.close()
         failStreams(.connectionClosed)
         context.fireChannelInactive()
     }
 
     private func failStreams(_ reason: StreamReset) {
-        let all = receivers
-        receivers = []
-        for receiver in all { receiver?.receive(reset: reason) }
+        for (slot, entry) in entries.enumerated() where entry.receiver != nil {
+            forget(HTTP2StreamRef(id: entry.id, slot: slot))
+            entry.receiver?.receive(reset: reason)
+        }
     }
 
     // MARK: - Output
@@ -146,9 +174,14 @@ class HTTP2Session: ChannelInboundHandler {
 
     func flush() {
         guard let context, context.channel.isActive, !codec.output.isEmpty else { return }
-        codec.output.take { context.write(wrapOutboundOut($0), promise: nil) }
+        // A write may change the channel's writability at once, and then streams write more.
+        var outgoing = spare
+        spare = HTTP2Output()
+        swap(&outgoing, &codec.output)
+        outgoing.take { context.write(wrapOutboundOut($0), promise: nil) }
         context.flush()
-        codec.output.recycle()
+        outgoing.recycle()
+        spare = outgoing
         noteDrained(context)
     }
 

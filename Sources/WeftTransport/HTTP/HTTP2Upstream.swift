@@ -6,6 +6,8 @@ final class HTTP2Upstream: HTTP2Session {
     let connection: HTTP2UpstreamConnection
     var isDraining = false
     private(set) var isClosed = false
+    /// Who waits for the head of a response, by slot; kept typed, because a cast costs more than all else here.
+    private var responders: [(any ResponseReceiver)?] = []
 
     init(connection: HTTP2UpstreamConnection, configuration: HTTP2TransportOptions) {
         self.connection = connection
@@ -15,15 +17,24 @@ final class HTTP2Upstream: HTTP2Session {
     func open(_ receiver: any ResponseReceiver) -> HTTP2StreamRef? {
         guard !isDraining, !isClosed, context != nil, let ref = codec.open() else { return nil }
         register(receiver, ref)
+        while responders.count <= ref.slot { responders.append(nil) }
+        responders[ref.slot] = receiver
         return ref
+    }
+
+    override func forget(_ ref: HTTP2StreamRef) {
+        if owns(ref) { responders[ref.slot] = nil }
+        super.forget(ref)
     }
 
     override func handle(_ event: HTTP2Event) {
         switch event {
-        case .informational(let ref, let head): (receiver(ref) as? any ResponseReceiver)?.receive(informational: head)
+        case .informational(let ref, let head): if owns(ref) { responders[ref.slot]?.receive(informational: head) }
         case .response(let ref, let head, let endStream):
-            (receiver(ref) as? any ResponseReceiver)?.receive(head: head, endStream: endStream)
-            if endStream { streamsChanged() }
+            guard owns(ref), let receiver = responders[ref.slot] else { return }
+            if !codec.contains(ref) { forget(ref) }
+            receiver.receive(head: head, endStream: endStream)
+            if endStream { streamsChanged() } else { touch(receiver) }
         case .settings, .goAway: streamsChanged()
         default: break
         }
@@ -98,10 +109,11 @@ final class HTTP2UpstreamStream: UpstreamStream {
     private func finish() {
         session.scheduleFlush()
         guard !session.codec.contains(ref) else { return }
-        _ = session.receiver(ref)  // forgets it
+        session.forget(ref)
         session.streamsChanged()
     }
     override func flush() { session.scheduleFlush() }
+    override var batchesReads: Bool { true }
     override func reset() {
         session.codec.reset(ref, .cancel)
         finish()
