@@ -106,6 +106,7 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var idleTimeoutMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
     package var http2MaxConcurrentStreams: UInt32?
+    package var http2: HTTP2ProtocolOptions?
     package var tcpKeepalive: TCPKeepalive?
     /// Local address of upstream connections (`127.0.0.6` for inbound ones).
     package var bindAddress: String?

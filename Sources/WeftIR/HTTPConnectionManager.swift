@@ -59,6 +59,7 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var maxRequestHeadersKilobytes: UInt32 = 60
     package var maxHeadersCount: UInt32 = 100
     package var http2MaxConcurrentStreams: UInt32?
+    package var http2: HTTP2ProtocolOptions?
     package var accessLogs: [AccessLog] = []
 
     package init(statPrefix: String, routes: Routes, filters: [HTTPFilter]) {

@@ -1,6 +1,7 @@
 package import NIOCore
 import NIOPosix
 import Synchronization
+import WeftHTTP
 package import WeftIR
 import WeftTransport
 
@@ -40,8 +41,10 @@ package final class DataPlane: Sendable {
     }
 
     private let group: MultiThreadedEventLoopGroup
-    private let workers: [Worker]
+    let workers: [Worker]
     package let metrics: ProxyMetrics
+    /// Failures of downstream HTTP/2 connections.
+    let http2 = HTTP2Statistics()
     private let options: Options
     private let state: Mutex<State>
 
@@ -52,10 +55,11 @@ package final class DataPlane: Sendable {
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
         let metrics = ProxyMetrics(node: options.node, workers: max(1, options.concurrency))
         self.metrics = metrics
+        let http2 = http2
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
-                metrics: metrics.worker(index), localPrincipal: options.localPrincipal)
+                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
         }
         state = Mutex(State(snapshot: empty))
         for worker in workers {

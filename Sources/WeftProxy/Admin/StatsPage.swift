@@ -1,4 +1,5 @@
 import Synchronization
+import WeftHTTP
 import WeftIR
 import WeftRouting
 import WeftXDS
@@ -38,10 +39,14 @@ enum StatsPage {
                 ("cluster.\(name).membership_degraded", cluster.balanced.count { $0.health == .degraded }),
                 ("cluster.\(name).membership_total", cluster.hosts.count),
             ]
+            for reason in HTTP2Reason.allCases where shared.http2[reason] > 0 {
+                result.append(("cluster.\(name).\(reason.rawValue)", shared.http2[reason]))
+            }
         }
         for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
             result += accessCounts(chain)
         }
+        result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         let isReady = status?.notReadyReason == nil && plane.isReady
         result += [
             ("cluster_manager.active_clusters", plane.snapshot.clusters.count),

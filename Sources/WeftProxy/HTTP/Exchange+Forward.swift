@@ -59,7 +59,7 @@ extension Exchange {
 
     private func clusterName(_ action: RouteAction) -> String {
         if case .weighted(let clusters) = action.cluster {
-            weightedIndex = decision?.forward?.weightedChoice(worker.random.next())
+            weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next())
             weighted = weightedIndex.map { clusters[$0] }
             if let field = weighted?.clusterHeader { return header(field) ?? "" }
             return weighted?.name ?? ""
@@ -91,7 +91,9 @@ extension Exchange {
         if case .dynamicForwardProxy(let settings) = cluster.compiled.cluster.discovery {
             return tryNamedHost(cluster, settings)
         }
-        pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
+        // The first try begins with the request.
+        pickedAt = attemptCount == 0 ? record.started : .now()
+        pick.now = Int64(pickedAt.uptimeNanoseconds)
         tryHost(
             cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster)))
     }
@@ -103,6 +105,7 @@ extension Exchange {
         worker.hostCache.address(of: name, family: cluster.compiled.cluster.dns.family, settings: settings) {
             [weak self] result in
             guard let self, !isFinished else { return }
+            pickedAt = .now()
             switch result {
             case .failure(let failure):
                 reply(.unresolvedHost(failure.reason), provenance: cluster.compiled.cluster.provenance)
@@ -161,9 +164,9 @@ extension Exchange {
 
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
-        var head = head
+        // What differs between tries is replaced in place.
         if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set("x-envoy-attempt-count", String(attemptCount))
+            head.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         addPeerMetadata(to: &head, host: record.host)
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil

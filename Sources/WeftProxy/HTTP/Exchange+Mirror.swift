@@ -12,7 +12,7 @@ extension Exchange {
         plain.now = Int64(NIODeadline.now().uptimeNanoseconds)
         for mirror in action.mirrors {
             guard mirror.fraction.partsPerMillion > 0,
-                worker.random.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
+                worker.decisions.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
                 let cluster = worker.cluster(mirror.cluster),
                 let host = cluster.compiled.template == nil
                     ? cluster.pick(plain) : cluster.dynamicHost(connection.connection.info.destination)

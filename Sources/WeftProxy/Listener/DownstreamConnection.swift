@@ -142,9 +142,20 @@ final class DownstreamConnection {
         let idle = manager.manager.idleTimeoutMilliseconds ?? 3_600_000
         limits.idleTimeout = idle > 0 ? .milliseconds(Int64(clamping: idle)) : nil
         limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
+        limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
         codec = try HTTPPipeline.configureDownstream(channel, version: version, limits: limits, delegate: delegate)
         if worker.isDraining { codec?.drain() }
+    }
+
+    private func http2Options(_ manager: HTTPConnectionManager) -> HTTP2TransportOptions {
+        var options = HTTP2TransportOptions(manager.http2, statistics: worker.http2)
+        if let most = manager.http2MaxConcurrentStreams { options.codec.maximumStreams = most }
+        options.codec.maximumHeaderListSize = Int(manager.maxRequestHeadersKilobytes) << 10
+        options.codec.maximumHeaderCount = Int(manager.maxHeadersCount)
+        if manager.upgradeTypes.contains("connect") { options.codec.allowsExtendedConnect = true }
+        if let span = manager.drainTimeoutMilliseconds { options.drainTimeout = .milliseconds(Int64(clamping: span)) }
+        return options
     }
 
     /// HTTP finishes its exchanges and closes; plain forwarding goes on until its ends close it.

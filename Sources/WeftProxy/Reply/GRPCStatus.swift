@@ -30,16 +30,4 @@ enum GRPCStatus {
         default: 500
         }
     }
-
-    /// `grpc-message` is percent-encoded outside printable ASCII.
-    static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            if byte >= 0x20, byte <= 0x7E, byte != 0x25 {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
-        }
-    }
 }

@@ -94,21 +94,6 @@ struct LocalReply {
             ? "\(resource.kind)/\(resource.name)" : "\(resource.kind)/\(resource.namespace)/\(resource.name)"
     }
 
-    /// The reply as a gRPC client understands it: status 200 and no body; what happened is in `grpc-status` and
-    /// `grpc-message` of the head, which is the whole answer ("Trailers-Only" in gRPC's HTTP/2 protocol).
-    func grpcHead(explain: Bool) -> ResponseHead {
-        var copy = self
-        copy.body = ""
-        copy.location = nil
-        var head = copy.head(explain: explain)
-        head.status = 200
-        head.headers.drop("content-length")
-        head.headers.set("content-type", "application/grpc")
-        head.headers.set("grpc-status", String(GRPCStatus.code(status)))
-        if !body.isEmpty { head.headers.set("grpc-message", GRPCStatus.escaped(body)) }
-        return head
-    }
-
     /// - Parameter explain: True towards callers inside the mesh, who may know why.
     func head(explain: Bool) -> ResponseHead {
         var headers = HeaderBlock()

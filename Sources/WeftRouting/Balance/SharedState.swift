@@ -1,4 +1,5 @@
 package import Synchronization
+package import WeftHTTP
 
 /// What all workers know together about one cluster: circuit-breaker counts and totals. Lives across snapshots.
 ///
@@ -17,6 +18,8 @@ package final class SharedCluster: Sendable {
     package let connectFailures = Atomic<Int>(0)
     /// Hosts that outlier detection holds out now.
     package let ejected = Atomic<Int>(0)
+    /// Failures of HTTP/2 connections.
+    package let http2 = HTTP2Statistics()
     package let ejectionsEnforced = Atomic<Int>(0)
     package let ejectionsOverflow = Atomic<Int>(0)
     /// Picks made while a priority was in panic.

@@ -87,6 +87,7 @@ extension Cluster {
         var options = WireUpstreamHTTP()
         var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
         if let http2MaxConcurrentStreams { http2.maxConcurrentStreams = .init(http2MaxConcurrentStreams) }
+        self.http2?.write(to: &http2)
         switch httpProtocol {
         case .http1: options.explicitHTTPConfig.httpProtocolOptions = .init()
         case .http2: options.explicitHTTPConfig.http2ProtocolOptions = http2
@@ -279,6 +280,7 @@ extension Cluster {
             case nil: break
             }
             if http2.hasMaxConcurrentStreams { http2MaxConcurrentStreams = http2.maxConcurrentStreams.value }
+            self.http2 = HTTP2ProtocolOptions(http2)
             let common = options.commonHTTPProtocolOptions
             if common.hasIdleTimeout { idleTimeoutMilliseconds = common.idleTimeout.milliseconds }
             if common.hasMaxConnectionDuration {

@@ -110,6 +110,7 @@ extension HTTPConnectionManager {
         if let http2MaxConcurrentStreams {
             wire.http2ProtocolOptions.maxConcurrentStreams = .init(http2MaxConcurrentStreams)
         }
+        http2?.write(to: &wire.http2ProtocolOptions)
         if upgradeTypes.contains("connect") { wire.http2ProtocolOptions.allowConnect = true }
     }
 }
@@ -220,5 +221,6 @@ extension HTTPConnectionManager {
         if wire.http2ProtocolOptions.hasMaxConcurrentStreams {
             http2MaxConcurrentStreams = wire.http2ProtocolOptions.maxConcurrentStreams.value
         }
+        http2 = HTTP2ProtocolOptions(wire.http2ProtocolOptions)
     }
 }
