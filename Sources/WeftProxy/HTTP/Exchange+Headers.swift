@@ -49,7 +49,6 @@ extension Exchange {
         "x-envoy-hedge-on-per-try-timeout", "x-envoy-upstream-alt-stat-name", "x-envoy-ip-tags",
         "x-envoy-force-trace", "x-envoy-original-url",
     ]
-    }
 
     /// Brings the path to the form that policies and routes are written for.
     /// - Returns: False when the request has been answered.

@@ -53,6 +53,8 @@ final class HTTPPool {
     func renew(_ host: CompiledHost, _ cluster: CompiledCluster) {
         self.host = host
         self.cluster = cluster
+    }
+
     /// A connection that is free right now; the caller opens its exchange at once.
     func takeFree() -> UpstreamHTTPConnection? {
         while let connection = idle.last {
