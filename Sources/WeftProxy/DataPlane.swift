@@ -1,3 +1,4 @@
+import CWeftLinux
 package import NIOCore
 import NIOPosix
 import Synchronization
@@ -37,6 +38,8 @@ package final class DataPlane: Sendable {
     package let metrics: ProxyMetrics
     private let options: Options
     private let state: Mutex<State>
+    /// How many configurations were applied.
+    private let changes = Atomic<Int>(0)
 
     package init(options: Options = Options()) {
         self.options = options
@@ -91,7 +94,18 @@ package final class DataPlane: Sendable {
         for listener in configuration.listeners.values where listener.bindToPort {
             do { try await open(listener) } catch { problems.append("listener \(listener.name): \(error)") }
         }
+        releaseMemoryLater()
         return problems
+    }
+
+    /// What a configuration was read from and the one before it are garbage now. Two quiet seconds after the last
+    /// change, so that a burst of changes pays once.
+    private func releaseMemoryLater() {
+        let change = changes.wrappingAdd(1, ordering: .relaxed).newValue
+        Task { [self] in
+            try? await Task.sleep(for: .seconds(2))
+            if changes.load(ordering: .relaxed) == change { weft_release_memory() }
+        }
     }
 
     /// Starts with a first configuration.

@@ -24,6 +24,7 @@ final class Worker: @unchecked Sendable {
     let localPrincipal: String?
     /// Whose time limits are watched.
     let exchanges: ExchangeList
+    let flushes: FlushBatch
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
@@ -36,6 +37,7 @@ final class Worker: @unchecked Sendable {
         self.snapshot = snapshot
         self.logs = logs
         exchanges = ExchangeList(eventLoop: eventLoop)
+        flushes = FlushBatch(eventLoop: eventLoop)
     }
 
     /// Access logs leave at least every second.
@@ -67,7 +69,7 @@ final class Worker: @unchecked Sendable {
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
         guard let compiled = snapshot.clusters[name] else { return nil }
-        let made = WorkerCluster(compiled, eventLoop: eventLoop)
+        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes)
         clusters[name] = made
         return made
     }

@@ -90,7 +90,7 @@ private func configuration(routes: [Route], upstream: UInt16?) -> ProxyConfigura
         let text = try await answer(configuration(routes: [route], upstream: port))
         #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(text.hasSuffix("\r\n\r\nhi"))
-        #expect(text.contains("server: istio-envoy"))
+        #expect(text.contains("server: envoy"))
         try await server.close()
     }
 

@@ -140,7 +140,8 @@ final class DownstreamConnection {
         limits.idleTimeout = idle > 0 ? .milliseconds(Int64(clamping: idle)) : nil
         limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
-        codec = try HTTPPipeline.configureDownstream(channel, version: version, limits: limits, delegate: delegate)
+        codec = try HTTPPipeline.configureDownstream(
+            channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
         if worker.isDraining { codec?.drain() }
     }
 
