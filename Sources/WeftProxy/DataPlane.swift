@@ -1,3 +1,4 @@
+import CWeftLinux
 package import NIOCore
 import NIOPosix
 import Synchronization
@@ -47,6 +48,8 @@ package final class DataPlane: Sendable {
     let http2 = HTTP2Statistics()
     private let options: Options
     private let state: Mutex<State>
+    /// How many configurations were applied.
+    private let changes = Atomic<Int>(0)
 
     package init(options: Options = Options()) {
         self.options = options
@@ -141,6 +144,7 @@ package final class DataPlane: Sendable {
                 state.withLock { $0.bindFailures[listener.name] = "\(error)" }
             }
         }
+        releaseMemoryLater()
         return problems
     }
 
@@ -155,6 +159,16 @@ package final class DataPlane: Sendable {
 
     /// Listeners of the configuration in force that could not be opened, and why.
     package var bindFailures: [String: String] { state.withLock(\.bindFailures) }
+
+    /// What a configuration was read from and the one before it are garbage now. Two quiet seconds after the last
+    /// change, so that a burst of changes pays once.
+    private func releaseMemoryLater() {
+        let change = changes.wrappingAdd(1, ordering: .relaxed).newValue
+        Task { [self] in
+            try? await Task.sleep(for: .seconds(2))
+            if changes.load(ordering: .relaxed) == change { weft_release_memory() }
+        }
+    }
 
     /// Starts with a first configuration.
     package func start(_ configuration: ProxyConfiguration) async -> (bound: Bound, problems: [String]) {

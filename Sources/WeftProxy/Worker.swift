@@ -32,6 +32,7 @@ final class Worker: @unchecked Sendable {
     let exchanges: ExchangeList
     /// Failures of downstream HTTP/2 connections, of all workers.
     let http2: HTTP2Statistics
+    let flushes: FlushBatch
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
@@ -45,6 +46,7 @@ final class Worker: @unchecked Sendable {
         self.snapshot = snapshot
         self.logs = logs
         exchanges = ExchangeList(eventLoop: eventLoop)
+        flushes = FlushBatch(eventLoop: eventLoop)
     }
 
     /// Access logs leave at least every second.
@@ -90,7 +92,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
-        let made = WorkerCluster(compiled, eventLoop: eventLoop)
+        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes)
         clusters[name] = made
         return made
     }

@@ -60,33 +60,42 @@ def cluster(name, port, http2=False, tls=None):
     return result
 
 
-def _common(certificates, name, alpn):
+def _common(name, alpn):
     return {
         "alpn_protocols": alpn,
-        "tls_certificates": [{
-            "certificate_chain": {"filename": str(certificates / f"{name}.crt")},
-            "private_key": {"filename": str(certificates / f"{name}.key")}}],
-        "validation_context": {"trusted_ca": {"filename": str(certificates / "ca.crt")}}}
+        "tls_certificate_sds_secret_configs": [{"name": name}],
+        "validation_context_sds_secret_config": {"name": "trust"}}
 
 
-def server_tls(certificates, alpn=("http/1.1",)):
+def secrets(certificates):
+    """Certificates as static secrets, which is what both proxies read."""
+    def text(name):
+        return {"inline_string": (certificates / name).read_text()}
+
+    return [
+        *({"name": name, "tls_certificate": {"certificate_chain": text(f"{name}.crt"), "private_key": text(f"{name}.key")}}
+          for name in ("server", "client")),
+        {"name": "trust", "validation_context": {"trusted_ca": text("ca.crt")}}]
+
+
+def server_tls(alpn=("http/1.1",)):
     return {"name": "envoy.transport_sockets.tls", "typed_config": {
         "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-        "require_client_certificate": True, "common_tls_context": _common(certificates, "server", list(alpn))}}
+        "require_client_certificate": True, "common_tls_context": _common("server", list(alpn))}}
 
 
-def client_tls(certificates, alpn=("http/1.1",)):
+def client_tls(alpn=("http/1.1",)):
     return {"name": "envoy.transport_sockets.tls", "typed_config": {
         "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
-        "sni": "server.bench", "common_tls_context": _common(certificates, "client", list(alpn))}}
+        "sni": "server.bench", "common_tls_context": _common("client", list(alpn))}}
 
 
-def bootstrap(listeners, clusters, admin=None):
+def bootstrap(listeners, clusters, certificates=None):
     result = {
         "node": {"id": "bench", "cluster": "bench"},
         "static_resources": {"listeners": listeners, "clusters": clusters}}
-    if admin:
-        result["admin"] = {"address": address(admin)}
+    if certificates:
+        result["static_resources"]["secrets"] = secrets(certificates)
     return result
 
 

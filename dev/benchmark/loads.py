@@ -49,6 +49,13 @@ def h2load(port, seconds, connections=8, streams=10, data=None, headers=(), path
     return int(done.group(1))
 
 
+def requests(port, count):
+    """So many HTTP/1.1 requests, one after the other on one connection."""
+    text = run(["h2load", "--h1", "-c1", f"-n{count}", f"http://127.0.0.1:{port}/"])
+    if f"{count} succeeded" not in text:
+        raise LoadError(text)
+
+
 def paced(port, seconds, rate, log, connections=32):
     """A constant rate of HTTP/1.1 requests, spread over the connections. Returns (latencies in µs, failures)."""
     log.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 
 def nginx_main(directory, body, extra=""):
     return f"""
+user root;
 worker_processes 1;
 daemon off;
 pid {directory}/nginx.pid;
@@ -39,10 +40,13 @@ def backend(directory, ports, reply_bytes=60):
     }}
     server {{
         listen 127.0.0.1:{ports.backend_h2} http2 backlog=4096;
-        location / {{
+        # A file is not for POST, so nginx would say 405: the reply takes its place.
+        error_page 405 =200 /grpc;
+        root {directory};
+        location / {{ return 405; }}
+        location = /grpc {{
             default_type application/grpc;
             add_trailer grpc-status 0;
-            alias {directory}/grpc;
         }}
     }}
 """)

@@ -66,11 +66,11 @@ class Process:
                     total += int(line.split()[1])
         return total
 
-    def stop(self):
+    def stop(self, seconds=3):
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
-                self.child.wait(3)
+                self.child.wait(seconds)
             except subprocess.TimeoutExpired:
                 self.child.kill()
                 self.child.wait()

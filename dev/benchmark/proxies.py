@@ -82,9 +82,10 @@ class Workshop:
     def start(self, subject, listener_filter, tls=None, clusters=None):
         """One listener in front of the backend; the same bootstrap for Envoy and Weft."""
         port = getattr(PORTS, subject)
-        secure = envoy_config.server_tls(self.certificates) if tls else None
+        secure = envoy_config.server_tls() if tls else None
         listeners = [envoy_config.listener(port, listener_filter, secure)]
-        bootstrap = envoy_config.bootstrap(listeners, clusters or [envoy_config.cluster("backend", PORTS.backend)])
+        bootstrap = envoy_config.bootstrap(
+            listeners, clusters or [envoy_config.cluster("backend", PORTS.backend)], self.certificates if tls else None)
         return getattr(self, subject)(bootstrap, port)
 
     def _make_certificates(self):

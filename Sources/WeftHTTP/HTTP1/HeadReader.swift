@@ -130,6 +130,8 @@ struct HeadReader: Sendable {
     }
 
     static func keepAlive(_ headers: HeaderBlock, version: HTTPProtocolVersion) -> Bool {
+        guard headers.contains(.connection) else { return version == .http11 }
+        if headers.isExactly(.connection, "keep-alive") { return true }
         if headers.hasToken(.connection, "close") { return false }
         return version == .http11 || headers.hasToken(.connection, "keep-alive")
     }

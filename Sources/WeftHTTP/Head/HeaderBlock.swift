@@ -96,11 +96,28 @@ extension HeaderBlock {
     /// Whether a comma-separated list field holds `token`, compared without case.
     package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {
         guard mask & name.bit != 0 else { return false }
+        // Most often there is one value, and it is this token or another one.
+        if isExactly(name, token) { return true }
         return token.withUTF8Buffer { wanted in
             values(name).contains { value in
                 value.split(separator: UInt8(ascii: ",")).contains {
                     ASCII.equalIgnoringCase(HeaderBlock.trimmed($0), wanted)
                 }
+            }
+        }
+    }
+
+    /// Whether there is one field of this name, and its whole value is `text`, compared without case.
+    package func isExactly(_ name: HeaderName, _ text: StaticString) -> Bool {
+        guard let first = index(of: name), index(of: name, from: first + 1) == nil,
+            Int(entries[first].valueLength) == text.utf8CodeUnitCount
+        else { return false }
+        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        return text.withUTF8Buffer { wanted in
+            bytes.withUnsafeReadableBytes { all in
+                for offset in 0..<wanted.count
+                where ASCII.lowercased(all[start + offset]) != ASCII.lowercased(wanted[offset]) { return false }
+                return true
             }
         }
     }

@@ -91,7 +91,9 @@ extension Exchange {
     }
 
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
-        if headers.contains(.connection) {
+        if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
+            !headers.isExactly(.connection, "close")
+        {
             for name in (headers.string(.connection) ?? "").split(separator: ",") {
                 let name = HeaderName(name.trimmingSpaces())
                 if name != .upgrade, name != .connection, name != .keepAlive { headers.remove(name) }

@@ -144,7 +144,8 @@ final class DownstreamConnection {
         limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
         limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
-        codec = try HTTPPipeline.configureDownstream(channel, version: version, limits: limits, delegate: delegate)
+        codec = try HTTPPipeline.configureDownstream(
+            channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
         if worker.isDraining { codec?.drain() }
     }
 

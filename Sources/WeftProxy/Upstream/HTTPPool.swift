@@ -31,6 +31,7 @@ final class HTTPPool {
     private var cluster: CompiledCluster
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
+    private let flushes: FlushBatch?
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
     /// Runs while something is idle, once per limit and not once per exchange.
@@ -39,7 +40,11 @@ final class HTTPPool {
     private var connecting = 0
     private var isDraining = false
 
-    init(host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop) {
+    init(
+        host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
+        flushes: FlushBatch?
+    ) {
+        self.flushes = flushes
         self.host = host
         self.cluster = cluster
         self.version = version
@@ -147,7 +152,7 @@ final class HTTPPool {
         let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
         guard
             let connection = try? HTTPPipeline.configureUpstream(
-                channel, version: version, maxStreams: streams,
+                channel, version: version, maxStreams: streams, flushes: flushes,
                 http2: HTTP2TransportOptions(cluster.cluster.http2, statistics: cluster.shared.http2))
         else {
             SharedCluster.release(cluster.shared.connections)

@@ -9,6 +9,7 @@ import WeftTransport
 final class WorkerCluster {
     private(set) var compiled: CompiledCluster
     private let eventLoop: any EventLoop
+    private let flushes: FlushBatch?
     private let balancer: ClusterBalancer
     /// By position of the host.
     private var http1: [HTTPPool?]
@@ -22,9 +23,10 @@ final class WorkerCluster {
         var http2: HTTPPool?
     }
 
-    init(_ compiled: CompiledCluster, eventLoop: any EventLoop, zone: LocalZone? = nil) {
+    init(_ compiled: CompiledCluster, eventLoop: any EventLoop, flushes: FlushBatch? = nil, zone: LocalZone? = nil) {
         self.compiled = compiled
         self.eventLoop = eventLoop
+        self.flushes = flushes
         balancer = ClusterBalancer(
             compiled.rules, hosts: compiled.balanced, localities: compiled.localities, setRules: compiled.setRules,
             shared: compiled.shared, zone: zone)
@@ -52,7 +54,7 @@ final class WorkerCluster {
     func pool(for host: CompiledHost, version: HTTPVersion) -> HTTPPool {
         guard let index = host.index else { return dynamicPool(host, version) }
         if let known = version == .http1 ? http1[index] : http2[index] { return known }
-        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop)
+        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes)
         if version == .http1 { http1[index] = pool } else { http2[index] = pool }
         return pool
     }
@@ -60,7 +62,7 @@ final class WorkerCluster {
     private func dynamicPool(_ host: CompiledHost, _ version: HTTPVersion) -> HTTPPool {
         var entry = dynamicHosts[host.name] ?? DynamicHost(host: host)
         if let known = version == .http1 ? entry.http1 : entry.http2 { return known }
-        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop)
+        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes)
         if version == .http1 { entry.http1 = pool } else { entry.http2 = pool }
         dynamicHosts[host.name] = entry
         return pool

@@ -66,7 +66,7 @@ package final class RouteDecision: Sendable {
 }
 
 /// A forwarding action with its patterns, hash policies and subsets compiled.
-package struct CompiledForward: Sendable {
+package final class CompiledForward: Sendable {
     package let action: RouteAction
     /// Sum of the weights of the clusters.
     package let totalWeight: UInt64

@@ -3,7 +3,7 @@ package import WeftHTTP
 package import WeftIR
 
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
-package struct RouteTable: Sendable {
+package final class RouteTable: Sendable {
     /// A virtual host with its routes, ready to run.
     private struct Host: Sendable {
         /// For plain requests to a host that wants TLS.

@@ -14,7 +14,7 @@ package struct DownstreamLimits: Sendable {
 ///
 /// Loop-confined. One exchange at a time: what is pipelined waits in the parser until the response is out, so replies
 /// leave in order.
-final class HTTP1Downstream: ChannelInboundHandler {
+final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -22,6 +22,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     private let delegate: any DownstreamConnectionDelegate
     private let limits: DownstreamLimits
+    private let flushes: FlushBatch?
+    private var isFlushPending = false
     private var parser: HTTP1RequestParser
     private var input = ByteBuffer()
     private var context: ChannelHandlerContext?
@@ -49,7 +51,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
     /// Larger bodies are sent from where they lie.
     private static let copyLimit = 4096
 
-    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
+    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits, flushes: FlushBatch? = nil) {
+        self.flushes = flushes
         self.delegate = delegate
         self.limits = limits
         self.parser = HTTP1RequestParser(limits: limits.head)
@@ -65,7 +68,6 @@ final class HTTP1Downstream: ChannelInboundHandler {
         var bytes = unwrapInboundIn(data)
         if phase == .tunnel {
             receiver?.receive(body: bytes)
-            receiver?.readComplete()
             return
         }
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
@@ -86,10 +88,11 @@ final class HTTP1Downstream: ChannelInboundHandler {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
         }
-        receiver?.readComplete()
         // The bytes of a finished request are not kept for the sake of a place in their buffer.
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
     private func handle(_ event: HTTP1RequestParser.Event) {
         switch event {
@@ -135,7 +138,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
             let old = receiver
             receiver = nil
             old?.receive(reset: .protocolError)
-            context?.close(promise: nil)
+            close()
             return
         }
         phase = .exchange
@@ -152,14 +155,14 @@ final class HTTP1Downstream: ChannelInboundHandler {
             // The reply is complete before the request is (an early refusal): this connection cannot be reused.
             phase = .closing
             receiver = nil
-            context?.close(mode: .output, promise: nil)
+            close(mode: .output)
             linger()
             return
         }
         receiver = nil
         guard keepAlive else {
             phase = .closing
-            context?.close(promise: nil)
+            close()
             return
         }
         if awaitsUpgrade { parser.rejectUpgrade() }
@@ -168,7 +171,10 @@ final class HTTP1Downstream: ChannelInboundHandler {
         if limits.idleTimeout != nil { idleSince = .now() }
         setReading(true)
         if !isParsing, input.readableBytes > 0, let context {
-            context.eventLoop.assumeIsolated().execute { [self] in parse() }
+            context.eventLoop.assumeIsolated().execute { [self] in
+                parse()
+                receiver?.readComplete()
+            }
         }
     }
 
@@ -177,7 +183,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
             guard let limit = limits.idleTimeout, context != nil else { return }
             guard phase == .idle else { return watchIdle(after: limit) }
             let rest = limit - (NIODeadline.now() - idleSince)
-            if rest <= .nanoseconds(0) { context?.close(promise: nil) } else { watchIdle(after: rest) }
+            if rest <= .nanoseconds(0) { close() } else { watchIdle(after: rest) }
         }
     }
 
@@ -185,14 +191,14 @@ final class HTTP1Downstream: ChannelInboundHandler {
     private func linger() {
         idleTimer?.cancel()
         idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
-            context?.close(promise: nil)
+            close()
         }
     }
 
     func drain() {
         draining = true
         keepAlive = false
-        if phase == .idle { context?.close(promise: nil) }
+        if phase == .idle { close() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -200,7 +206,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
             switch phase {
             case .tunnel: receiver?.receiveEnd(trailers: nil)
             case .exchange where requestEnded: keepAlive = false
-            default: context.close(promise: nil)
+            default: close()
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -281,10 +287,10 @@ final class HTTP1Downstream: ChannelInboundHandler {
     }
 
     fileprivate func writeEnd(_ trailers: HeaderBlock?) {
-        guard let context else { return }
+        guard context != nil else { return }
         if phase == .tunnel {
             flush()
-            context.close(mode: .output, promise: nil)
+            close(mode: .output)
             return
         }
         guard phase == .exchange else { return }
@@ -319,11 +325,29 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     fileprivate func flush() {
         emit()
+        guard let flushes else {
+            context?.flush()
+            return
+        }
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        flushes.add(self)
+    }
+
+    func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
         context?.flush()
+    }
+
+    /// What was written leaves before the connection closes.
+    private func close(mode: CloseMode = .all) {
+        flushNow()
+        context?.close(mode: mode, promise: nil)
     }
     fileprivate func abort() {
         receiver = nil
-        context?.close(promise: nil)
+        close()
     }
     fileprivate func closeAfter() { keepAlive = false }
     fileprivate var isWritable: Bool { context?.channel.isWritable ?? false }

@@ -2,7 +2,7 @@ import NIOCore
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
-final class HTTP1Upstream: ChannelInboundHandler {
+final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -25,7 +25,13 @@ final class HTTP1Upstream: ChannelInboundHandler {
     private var output = ByteBuffer()
     private static let copyLimit = 4096
 
-    init(connection: HTTP1UpstreamConnection) { self.connection = connection }
+    private let flushes: FlushBatch?
+    private var isFlushPending = false
+
+    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?) {
+        self.connection = connection
+        self.flushes = flushes
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -41,9 +47,7 @@ final class HTTP1Upstream: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         switch phase {
-        case .tunnel:
-            receiver?.receive(body: bytes)
-            receiver?.readComplete()
+        case .tunnel: receiver?.receive(body: bytes)
         case .exchange:
             if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
             parse()
@@ -55,9 +59,10 @@ final class HTTP1Upstream: ChannelInboundHandler {
         do {
             while phase == .exchange, let event = try parser.next(from: &input) { handle(event) }
         } catch { fail(.protocolError) }
-        receiver?.readComplete()
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
     private func handle(_ event: HTTP1ResponseParser.Event) {
         switch event {
@@ -174,6 +179,18 @@ final class HTTP1Upstream: ChannelInboundHandler {
 
     func flush() {
         emit()
+        guard let flushes else {
+            context?.flush()
+            return
+        }
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        flushes.add(self)
+    }
+
+    func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
         context?.flush()
     }
 
@@ -181,6 +198,7 @@ final class HTTP1Upstream: ChannelInboundHandler {
         guard let context else { return }
         if phase == .tunnel {
             flush()
+            flushNow()
             context.close(mode: .output, promise: nil)
             return
         }
@@ -227,10 +245,10 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
     private var isDraining = false
     private var stream: HTTP1UpstreamStream?
 
-    init(channel: any Channel) {
+    init(channel: any Channel, flushes: FlushBatch?) {
         self.channel = channel
         super.init()
-        handler = HTTP1Upstream(connection: self)
+        handler = HTTP1Upstream(connection: self, flushes: flushes)
     }
 
     func changed(isClosed: Bool) {

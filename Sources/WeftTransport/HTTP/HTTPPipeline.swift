@@ -20,15 +20,15 @@ package struct DownstreamCodec {
     }
 }
 
-/// Puts codecs on channels. Every call is made on the channel's event loop.
+/// Puts codecs on channels. Every call is made on the channel's event loop. Without a ``FlushBatch`` codecs flush at once.
 package enum HTTPPipeline {
     package static func configureDownstream(
         _ channel: any Channel, version: HTTPVersion, limits: DownstreamLimits,
-        delegate: any DownstreamConnectionDelegate
+        delegate: any DownstreamConnectionDelegate, flushes: FlushBatch? = nil
     ) throws -> DownstreamCodec {
         switch version {
         case .http1:
-            let handler = HTTP1Downstream(delegate: delegate, limits: limits)
+            let handler = HTTP1Downstream(delegate: delegate, limits: limits, flushes: flushes)
             try channel.pipeline.syncOperations.addHandler(handler)
             return DownstreamCodec(http1: handler)
         case .http2:
@@ -39,12 +39,12 @@ package enum HTTPPipeline {
     }
 
     package static func configureUpstream(
-        _ channel: any Channel, version: HTTPVersion, maxStreams: Int,
+        _ channel: any Channel, version: HTTPVersion, maxStreams: Int, flushes: FlushBatch? = nil,
         http2: HTTP2TransportOptions = HTTP2TransportOptions()
     ) throws -> UpstreamHTTPConnection {
         switch version {
         case .http1:
-            let connection = HTTP1UpstreamConnection(channel: channel)
+            let connection = HTTP1UpstreamConnection(channel: channel, flushes: flushes)
             if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
             return connection
         case .http2:

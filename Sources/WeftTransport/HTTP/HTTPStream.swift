@@ -20,7 +20,7 @@ package protocol HTTPStreamReceiver: AnyObject {
     /// The last call; nothing follows.
     func receive(reset: StreamReset)
     func writabilityChanged(_ isWritable: Bool)
-    /// Everything that came with one read has been handed over: the moment to flush. Only codecs whose streams say
+    /// All that could be read at once has been handed over: the moment to flush. Only codecs whose streams say
     /// ``HTTPStream/batchesReads`` call it.
     func readComplete()
 }
