@@ -79,7 +79,11 @@ let testTargets: [Target] = [
     tests("WeftHTTP", ["WeftCore", nioCore]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
-    .testTarget(name: "EndToEndTests", dependencies: [subprocess], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
+    .testTarget(
+        name: "DifferentialTests", dependencies: ["TestSupport"], exclude: ["known-differences.txt"],
+        swiftSettings: strict),
+    .testTarget(name: "HostileInputTests", dependencies: ["TestSupport", nioCore, nioHPACK], swiftSettings: strict),
 ]
 
 let package = Package(
@@ -212,6 +216,9 @@ let package = Package(
                 "WeftRuntime",
                 argumentParser, logging, serviceLifecycle, nioCore, nioPosix,
             ], swiftSettings: strict),
+        // tests: processes and sockets of the suites that start servers
+        .target(
+            name: "TestSupport", dependencies: [subprocess], path: "Tests/TestSupport", swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
