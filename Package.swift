@@ -126,7 +126,8 @@ let package = Package(
         .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
         .target(name: "WeftIdentity", dependencies: ["WeftCore", x509, asn1, crypto], swiftSettings: strict),
-        .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
         .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
@@ -186,7 +187,8 @@ let package = Package(
             dependencies: [
                 "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
                 "WeftProto",
-                "WeftRouting", "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL,
+                "WeftRouting", "WeftTransport", "WeftXDS", "WeftYAML", argumentParser, logging, nioCore, nioPosix,
+                nioSSL,
                 serviceLifecycle,
                 x509, protobuf,
             ], swiftSettings: strict),

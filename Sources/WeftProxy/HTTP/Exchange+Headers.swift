@@ -193,7 +193,7 @@ extension Exchange {
 
     /// For upstream's responses and our own.
     func finishResponse(_ response: inout ResponseHead) {
-        let name = manager.serverName ?? "istio-envoy"
+        let name = manager.serverName ?? "envoy"
         switch manager.serverHeader {
         case .overwrite: response.headers.set("server", name)
         case .appendIfAbsent: if response.headers.first("server") == nil { response.headers.set("server", name) }

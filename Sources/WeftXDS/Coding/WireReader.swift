@@ -40,10 +40,15 @@ final class WireReader {
         } catch {
             throw self.error("malformed \(M.protoMessageName)")
         }
+        try check(message)
+        return message
+    }
+
+    /// Names the fields of a message that have no effect here.
+    func check<M: Message>(_ message: M) throws {
         var visitor = UnknownFieldVisitor(message: M.protoMessageName)
         try message.traverse(visitor: &visitor)
         for finding in visitor.findings.sorted() { warn(finding) }
-        return message
     }
 
     func port(_ value: UInt32) throws -> UInt16 {

@@ -6,6 +6,11 @@ package struct YAMLParseError: Error, Hashable, Sendable, CustomStringConvertibl
     package var message: String
     package var location: SourceLocation
 
+    package init(message: String, location: SourceLocation) {
+        self.message = message
+        self.location = location
+    }
+
     package var description: String {
         let file = location.file.map { "\($0): " } ?? ""
         let column = location.column.map { ", column \($0)" } ?? ""
@@ -17,6 +22,11 @@ package struct YAMLParseError: Error, Hashable, Sendable, CustomStringConvertibl
 package struct YAMLDocument: Sendable, Hashable {
     package var value: JSONValue
     package var source: SourceMap
+
+    package init(value: JSONValue, source: SourceMap) {
+        self.value = value
+        self.source = source
+    }
 }
 
 /// Reads YAML 1.1 as Kubernetes does (sigs.k8s.io/yaml): one or more documents, JSON included, to ``JSONValue``.
