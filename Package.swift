@@ -83,8 +83,19 @@ let testTargets: [Target] = [
     .testTarget(
         name: "DifferentialTests", dependencies: ["TestSupport"], exclude: ["known-differences.txt"],
         swiftSettings: strict),
+    .testTarget(
+        name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
     .testTarget(name: "HostileInputTests", dependencies: ["TestSupport", nioCore, nioHPACK], swiftSettings: strict),
 ]
+
+/// libFuzzer brings its own `main`, so its executable exists for `dev/fuzz` alone.
+let fuzzRunner: [Target] =
+    Context.environment["WEFT_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
+    ]
 
 let package = Package(
     name: "weft",
@@ -221,11 +232,15 @@ let package = Package(
         // tests: processes and sockets of the suites that start servers
         .target(
             name: "TestSupport", dependencies: [subprocess], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["WeftCore", "WeftHTTP", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

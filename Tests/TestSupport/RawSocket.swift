@@ -26,6 +26,8 @@ package final class RawSocket {
         self.descriptor = descriptor
         var one: CInt = 1
         setsockopt(descriptor, CInt(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<CInt>.size))
+        var limit = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         if let source {
             // Without this option the kernel would reserve the port for every destination.
             setsockopt(descriptor, CInt(IPPROTO_IP), 24, &one, socklen_t(MemoryLayout<CInt>.size))

@@ -102,27 +102,41 @@ package struct WireReader {
     private func find(_ pattern: [UInt8], from start: Int) -> Int? { ByteSearch.find(pattern, in: buffer, from: start) }
 }
 
-/// Search in bytes with the C library: a debug build of the generic algorithms takes minutes for what this does at once.
+/// Search in bytes with the C library: a debug build of the generic algorithms takes minutes for what this does at
+/// once.
 package enum ByteSearch {
     package static func find(_ pattern: [UInt8], in bytes: [UInt8], from start: Int = 0) -> Int? {
-        bytes.withUnsafeBytes { all in
-            guard start <= all.count, let base = all.baseAddress,
-                let found = memmem(base + start, all.count - start, pattern, pattern.count)
-            else { return nil }
-            return UnsafeRawPointer(found) - base
+        guard let first = pattern.first else { return nil }
+        return bytes.withUnsafeBytes { all in
+            var position = start
+            while position + pattern.count <= all.count, let base = all.baseAddress {
+                guard let found = memchr(base + position, CInt(first), all.count - position - pattern.count + 1) else {
+                    return nil
+                }
+                position = UnsafeRawPointer(found) - base
+                if memcmp(found, pattern, pattern.count) == 0 { return position }
+                position += 1
+            }
+            return nil
         }
     }
 
     package static func replace(_ pattern: String, with replacement: String, in text: String) -> String {
-        let (bytes, pattern) = (Array(text.utf8), Array(pattern.utf8))
+        let bytes = Array(text.utf8)
+        guard find(Array(pattern.utf8), in: bytes) != nil else { return text }
+        return String(decoding: replace(Array(pattern.utf8), with: Array(replacement.utf8), in: bytes), as: UTF8.self)
+    }
+}
+
+extension ByteSearch {
+    package static func replace(_ pattern: [UInt8], with replacement: [UInt8], in bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         var position = 0
         while let found = find(pattern, in: bytes, from: position) {
             result += bytes[position..<found]
-            result += replacement.utf8
+            result += replacement
             position = found + pattern.count
         }
-        guard position > 0 else { return text }
-        return String(decoding: result + bytes[position...], as: UTF8.self)
+        return position == 0 ? bytes : result + bytes[position...]
     }
 }
