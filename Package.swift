@@ -76,7 +76,7 @@ let testTargets: [Target] = [
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests("WeftTranslate", ["WeftCore", "WeftConfig", "WeftIR"], resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
-    tests("WeftHTTP", ["WeftCore", nioCore]),
+    tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
@@ -153,7 +153,7 @@ let package = Package(
             dependencies: [
                 "CWeftLinux", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting", nioCore,
                 nioPosix,
-                nioSSL, nioTLS, nioHTTP2, nioHPACK, logging, crypto,
+                nioSSL, nioTLS, logging, crypto,
             ], swiftSettings: strict),
         .target(
             name: "WeftADS",

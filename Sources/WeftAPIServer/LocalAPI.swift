@@ -73,6 +73,8 @@ package struct DeleteOptions: Sendable {
     package var uid: String?
     package var resourceVersion: String?
     package var dryRun = false
+    /// Where webhooks put what the caller should know.
+    var warnings = WarningList()
 
     package init(
         gracePeriodSeconds: Int? = nil, propagation: PropagationPolicy? = nil, uid: String? = nil,

@@ -23,10 +23,12 @@ enum DashboardPage {
             <div class="graph"><svg id="graph" role="img" aria-label="Traffic between workloads"></svg></div>
             <p class="legend">
               <span class="key good"></span> all succeed <span class="key poor"></span> some fail
-              <span class="key bad"></span> over 5% fail <span class="lock">&#128274;</span> mutual TLS
+              <span class="key bad"></span> over 5% fail <svg viewBox="0 0 10 12"
+              aria-hidden="true"><g class="lock"><rect y="5" width="10" height="7" rx="1.5"/><path d="M2.2,5 V3.4
+              a2.8,2.8 0 0 1 5.6,0 V5"/></g></svg> mutual TLS
             </p>
           </section>
-          <section>
+          <section class="wide">
             <h2>Edges</h2>
             <div class="scroll"><table id="edges"><thead><tr><th>from</th><th>to</th><th>rate</th><th>success</th>
             <th>p50</th><th>p95</th><th>p99</th><th>mTLS</th><th>answers</th></tr></thead><tbody></tbody></table></div>

@@ -59,10 +59,18 @@ enum DashboardScript {
           return false;
         }
 
+        function drawLock(graph, x, y) {
+          const lock = make("g", { class: "lock", transform: `translate(${x},${y})` }, graph);
+          make("rect", { y: 5, width: 10, height: 7, rx: 1.5 }, lock);
+          make("path", { d: "M2.2,5 V3.4 a2.8,2.8 0 0 1 5.6,0 V5" }, lock);
+          make("title", {}, lock, "mutual TLS");
+        }
+
         function draw(edges) {
           const graph = byId("graph");
           graph.replaceChildren();
-          if (!edges.length) { graph.setAttribute("height", 0); return; }
+          graph.toggleAttribute("hidden", !edges.length);
+          if (!edges.length) return;
           const nodes = [...new Set(edges.flatMap((edge) => [key(edge.source), key(edge.destination)]))].sort();
           const level = columns(nodes, edges), perColumn = new Map(), place = new Map();
           for (const node of nodes) {
@@ -80,8 +88,7 @@ enum DashboardScript {
           const totalWidth = 24 + columnsCount * width + (columnsCount - 1) * gapX;
           const totalHeight = 48 + rows * (height + gapY);
           graph.setAttribute("viewBox", `0 0 ${totalWidth} ${totalHeight}`);
-          graph.setAttribute("width", totalWidth);
-          graph.setAttribute("height", totalHeight);
+          graph.style.maxWidth = totalWidth * 1.2 + "px";
           const labels = [];
           for (const edge of edges) {
             const from = key(edge.source), to = key(edge.destination);
@@ -102,13 +109,14 @@ enum DashboardScript {
             labels.push({ edge, labelX, labelY });
           }
           for (const { edge, labelX, labelY } of labels) {
-            const lock = edge.mutualTLSShare >= 0.999 ? "🔒 " : "";
-            const first = lock + rate(edge) + (edge.successShare === null || edge.successShare === undefined
+            const isLocked = edge.mutualTLSShare >= 0.999;
+            const first = rate(edge) + (edge.successShare === null || edge.successShare === undefined
               ? "" : " · " + share(edge.successShare));
             const second = edge.p95 === null || edge.p95 === undefined ? "" : "p95 " + time(edge.p95);
-            const half = Math.max(first.length, second.length) * 3.6 + 6;
+            const half = Math.max(first.length, second.length) * 3.6 + (isLocked ? 16 : 6);
             make("rect", { class: "plate", x: labelX - half, y: labelY - 15, width: half * 2, height: second ? 32 : 19, rx: 5 }, graph);
-            make("text", { x: labelX, y: labelY - 1, "text-anchor": "middle" }, graph, first);
+            if (isLocked) drawLock(graph, labelX - half + 3, labelY - 11);
+            make("text", { x: labelX + (isLocked ? 6 : 0), y: labelY - 1, "text-anchor": "middle" }, graph, first);
             if (second) make("text", { x: labelX, y: labelY + 13, "text-anchor": "middle", class: "soft" }, graph, second);
           }
           for (const node of nodes) {

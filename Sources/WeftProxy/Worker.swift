@@ -1,5 +1,6 @@
 import NIOCore
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// One event loop with all it owns: sockets, pools, connections, and a reference to the snapshot it serves.
@@ -14,6 +15,8 @@ final class Worker: @unchecked Sendable {
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
     var random = SystemRandomNumberGenerator()
+    /// For decisions, where speed counts and nobody must be kept from guessing.
+    var decisions = RandomStream()
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
@@ -59,13 +62,16 @@ final class Worker: @unchecked Sendable {
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
         guard let compiled = snapshot.clusters[name] else { return nil }
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, turn: index)
+        let made = WorkerCluster(compiled, eventLoop: eventLoop)
         clusters[name] = made
         return made
     }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Seconds since 1970.
+    func unixTime() -> Int64 { WallClock.seconds }
 
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }

@@ -57,8 +57,11 @@ extension EndToEnd {
                 try await run("exec", "-i", "-n", "verbs", "deploy/web", "--", "cat", input: "through stdin\n")
                     == "through stdin\n")
             #expect(try await run("describe", "deployment", "web", "-n", "verbs").contains("RollingUpdate"))
-            let described = try await run("describe", "pods", "-n", "verbs", "-l", "app=web")
-            #expect(described.contains("Started container") || described.contains("Created container"), "\(described)")
+            // Events are recorded beside the pod's status, so they may come a moment after it.
+            try await eventually("events in kubectl describe") {
+                let described = try await run("describe", "pods", "-n", "verbs", "-l", "app=web")
+                return described.contains("Started container") ? true : nil
+            }
             _ = try await run("delete", "deployment", "web", "-n", "verbs")
             try await eventually("garbage collection of the pods") {
                 try await mesh.pods(namespace: "verbs").isEmpty ? true : nil

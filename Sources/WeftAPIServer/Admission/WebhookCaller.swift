@@ -128,7 +128,9 @@ final class WebhookCaller: Sendable {
             if hook["failurePolicy"] == "Ignore" { return nil }
             throw APIError.internalError(text)
         }
-        for warning in response["warnings"]?.arrayValue ?? [] { WarningSink.current?(warning.stringValue ?? "") }
+        for warning in response["warnings"]?.arrayValue ?? [] {
+            request.options.warnings.append(warning.stringValue ?? "")
+        }
         guard response["allowed"] == true else {
             let status = response["status"] ?? [:]
             let reason = status["message"]?.stringValue ?? status["reason"]?.stringValue

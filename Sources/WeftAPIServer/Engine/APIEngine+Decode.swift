@@ -39,7 +39,7 @@ extension APIEngine {
                     "\(info.kind) in version \"\(resource.version)\" cannot be handled as a \(info.kind): strict decoding error: \(texts.joined(separator: ", "))"
                 throw APIError.badRequest(text)
             }
-            texts.forEach { WarningSink.current?($0) }
+            texts.forEach(options.warnings.append)
         }
         return result
     }

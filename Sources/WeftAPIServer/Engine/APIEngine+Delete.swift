@@ -14,11 +14,14 @@ extension APIEngine {
         if info.kind == "Namespace", ["default", "kube-system", "kube-public", "kube-node-lease"].contains(name) {
             throw APIError.forbidden(resource, name, "this namespace may not be deleted")
         }
+        var review = WriteOptions(user: user)
+        review.dryRun = options.dryRun
+        review.warnings = options.warnings
         try await webhooks.validate(
             AdmissionRequest(
                 info: info, resource: resource, operation: "DELETE", object: .null,
                 old: served(current, info, resource.version),
-                options: WriteOptions(user: user)))
+                options: review))
         let (remaining, last) = try store.commit { transaction -> (JSONValue?, JSONValue) in
             guard var object = transaction.get(storage(info), id) else { throw APIError.notFound(resource, name) }
             try Self.check(options, object, resource, name)

@@ -1,3 +1,4 @@
+import Synchronization
 import WeftCore
 
 /// Who asks.
@@ -28,11 +29,15 @@ struct WriteOptions: Sendable {
     var fieldManager = "weft"
     var force = false
     var subresource = ""
+    /// Where the write puts what its caller should know beside the result.
+    var warnings = WarningList()
 
     init(user: UserInfo) { self.user = user }
 }
 
-/// What a write may tell its caller beside the result: `Warning` headers.
-final class WarningSink: Sendable {
-    @TaskLocal static var current: (@Sendable (String) -> Void)?
+/// What a request tells its caller beside the result, sent as `Warning` headers (RFC 7234 section 5.5). Thread-safe.
+final class WarningList: Sendable {
+    private let texts = Mutex<[String]>([])
+    func append(_ text: String) { texts.withLock { $0.append(text) } }
+    var all: [String] { texts.withLock { $0 } }
 }

@@ -4,7 +4,6 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import SwiftASN1
-import Synchronization
 import WeftConfig
 import WeftCore
 import X509
@@ -31,10 +30,7 @@ final class RequestRouter: Sendable {
             }
             var request = request
             request.user = try await authenticate(request, writer.channel)
-            let ready = request
-            try await WarningSink.$current.withValue({ warnings.append($0) }) {
-                try await answer(ready, writer) { warnings.all }
-            }
+            try await answer(request, writer, warnings)
         } catch let error as APIError {
             try? await writer.send(error.status, status: error.code, warnings: warnings.all)
         } catch {
@@ -67,9 +63,7 @@ final class RequestRouter: Sendable {
         return user
     }
 
-    private func answer(_ request: APIRequest, _ writer: ResponseWriter, _ warnings: @escaping @Sendable () -> [String])
-        async throws
-    {
+    private func answer(_ request: APIRequest, _ writer: ResponseWriter, _ warnings: WarningList) async throws {
         let path = request.path
         switch path.first {
         case "healthz", "livez", "readyz":
@@ -123,11 +117,4 @@ struct ResourceTarget: Sendable {
         name = rest.popFirst()
         self.rest = Array(rest)
     }
-}
-
-/// The warnings of one request. Thread-safe.
-final class WarningList: Sendable {
-    private let texts = Mutex<[String]>([])
-    func append(_ text: String) { texts.withLock { $0.append(text) } }
-    var all: [String] { texts.withLock { $0 } }
 }

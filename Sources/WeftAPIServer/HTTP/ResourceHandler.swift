@@ -10,13 +10,13 @@ struct ResourceHandler: Sendable {
     let request: APIRequest
     let target: ResourceTarget
     let writer: ResponseWriter
-    let warnings: @Sendable () -> [String]
+    let warnings: WarningList
     private var engine: APIEngine { router.engine }
     private var namespace: String { target.namespace ?? "" }
 
     init(
         router: RequestRouter, request: APIRequest, target: ResourceTarget, writer: ResponseWriter,
-        warnings: @escaping @Sendable () -> [String]
+        warnings: WarningList
     ) {
         self.router = router
         self.request = request
@@ -209,16 +209,17 @@ struct ResourceHandler: Sendable {
         if let table = tableBuilder(info), target.rest.isEmpty {
             return try await writer.send(
                 table.table([object], resourceVersion: object.string("metadata", "resourceVersion")), status: status,
-                warnings: warnings())
+                warnings: warnings.all)
         }
         if request.accept.contains("as=PartialObjectMetadata") {
             return try await writer.send(partialObject(object), status: status)
         }
-        try await writer.send(object, status: status, warnings: warnings())
+        try await writer.send(object, status: status, warnings: warnings.all)
     }
 
     private func options() -> WriteOptions {
         var options = WriteOptions(user: request.user)
+        options.warnings = warnings
         options.dryRun = request.first("dryRun") == "All"
         options.fieldValidation = request.first("fieldValidation").flatMap { $0.isEmpty ? nil : $0 } ?? "Warn"
         let agent = request.headers.first(name: "user-agent")?.split(separator: "/").first.map(String.init) ?? "unknown"
@@ -231,6 +232,7 @@ struct ResourceHandler: Sendable {
     private func deleteOptions() throws -> DeleteOptions {
         let body: JSONValue = request.body.readableBytes == 0 ? [:] : try request.json()
         var options = DeleteOptions()
+        options.warnings = warnings
         options.gracePeriodSeconds =
             body["gracePeriodSeconds"]?.intValue
             ?? request.first("gracePeriodSeconds").flatMap { Int($0) }

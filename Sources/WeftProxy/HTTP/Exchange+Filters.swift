@@ -17,21 +17,21 @@ extension Exchange {
     }
 
     private func perRoute(_ name: String) -> PerRouteFilter? {
-        guard let decision = resolveRoute() else { return nil }
-        return decision.route.perFilter[name] ?? decision.virtualHost.perFilter[name]
+        resolveRoute()?.perFilter(name)
     }
 
     func authorize(_ engine: RBACEngine, _ name: String) {
         var engine = engine
-        switch perRoute(name) {
-        case .rbac(let own?): engine = RBACEngine(own)
-        case .rbac(nil), .disabled: return
-        default: break
+        // Routes are not asked for when no virtual host could say anything else.
+        if let own = resolveRoute()?.accessPolicies[name] {
+            guard let own else { return }
+            engine = own
         }
         var view = connection.connection.policyView()
         view.head = head
         view.remoteIP = trustedClientIP()
         let decision = engine.evaluate(view)
+        if let shadow = engine.evaluateShadow(view) { record.shadowPolicies.append(shadow) }
         guard !decision.allowed else { return }
         reply(.accessDenied(policy: decision.policy), provenance: decision.provenance)
     }
@@ -88,7 +88,7 @@ extension Exchange {
 
     func cors(_ name: String) {
         guard case .cors(let policy)? = perRoute(name), let origin = head.headers.first("origin") else { return }
-        guard policy.allowOrigins.contains(where: { CompiledStringMatcher($0).matches(origin) }) else { return }
+        guard decision?.allowedOrigins[name]?.contains(where: { $0.matches(origin) }) == true else { return }
         var headers = HeaderBlock()
         headers.set("access-control-allow-origin", origin)
         if policy.allowCredentials == true { headers.set("access-control-allow-credentials", "true") }

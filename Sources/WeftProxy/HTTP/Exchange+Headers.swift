@@ -118,8 +118,8 @@ extension Exchange {
     func mutateRequest(_ action: RouteAction) {
         rewritePath(action)
         rewriteHost(action)
-        if action.timeoutMilliseconds > 0 {
-            head.headers.set("x-envoy-expected-rq-timeout-ms", String(action.timeoutMilliseconds))
+        if let expected = timeouts?.expected, expected > 0 {
+            head.headers.set("x-envoy-expected-rq-timeout-ms", String(expected))
         }
         guard let decision else { return }
         if let weighted { apply(weighted.requestHeaders, to: &head.headers) }
@@ -129,47 +129,32 @@ extension Exchange {
 
     private func rewriteHost(_ action: RouteAction) {
         let before = head.host
-        switch action.hostRewrite {
-        case .literal(let host): head.host = host
-        case .header(let name): head.host = head.headers.first(name) ?? head.host
-        case .auto, nil: return
+        if let host = weighted?.hostRewrite {
+            head.host = host
+        } else {
+            switch action.hostRewrite {
+            case .literal(let host): head.host = host
+            case .header(let name): head.host = head.headers.first(name) ?? head.host
+            case .pathRegex: head.host = decision?.forward?.hostFromPath(original.target) ?? head.host
+            case .auto, nil: return
+            }
         }
         if action.appendXForwardedHost { head.headers.set("x-forwarded-host", before) }
     }
 
     private func rewritePath(_ action: RouteAction) {
-        guard let decision, let rewrite = action.pathRewrite else { return }
+        guard let decision, action.pathRewrite != nil else { return }
         let before = head.target
-        switch rewrite {
-        case .prefix(let new):
-            head.target = PathRewriter.replacePrefix(of: before, matched: decision.route.match.path, by: new)
-        case .regex: return
-        }
-        if head.target != before { head.headers.set("x-envoy-original-path", before) }
+        guard let after = decision.forward?.rewrittenPath(before, matched: decision.route.match) else { return }
+        head.target = after
+        if after != before { head.headers.set("x-envoy-original-path", before) }
     }
 
     /// The target of a redirect, as RFC 9110 wants it: absolute.
-    func location(_ redirect: Redirect) -> String {
+    func location(_ redirect: Redirect, _ decision: RouteDecision) -> String {
         let isTLS = head.headers.first("x-forwarded-proto") == "https"
-        let scheme = redirect.httpsRedirect ? "https" : redirect.scheme ?? (isTLS ? "https" : "http")
-        var host = redirect.host ?? head.host
-        if redirect.host == nil, redirect.httpsRedirect || redirect.port != nil, let colon = host.lastIndex(of: ":") {
-            host = String(host[..<colon])
-        }
-        if let port = redirect.port, !(scheme == "https" && port == 443), !(scheme == "http" && port == 80) {
-            host += ":\(port)"
-        }
-        var path = head.target
-        switch redirect.path {
-        case .full(let new): path = new
-        case .prefix(let new):
-            if let match = decision?.route.match.path {
-                path = PathRewriter.replacePrefix(of: path, matched: match, by: new)
-            }
-        case .regex, nil: break
-        }
-        if redirect.stripQuery, let mark = path.firstIndex(of: "?") { path = String(path[..<mark]) }
-        return "\(scheme)://\(host)\(path)"
+        return RedirectTarget(scheme: isTLS ? "https" : "http", authority: head.host, path: head.target)
+            .location(redirect, decision: decision)
     }
 
     func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64) {
@@ -187,6 +172,7 @@ extension Exchange {
                 response.headers.set("x-envoy-attempt-count", String(attemptCount))
             }
         }
+        for line in hashCookies { response.headers.append("set-cookie", line) }
         corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         finishResponse(&response)
     }
@@ -219,30 +205,6 @@ extension Exchange {
             case .overwriteIfExistsOrAdd: headers.set(entry.name, value)
             case .overwriteIfExists: if headers.first(entry.name) != nil { headers.set(entry.name, value) }
             }
-        }
-    }
-
-    /// What consistent load balancing hashes; `nil` when no policy applies.
-    func requestHash() -> UInt64? {
-        guard let policies = action?.hashPolicies, !policies.isEmpty else { return nil }
-        var result: UInt64?
-        for policy in policies {
-            let (text, isTerminal) = hashed(policy)
-            guard let text else { continue }
-            var hash = result ?? 0xcbf2_9ce4_8422_2325
-            for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-            result = hash
-            if isTerminal { break }
-        }
-        return result
-    }
-
-    private func hashed(_ policy: HashPolicy) -> (String?, Bool) {
-        switch policy {
-        case .header(let name, let terminal): (head.headers.first(name), terminal)
-        case .sourceIP(let terminal): (connection.connection.info.remoteIP, terminal)
-        case .cookie(let name, _, _, let terminal): (Cookies.value(name, in: head.headers.first("cookie")), terminal)
-        case .queryParameter(let name, let terminal): (Cookies.query(name, in: head.target), terminal)
         }
     }
 }

@@ -10,9 +10,8 @@ extension Exchange {
             guard mirror.fraction.partsPerMillion > 0,
                 worker.random.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
                 let cluster = worker.cluster(mirror.cluster),
-                let host = cluster.pick(
-                    original: connection.connection.info.destination, hash: nil, tried: [], random: worker.random.next()
-                )
+                let host = cluster.compiled.template == nil
+                    ? cluster.pick(pick) : cluster.dynamicHost(connection.connection.info.destination)
             else { continue }
             var copy = head
             copy.host = Self.shadowAuthority(head.host)

@@ -23,9 +23,17 @@ final class Exchange: HTTPStreamReceiver {
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
-    var tried: [String] = []
+    /// Position of ``weighted`` among the route's clusters.
+    var weightedIndex: Int?
+    var breaker: CircuitBreaker?
+    /// What balancing needs to know; grows with every try.
+    var pick = PickRequest()
+    var triedPriorities: UInt64 = 0
+    /// `set-cookie` lines of generated hash cookies.
+    var hashCookies: [String] = []
     var attemptCount = 0
-    var retriesLeft = 0
+    var retries: RetryState?
+    var timeouts: RequestTimeouts?
     var holdsRequestSlot = false
     var holdsRetrySlot = false
 
@@ -88,7 +96,10 @@ final class Exchange: HTTPStreamReceiver {
             case .inline: connection.manager.table
             case .rds(let name): worker.snapshot.routes[name]
             }
-        decision = table?.route(head, random: worker.random.next())
+        var context = RouteContext()
+        context.presentedCertificate = connection.connection.info.peer != nil
+        context.validatedCertificate = context.presentedCertificate
+        decision = table?.route(head, context: context, random: worker.random.next())
         return decision
     }
 
@@ -133,9 +144,9 @@ final class Exchange: HTTPStreamReceiver {
 
     // MARK: timers
 
-    func startTimers(_ action: RouteAction) {
-        if action.timeoutMilliseconds > 0 {
-            let span = TimeAmount.milliseconds(Int64(clamping: action.timeoutMilliseconds))
+    func startTimers() {
+        if let limit = timeouts?.request, limit > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: limit))
             timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
         }
         restartIdle()
@@ -152,7 +163,7 @@ final class Exchange: HTTPStreamReceiver {
 
     func timedOut(_ reason: LocalReply.Reason) {
         guard !isFinished else { return }
-        attempt?.recordLocalFailure()
+        attempt?.recordTimeout()
         attempt?.abandon()
         attempt = nil
         reply(reason, provenance: decision?.route.provenance)
@@ -246,10 +257,8 @@ final class Exchange: HTTPStreamReceiver {
         for shadow in shadows { shadow.abandon() }
         shadows = []
         body = []
-        if let shared = cluster?.compiled.shared {
-            if holdsRequestSlot { SharedCluster.release(shared.requests) }
-            if holdsRetrySlot { SharedCluster.release(shared.retries) }
-        }
+        if holdsRequestSlot { breaker?.releaseRequest() }
+        if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
         worker.logs.exchangeFinished(self)
@@ -276,4 +285,6 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// What shadow rules would have decided; not enforced.
+    var shadowPolicies: [RBACShadow] = []
 }

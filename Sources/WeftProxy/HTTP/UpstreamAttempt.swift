@@ -2,6 +2,7 @@ import NIOCore
 import Synchronization
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// One try of an exchange at one endpoint: takes a connection, sends the request, and hands back what comes.
@@ -18,6 +19,7 @@ final class UpstreamAttempt: ResponseReceiver {
     private var sawHead = false
     private var isOver = false
     private(set) var isStreaming = false
+    private let started = NIODeadline.now()
 
     init(_ exchange: Exchange, host: CompiledHost, cluster: WorkerCluster, version: HTTPVersion) {
         self.exchange = exchange
@@ -50,7 +52,7 @@ final class UpstreamAttempt: ResponseReceiver {
             switch error.failure {
             case .overflow: exchange.attemptFailed(.overflow)
             case .connect(let reason):
-                count(.localFailure)
+                if case .timeout = reason { count(.timeout) } else { count(.connectFailed) }
                 exchange.attemptFailed(.connect(Self.text(reason)))
             }
         case .success(let connection):
@@ -60,6 +62,7 @@ final class UpstreamAttempt: ResponseReceiver {
             }
             self.stream = stream
             isStreaming = true
+            if cluster.compiled.outlierSplits { count(.connected) }
             exchange.record.upstreamLocal = stream.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
             exchange.send(on: stream)
         }
@@ -76,7 +79,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     private func perTryTimedOut() {
         guard let exchange, !isOver else { return }
-        recordLocalFailure()
+        recordTimeout()
         abandon()
         exchange.attemptFailed(.perTryTimeout)
     }
@@ -90,13 +93,37 @@ final class UpstreamAttempt: ResponseReceiver {
     func startTunnel() { stream?.startTunnel() }
     var isWritable: Bool { stream?.isWritable ?? true }
 
-    func recordLocalFailure() { if !sawHead { count(.localFailure) } }
+    func recordTimeout() { if !sawHead { count(.timeout) } }
 
-    private func count(_ outcome: OutlierPolicy.Outcome) {
-        cluster.compiled.outlier?.record(
-            outcome, host: host.shared, cluster: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
-            now: Int64(NIODeadline.now().uptimeNanoseconds))
+    private func count(_ outcome: OutlierDetector.Outcome) {
+        guard let outlier = cluster.compiled.outlier, let worker = exchange?.worker else { return }
+        outlier.record(
+            outcome, of: host.shared, in: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
+            now: Int64(NIODeadline.now().uptimeNanoseconds), random: &worker.decisions)
     }
+
+    /// What a response's head says about its host.
+    private func learn(from head: ResponseHead) {
+        if head.status >= 500 { host.shared.requestsError.wrappingAdd(1, ordering: .relaxed) }
+        if cluster.compiled.outlier != nil { count(.response(status: GRPCStatus.httpStatus(of: head))) }
+        let kind = cluster.compiled.rules.kind
+        if kind == .peakEWMA {
+            let now = NIODeadline.now()
+            PeakEWMA.record(
+                host.shared, milliseconds: Double((now - started).nanoseconds) / 1_000_000,
+                settings: cluster.compiled.rules.balancing.peakEWMA, now: Int64(now.uptimeNanoseconds))
+        }
+        if kind == .clientSideWeightedRoundRobin, let report = LoadReport(head.headers) {
+            report.record(
+                for: host.shared, settings: cluster.compiled.rules.balancing.reportedWeights,
+                now: Int64(NIODeadline.now().uptimeNanoseconds))
+        }
+        if !cluster.compiled.cluster.healthChecks.isEmpty, head.headers.contains(Self.immediateFailure) {
+            cluster.compiled.shared.set([.failedActiveCheck, .excluded], of: host.shared, to: true)
+        }
+    }
+
+    private static let immediateFailure: HeaderName = "x-envoy-immediate-health-check-fail"
 
     /// Gives the try up; nothing more is reported.
     func abandon() {
@@ -123,11 +150,10 @@ final class UpstreamAttempt: ResponseReceiver {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()
-        count(.response(status: Int(head.status)))
-        if head.status >= 500 { host.shared.requestsError.wrappingAdd(1, ordering: .relaxed) }
-        if exchange.retryInstead(of: head) {
+        learn(from: head)
+        if let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
-            return exchange.retry()
+            return exchange.retry(afterMilliseconds: pause)
         }
         if endStream { end() }
         exchange.receive(response: head, endStream: endStream)
@@ -145,7 +171,7 @@ final class UpstreamAttempt: ResponseReceiver {
         guard let exchange, !isOver else { return }
         end()
         if sawHead { return exchange.responseBroken() }
-        count(.localFailure)
+        count(.connectFailed)
         exchange.attemptFailed(reset == .refused ? .refused : .reset)
     }
 

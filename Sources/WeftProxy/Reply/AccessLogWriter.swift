@@ -1,3 +1,4 @@
+import CWeftLinux
 import NIOCore
 import Synchronization
 import WeftCore
@@ -143,9 +144,7 @@ struct LogFields {
     }
 
     private static func timestamp(nanosecondsAgo: Int64) -> String {
-        var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        let total = Int64(now.tv_sec) * 1000 + Int64(now.tv_nsec) / 1_000_000 - nanosecondsAgo / 1_000_000
+        let total = weft_wall_clock_milliseconds() - nanosecondsAgo / 1_000_000
         var seconds = time_t(total / 1000)
         var parts = tm()
         gmtime_r(&seconds, &parts)

@@ -139,21 +139,41 @@ package final class CompiledManager: Sendable {
 package final class CompiledCluster: Sendable {
     let cluster: Cluster
     let hosts: [CompiledHost]
+    /// The same hosts in the same order, as balancers see them.
+    let balanced: [BalancedHost]
+    let localities: [LocalitySetting]
+    let setRules: HostSet.Rules
+    let rules: BalancingRules
     /// Why there are no hosts, in words, when the control plane said so.
     let emptyReason: String?
     let shared: SharedCluster
-    let outlier: OutlierPolicy?
-    /// For clusters whose address comes with the connection.
+    let outlier: OutlierDetector?
+    /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
+    var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
 
     init(
-        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster, template: HostTargets?
+        _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
+        template: HostTargets?
     ) {
         self.cluster = cluster
         self.hosts = hosts
-        self.emptyReason = emptyReason
+        balanced = hosts.map {
+            BalancedHost(
+                address: $0.name, endpoint: $0.endpoint, priority: $0.priority, locality: $0.locality,
+                shared: $0.shared)
+        }
+        localities = (assignment?.localities ?? []).map {
+            LocalitySetting(locality: $0.locality, priority: $0.priority, weight: $0.weight)
+        }
+        var setRules = HostSet.Rules()
+        setRules.overprovisioningFactor = assignment?.overprovisioningFactor ?? 140
+        setRules.panicThresholdPercent = cluster.healthyPanicThresholdPercent
+        self.setRules = setRules
+        rules = BalancingRules(kind: cluster.loadBalancer, balancing: cluster.balancing)
+        emptyReason = assignment?.emptyReason
         self.shared = shared
-        self.outlier = cluster.outlierDetection.map { OutlierPolicy(settings: $0) }
+        outlier = cluster.outlierDetection.map(OutlierDetector.init)
         self.template = template
     }
 }
@@ -168,13 +188,21 @@ package final class CompiledHost: Sendable {
     /// Text of the address, for logs: made once.
     let name: String
     let priority: UInt32
+    let locality: Locality
+    /// Position in the cluster's list; `nil` for hosts that a request brought along.
+    let index: Int?
 
-    init(endpoint: Endpoint, targets: HostTargets, shared: SharedHost, name: String, priority: UInt32) {
+    init(
+        endpoint: Endpoint, targets: HostTargets, shared: SharedHost, name: String, priority: UInt32 = 0,
+        locality: Locality = Locality(), index: Int? = nil
+    ) {
         self.endpoint = endpoint
         self.targets = targets
         self.shared = shared
         self.name = name
         self.priority = priority
+        self.locality = locality
+        self.index = index
     }
 }
 

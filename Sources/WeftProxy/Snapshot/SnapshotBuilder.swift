@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import Synchronization
 import WeftIR
 import WeftRouting
 import WeftTransport
@@ -42,9 +43,21 @@ struct SnapshotBuilder {
             listeners[name] = compiled
         }
         sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
+        forgetHosts(clusters)
         let snapshot = Snapshot(
             configuration: configuration, listeners: listeners, routes: routes, clusters: clusters)
         return (snapshot, problems)
+    }
+
+    /// Counts of endpoints that are gone go too, or a cluster whose pods come and go would grow without end.
+    private mutating func forgetHosts(_ clusters: [String: CompiledCluster]) {
+        let known = clusters.values.reduce(0) { $0 + $1.hosts.count }
+        guard sharedHosts.count > 2 * known + 64 else { return }
+        var kept: [String: SharedHost] = [:]
+        for (name, cluster) in clusters {
+            for host in cluster.hosts { kept["\(name) \(host.name)"] = host.shared }
+        }
+        sharedHosts = kept
     }
 
     private func compile(
@@ -114,36 +127,53 @@ struct SnapshotBuilder {
         var variants = TLSVariants(cluster: cluster, factory: factory)
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
-            for endpoint in locality.endpoints where endpoint.health != .draining {
-                for (ip, port) in addresses(endpoint.address) {
+            for endpoint in locality.endpoints {
+                for (ip, port) in addresses(endpoint.address, of: cluster) {
                     guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
                     let targets = Self.targets(cluster, address: address, tls: tls.contexts)
-                    let name = "\(ip):\(port)"
-                    let key = "\(cluster.name) \(name)"
-                    let state = sharedHosts[key] ?? SharedHost()
-                    sharedHosts[key] = state
+                    let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
                     hosts.append(
                         CompiledHost(
-                            endpoint: endpoint, targets: targets, shared: state, name: name, priority: locality.priority
-                        ))
+                            endpoint: endpoint, targets: targets,
+                            shared: sharedHost(name, of: cluster, endpoint), name: name,
+                            priority: locality.priority, locality: locality.locality, index: hosts.count))
                 }
             }
         }
         var template: HostTargets?
-        if case .originalDestination = cluster.discovery, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
+        if cluster.discovery.takesAddressFromRequest, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
             template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
         }
         return CompiledCluster(
-            cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template)
+            cluster, hosts: hosts, assignment: assignment, shared: shared, template: template)
     }
 
-    private func addresses(_ address: Address) -> [(String, UInt16)] {
+    /// The counts of a host, which outlive snapshots. A new host whose cluster is health-checked is out until a check
+    /// has found it well.
+    private mutating func sharedHost(_ name: String, of cluster: Cluster, _ endpoint: Endpoint) -> SharedHost {
+        let key = "\(cluster.name) \(name)"
+        if let known = sharedHosts[key] { return known }
+        let made = SharedHost()
+        sharedHosts[key] = made
+        made.inServiceSince.store(Int64(NIODeadline.now().uptimeNanoseconds), ordering: .relaxed)
+        if !cluster.healthChecks.isEmpty, !endpoint.skipsActiveHealthCheck {
+            let out: SharedHost.Flags = [.failedActiveCheck, .pendingCheck]
+            made.flagBits.store(out.rawValue, ordering: .relaxed)
+        }
+        return made
+    }
+
+    private func addresses(_ address: Address, of cluster: Cluster) -> [(String, UInt16)] {
         switch address {
-        case .ip(let ip, let port): [(ip, port)]
-        case .hostname(let name, let port): (resolved[name] ?? []).map { ($0, port) }
-        case .unix, .internalListener: []
+        case .ip(let ip, let port): return [(ip, port)]
+        case .hostname(let name, let port):
+            let known = (resolved[name] ?? []).map { ($0, port) }
+            // A logical cluster is one host behind a name: it has one address at a time.
+            if case .logicalDNS = cluster.discovery { return Array(known.prefix(1)) }
+            return known
+        case .unix, .internalListener: return []
         }
     }
 
@@ -160,6 +190,16 @@ struct SnapshotBuilder {
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
             keepAlive: cluster.tcpKeepalive != nil)
+    }
+}
+
+extension Cluster.Discovery {
+    /// Whether the endpoints are not configured but named by connections or requests.
+    var takesAddressFromRequest: Bool {
+        switch self {
+        case .originalDestination, .dynamicForwardProxy: true
+        case .static, .eds, .strictDNS, .logicalDNS: false
+        }
     }
 }
 

@@ -62,13 +62,23 @@ package struct CompiledHeaderMatcher: Sendable {
         case present(Bool)
         case range(Int64, Int64)
     }
+    private enum Source: Sendable { case path, authority, method, scheme, field }
     private let name: HeaderName
+    private let source: Source
     private let test: Test
     private let invert: Bool
     private let treatMissingAsEmpty: Bool
 
     package init(_ matcher: HeaderMatcher) {
         name = HeaderName(matcher.name)
+        source =
+            switch name.description {
+            case ":path": .path
+            case ":authority", "host": .authority
+            case ":method": .method
+            case ":scheme": .scheme
+            default: .field
+            }
         invert = matcher.invert
         treatMissingAsEmpty = matcher.treatMissingAsEmpty
         switch matcher.test {
@@ -82,12 +92,12 @@ package struct CompiledHeaderMatcher: Sendable {
     var isBroken: Bool { if case .string(let matcher) = test { matcher.isBroken } else { false } }
 
     package func matches(_ head: RequestHead) -> Bool {
-        switch name.description {
-        case ":path": decide(head.path.readableBytesView)
-        case ":authority", "host": decide(head.authority.readableBytesView)
-        case ":method": decide(ByteBuffer(string: head.method.description).readableBytesView)
-        case ":scheme": decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
-        default: matches(head.headers)
+        switch source {
+        case .path: decide(head.path.readableBytesView)
+        case .authority: decide(head.authority.readableBytesView)
+        case .method: decide(ByteBuffer(string: head.method.description).readableBytesView)
+        case .scheme: decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
+        case .field: matches(head.headers)
         }
     }
 

@@ -15,9 +15,15 @@ package struct Regex: Sendable, Hashable {
         case jump(Int)
         case start, end
         case wordBoundary(Bool)
+        /// Notes the position in this slot: twice the group's number, and one more at its end.
+        case save(Int)
         case match
     }
     let program: [Instruction]
+    /// What every match begins with; looked at before the automaton runs.
+    let literalPrefix: [UInt8]
+    let groupCount: Int
+    let groupNames: [String: Int]
     /// Largest program that is accepted; counted repetitions multiply.
     static let sizeLimit = 20_000
 
@@ -28,11 +34,36 @@ package struct Regex: Sendable, Hashable {
         try Regex.emit(tree, into: &program)
         program.append(.match)
         self.program = program
+        literalPrefix = Regex.literalPrefix(tree)
+        groupCount = parser.groupCount
+        groupNames = parser.groupNames
+    }
+
+    /// The bytes that a pattern spells out before its first choice.
+    private static func literalPrefix(_ node: RegexNode) -> [UInt8] {
+        var result: [UInt8] = []
+        _ = collect(node, into: &result)
+        return result
+    }
+
+    /// - Returns: Whether the node is spelled out to its end.
+    private static func collect(_ node: RegexNode, into result: inout [UInt8]) -> Bool {
+        switch node {
+        case .empty, .start: return true
+        case .bytes(let set):
+            guard let only = set.only else { return false }
+            result.append(only)
+            return true
+        case .sequence(let nodes): return nodes.allSatisfy { collect($0, into: &result) }
+        case .capture(_, let inner): return collect(inner, into: &result)
+        case .end, .wordBoundary, .either, .repeated: return false
+        }
     }
 
     /// Whether the whole input matches.
     package func matches(_ input: some Sequence<UInt8>) -> Bool {
         let input = Array(input)
+        guard input.starts(with: literalPrefix) else { return false }
         var current = Threads(count: program.count)
         var next = Threads(count: program.count)
         add(0, at: 0, of: input, to: &current)
@@ -55,6 +86,7 @@ package struct Regex: Sendable, Hashable {
             guard threads.insert(counter) else { continue }
             switch program[counter] {
             case .jump(let target): pending.append(target)
+            case .save: pending.append(counter + 1)
             case .split(let first, let second): pending += [second, first]
             case .start: if position == 0 { pending.append(counter + 1) }
             case .end: if position == input.count { pending.append(counter + 1) }
@@ -67,7 +99,7 @@ package struct Regex: Sendable, Hashable {
         }
     }
 
-    private static func isWord(_ byte: UInt8) -> Bool {
+    static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 95, 97...122: true
         default: false
@@ -92,24 +124,36 @@ package struct Regex: Sendable, Hashable {
             program[split] = .split(split + 1, program.count)
             try emit(right, into: &program)
             program[jump] = .jump(program.count)
-        case .repeated(let inner, let minimum, let maximum):
+        case .capture(let index, let inner):
+            program.append(.save(2 * index))
+            try emit(inner, into: &program)
+            program.append(.save(2 * index + 1))
+        case .repeated(let inner, let minimum, let maximum, let isLazy):
             for _ in 0..<minimum { try emit(inner, into: &program) }
-            if let maximum {
-                var splits: [Int] = []
-                for _ in minimum..<max(minimum, maximum) {
-                    splits.append(program.count)
-                    program.append(.jump(0))
-                    try emit(inner, into: &program)
-                }
-                for split in splits { program[split] = .split(split + 1, program.count) }
-            } else {
-                let split = program.count
-                program.append(.jump(0))
-                try emit(inner, into: &program)
-                program.append(.jump(split))
-                program[split] = .split(split + 1, program.count)
-            }
+            try emitOptional(inner, maximum.map { max(minimum, $0) - minimum }, isLazy, into: &program)
         }
+    }
+
+    /// What may follow the repetitions that must be: so many more, or any number.
+    private static func emitOptional(
+        _ inner: RegexNode, _ count: Int?, _ isLazy: Bool, into program: inout [Instruction]
+    ) throws(RegexError) {
+        func split(_ enter: Int, _ leave: Int) -> Instruction { isLazy ? .split(leave, enter) : .split(enter, leave) }
+        guard let count else {
+            let start = program.count
+            program.append(.jump(0))
+            try emit(inner, into: &program)
+            program.append(.jump(start))
+            program[start] = split(start + 1, program.count)
+            return
+        }
+        var starts: [Int] = []
+        for _ in 0..<count {
+            starts.append(program.count)
+            program.append(.jump(0))
+            try emit(inner, into: &program)
+        }
+        for start in starts { program[start] = split(start + 1, program.count) }
     }
 
     /// The set of live states: a list and its membership marks.
@@ -157,6 +201,12 @@ struct ByteSet: Sendable, Hashable {
     }
     mutating func formUnion(_ other: ByteSet) {
         words = (words.0 | other.words.0, words.1 | other.words.1, words.2 | other.words.2, words.3 | other.words.3)
+    }
+    /// The member of a set that has exactly one.
+    var only: UInt8? {
+        let counts = [words.0, words.1, words.2, words.3].map(\.nonzeroBitCount)
+        guard counts.reduce(0, +) == 1 else { return nil }
+        return (UInt8.min...UInt8.max).first(where: contains)
     }
     var inverted: ByteSet {
         var copy = self

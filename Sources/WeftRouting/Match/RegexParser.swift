@@ -6,7 +6,9 @@ indirect enum RegexNode: Sendable {
     case bytes(ByteSet)
     case sequence([RegexNode])
     case either(RegexNode, RegexNode)
-    case repeated(RegexNode, Int, Int?)
+    /// The last value: as little as possible (`*?`).
+    case repeated(RegexNode, Int, Int?, Bool)
+    case capture(Int, RegexNode)
 }
 
 /// Reads RE2 syntax: alternation, groups, classes, escapes, anchors, counted and lazy repetition, flags `(?i)` `(?s)`.
@@ -16,6 +18,9 @@ struct RegexParser {
     private var depth = 0
     private var ignoreCase: Bool
     private var dotMatchesNewline = false
+    /// Capturing groups so far, and the names of those that have one.
+    private(set) var groupCount = 0
+    private(set) var groupNames: [String: Int] = [:]
 
     init(_ pattern: [UInt8], ignoreCase: Bool) {
         self.pattern = pattern
@@ -55,16 +60,15 @@ struct RegexParser {
 
     private mutating func repetition() throws(RegexError) -> RegexNode {
         var node = try atom()
-        while let (minimum, maximum) = try quantifier() { node = .repeated(node, minimum, maximum) }
+        while let (minimum, maximum, isLazy) = try quantifier() { node = .repeated(node, minimum, maximum, isLazy) }
         return node
     }
 
-    private mutating func quantifier() throws(RegexError) -> (Int, Int?)? {
+    private mutating func quantifier() throws(RegexError) -> (Int, Int?, Bool)? {
         var bounds: (Int, Int?)?
         if eat("*") { bounds = (0, nil) } else if eat("+") { bounds = (1, nil) } else if eat("?") { bounds = (0, 1) }
         if bounds == nil, peek == UInt8(ascii: "{") { bounds = try counted() }
-        if bounds != nil { _ = eat("?") }
-        return bounds
+        return bounds.map { ($0.0, $0.1, eat("?")) }
     }
 
     /// `{n}`, `{n,}`, `{n,m}`; anything else is a literal brace.
@@ -121,21 +125,32 @@ struct RegexParser {
     }
 
     private mutating func group() throws(RegexError) -> RegexNode {
-        if eat("?"), try flags() { return .empty }
+        guard eat("?") else { return try captured(name: nil) }
+        if eat("P") || peek == UInt8(ascii: "<") {
+            guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
+                throw error("bad group name")
+            }
+            let name = String(decoding: pattern[position..<end], as: UTF8.self)
+            position = end + 1
+            return try captured(name: name)
+        }
+        if try flags() { return .empty }
         let node = try alternation()
         guard eat(")") else { throw error("missing )") }
         return node
     }
 
+    private mutating func captured(name: String?) throws(RegexError) -> RegexNode {
+        groupCount += 1
+        let index = groupCount
+        if let name { groupNames[name] = index }
+        let node = try alternation()
+        guard eat(")") else { throw error("missing )") }
+        return .capture(index, node)
+    }
+
     /// - Returns: true when the flags stand alone (`(?i)`), false when a group follows.
     private mutating func flags() throws(RegexError) -> Bool {
-        if eat("P") || peek == UInt8(ascii: "<") {
-            guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
-                throw error("bad group name")
-            }
-            position = end + 1
-            return false
-        }
         var value = true
         while let byte = peek {
             position += 1

@@ -2,167 +2,50 @@ import NIOCore
 package import WeftHTTP
 package import WeftIR
 
-/// Which route a request takes, and why: the virtual host and the route, with its provenance.
-package struct RouteDecision: Sendable {
-    package let virtualHost: VirtualHost
-    package let route: Route
-    /// Position of the route in its virtual host.
-    package let index: Int
-}
-
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
 package struct RouteTable: Sendable {
+    /// A virtual host with its routes, ready to run.
+    private struct Host: Sendable {
+        let matches: [CompiledMatch]
+        let decisions: [RouteDecision]
+        let index: PathIndex?
+    }
     package let configuration: RouteConfiguration
-    private let exact: [[UInt8]: Int]
-    /// `*.suffix`, longest first.
-    private let suffixes: [(text: [UInt8], host: Int)]
-    /// `prefix.*`, longest first.
-    private let prefixes: [(text: [UInt8], host: Int)]
-    private let fallback: Int?
-    private let routes: [[CompiledRoute]]
+    private let domains: DomainIndex
+    private let hosts: [Host]
     /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
     package let problems: [String]
 
     package init(_ configuration: RouteConfiguration) {
         self.configuration = configuration
-        var exact: [[UInt8]: Int] = [:]
-        var suffixes: [(text: [UInt8], host: Int)] = []
-        var prefixes: [(text: [UInt8], host: Int)] = []
-        var fallback: Int?
-        for (index, host) in configuration.virtualHosts.enumerated() {
-            for domain in host.domains {
-                let bytes = domain.utf8.map(ASCII.lowercased)
-                if bytes == [42] {
-                    fallback = fallback ?? index
-                } else if bytes.first == 42 {
-                    suffixes.append((Array(bytes.dropFirst()), index))
-                } else if bytes.last == 42 {
-                    prefixes.append((Array(bytes.dropLast()), index))
-                } else if exact[bytes] == nil {
-                    exact[bytes] = index
-                }
-            }
+        domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
+        hosts = configuration.virtualHosts.map { host in
+            let matches = host.routes.map { CompiledMatch($0.match) }
+            let decisions = host.routes.enumerated().map { RouteDecision(virtualHost: host, route: $1, index: $0) }
+            return Host(
+                matches: matches, decisions: decisions,
+                index: matches.count >= PathIndex.minimumCount ? PathIndex(matches) : nil)
         }
-        self.exact = exact
-        self.suffixes = suffixes.sorted { $0.text.count > $1.text.count }
-        self.prefixes = prefixes.sorted { $0.text.count > $1.text.count }
-        self.fallback = fallback
-        let routes = configuration.virtualHosts.map { $0.routes.map { CompiledRoute($0.match) } }
-        self.routes = routes
-        problems = zip(configuration.virtualHosts, routes).flatMap { host, compiled in
-            zip(host.routes, compiled).enumerated().filter(\.element.1.isBroken).map { index, pair in
-                "routes \(configuration.name), host \(host.name), route \(index) \(pair.0.name): an invalid pattern"
+        problems = zip(configuration.virtualHosts, hosts).flatMap { host, compiled in
+            host.routes.indices.flatMap { index -> [String] in
+                let place =
+                    "routes \(configuration.name), host \(host.name), route \(index) \(host.routes[index].name): "
+                let broken = compiled.matches[index].isBroken ? ["an invalid pattern"] : []
+                return (broken + compiled.decisions[index].problems).map { place + $0 }
             }
         }
     }
 
     /// - Parameter random: for routes that take a share of requests.
     /// - Returns: `nil` when no virtual host or no route matches (404 NR).
-    package func route(_ head: RequestHead, random: UInt64) -> RouteDecision? {
-        guard let host = virtualHost(head.authority.readableBytesView) else { return nil }
-        guard let index = routes[host].firstIndex(where: { $0.matches(head, random: random) }) else { return nil }
-        let virtualHost = configuration.virtualHosts[host]
-        return RouteDecision(virtualHost: virtualHost, route: virtualHost.routes[index], index: index)
-    }
-
-    /// Exact, then longest suffix, then longest prefix, then `*` (Envoy's order).
-    private func virtualHost(_ authority: ByteBufferView) -> Int? {
-        var name = authority.map(ASCII.lowercased)
-        if configuration.ignorePortInHostMatching { name = RouteTable.withoutPort(name) }
-        if let host = exact[name] { return host }
-        if let found = suffixes.first(where: {
-            name.count > $0.text.count && name.suffix($0.text.count).elementsEqual($0.text)
-        }) {
-            return found.host
-        }
-        if let found = prefixes.first(where: { name.count > $0.text.count && name.starts(with: $0.text) }) {
-            return found.host
-        }
-        return fallback
-    }
-
-    private static func withoutPort(_ name: [UInt8]) -> [UInt8] {
-        guard let colon = name.lastIndex(of: 58), name[(colon + 1)...].allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
-            return name
-        }
-        return Array(name[..<colon])
-    }
-}
-
-/// The conditions of one route over bytes.
-private struct CompiledRoute: Sendable {
-    enum Path: Sendable {
-        case prefix([UInt8])
-        case separated([UInt8])
-        case exact([UInt8])
-        case regex(Regex?)
-        case connect
-    }
-    let path: Path
-    let caseSensitive: Bool
-    let headers: [CompiledHeaderMatcher]
-    let parameters: [(name: [UInt8], present: Bool?, value: CompiledStringMatcher?)]
-    let grpcOnly: Bool
-    let fraction: FractionalPercent?
-    private(set) var broken = false
-
-    init(_ match: RouteMatch) {
-        let fold = !match.caseSensitive
-        func bytes(_ text: String) -> [UInt8] { fold ? text.utf8.map(ASCII.lowercased) : Array(text.utf8) }
-        path =
-            switch match.path {
-            case .prefix(let text): .prefix(bytes(text))
-            case .pathSeparatedPrefix(let text): .separated(bytes(text))
-            case .exact(let text): .exact(bytes(text))
-            case .regex(let text): .regex(try? Regex(text))
-            case .connect: .connect
-            }
-        caseSensitive = match.caseSensitive
-        headers = match.headers.map(CompiledHeaderMatcher.init)
-        parameters = match.queryParameters.map { parameter in
-            switch parameter.test {
-            case .present(let wanted): (Array(parameter.name.utf8), wanted, nil)
-            case .string(let matcher): (Array(parameter.name.utf8), nil, CompiledStringMatcher(matcher))
-            }
-        }
-        grpcOnly = match.grpcOnly
-        fraction = match.runtimeFraction
-        broken = isBroken
-    }
-
-    /// Whether one of its patterns does not compile.
-    var isBroken: Bool {
-        if case .regex(nil) = path { return true }
-        return headers.contains(where: \.isBroken) || parameters.contains { $0.value?.isBroken == true }
-    }
-
-    func matches(_ head: RequestHead, random: UInt64) -> Bool {
-        guard !broken, matchesPath(head) else { return false }
-        if grpcOnly, !head.isGRPC { return false }
-        guard headers.allSatisfy({ $0.matches(head) }) else { return false }
-        for parameter in parameters {
-            let value = PathAndQuery.parameter(parameter.name, in: head.path)
-            if let present = parameter.present, (value != nil) != present { return false }
-            if let matcher = parameter.value, value.map({ matcher.matches($0) }) != true { return false }
-        }
-        return fraction.map { random % 1_000_000 < UInt64($0.partsPerMillion) } ?? true
-    }
-
-    private func matchesPath(_ head: RequestHead) -> Bool {
-        if case .connect = path { return head.method == .connect }
+    package func route(_ head: RequestHead, context: RouteContext = RouteContext(), random: UInt64) -> RouteDecision? {
+        guard let place = domains.host(head.authority.readableBytesView) else { return nil }
+        let host = hosts[place]
         let target = PathAndQuery.path(head.path)
-        guard caseSensitive else { return matches(target.map(ASCII.lowercased)) }
-        return matches(target)
-    }
-
-    private func matches(_ target: some BidirectionalCollection<UInt8>) -> Bool {
-        switch path {
-        case .prefix(let text): target.starts(with: text)
-        case .separated(let text):
-            target.starts(with: text) && (target.count == text.count || target.dropFirst(text.count).first == 47)
-        case .exact(let text): target.elementsEqual(text)
-        case .regex(let regex): regex?.matches(target) ?? false
-        case .connect: false
+        func matches(_ index: Int) -> Bool {
+            host.matches[index].matches(head, target: target, context: context, random: random)
         }
+        let found = host.index.map { $0.first(target, where: matches) } ?? host.matches.indices.first(where: matches)
+        return found.map { host.decisions[$0] }
     }
 }

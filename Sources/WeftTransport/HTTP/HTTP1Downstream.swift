@@ -6,6 +6,7 @@ package struct DownstreamLimits: Sendable {
     package var head = HTTP1Limits()
     package var idleTimeout: TimeAmount?
     package var maximumRequests: Int?
+    package var http2 = HTTP2TransportOptions()
     package init() {}
 }
 

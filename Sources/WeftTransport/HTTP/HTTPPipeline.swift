@@ -1,5 +1,4 @@
 package import NIOCore
-import NIOHTTP2
 
 /// Which codec a connection gets.
 package enum HTTPVersion: Sendable { case http1, http2 }
@@ -33,18 +32,15 @@ package enum HTTPPipeline {
             try channel.pipeline.syncOperations.addHandler(handler)
             return DownstreamCodec(http1: handler)
         case .http2:
-            let handler = HTTP2Downstream(delegate: delegate)
-            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-            configuration.initialSettings = HTTP2Session.settings
-            try channel.pipeline.syncOperations.addHandlers([
-                NIOHTTP2Handler(mode: .server, connectionConfiguration: configuration), handler,
-            ])
+            let handler = HTTP2Downstream(delegate: delegate, limits: limits)
+            try channel.pipeline.syncOperations.addHandler(handler)
             return DownstreamCodec(http2: handler)
         }
     }
 
     package static func configureUpstream(
-        _ channel: any Channel, version: HTTPVersion, maxStreams: Int
+        _ channel: any Channel, version: HTTPVersion, maxStreams: Int,
+        http2: HTTP2TransportOptions = HTTP2TransportOptions()
     ) throws -> UpstreamHTTPConnection {
         switch version {
         case .http1:
@@ -52,14 +48,8 @@ package enum HTTPPipeline {
             if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
             return connection
         case .http2:
-            let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams)
-            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-            configuration.initialSettings = HTTP2Session.settings
-            if let session = connection.session {
-                try channel.pipeline.syncOperations.addHandlers([
-                    NIOHTTP2Handler(mode: .client, connectionConfiguration: configuration), session,
-                ])
-            }
+            let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams, configuration: http2)
+            if let session = connection.session { try channel.pipeline.syncOperations.addHandler(session) }
             return connection
         }
     }

@@ -49,6 +49,7 @@ extension Cluster {
         case .originalDestination(let useHTTPHeader):
             wire.type = .originalDst
             if useHTTPHeader { wire.originalDstLbConfig.useHTTPHeader = true }
+        case .dynamicForwardProxy: wire.lbPolicy = .clusterProvided
         }
     }
 
@@ -66,6 +67,7 @@ extension Cluster {
             wire.lbPolicy = .maglev
             wire.maglevLbConfig.tableSize = .init(size)
         case .clusterProvided: wire.lbPolicy = .clusterProvided
+        case .clientSideWeightedRoundRobin, .peakEWMA: wire.lbPolicy = .loadBalancingPolicyConfig
         }
     }
 

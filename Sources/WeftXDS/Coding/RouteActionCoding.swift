@@ -15,13 +15,13 @@ extension RouteAction {
         case .regex(let pattern, let substitution):
             wire.regexRewrite.pattern.regex = pattern
             wire.regexRewrite.substitution = substitution
-        case nil: break
+        case .template, nil: break
         }
         switch hostRewrite {
         case .literal(let text): wire.hostRewriteLiteral = text
         case .header(let name): wire.hostRewriteHeader = name
         case .auto: wire.autoHostRewrite = .init(true)
-        case nil: break
+        case .pathRegex, nil: break
         }
         wire.timeout = .init(milliseconds: timeoutMilliseconds)
         if let idleTimeoutMilliseconds { wire.idleTimeout = .init(milliseconds: idleTimeoutMilliseconds) }
@@ -137,6 +137,10 @@ extension HashPolicy {
         case .queryParameter(let name, let terminal):
             wire.queryParameter.name = name
             wire.terminal = terminal
+        case .rewrittenHeader(let name, _, _, let terminal):
+            wire.header.headerName = name
+            wire.terminal = terminal
+        case .filterState(_, let terminal): wire.terminal = terminal
         }
         return wire
     }

@@ -128,6 +128,7 @@ extension RouteMatch {
         case .exact(let text): wire.path = text
         case .regex(let text): wire.safeRegex.regex = text
         case .connect: wire.connectMatcher = .init()
+        case .template: break
         }
         wire.caseSensitive = .init(caseSensitive)
         wire.headers = headers.map { $0.wire() }

@@ -7,7 +7,10 @@ final class LocalMesh: Sendable {
         .deletingLastPathComponent().deletingLastPathComponent().path(percentEncoded: false)
     static let labs = root + "../shared/labs"
     static let tools = root + ".build-tools"
-    static let binaries = root + ".build/debug"
+    /// The build under test: `debug` while developing, `release` in `dev/check`.
+    static let testedBinaries =
+        root + ".build/" + (ProcessInfo.processInfo.environment["WEFT_E2E_BUILD"] ?? "debug")
+    static let releaseBinaries = root + ".build/release"
 
     /// The mesh that most tests share, started once, on its own ports.
     static func shared() async throws -> LocalMesh { try await sharedTask.value }
@@ -19,13 +22,15 @@ final class LocalMesh: Sendable {
     }
 
     let home: String
+    let binaries: String
     let apiPort: Int
     let httpPort: Int
     let httpsPort: Int
     let dashboardPort: Int
 
     /// - Parameter firstPort: the first of four host ports in a row.
-    init(name: String, firstPort: Int) {
+    init(name: String, firstPort: Int, binaries: String = LocalMesh.testedBinaries) {
+        self.binaries = binaries
         home = LocalMesh.root + ".build/e2e/" + name
         apiPort = firstPort
         httpPort = firstPort + 1
@@ -52,7 +57,7 @@ final class LocalMesh: Sendable {
     func weft(_ arguments: String..., timeout: Int = 90) async throws -> CommandResult {
         let extra = arguments.first == "up" ? ports : []
         return try await command(
-            [LocalMesh.binaries + "/weft"] + arguments + extra, environment: environment, timeout: timeout)
+            [binaries + "/weft"] + arguments + extra, environment: environment, timeout: timeout)
     }
 
     /// The same executable under the name that tutorials use.
@@ -61,7 +66,7 @@ final class LocalMesh: Sendable {
         let link = home + "/istioctl"
         if !FileManager.default.fileExists(atPath: link) {
             try FileManager.default.createSymbolicLink(
-                atPath: link, withDestinationPath: LocalMesh.binaries + "/weft")
+                atPath: link, withDestinationPath: binaries + "/weft")
         }
         return try await command([link] + arguments, environment: environment, timeout: timeout)
     }
