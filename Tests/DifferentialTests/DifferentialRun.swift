@@ -10,7 +10,18 @@ final class DifferentialRun: Sendable {
     static func shared() async throws -> DifferentialRun { try await sharedTask.value }
     private static let sharedTask = Task {
         let random = RandomCases.generate(count: RandomCases.count, seed: RandomCases.seed)
-        return try await DifferentialRun(HandWritten.cases + random)
+        let known = try KnownDifferences.committed()
+        let supported = HandWritten.cases.filter { known.entries[$0.name]?.isUnsupported != true }
+        return try await DifferentialRun(supported + random)
+    }
+
+    /// What `weft-proxy --mode validate` says about a bootstrap with one case alone.
+    static func validate(_ one: DifferentialCase, folder: String) async throws -> CommandResult {
+        let bootstrap = Bootstrap(
+            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4], deadPort: 5, adminPort: 6, sharedPort: 7, ports: [one.name: 8],
+            address: "127.0.0.3", logPath: folder + "/log")
+        try bootstrap.text([one]).write(toFile: folder + "/weft.yaml", atomically: true, encoding: .utf8)
+        return try await command([Workspace.weftProxy, "--mode", "validate", "-c", folder + "/weft.yaml"])
     }
 
     init(_ cases: [DifferentialCase]) async throws {

@@ -5,7 +5,9 @@ import Synchronization
 package enum Workspace {
     package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path(percentEncoded: false)
-    package static let weftProxy = root + ".build/debug/weft-proxy"
+    /// `WEFT_PROXY` names another build, such as the release one.
+    package static let weftProxy =
+        ProcessInfo.processInfo.environment["WEFT_PROXY"] ?? root + ".build/debug/weft-proxy"
     package static let envoy = root + ".build-tools/envoy/envoy/_bin/envoy"
 
     /// A new empty folder for the files of one test run.
