@@ -57,7 +57,9 @@ let testTargets: [Target] = [
     tests("WeftRuntime", ["WeftCore", "WeftConfig"]),
     tests("WeftControllers", ["WeftCore", "WeftConfig"]),
     tests("WeftCore"),
-    tests("WeftProxy", ["WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix]),
+    tests(
+        "WeftProxy",
+        ["CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix]),
     tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
@@ -130,6 +132,8 @@ let package = Package(
     targets: [
         // base
         .target(name: "CWeftLinux"),
+        // Counts heap allocations; tests alone link it.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
         .target(name: "WeftMetrics", dependencies: ["WeftCore"], swiftSettings: strict),
         // model

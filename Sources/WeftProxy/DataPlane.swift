@@ -33,7 +33,7 @@ package final class DataPlane: Sendable {
     }
 
     private let group: MultiThreadedEventLoopGroup
-    private let workers: [Worker]
+    let workers: [Worker]
     package let metrics: ProxyMetrics
     private let options: Options
     private let state: Mutex<State>

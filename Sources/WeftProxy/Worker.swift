@@ -1,3 +1,4 @@
+import CWeftLinux
 import NIOCore
 import WeftIR
 import WeftRouting
@@ -14,12 +15,15 @@ final class Worker: @unchecked Sendable {
     private var clusters: [String: WorkerCluster] = [:]
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
-    var random = SystemRandomNumberGenerator()
+    /// For what must not be guessed, such as request ids.
+    var random = BufferedRandom()
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
+    /// Whose time limits are watched.
+    let exchanges: ExchangeList
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
@@ -31,14 +35,15 @@ final class Worker: @unchecked Sendable {
         self.index = index
         self.snapshot = snapshot
         self.logs = logs
+        exchanges = ExchangeList(eventLoop: eventLoop)
     }
 
     /// Access logs leave at least every second.
     func startFlushing() {
-        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
-            self?.logs.flush()
-            self?.metrics.tick()
-            self?.startFlushing()
+        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
+            logs.flush()
+            metrics.tick()
+            startFlushing()
         }
     }
 
@@ -71,7 +76,7 @@ final class Worker: @unchecked Sendable {
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
 
     /// Seconds since 1970.
-    func unixTime() -> Int64 { WallClock.seconds }
+    func unixTime() -> Int64 { weft_wall_clock_milliseconds() / 1_000 }
 
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }
@@ -80,5 +85,51 @@ final class Worker: @unchecked Sendable {
     func drain() {
         isDraining = true
         for connection in Array(connections.values) { connection.drain() }
+    }
+}
+
+/// The exchanges of one worker whose time limits are watched, in no order.
+///
+/// Loop-confined. Adding and removing are a few pointer writes, so a request pays for no timer; all are looked at every
+/// ``interval`` while there are any.
+final class ExchangeList {
+    /// By how much a limit may be overrun.
+    static let interval = TimeAmount.milliseconds(100)
+
+    private var first: Exchange?
+    private var isTicking = false
+    private let eventLoop: any EventLoop
+
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func add(_ exchange: Exchange) {
+        exchange.next = first
+        first?.previous = exchange
+        exchange.previous = nil
+        first = exchange
+        if !isTicking { tick() }
+    }
+
+    func remove(_ exchange: Exchange) {
+        let next = exchange.next
+        next?.previous = exchange.previous
+        if let previous = exchange.previous { previous.next = next } else { first = next }
+        exchange.next = nil
+        exchange.previous = nil
+    }
+
+    private func tick() {
+        isTicking = true
+        eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { [self] in
+            isTicking = false
+            let now = NIODeadline.now()
+            var current = first
+            while let exchange = current {
+                // A request that ends here leaves the list.
+                current = exchange.next
+                exchange.sweep(now: now)
+            }
+            if first != nil { tick() }
+        }
     }
 }

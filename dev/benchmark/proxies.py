@@ -65,10 +65,7 @@ class Workshop:
         folder = self.folder(name)
         path = envoy_config.write(folder / "bootstrap.json", bootstrap)
         arguments = [self.weft_path, "-c", path, "--concurrency", "1", "-l", "warning"]
-        environment = {}
-        if os.environ.get("WEFT_BENCH_DRIVER"):
-            arguments, environment = [self.weft_path], {"WEFT_BENCH": f"{port},{PORTS.backend}"}
-        return Process(name, arguments, folder, environment).wait_for(port)
+        return Process(name, arguments, folder).wait_for(port)
 
     def nginx(self, text, port, name="nginx"):
         folder = self.folder(name)

@@ -122,7 +122,8 @@ struct HeadReader: Sendable {
         }
         guard hasLength, let first = headers.index(of: .contentLength) else { return nil }
         guard headers.index(of: .contentLength, from: first + 1) == nil,
-            let length = ASCII.decimal(headers.value(at: first)), length <= UInt64(Int64.max) else {
+            let length = ASCII.decimal(headers.value(at: first)), length <= UInt64(Int64.max)
+        else {
             throw .invalidContentLength
         }
         return .length(length)

@@ -2,6 +2,7 @@ import NIOCore
 import Synchronization
 import WeftCore
 import WeftIR
+import WeftRouting
 
 /// The data plane's own pages, at Envoy's paths.
 package struct AdminPages: Sendable {

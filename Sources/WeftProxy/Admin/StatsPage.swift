@@ -1,4 +1,5 @@
 import Synchronization
+import WeftRouting
 import WeftXDS
 
 /// `/stats`: counters of clusters and of the proxy itself, by Envoy's names.

@@ -27,7 +27,7 @@ extension Exchange {
             guard let own else { return }
             engine = own
         }
-        var view = connection.connection.policyView()
+        var view = connection.policyView
         view.head = head
         view.remoteIP = trustedClientIP()
         let decision = engine.evaluate(view)
@@ -39,7 +39,7 @@ extension Exchange {
     /// The address that `x-forwarded-for` vouches for, as far as hops are trusted.
     private func trustedClientIP() -> String {
         let hops = Int(manager.xffNumTrustedHops)
-        guard hops > 0, let list = head.headers.first("x-forwarded-for") else {
+        guard hops > 0, let list = head.headers.string(.forwardedFor) else {
             return connection.connection.info.remoteIP
         }
         let all = list.split(separator: ",").map { String($0).trimmingSpaces() }
@@ -83,11 +83,11 @@ extension Exchange {
     }
 
     private func happens(_ share: FractionalPercent) -> Bool {
-        share.partsPerMillion > 0 && worker.random.next(upperBound: UInt32(1_000_000)) < share.partsPerMillion
+        share.partsPerMillion > 0 && worker.decisions.next(upperBound: UInt32(1_000_000)) < share.partsPerMillion
     }
 
     func cors(_ name: String) {
-        guard case .cors(let policy)? = perRoute(name), let origin = head.headers.first("origin") else { return }
+        guard case .cors(let policy)? = perRoute(name), let origin = head.headers.string(.origin) else { return }
         guard decision?.allowedOrigins[name]?.contains(where: { $0.matches(origin) }) == true else { return }
         var headers = HeaderBlock()
         headers.set("access-control-allow-origin", origin)

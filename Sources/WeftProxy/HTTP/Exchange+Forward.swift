@@ -57,7 +57,7 @@ extension Exchange {
 
     private func clusterName(_ action: RouteAction) -> String {
         if case .weighted(let clusters) = action.cluster {
-            weightedIndex = decision?.forward?.weightedChoice(worker.random.next())
+            weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next())
             weighted = weightedIndex.map { clusters[$0] }
             if let field = weighted?.clusterHeader { return header(field) ?? "" }
             return weighted?.name ?? ""
@@ -79,12 +79,16 @@ extension Exchange {
             pick.hash = hash.value
             hashCookies = hash.cookies
         }
-        if let policy = compiled.retry?.policy { pick.maxReselections = Int(clamping: policy.hostSelectionRetryMaxAttempts) }
+        if let policy = compiled.retry?.policy {
+            pick.maxReselections = Int(clamping: policy.hostSelectionRetryMaxAttempts)
+        }
     }
 
     private func tryUpstream() {
         guard let cluster, !isFinished else { return }
-        pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
+        // The first try begins with the request.
+        pickedAt = attemptCount == 0 ? record.started : .now()
+        pick.now = Int64(pickedAt.uptimeNanoseconds)
         let picked =
             cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster))
         guard let host = picked else {
@@ -134,9 +138,9 @@ extension Exchange {
 
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
-        var head = head
+        // What differs between tries is replaced in place.
         if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set("x-envoy-attempt-count", String(attemptCount))
+            head.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         addPeerMetadata(to: &head, host: record.host)
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil

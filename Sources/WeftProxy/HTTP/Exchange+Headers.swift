@@ -6,62 +6,45 @@ import WeftTransport
 
 /// What the proxy does to headers on their way, in the order Envoy has.
 extension Exchange {
-    var isUpgrade: Bool { original.method == .connect || original.headers.first("upgrade") != nil }
+    var isUpgrade: Bool { original.isUpgrade }
 
     func upgradeAllowed(_ action: RouteAction) -> Bool {
-        let type = original.method == .connect ? "connect" : (original.headers.first("upgrade") ?? "").lowercased()
+        let type = original.method == .connect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
         if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) { return own.enabled }
         return manager.upgradeTypes.contains(type)
     }
 
     /// Before any filter: what identifies the caller and the request.
     func prepareRequest() {
-        let info = connection.connection.info
+        let facts = connection.manager
         takePeerMetadata()
+        head.headers.reserve(fields: 8, bytes: 320)
         removeHopByHop(&head.headers, keepUpgrade: isUpgrade)
-        dropPeerMetadata(&head.headers)
-        if manager.stripAnyHostPort { stripPort() }
-        if manager.generateRequestID,
-            head.headers.first("x-request-id") == nil || isEdge && !manager.preserveExternalRequestID
+        if facts.manager.stripAnyHostPort { stripPort() }
+        if facts.manager.generateRequestID,
+            !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
-            head.headers.set("x-request-id", RequestID.make(&worker.random))
+            head.headers.set(.requestID, RequestID.make(&worker.random))
         }
         if isEdge {
-            head.headers.drop("x-envoy-attempt-count")
-            head.headers.drop("x-envoy-expected-rq-timeout-ms")
-            if !manager.skipXFFAppend {
-                let before = head.headers.first("x-forwarded-for").map { "\($0)," } ?? ""
-                head.headers.set("x-forwarded-for", before + info.remoteIP)
+            head.headers.remove(.envoyAttemptCount)
+            head.headers.remove(.expectedTimeout)
+            if !facts.manager.skipXFFAppend {
+                let ip = connection.connection.info.remoteIP
+                head.headers.set(.forwardedFor, head.headers.string(.forwardedFor).map { "\($0),\(ip)" } ?? ip)
             }
         }
-        if isEdge || head.headers.first("x-forwarded-proto") == nil {
-            head.headers.set(
-                "x-forwarded-proto", info.isTLS && connection.manager.direction != .inbound ? "https" : "http")
+        if isEdge || !head.headers.contains(.forwardedProto) {
+            let isTLS = connection.connection.info.isTLS && facts.direction != .inbound
+            head.headers.set(.forwardedProto, isTLS ? "https" : "http")
         }
-        forwardClientCertificate(info)
-    }
-
-    /// What proxies tell each other about workloads is nothing for applications, and nothing to believe from them.
-    private func dropPeerMetadata(_ headers: inout HeaderBlock) {
-        headers.drop("x-envoy-peer-metadata")
-        headers.drop("x-envoy-peer-metadata-id")
+        forwardClientCertificate()
     }
 
     /// Brings the path to the form that policies and routes are written for.
     /// - Returns: False when the request has been answered.
     func normalizePath() -> Bool {
-        guard manager.normalizePath || manager.mergeSlashes || manager.escapedSlashes != .keepUnchanged else {
-            return true
-        }
-        let slashes: PathNormalizer.EscapedSlashes =
-            switch manager.escapedSlashes {
-            case .keepUnchanged: .keep
-            case .rejectRequest: .reject
-            case .unescapeAndRedirect: .unescapeAndRedirect
-            case .unescapeAndForward: .unescape
-            }
-        let normalizer = PathNormalizer(
-            normalize: manager.normalizePath, mergeSlashes: manager.mergeSlashes, escapedSlashes: slashes)
+        guard let normalizer = connection.manager.normalizer else { return true }
         switch normalizer.apply(head.path) {
         case .unchanged: return true
         case .changed(let path): head.path = path
@@ -75,43 +58,42 @@ extension Exchange {
         return true
     }
 
-    private var isEdge: Bool { manager.useRemoteAddress }
+    private var isEdge: Bool { connection.manager.manager.useRemoteAddress }
 
     private func stripPort() {
         guard let colon = head.host.lastIndex(of: ":"), !head.host.hasSuffix("]") else { return }
         head.host = String(head.host[..<colon])
     }
 
-    private func forwardClientCertificate(_ info: ConnectionInfo) {
-        let name = "x-forwarded-client-cert"
-        switch manager.forwardClientCert {
+    private func forwardClientCertificate() {
+        let mode = connection.manager.manager.forwardClientCert
+        switch mode {
         case .alwaysForwardOnly: return
-        case .forwardOnly: if info.peer == nil { head.headers.drop(name) }
-        case .sanitize: head.headers.drop(name)
+        case .forwardOnly: if connection.connection.info.peer == nil { head.headers.remove(.forwardedClientCert) }
+        case .sanitize: head.headers.remove(.forwardedClientCert)
         case .sanitizeSet, .appendForward:
-            let before =
-                manager.forwardClientCert == .appendForward && info.peer != nil ? head.headers.first(name) : nil
-            head.headers.drop(name)
-            guard let peer = info.peer else { return }
-            var parts: [String] = []
-            if let own = worker.localPrincipal { parts.append("By=\(own)") }
-            parts.append("Hash=\(peer.fingerprint)")
-            if manager.clientCertDetails.subject { parts.append("Subject=\"\(peer.subject)\"") }
-            if manager.clientCertDetails.uri { parts += peer.uriNames.map { "URI=\($0)" } }
-            if manager.clientCertDetails.dns { parts += peer.dnsNames.map { "DNS=\($0)" } }
-            head.headers.set(name, (before.map { "\($0)," } ?? "") + parts.joined(separator: ";"))
+            guard let own = connection.clientCertificateElement else {
+                head.headers.remove(.forwardedClientCert)
+                return
+            }
+            let before = mode == .appendForward ? head.headers.string(.forwardedClientCert) : nil
+            head.headers.set(.forwardedClientCert, before.map { "\($0),\(own)" } ?? own)
         }
     }
 
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
-        for name in (headers.first("connection") ?? "").split(separator: ",") {
-            let name = name.trimmingSpaces().lowercased()
-            if name != "upgrade", name != "close", name != "keep-alive" { headers.drop(name) }
+        if headers.contains(.connection) {
+            for name in (headers.string(.connection) ?? "").split(separator: ",") {
+                let name = HeaderName(name.trimmingSpaces())
+                if name != .upgrade, name != .connection, name != .keepAlive { headers.remove(name) }
+            }
         }
-        for name in ["keep-alive", "proxy-connection", "transfer-encoding"] { headers.drop(name) }
+        headers.remove(.keepAlive)
+        headers.remove(.proxyConnection)
+        headers.remove(.transferEncoding)
         guard !keepUpgrade else { return }
-        headers.drop("connection")
-        headers.drop("upgrade")
+        headers.remove(.connection)
+        headers.remove(.upgrade)
     }
 
     /// After the route is known: its rewrites and mutations.
@@ -119,15 +101,16 @@ extension Exchange {
         rewritePath(action)
         rewriteHost(action)
         if let expected = timeouts?.expected, expected > 0 {
-            head.headers.set("x-envoy-expected-rq-timeout-ms", String(expected))
+            head.headers.set(.expectedTimeout, String(expected))
         }
         guard let decision else { return }
-        if let weighted { apply(weighted.requestHeaders, to: &head.headers) }
-        apply(decision.route.requestHeaders, to: &head.headers)
-        apply(decision.virtualHost.requestHeaders, to: &head.headers)
+        if let weighted { applyToRequest(weighted.requestHeaders) }
+        if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
+        if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
     }
 
     private func rewriteHost(_ action: RouteAction) {
+        guard weighted?.hostRewrite != nil || action.hostRewrite != nil else { return }
         let before = head.host
         if let host = weighted?.hostRewrite {
             head.host = host
@@ -152,7 +135,7 @@ extension Exchange {
 
     /// The target of a redirect, as RFC 9110 wants it: absolute.
     func location(_ redirect: Redirect, _ decision: RouteDecision) -> String {
-        let isTLS = head.headers.first("x-forwarded-proto") == "https"
+        let isTLS = head.headers.string(.forwardedProto) == "https"
         return RedirectTarget(scheme: isTLS ? "https" : "http", authority: head.host, path: head.target)
             .location(redirect, decision: decision)
     }
@@ -161,50 +144,63 @@ extension Exchange {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
         response.headers.remove(PeerMetadata.idHeader)
         response.headers.remove(PeerMetadata.header)
-        dropPeerMetadata(&response.headers)
-        record.grpcStatus = response.headers.first("grpc-status")
-        response.headers.set("x-envoy-upstream-service-time", String(serviceMilliseconds))
+        record.grpcStatus = response.headers.string(.grpcStatus)
+        response.headers.reserve(fields: 4, bytes: 160)
+        response.headers.set(.envoyUpstreamServiceTime, String(serviceMilliseconds))
         if let decision {
             if let weighted { apply(weighted.responseHeaders, to: &response.headers) }
-            apply(decision.route.responseHeaders, to: &response.headers)
-            apply(decision.virtualHost.responseHeaders, to: &response.headers)
+            if !decision.route.responseHeaders.isEmpty {
+                apply(decision.route.responseHeaders, to: &response.headers)
+            }
+            if !decision.virtualHost.responseHeaders.isEmpty {
+                apply(decision.virtualHost.responseHeaders, to: &response.headers)
+            }
             if decision.virtualHost.includeAttemptCountInResponse {
-                response.headers.set("x-envoy-attempt-count", String(attemptCount))
+                response.headers.set(.envoyAttemptCount, String(attemptCount))
             }
         }
-        for line in hashCookies { response.headers.append("set-cookie", line) }
+        if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
         corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         finishResponse(&response)
     }
 
     /// For upstream's responses and our own.
     func finishResponse(_ response: inout ResponseHead) {
-        let name = manager.serverName ?? "envoy"
-        switch manager.serverHeader {
-        case .overwrite: response.headers.set("server", name)
-        case .appendIfAbsent: if response.headers.first("server") == nil { response.headers.set("server", name) }
+        let facts = connection.manager
+        switch facts.manager.serverHeader {
+        case .overwrite: response.headers.set(.server, facts.serverName)
+        case .appendIfAbsent: if !response.headers.contains(.server) { response.headers.set(.server, facts.serverName) }
         case .passThrough: break
         }
-        if manager.alwaysSetRequestIDInResponse, let id = head.headers.first("x-request-id") {
-            response.headers.set("x-request-id", id)
+        if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
+            response.headers.set(.requestID, id)
         }
     }
 
-    private func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
-        guard !mutations.isEmpty else { return }
-        for name in mutations.remove { headers.drop(name) }
+    /// Values are expanded against the request as the mutations before them left it.
+    private func applyToRequest(_ mutations: HeaderMutations) {
+        for name in mutations.remove { head.headers.drop(name) }
         for entry in mutations.append {
             let value = Substitution.expand(entry.value, self)
             if entry.name == ":authority" || entry.name.lowercased() == "host" {
                 head.host = value
-                continue
+            } else {
+                Self.add(entry, value, to: &head.headers)
             }
-            switch entry.action {
-            case .appendIfExistsOrAdd: headers.append(entry.name, value)
-            case .addIfAbsent: if headers.first(entry.name) == nil { headers.append(entry.name, value) }
-            case .overwriteIfExistsOrAdd: headers.set(entry.name, value)
-            case .overwriteIfExists: if headers.first(entry.name) != nil { headers.set(entry.name, value) }
-            }
+        }
+    }
+
+    private func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
+        for name in mutations.remove { headers.drop(name) }
+        for entry in mutations.append { Self.add(entry, Substitution.expand(entry.value, self), to: &headers) }
+    }
+
+    private static func add(_ entry: HeaderMutations.Append, _ value: String, to headers: inout HeaderBlock) {
+        switch entry.action {
+        case .appendIfExistsOrAdd: headers.append(entry.name, value)
+        case .addIfAbsent: if headers.first(entry.name) == nil { headers.append(entry.name, value) }
+        case .overwriteIfExistsOrAdd: headers.set(entry.name, value)
+        case .overwriteIfExists: if headers.first(entry.name) != nil { headers.set(entry.name, value) }
         }
     }
 }

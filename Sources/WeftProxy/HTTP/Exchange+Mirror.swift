@@ -1,6 +1,7 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// Shadow traffic: a copy of the request whose answer nobody waits for.
@@ -8,7 +9,7 @@ extension Exchange {
     func mirror(_ action: RouteAction) {
         for mirror in action.mirrors {
             guard mirror.fraction.partsPerMillion > 0,
-                worker.random.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
+                worker.decisions.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
                 let cluster = worker.cluster(mirror.cluster),
                 let host = cluster.compiled.template == nil
                     ? cluster.pick(pick) : cluster.dynamicHost(connection.connection.info.destination)

@@ -12,7 +12,7 @@ import WeftTransport
 final class Exchange: HTTPStreamReceiver {
     let connection: HTTPConnection
     let stream: DownstreamStream
-    let original: RequestHead
+    let original: OriginalRequest
     var head: RequestHead
     var worker: Worker { connection.worker }
     var manager: HTTPConnectionManager { connection.manager.manager }
@@ -50,9 +50,20 @@ final class Exchange: HTTPStreamReceiver {
     var shadows: [ShadowRequest] = []
     var responseStarted = false
     var isFinished = false
+    /// When the worker's sweep ends the request; `nil` is never. Short limits have ``timeout`` instead.
+    private var deadline: NIODeadline?
+    private var idleLimit = TimeAmount.zero
+    private var lastSeen = NIODeadline.distantPast
+    /// Something moved since the last sweep.
+    private var hasMoved = false
+    private var isSwept = false
+    /// Neighbours in the worker's ``ExchangeList``.
+    var next: Exchange?
+    unowned(unsafe) var previous: Exchange?
     private var timeout: Scheduled<Void>?
-    private var idle: Scheduled<Void>?
     private var backOff: Scheduled<Void>?
+    /// When the host of the current try was picked.
+    var pickedAt = NIODeadline.distantPast
 
     /// More than this is not kept for another try (Envoy's default buffer limit).
     static let retryBufferLimit = 1 << 20
@@ -60,9 +71,9 @@ final class Exchange: HTTPStreamReceiver {
     init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
         self.connection = connection
         self.stream = stream
-        self.original = head
+        original = OriginalRequest(head)
         self.head = head
-        self.requestEnded = endStream
+        requestEnded = endStream
     }
 
     func start() {
@@ -91,15 +102,15 @@ final class Exchange: HTTPStreamReceiver {
     /// The route, looked up once; filters before the router ask for it too.
     func resolveRoute() -> RouteDecision? {
         if let decision { return decision }
-        let table: RouteTable? =
-            switch connection.manager.manager.routes {
-            case .inline: connection.manager.table
-            case .rds(let name): worker.snapshot.routes[name]
-            }
         var context = RouteContext()
         context.presentedCertificate = connection.connection.info.peer != nil
         context.validatedCertificate = context.presentedCertificate
-        decision = table?.route(head, context: context, random: worker.random.next())
+        let random = worker.decisions.next()
+        if let name = connection.manager.routesName {
+            decision = worker.snapshot.routes[name]?.route(head, context: context, random: random)
+        } else {
+            decision = connection.manager.table?.route(head, context: context, random: random)
+        }
         return decision
     }
 
@@ -108,12 +119,12 @@ final class Exchange: HTTPStreamReceiver {
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
         if isTunnel || attempt?.isStreaming == true {
-            attempt?.write(bytes)
+            attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
         }
         if isTunnel { return }
         bodyBytes += bytes.readableBytes
-        for shadow in shadows { shadow.add(bytes) }
+        if !shadows.isEmpty { for shadow in shadows { shadow.add(bytes) } }
         if keepsBody { body.append(bytes) }
         if bodyBytes > Self.retryBufferLimit {
             if attempt?.isStreaming == true {
@@ -123,8 +134,10 @@ final class Exchange: HTTPStreamReceiver {
                 stream.setReading(false)
             }
         }
-        restartIdle()
+        hasMoved = true
     }
+
+    func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
 
     func receiveEnd(trailers: HeaderBlock?) {
         requestEnded = true
@@ -144,19 +157,41 @@ final class Exchange: HTTPStreamReceiver {
 
     // MARK: timers
 
+    /// Limits of a second and more are watched by the worker's sweep, which ends a request up to ``sweepInterval`` late.
     func startTimers() {
         if let limit = timeouts?.request, limit > 0 {
             let span = TimeAmount.milliseconds(Int64(clamping: limit))
-            timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
+            if limit < 1_000 {
+                timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+                    timedOut(.requestTimeout)
+                }
+            } else {
+                deadline = record.started + span
+            }
         }
-        restartIdle()
+        let idle = action?.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
+        idleLimit = .milliseconds(Int64(clamping: idle))
+        guard deadline != nil || idle > 0, !isFinished else { return }
+        hasMoved = true
+        isSwept = true
+        worker.exchanges.add(self)
     }
 
-    private func restartIdle() {
-        let limit = action?.idleTimeoutMilliseconds ?? manager.streamIdleTimeoutMilliseconds ?? 300_000
-        idle?.cancel()
-        guard limit > 0, !isFinished else { return }
-        idle = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) { [self] in
+    private func stopTimers() {
+        if isSwept { worker.exchanges.remove(self) }
+        isSwept = false
+        timeout?.cancel()
+        timeout = nil
+    }
+
+    /// The worker's look at what takes long.
+    func sweep(now: NIODeadline) {
+        if let deadline, now >= deadline { return timedOut(.requestTimeout) }
+        guard idleLimit > .zero else { return }
+        if hasMoved {
+            hasMoved = false
+            lastSeen = now
+        } else if now - lastSeen >= idleLimit {
             timedOut(.streamIdleTimeout)
         }
     }
@@ -201,8 +236,10 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
 
-    func receive(response: ResponseHead, endStream: Bool) {
+    /// - Parameter isMore: More follows at once, or a call to flush.
+    func receive(response: ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
+        hasMoved = true
         var response = response
         record.status = Int(response.status)
         record.details = "via_upstream"
@@ -211,8 +248,7 @@ final class Exchange: HTTPStreamReceiver {
         mutateResponse(&response, serviceMilliseconds: service)
         if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
             isTunnel = true
-            timeout?.cancel()
-            idle?.cancel()
+            stopTimers()
             stream.respond(response, endStream: false)
             stream.flush()
             stream.startTunnel()
@@ -220,19 +256,19 @@ final class Exchange: HTTPStreamReceiver {
             return
         }
         stream.respond(response, endStream: endStream)
-        if endStream { finish() } else { stream.flush() }
+        if endStream { finish() } else if !isMore { stream.flush() }
     }
 
-    func receive(responseBody bytes: ByteBuffer) {
+    func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
-        stream.flush()
+        if !isMore { stream.flush() }
         if !stream.isWritable { attempt?.setReading(false) }
-        if !isTunnel { restartIdle() }
+        hasMoved = true
     }
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
-        record.grpcStatus = trailers?.first("grpc-status") ?? record.grpcStatus
+        if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
         stream.writeEnd(trailers: trailers)
         finish()
     }
@@ -249,20 +285,43 @@ final class Exchange: HTTPStreamReceiver {
     func finish() {
         guard !isFinished else { return }
         isFinished = true
-        timeout?.cancel()
-        idle?.cancel()
+        stopTimers()
         backOff?.cancel()
+        backOff = nil
         attempt?.abandon()
         attempt = nil
-        for shadow in shadows { shadow.abandon() }
-        shadows = []
-        body = []
+        if !shadows.isEmpty {
+            for shadow in shadows { shadow.abandon() }
+            shadows = []
+        }
+        if !body.isEmpty { body = [] }
         if holdsRequestSlot { breaker?.releaseRequest() }
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
         worker.logs.exchangeFinished(self)
         worker.metrics.exchangeFinished(self)
+    }
+}
+
+/// The request as it came, as far as somebody asks for it later. Its headers are changed in place, not copied.
+struct OriginalRequest {
+    let method: HTTPMethod
+    let path: ByteBuffer
+    let authority: ByteBuffer
+    let version: HTTPProtocolVersion
+    let isUpgrade: Bool
+    let isGRPC: Bool
+    var target: String { String(buffer: path) }
+    var host: String { String(buffer: authority) }
+
+    init(_ head: RequestHead) {
+        method = head.method
+        path = head.path
+        authority = head.authority
+        version = head.version
+        isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        isGRPC = head.isGRPC
     }
 }
 

@@ -9,7 +9,9 @@ import WeftTransport
 ///
 /// Loop-confined. Counts its outcome for outlier detection exactly once.
 final class UpstreamAttempt: ResponseReceiver {
-    private weak var exchange: Exchange?
+    /// Until the try is over: a cycle that ``end()`` breaks.
+    private var exchange: Exchange?
+    private let worker: Worker
     let host: CompiledHost
     private let cluster: WorkerCluster
     private let pool: HTTPPool
@@ -19,10 +21,12 @@ final class UpstreamAttempt: ResponseReceiver {
     private var sawHead = false
     private var isOver = false
     private(set) var isStreaming = false
-    private let started = NIODeadline.now()
+    private let started: NIODeadline
 
     init(_ exchange: Exchange, host: CompiledHost, cluster: WorkerCluster, version: HTTPVersion) {
         self.exchange = exchange
+        worker = exchange.worker
+        started = exchange.pickedAt
         self.host = host
         self.cluster = cluster
         self.pool = cluster.pool(for: host, version: version)
@@ -32,13 +36,12 @@ final class UpstreamAttempt: ResponseReceiver {
     }
 
     func start(perTryMilliseconds: UInt64?) {
-        if let limit = perTryMilliseconds, limit > 0, let exchange {
-            perTry = exchange.worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit)))
-            {
-                [weak self] in self?.perTryTimedOut()
-            }
+        if let limit = perTryMilliseconds, limit > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: limit))
+            perTry = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in perTryTimedOut() }
         }
-        let waiter = PoolWaiter { [weak self] result in self?.connected(result) }
+        if let free = pool.takeFree() { return connected(.success(free)) }
+        let waiter = PoolWaiter { [self] result in connected(result) }
         self.waiter = waiter
         pool.acquire(waiter)
     }
@@ -63,7 +66,7 @@ final class UpstreamAttempt: ResponseReceiver {
             self.stream = stream
             isStreaming = true
             if cluster.compiled.outlierSplits { count(.connected) }
-            exchange.record.upstreamLocal = stream.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
+            exchange.record.upstreamLocal = connection.localName
             exchange.send(on: stream)
         }
     }
@@ -84,10 +87,12 @@ final class UpstreamAttempt: ResponseReceiver {
         exchange.attemptFailed(.perTryTimeout)
     }
 
-    func write(_ bytes: ByteBuffer) {
+    /// - Parameter isMore: More follows at once, or a call of ``flush()``.
+    func write(_ bytes: ByteBuffer, isMore: Bool) {
         stream?.write(body: bytes)
-        stream?.flush()
+        if !isMore { stream?.flush() }
     }
+    func flush() { stream?.flush() }
     func writeEnd(_ trailers: HeaderBlock?) { stream?.writeEnd(trailers: trailers) }
     func setReading(_ on: Bool) { stream?.setReading(on) }
     func startTunnel() { stream?.startTunnel() }
@@ -96,7 +101,7 @@ final class UpstreamAttempt: ResponseReceiver {
     func recordTimeout() { if !sawHead { count(.timeout) } }
 
     private func count(_ outcome: OutlierDetector.Outcome) {
-        guard let outlier = cluster.compiled.outlier, let worker = exchange?.worker else { return }
+        guard let outlier = cluster.compiled.outlier else { return }
         outlier.record(
             outcome, of: host.shared, in: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
             now: Int64(NIODeadline.now().uptimeNanoseconds), random: &worker.decisions)
@@ -138,11 +143,16 @@ final class UpstreamAttempt: ResponseReceiver {
     private func end() {
         guard !isOver else { return }
         isOver = true
+        exchange = nil
         perTry?.cancel()
+        perTry = nil
         host.shared.activeRequests.wrappingSubtract(1, ordering: .relaxed)
     }
 
     // MARK: response
+
+    func readComplete() { exchange?.stream.flush() }
+    var batchesReads: Bool { stream?.batchesReads ?? false }
 
     func receive(informational head: ResponseHead) { exchange?.receive(informational: head) }
 
@@ -150,21 +160,25 @@ final class UpstreamAttempt: ResponseReceiver {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()
+        perTry = nil
         learn(from: head)
         if let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
             return exchange.retry(afterMilliseconds: pause)
         }
+        let isMore = batchesReads
         if endStream { end() }
-        exchange.receive(response: head, endStream: endStream)
+        exchange.receive(response: head, endStream: endStream, isMore: isMore)
     }
 
-    func receive(body: ByteBuffer) { if !isOver { exchange?.receive(responseBody: body) } }
+    func receive(body: ByteBuffer) {
+        if !isOver { exchange?.receive(responseBody: body, isMore: batchesReads) }
+    }
 
     func receiveEnd(trailers: HeaderBlock?) {
-        guard !isOver else { return }
+        guard let exchange, !isOver else { return }
         end()
-        exchange?.receiveResponseEnd(trailers: trailers)
+        exchange.receiveResponseEnd(trailers: trailers)
     }
 
     func receive(reset: StreamReset) {

@@ -36,7 +36,7 @@ final class TCPSession {
         let relay = RelayHandler { [self] in closed() }
         downstream = relay
         do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
-        clusterName = ClusterChoice.name(proxy.cluster, random: worker.random.next(), header: { _ in nil }) ?? ""
+        clusterName = ClusterChoice.name(proxy.cluster, random: worker.decisions.next(), header: { _ in nil }) ?? ""
         connect()
     }
 

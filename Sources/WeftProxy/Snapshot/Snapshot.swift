@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import WeftHTTP
 package import WeftIR
 package import WeftRouting
 import WeftTransport
@@ -109,6 +110,13 @@ package final class CompiledManager: Sendable {
     let table: RouteTable?
     let stats: StatsFilter.Reporter?
     let direction: TrafficDirection
+    /// The route table's name, when it does not stand in the listener.
+    let routesName: String?
+    /// `nil` when paths stay as they are.
+    let normalizer: PathNormalizer?
+    let serverName: String
+    /// 0 is none.
+    let streamIdleMilliseconds: UInt64
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
@@ -127,11 +135,32 @@ package final class CompiledManager: Sendable {
         var reporter: StatsFilter.Reporter?
         for case .stats(let stats) in filters { reporter = stats.reporter }
         stats = reporter
-        if case .inline(let routes) = manager.routes { table = RouteTable(routes) } else { table = nil }
+        switch manager.routes {
+        case .inline(let routes): (table, routesName) = (RouteTable(routes), nil)
+        case .rds(let name): (table, routesName) = (nil, name)
+        }
+        normalizer = Self.normalizer(manager)
+        serverName = manager.serverName ?? "envoy"
+        streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
             if case .rbac(let engine, _) = filter { engine.problems } else { [String]() }
         }
         problems = policies + (table?.problems ?? [])
+    }
+
+    private static func normalizer(_ manager: HTTPConnectionManager) -> PathNormalizer? {
+        guard manager.normalizePath || manager.mergeSlashes || manager.escapedSlashes != .keepUnchanged else {
+            return nil
+        }
+        let slashes: PathNormalizer.EscapedSlashes =
+            switch manager.escapedSlashes {
+            case .keepUnchanged: .keep
+            case .rejectRequest: .reject
+            case .unescapeAndRedirect: .unescapeAndRedirect
+            case .unescapeAndForward: .unescape
+            }
+        return PathNormalizer(
+            normalize: manager.normalizePath, mergeSlashes: manager.mergeSlashes, escapedSlashes: slashes)
     }
 }
 

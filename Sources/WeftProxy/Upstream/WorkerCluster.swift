@@ -53,11 +53,9 @@ final class WorkerCluster {
     func pick(_ request: PickRequest) -> CompiledHost? { balancer.pick(request).map { compiled.hosts[$0] } }
 
     /// The endpoint at an address that the connection or the request names.
-    func dynamicHost(_ address: SocketAddress?) -> CompiledHost? {
-        guard let template = compiled.template, let address, let ip = address.ipAddress, var port = address.port else {
-            return nil
-        }
-        var address = address
+    func dynamicHost(_ named: SocketAddress?) -> CompiledHost? {
+        guard let template = compiled.template, var address = named, let ip = address.ipAddress, var port = address.port
+        else { return nil }
         if let fixed = compiled.cluster.originalDestinationPort {
             port = Int(fixed)
             address.port = port

@@ -47,7 +47,8 @@ package struct CircuitBreaker: Sendable {
     private var retryLimit: UInt32 {
         guard let budget = limits.retryBudget else { return limits.maxRetries }
         var open = shared.pending.load(ordering: .relaxed)
-        open += isHigh ? shared.highPriority.requests.load(ordering: .relaxed) : shared.requests.load(ordering: .relaxed)
+        open +=
+            isHigh ? shared.highPriority.requests.load(ordering: .relaxed) : shared.requests.load(ordering: .relaxed)
         let share = UInt32(clamping: Int(Double(max(0, open)) * max(0, min(100, budget.budgetPercent)) / 100))
         return max(budget.minimumRetryConcurrency, share)
     }

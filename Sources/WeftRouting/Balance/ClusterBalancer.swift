@@ -41,7 +41,9 @@ package final class ClusterBalancer {
     package func pick(_ request: PickRequest) -> Int? {
         refresh()
         if let address = request.overrideAddress, let index = overridden(address) { return index }
-        guard subsets != nil else { return (whole ?? makeWhole(request.now)).pick(request, random: &random).map(Int.init) }
+        guard subsets != nil else {
+            return (whole ?? makeWhole(request.now)).pick(request, random: &random).map(Int.init)
+        }
         return pickFromSubset(request)
     }
 
@@ -62,8 +64,10 @@ package final class ClusterBalancer {
 
     /// A named host is taken unless it is down.
     private func overridden(_ address: String) -> Int? {
-        let known = positions ?? Dictionary(
-            hosts.enumerated().map { ($1.address, $0) }, uniquingKeysWith: { first, _ in first })
+        let known =
+            positions
+            ?? Dictionary(
+                hosts.enumerated().map { ($1.address, $0) }, uniquingKeysWith: { first, _ in first })
         positions = known
         return known[address].flatMap { hosts[$0].health == .unhealthy ? nil : $0 }
     }
@@ -138,9 +142,12 @@ package final class ClusterBalancer {
             }
             let all = hosts.count(where: belongs)
             let own = members.count { belongs(hosts[Int($0)]) }
-            let weight = setting.weight.map { all == 0 ? 0 : UInt32((Double($0) * Double(own) / Double(all)).rounded()) }
+            let weight = setting.weight.map {
+                all == 0 ? 0 : UInt32((Double($0) * Double(own) / Double(all)).rounded())
+            }
             return LocalitySetting(
-                locality: setting.locality, priority: setting.priority, weight: weight.map { max(own == 0 ? 0 : 1, $0) })
+                locality: setting.locality, priority: setting.priority, weight: weight.map { max(own == 0 ? 0 : 1, $0) }
+            )
         }
         return HostSet(hosts, members: members, localities: scaled, rules: setRules)
     }

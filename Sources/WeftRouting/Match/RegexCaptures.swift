@@ -118,7 +118,8 @@ package struct RegexRewrite: Sendable {
             case UInt8(ascii: "\\"): text.append(byte)
             case .some(let digit) where digit >= 48 && digit <= 57:
                 guard Int(digit - 48) <= regex.groupCount else {
-                    throw RegexError(message: "the substitution names group \(digit - 48), which is not there", position: 0)
+                    throw RegexError(
+                        message: "the substitution names group \(digit - 48), which is not there", position: 0)
                 }
                 parts += [.text(text), .group(Int(digit - 48))]
                 text = []

@@ -1,7 +1,6 @@
 import Synchronization
 package import WeftIR
 
-
 /// Decides which hosts are outliers from the outcomes of requests (`envoy.config.cluster.v3.OutlierDetection`).
 ///
 /// Stateless: counts live in ``SharedHost``, so that all workers count together. ``record(_:of:in:hostCount:now:random:)``

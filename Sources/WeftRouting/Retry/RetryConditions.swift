@@ -74,7 +74,8 @@ package struct CompiledRetryPolicy: Sendable {
         responseHeaders = policy.retriableHeaders.map(CompiledHeaderMatcher.init)
         requestHeaders = policy.retriableRequestHeaders.map(CompiledHeaderMatcher.init)
         resetHeaders = (policy.rateLimitedBackOff?.resetHeaders ?? []).map { (HeaderName($0.name), $0.format) }
-        problems = (responseHeaders + requestHeaders).contains(where: \.isBroken)
+        problems =
+            (responseHeaders + requestHeaders).contains(where: \.isBroken)
             ? ["a retriable header has an invalid pattern"] : []
     }
 }

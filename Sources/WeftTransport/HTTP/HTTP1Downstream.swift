@@ -37,9 +37,17 @@ final class HTTP1Downstream: ChannelInboundHandler {
     private var endPending = false
     private var awaitsUpgrade = false
     private var isParsing = false
+    private var isReading = true
     private var requests = 0
     private var draining = false
+    /// Runs once per limit, not once per request: when it fires it looks how long the connection has been idle.
     private var idleTimer: Scheduled<Void>?
+    private var idleSince = NIODeadline.distantPast
+    /// Head and small bodies that go out together.
+    private var output = ByteBuffer()
+    private var stream: HTTP1DownstreamStream?
+    /// Larger bodies are sent from where they lie.
+    private static let copyLimit = 4096
 
     init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
         self.delegate = delegate
@@ -49,13 +57,15 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        startIdleTimer()
+        idleSince = .now()
+        if let limit = limits.idleTimeout { watchIdle(after: limit) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
         if phase == .tunnel {
             receiver?.receive(body: bytes)
+            receiver?.readComplete()
             return
         }
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
@@ -70,12 +80,15 @@ final class HTTP1Downstream: ChannelInboundHandler {
         defer { isParsing = false }
         while phase == .idle || (phase == .exchange && endPending) {
             do {
-                guard let event = try parser.next(from: &input) else { return }
+                guard let event = try parser.next(from: &input) else { break }
                 handle(event)
             } catch {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
         }
+        receiver?.readComplete()
+        // The bytes of a finished request are not kept for the sake of a place in their buffer.
+        if input.readableBytes == 0 { input = ByteBuffer() }
     }
 
     private func handle(_ event: HTTP1RequestParser.Event) {
@@ -95,7 +108,6 @@ final class HTTP1Downstream: ChannelInboundHandler {
     private func begin(_ head: RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
         let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
-        idleTimer?.cancel()
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -105,9 +117,16 @@ final class HTTP1Downstream: ChannelInboundHandler {
         isHead = head.method == .head
         awaitsUpgrade = head.method == .connect || head.wantsUpgrade
         endPending = true
-        let opened = delegate.open(stream: HTTP1DownstreamStream(self), head: head, endStream: endStream)
+        let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
         finishIfDone()
+    }
+
+    private func currentStream() -> HTTP1DownstreamStream {
+        if let stream { return stream }
+        let made = HTTP1DownstreamStream(self)
+        stream = made
+        return made
     }
 
     private func refuse(_ error: RequestError) {
@@ -122,7 +141,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
         phase = .exchange
         requestEnded = true
         responseEnded = false
-        delegate.refuse(stream: HTTP1DownstreamStream(self), error: error)
+        delegate.refuse(stream: currentStream(), error: error)
     }
 
     private func finishIfDone() {
@@ -134,7 +153,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
             phase = .closing
             receiver = nil
             context?.close(mode: .output, promise: nil)
-            startIdleTimer(.seconds(1))
+            linger()
             return
         }
         receiver = nil
@@ -146,17 +165,27 @@ final class HTTP1Downstream: ChannelInboundHandler {
         if awaitsUpgrade { parser.rejectUpgrade() }
         awaitsUpgrade = false
         phase = .idle
-        startIdleTimer()
+        if limits.idleTimeout != nil { idleSince = .now() }
         setReading(true)
-        if !isParsing, let context { context.eventLoop.assumeIsolated().execute { [weak self] in self?.parse() } }
+        if !isParsing, input.readableBytes > 0, let context {
+            context.eventLoop.assumeIsolated().execute { [self] in parse() }
+        }
     }
 
-    private func startIdleTimer(_ limit: TimeAmount? = nil) {
+    private func watchIdle(after span: TimeAmount) {
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+            guard let limit = limits.idleTimeout, context != nil else { return }
+            guard phase == .idle else { return watchIdle(after: limit) }
+            let rest = limit - (NIODeadline.now() - idleSince)
+            if rest <= .nanoseconds(0) { context?.close(promise: nil) } else { watchIdle(after: rest) }
+        }
+    }
+
+    /// Waits a second for the peer to close, so that it can read our answer although it still sends.
+    private func linger() {
         idleTimer?.cancel()
-        guard let context, let limit = limit ?? limits.idleTimeout else { return }
-        idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            guard let self, self.phase == .idle || self.phase == .closing else { return }
-            self.context?.close(promise: nil)
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
+            context?.close(promise: nil)
         }
     }
 
@@ -185,6 +214,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         idleTimer?.cancel()
+        idleTimer = nil
+        stream = nil
         self.context = nil
         phase = .closing
         let old = receiver
@@ -203,7 +234,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
     }
 
     fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
-        guard let context, phase == .exchange else { return }
+        guard phase == .exchange else { return }
         var head = head
         let isTunnel = head.status == 101 || head.framing == .tunnel
         if isTunnel || isHead || head.status == 204 || head.status == 304 {
@@ -217,47 +248,52 @@ final class HTTP1Downstream: ChannelInboundHandler {
             if isHTTP10 { keepAlive = false }
         }
         chunked = head.framing == .chunked
-        var bytes = context.channel.allocator.buffer(capacity: 1024)
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
             : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
-        HTTP1Serializer.write(head, connection: option, into: &bytes)
-        context.write(wrapOutboundOut(bytes), promise: nil)
+        HTTP1Serializer.write(head, connection: option, into: &output)
         if endStream { end() }
     }
 
     fileprivate func write(_ body: ByteBuffer) {
-        guard let context, phase == .tunnel || (phase == .exchange && !isHead) else { return }
+        guard phase == .tunnel || (phase == .exchange && !isHead) else { return }
+        let count = body.readableBytes
         if chunked {
-            var size = context.channel.allocator.buffer(capacity: 16)
-            size.writeString(String(body.readableBytes, radix: 16) + "\r\n")
-            context.write(wrapOutboundOut(size), promise: nil)
-            context.write(wrapOutboundOut(body), promise: nil)
-            context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
-        } else {
-            context.write(wrapOutboundOut(body), promise: nil)
+            guard count > 0 else { return }
+            HTTP1Serializer.writeChunkSize(count, into: &output)
         }
+        if count <= Self.copyLimit {
+            output.writeImmutableBuffer(body)
+        } else {
+            emit()
+            context?.write(wrapOutboundOut(body), promise: nil)
+        }
+        if chunked { output.writeStaticString("\r\n") }
+    }
+
+    /// Hands what was gathered to the channel.
+    private func emit() {
+        guard output.readableBytes > 0 else { return }
+        let bytes = output
+        output = ByteBuffer()
+        context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
     fileprivate func writeEnd(_ trailers: HeaderBlock?) {
         guard let context else { return }
         if phase == .tunnel {
-            context.flush()
+            flush()
             context.close(mode: .output, promise: nil)
             return
         }
         guard phase == .exchange else { return }
-        if chunked {
-            var last = context.channel.allocator.buffer(capacity: 64)
-            HTTP1Serializer.writeEnd(trailers, into: &last)
-            context.write(wrapOutboundOut(last), promise: nil)
-        }
+        if chunked { HTTP1Serializer.writeEnd(trailers, into: &output) }
         end()
     }
 
     private func end() {
-        context?.flush()
+        flush()
         responseEnded = true
         finishIfDone()
     }
@@ -269,15 +305,22 @@ final class HTTP1Downstream: ChannelInboundHandler {
         setReading(true)
         let rest = input
         input = ByteBuffer()
-        if rest.readableBytes > 0 { receiver?.receive(body: rest) }
+        guard rest.readableBytes > 0 else { return }
+        receiver?.receive(body: rest)
+        receiver?.readComplete()
     }
 
     fileprivate func setReading(_ on: Bool) {
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
-        if on { context?.read() }
+        guard on != isReading, let context else { return }
+        isReading = on
+        try? context.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context.read() }
     }
 
-    fileprivate func flush() { context?.flush() }
+    fileprivate func flush() {
+        emit()
+        context?.flush()
+    }
     fileprivate func abort() {
         receiver = nil
         context?.close(promise: nil)
@@ -300,6 +343,7 @@ final class HTTP1DownstreamStream: DownstreamStream {
     override func reset() { handler.abort() }
     override func setReading(_ on: Bool) { handler.setReading(on) }
     override var isWritable: Bool { handler.isWritable }
+    override var batchesReads: Bool { true }
     override func startTunnel() { handler.startTunnel() }
     override func closeAfterResponse() { handler.closeAfter() }
 }
