@@ -59,21 +59,25 @@ enum Frame {
     static func raw(_ type: UInt8, flags: UInt8 = 0, stream: UInt32 = 0, _ payload: [UInt8], length: Int? = nil)
         -> [UInt8]
     {
-        let length = length ?? payload.count
-        return [UInt8(length >> 16 & 255), UInt8(length >> 8 & 255), UInt8(length & 255), type, flags]
-            + integer(stream) + payload
+        let count = UInt32(length ?? payload.count)
+        let head: [UInt8] = Array(integer(count).dropFirst()) + [type, flags]
+        return head + integer(stream) + payload
     }
     static func integer(_ value: UInt32) -> [UInt8] {
-        [UInt8(value >> 24), UInt8(value >> 16 & 255), UInt8(value >> 8 & 255), UInt8(value & 255)]
+        withUnsafeBytes(of: value.bigEndian) { Array($0) }
     }
     static func settings(_ values: [(UInt16, UInt32)]) -> [UInt8] {
         raw(4, values.flatMap { [UInt8($0.0 >> 8), UInt8($0.0 & 255)] + integer($0.1) })
     }
     /// A header block of literals without index: nothing shared, nothing compressed.
     static func block(_ fields: [(String, String)]) -> [UInt8] {
-        fields.flatMap { name, value in
-            [0] + length(name.utf8.count) + Array(name.utf8) + length(value.utf8.count) + Array(value.utf8)
+        var bytes: [UInt8] = []
+        for (name, value) in fields {
+            bytes.append(0)
+            bytes += length(name.utf8.count) + Array(name.utf8)
+            bytes += length(value.utf8.count) + Array(value.utf8)
         }
+        return bytes
     }
     private static func length(_ count: Int) -> [UInt8] {
         guard count >= 127 else { return [UInt8(count)] }

@@ -39,6 +39,7 @@ final class HostileServer: Sendable {
                 ["-c", "\(file).yaml", "--concurrency", "1", "-l", "error"]
                 + (kind == .envoy ? ["--use-dynamic-base-id"] : [])
             try text.write(toFile: "\(file).yaml", atomically: true, encoding: .utf8)
+            try settings.secret.write(toFile: "\(folder)/sds.yaml", atomically: true, encoding: .utf8)
         case .nginx:
             text = settings.nginx
             arguments = ["-c", file, "-e", log, "-p", folder]
@@ -129,9 +130,8 @@ struct ServerSettings {
               typed_config:
                 "@type": \(type).transport_sockets.tls.v3.DownstreamTlsContext
                 common_tls_context:
-                  tls_certificates:
-                  - certificate_chain: {filename: \(folder)/cert.pem}
-                    private_key: {filename: \(folder)/key.pem}
+                  tls_certificate_sds_secret_configs:
+                  - {name: server, sds_config: {path_config_source: {path: \(folder)/sds.yaml}, resource_api_version: V3}}
             """
         let listeners = [
             listener("http", ports[0], "", ""), listener("proxy", ports[1], proxyFilter, ""),
@@ -152,6 +152,19 @@ struct ServerSettings {
             """
     }
 
+    /// The file that both read their certificate from.
+    var secret: String {
+        """
+        resources:
+        - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
+          name: server
+          tls_certificate:
+            certificate_chain: {filename: \(folder)/cert.pem}
+            private_key: {filename: \(folder)/key.pem}
+
+        """
+    }
+
     var nginx: String {
         """
         daemon off; master_process off; pid \(folder)/nginx.pid;
@@ -162,7 +175,7 @@ struct ServerSettings {
           upstream up { server 127.0.0.1:\(upstream); keepalive 8; }
           server {
             listen 127.0.0.1:\(ports[0]); listen 127.0.0.1:\(ports[1]) proxy_protocol;
-            listen 127.0.0.1:\(ports[2]) ssl; http2 on;
+            listen 127.0.0.1:\(ports[2]) ssl;
             ssl_certificate \(folder)/cert.pem; ssl_certificate_key \(folder)/key.pem;
             location /admin { return 403; }
             location / {

@@ -1,6 +1,12 @@
 import Foundation
 import Synchronization
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// Where the repository and what the tests run are.
 package enum Workspace {
     package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -20,29 +26,41 @@ package enum Workspace {
 }
 
 /// A server that a test started, ended when the test asks or the test process exits.
+///
+/// Foundation's `Process` waits in a run loop, which a thread of the concurrency runtime does not have: it spins for
+/// ever. So this starts and reaps by itself.
 package final class ServerProcess: Sendable {
     package let name: String
     package let log: String
-    private let process: Mutex<Process>
+    package let identifier: Int32
+    private let hasEnded = Mutex(false)
 
     package init(_ name: String, _ executable: String, _ arguments: [String], log: String) throws {
         self.name = name
         self.log = log
-        let process = Process()
-        process.executableURL = URL(filePath: executable)
-        process.arguments = arguments
-        try Data().write(to: URL(filePath: log))
-        let output = try FileHandle(forWritingTo: URL(filePath: log))
-        process.standardOutput = output
-        process.standardError = output
-        process.standardInput = FileHandle.nullDevice
-        try process.run()
-        ProcessEnd.kill(atExit: process.processIdentifier)
-        self.process = Mutex(process)
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // What the tests have open, listening sockets among it, is no business of the server.
+        for descriptor in CInt(3)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        let words = ([executable] + arguments).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var child: pid_t = 0
+        let status = posix_spawn(&child, executable, &actions, nil, words, environ)
+        guard status == 0 else { throw StepFailure("\(executable): \(String(cString: strerror(status)))") }
+        identifier = child
+        ProcessEnd.kill(atExit: child)
     }
 
-    package var isRunning: Bool { process.withLock { $0.isRunning } }
-    package var identifier: Int32 { process.withLock { $0.processIdentifier } }
+    package var isRunning: Bool {
+        hasEnded.withLock { ended in
+            if !ended { ended = waitpid(identifier, nil, WNOHANG) == identifier }
+            return !ended
+        }
+    }
     package var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
 
     /// Waits until something listens on the port.
@@ -63,12 +81,16 @@ package final class ServerProcess: Sendable {
         return pages * 4096
     }
 
+    /// Asks it to end, and insists after two seconds.
     package func stop() {
-        process.withLock {
-            guard $0.isRunning else { return }
-            $0.terminate()
-            $0.waitUntilExit()
+        guard isRunning else { return }
+        kill(identifier, SIGTERM)
+        for _ in 0..<200 {
+            guard isRunning else { return }
+            usleep(10_000)
         }
+        kill(identifier, SIGKILL)
+        while isRunning { usleep(10_000) }
     }
 }
 
