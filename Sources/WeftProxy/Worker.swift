@@ -17,6 +17,7 @@ final class Worker: @unchecked Sendable {
     private(set) var isDraining = false
     /// For what must not be guessed, such as request ids.
     var random = BufferedRandom()
+    var date = HTTPDate()
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
     let logs: AccessLogWriter

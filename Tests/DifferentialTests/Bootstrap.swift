@@ -144,6 +144,7 @@ struct Bootstrap {
             - name: \(name)
               type: STATIC
               connect_timeout: 1s
+              circuit_breakers: {thresholds: [{max_retries: 1000}]}
               lb_policy: \(policy)
               load_assignment: {cluster_name: \(name), endpoints: [{lb_endpoints: [\(list.joined(separator: ", "))]}]}
             """

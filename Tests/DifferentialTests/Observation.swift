@@ -22,7 +22,9 @@ struct Difference: Sendable, CustomStringConvertible {
 }
 
 /// Headers whose value is chance or time: compared by presence alone.
-let maskedHeaders: Set<String> = ["date", "x-request-id", "x-envoy-upstream-service-time"]
+let maskedHeaders: Set<String> = [
+    "date", "x-request-id", "x-envoy-upstream-service-time", "x-envoy-expected-rq-timeout-ms",
+]
 /// Headers that Weft adds for people and no other proxy has.
 let ignoredHeaders: Set<String> = ["x-weft-reason", "x-weft-config", "x-weft-ticket"]
 

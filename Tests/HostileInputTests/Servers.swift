@@ -39,7 +39,6 @@ final class HostileServer: Sendable {
                 ["-c", "\(file).yaml", "--concurrency", "1", "-l", "error"]
                 + (kind == .envoy ? ["--use-dynamic-base-id"] : [])
             try text.write(toFile: "\(file).yaml", atomically: true, encoding: .utf8)
-            try settings.secret.write(toFile: "\(folder)/sds.yaml", atomically: true, encoding: .utf8)
         case .nginx:
             text = settings.nginx
             arguments = ["-c", file, "-e", log, "-p", folder]
@@ -131,7 +130,7 @@ struct ServerSettings {
                 "@type": \(type).transport_sockets.tls.v3.DownstreamTlsContext
                 common_tls_context:
                   tls_certificate_sds_secret_configs:
-                  - {name: server, sds_config: {path_config_source: {path: \(folder)/sds.yaml}, resource_api_version: V3}}
+                  - {name: server}
             """
         let listeners = [
             listener("http", ports[0], "", ""), listener("proxy", ports[1], proxyFilter, ""),
@@ -140,6 +139,11 @@ struct ServerSettings {
         return """
             admin: {address: {socket_address: {address: 127.0.0.1, port_value: \(ports[3])}}}
             static_resources:
+              secrets:
+              - name: server
+                tls_certificate:
+                  certificate_chain: {filename: \(folder)/cert.pem}
+                  private_key: {filename: \(folder)/key.pem}
               listeners:
             \(indented(listeners.joined(separator: "\n"), 2))
               clusters:
@@ -150,19 +154,6 @@ struct ServerSettings {
                   endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: \(upstream)}}}}]}]
 
             """
-    }
-
-    /// The file that both read their certificate from.
-    var secret: String {
-        """
-        resources:
-        - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
-          name: server
-          tls_certificate:
-            certificate_chain: {filename: \(folder)/cert.pem}
-            private_key: {filename: \(folder)/key.pem}
-
-        """
     }
 
     var nginx: String {

@@ -122,7 +122,10 @@ package struct HTTP1RequestParser: Sendable {
             let method = HTTPMethod(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
             let start = position + 1
             position = start
-            while position < bytes.count, bytes[position] > 32, bytes[position] != 127 { position += 1 }
+            // A fragment is no part of a target; policies and applications would disagree about it.
+            while position < bytes.count, bytes[position] > 32, bytes[position] != 127, bytes[position] != 35 {
+                position += 1
+            }
             guard position > start, position < bytes.count, bytes[position] == 32 else { return nil }
             let length = position - start
             let version = position + 1

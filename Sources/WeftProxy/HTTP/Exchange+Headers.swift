@@ -172,6 +172,7 @@ extension Exchange {
         case .appendIfAbsent: if !response.headers.contains(.server) { response.headers.set(.server, facts.serverName) }
         case .passThrough: break
         }
+        if !response.headers.contains(.date) { response.headers.set(.date, worker.date.now()) }
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
