@@ -49,6 +49,17 @@ struct Observer {
         return result
     }
 
+    /// To HEAD Envoy says `transfer-encoding: chunked` where it would have said `content-length: 0` to GET: neither means
+    /// anything without a body.
+    static func withoutFraming(_ response: WireMessage) -> WireMessage {
+        var response = response
+        response.fields.removeAll {
+            let name = $0.name.lowercased()
+            return name == "transfer-encoding" || (name == "content-length" && $0.value == "0")
+        }
+        return response
+    }
+
     func headers(_ fields: [WireMessage.Field], under prefix: String, into result: inout [String: String]) {
         for field in fields {
             let name = field.name.lowercased()

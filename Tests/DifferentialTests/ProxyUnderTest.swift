@@ -48,6 +48,7 @@ final class ProxyUnderTest: Sendable {
         var rest: [UInt8] = []
         var ended = false
         var wantsEnd = false
+        var isHead = false
         var seen: [SeenRequest] = []
     }
 
@@ -60,7 +61,7 @@ final class ProxyUnderTest: Sendable {
     }
 
     private func exchange(_ sending: Sending, _ one: DifferentialCase, id: String) -> Exchange {
-        var result = Exchange(id: id, wantsEnd: sending.untilClosed)
+        var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead)
         let port = bootstrap.ports[one.name] ?? bootstrap.sharedPort
         guard let socket = try? RawSocket(to: address, port: port, from: Self.client) else { return result }
         defer { socket.close() }
@@ -113,7 +114,8 @@ final class ProxyUnderTest: Sendable {
 
     func observation(of exchange: Exchange, log: [[String: String]]) -> Observation {
         Observer(address: address, id: exchange.id, client: Self.client).observe(
-            responses: exchange.responses, rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd,
+            responses: exchange.isHead ? exchange.responses.map(Observer.withoutFraming) : exchange.responses,
+            rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd,
             seen: exchange.seen, log: log)
     }
 }

@@ -1,5 +1,5 @@
-import FuzzTargets
 import Foundation
+import FuzzTargets
 
 /// libFuzzer's entry point: `WEFT_FUZZ_TARGET` names the parser. Built by `dev/fuzz` alone.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -15,7 +15,8 @@ extension FuzzTarget {
         seeds: [
             preface + frame(4, 0, 0, []) + frame(1, 5, 1, block),
             preface + frame(4, 0, 0, [0, 4, 0, 1, 0, 0]) + frame(1, 4, 1, block) + frame(0, 1, 1, [1, 2, 3]),
-            preface + frame(4, 0, 0, []) + frame(1, 1, 1, block) + frame(9, 4, 1, block) + frame(3, 0, 1, [0, 0, 0, 8]),
+            preface + frame(4, 0, 0, []) + frame(1, 1, 1, block) + frame(9, 4, 1, block)
+                + frame(3, 0, 1, [0, 0, 0, 8]),
             preface + frame(4, 0, 0, []) + frame(6, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]) + frame(8, 0, 0, [0, 0, 1, 0]),
             preface + frame(4, 0, 0, []) + frame(7, 0, 0, [0, 0, 0, 0, 0, 0, 0, 0]) + frame(2, 0, 3, [0, 0, 0, 1, 7]),
         ], words: ["\0\0\0\u{4}\0\0\0\0\0", "\0\0\u{6}\u{1}\u{5}\0\0\0\u{3}", "\u{7f}", "\0\0\0\0"]

@@ -13,13 +13,15 @@ extension FuzzTarget {
         let alpn: [UInt8] = [0, 16, 0, 5, 0, 3, 2, 104, 50]
         let extensions = name + alpn
         let body: [UInt8] =
-            [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 2, 0x13, 1, 1, 0, 0, UInt8(extensions.count)] + extensions
+            [3, 3] + [UInt8](repeating: 7, count: 32) + [0, 0, 2, 0x13, 1, 1, 0, 0, UInt8(extensions.count)]
+            + extensions
         return [22, 3, 1, 0, UInt8(body.count + 4), 1, 0, 0, UInt8(body.count)] + body
     }()
 
     /// The same hello whether it is looked at once or as it grows.
     static let clientHello = FuzzTarget(
-        name: "client-hello", seeds: [hello, Array(hello.prefix(9)), [22, 3, 1, 0, 0]], words: ["\u{16}\u{3}\u{1}", "\0\0", "h2"]
+        name: "client-hello", seeds: [hello, Array(hello.prefix(9)), [22, 3, 1, 0, 0]],
+        words: ["\u{16}\u{3}\u{1}", "\0\0", "h2"]
     ) { bytes in
         let whole = ClientHello.parse(ByteBuffer(bytes: bytes))
         for count in 0..<min(bytes.count, 200) {
@@ -37,8 +39,12 @@ extension FuzzTarget {
     /// A pattern, NUL, an input: compiling and matching end.
     static let regex = FuzzTarget(
         name: "regex",
-        seeds: ["[a-z]+\0abc", "(a|b)*c{2,3}\0ababcc", "(?i)^/x/.*$\0/X/y", "\\d{1,3}\\.\\w\0" + "1.a", "((a*)*)*b\0aaaaaaaaaaaaaaaa"]
-            .map { Array($0.utf8) }, words: ["(", ")", "[", "]", "{1,2}", "*", "+", "?", "|", "\\", "(?i)", "[^", "\\pL", "{1000}", ".*"]
+        seeds: [
+            "[a-z]+\0abc", "(a|b)*c{2,3}\0ababcc", "(?i)^/x/.*$\0/X/y", "\\d{1,3}\\.\\w\0" + "1.a",
+            "((a*)*)*b\0aaaaaaaaaaaaaaaa",
+        ]
+        .map { Array($0.utf8) },
+        words: ["(", ")", "[", "]", "{1,2}", "*", "+", "?", "|", "\\", "(?i)", "[^", "\\pL", "{1000}", ".*"]
     ) { bytes in
         let (pattern, input) = halves(bytes)
         guard let regex = try? WeftRouting.Regex(pattern) else { return nil }
@@ -58,7 +64,10 @@ extension FuzzTarget {
 
     /// A type URL's number, then a serialised resource.
     static let xds = FuzzTarget(
-        name: "xds", seeds: [[0, 10, 1, 97], [1, 10, 1, 97, 18, 0], [2, 10, 3, 97, 98, 99], [3, 10, 1, 97, 18, 4, 10, 2, 18, 0]],
+        name: "xds",
+        seeds: [
+            [0, 10, 1, 97], [1, 10, 1, 97, 18, 0], [2, 10, 3, 97, 98, 99], [3, 10, 1, 97, 18, 4, 10, 2, 18, 0],
+        ],
         words: ["\n", "\u{12}", "\u{1a}", "\"", "*", "\u{8}\u{1}"]
     ) { bytes in
         let types = [
@@ -80,7 +89,10 @@ extension FuzzTarget {
             #"{"static_resources":{"listeners":[{"name":"l","address":{"socket_address":{"address":"1.2.3.4","port_value":1}}}]}}"#,
             #"{"admin":{"address":{"pipe":{"path":"/x"}}},"node":{"id":"a"},"static_resources":{"clusters":[{"name":"c","type":"STATIC"}]}}"#,
         ].map { Array($0.utf8) },
-        words: ["{", "}", "[", "]", ":", "\"", ",", "null", "true", "-1", "1e400", "\\u0000", "\"@type\":", "99999999999999999999"]
+        words: [
+            "{", "}", "[", "]", ":", "\"", ",", "null", "true", "-1", "1e400", "\\u0000", "\"@type\":",
+            "99999999999999999999",
+        ]
     ) { bytes in
         guard let value = try? JSONValue(parsing: Data(bytes)) else { return nil }
         _ = try? BootstrapDecoder.decode(value)

@@ -102,7 +102,7 @@ struct ServerSettings {
                   - {name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: up}}]}
             """
         }
-        func listener(_ name: String, _ port: UInt16, _ more: String, _ chain: String) -> String {
+        func listener(_ name: String, _ port: UInt16, _ more: String) -> String {
             """
             - name: \(name)
               address: {socket_address: {address: 127.0.0.1, port_value: \(port)}}
@@ -110,7 +110,22 @@ struct ServerSettings {
               filter_chains:
               - filters:
             \(indented(manager(name), 4))
-            \(indented(chain, 4))
+            """
+        }
+        // Passed through by server name: what is no hello for that name has no chain.
+        func tlsListener(_ inspector: String) -> String {
+            """
+            - name: tls
+              address: {socket_address: {address: 127.0.0.1, port_value: \(ports[2])}}
+            \(indented(inspector, 2))
+              filter_chains:
+              - filter_chain_match: {server_names: [a.test]}
+                filters:
+                - name: envoy.filters.network.tcp_proxy
+                  typed_config:
+                    "@type": \(type).filters.network.tcp_proxy.v3.TcpProxy
+                    stat_prefix: tls
+                    cluster: up
             """
         }
         let proxyFilter = """
@@ -123,27 +138,13 @@ struct ServerSettings {
             - name: envoy.filters.listener.tls_inspector
               typed_config: {"@type": \(type).filters.listener.tls_inspector.v3.TlsInspector}
             """
-        let tls = """
-            transport_socket:
-              name: envoy.transport_sockets.tls
-              typed_config:
-                "@type": \(type).transport_sockets.tls.v3.DownstreamTlsContext
-                common_tls_context:
-                  tls_certificate_sds_secret_configs:
-                  - {name: server}
-            """
         let listeners = [
-            listener("http", ports[0], "", ""), listener("proxy", ports[1], proxyFilter, ""),
-            listener("tls", ports[2], inspector, tls),
+            listener("http", ports[0], ""), listener("proxy", ports[1], proxyFilter),
+            tlsListener(inspector),
         ]
         return """
             admin: {address: {socket_address: {address: 127.0.0.1, port_value: \(ports[3])}}}
             static_resources:
-              secrets:
-              - name: server
-                tls_certificate:
-                  certificate_chain: {filename: \(folder)/cert.pem}
-                  private_key: {filename: \(folder)/key.pem}
               listeners:
             \(indented(listeners.joined(separator: "\n"), 2))
               clusters:

@@ -45,7 +45,9 @@ final class HPACKStaticTable: Sendable {
                     valueLength: Int32(field.value.utf8.count), fingerprint: fingerprint))
             bytes += Array((field.name + field.value).utf8)
             var slot = Int(fingerprint & 0xFF)
-            while slots[slot] != 0, entries[Int(slots[slot]) - 1].fingerprint != fingerprint { slot = (slot + 1) & 0xFF }
+            while slots[slot] != 0, entries[Int(slots[slot]) - 1].fingerprint != fingerprint {
+                slot = (slot + 1) & 0xFF
+            }
             if slots[slot] == 0 { slots[slot] = UInt8(position + 1) }
         }
         self.bytes = bytes

@@ -91,11 +91,11 @@ extension Exchange {
         pick.now = Int64(pickedAt.uptimeNanoseconds)
         let picked =
             cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster))
+        attemptCount += 1
         guard let host = picked else {
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
-        attemptCount += 1
         remember(host)
         record.upstreamHost = host.name
         record.host = host

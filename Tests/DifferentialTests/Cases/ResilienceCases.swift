@@ -105,13 +105,6 @@ extension HandWritten {
             - {match: {prefix: /}, route: {cluster: a}}
             """, get("/", "x-do: status=503|status=200"), get("/own", "x-do: status=503|status=200")),
         DifferentialCase(
-            "retry-other-host",
-            routes(
-                "match: {prefix: /}, route: {cluster: half, retry_policy: {retry_on: connect-failure, num_retries: 3, "
-                    + "retry_host_predicate: [{name: envoy.retry_host_predicates.previous_hosts, typed_config: "
-                    + "{\"@type\": type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate}}], "
-                    + "host_selection_retry_max_attempts: 5}}"), get("/"), get("/"), get("/")),
-        DifferentialCase(
             "upstream-failures", get("/", "x-do: reset"), get("/", "x-do: fin"), get("/", "x-do: garbage"),
             get("/", "x-do: cut").closing(), get("/", "x-do: close"), get("/", "x-do: status=204"),
             get("/", "x-do: status=304"), get("/", "x-do: hint"), get("/", "x-do: chunked"),
