@@ -249,7 +249,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
         }
         chunked = head.framing == .chunked
         // What is left of the request would be taken for the next one: this connection ends with the reply.
-        if endPending, !requestEnded, !awaitsUpgrade, endStream || head.headers.statedLength != nil { keepAlive = false }
+        let isWhole = endStream || head.headers.statedLength != nil
+        if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
