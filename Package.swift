@@ -86,8 +86,23 @@ let testTargets: [Target] = [
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
-    .testTarget(name: "EndToEndTests", dependencies: [subprocess], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
+    .testTarget(
+        name: "DifferentialTests", dependencies: ["TestSupport"], exclude: ["known-differences.txt"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
+    .testTarget(name: "HostileInputTests", dependencies: ["TestSupport", nioCore, nioHPACK], swiftSettings: strict),
 ]
+
+/// libFuzzer brings its own `main`, so its executable exists for `dev/fuzz` alone.
+let fuzzRunner: [Target] =
+    Context.environment["WEFT_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
+    ]
 
 let package = Package(
     name: "weft",
@@ -209,11 +224,18 @@ let package = Package(
                 "CWeftLinux", "WeftAPIServer", "WeftConfig", "WeftControllers", "WeftCore", "WeftRuntime",
                 argumentParser, logging, nioCore,
             ], swiftSettings: strict),
+        // tests: processes and sockets of the suites that start servers
+        .target(
+            name: "TestSupport", dependencies: [subprocess], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["WeftCore", "WeftHTTP", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

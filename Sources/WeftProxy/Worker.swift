@@ -23,6 +23,7 @@ final class Worker: @unchecked Sendable {
     private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop) : nil
     /// For what must not be guessed, such as request ids.
     var random = BufferedRandom()
+    var date = HTTPDate()
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
     let logs: AccessLogWriter

@@ -100,8 +100,20 @@ package struct HTTP1RequestParser: Sendable {
 
     private static func isAuthority(_ bytes: ByteBufferView) -> Bool {
         bytes.withUnsafeBytes { all in
-            for byte in all where byte <= 32 || byte >= 127 || byte == 47 || byte == 63 || byte == 35 { return false }
-            return true
+            // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
+            var colon: Int?
+            for (index, byte) in all.enumerated() {
+                switch byte {
+                case 58: colon = index
+                case 93: colon = nil
+                case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
+                default: break
+                }
+            }
+            if all.first == 91, !all.contains(93) { return false }
+            guard let colon else { return true }
+            let port = all[(colon + 1)...]
+            return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
         }
     }
 
@@ -122,7 +134,10 @@ package struct HTTP1RequestParser: Sendable {
             let method = HTTPMethod(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
             let start = position + 1
             position = start
-            while position < bytes.count, bytes[position] > 32, bytes[position] != 127 { position += 1 }
+            // A fragment is no part of a target; policies and applications would disagree about it.
+            while position < bytes.count, bytes[position] > 32, bytes[position] != 127, bytes[position] != 35 {
+                position += 1
+            }
             guard position > start, position < bytes.count, bytes[position] == 32 else { return nil }
             let length = position - start
             let version = position + 1

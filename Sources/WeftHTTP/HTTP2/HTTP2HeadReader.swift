@@ -79,6 +79,8 @@ struct HTTP2HeadReader {
     /// - Parameter allowsProtocol: Whether extended CONNECT was offered to the client (RFC 8441).
     func request(endStream: Bool, allowsProtocol: Bool) throws(HTTP2Reason) -> RequestHead {
         guard let method, status == nil else { throw .pseudoHeader }
+        // Anything but a token would become a second request line on an HTTP/1 connection.
+        guard !list.value(method).isEmpty, list.value(method).allSatisfy(ASCII.isToken) else { throw .pseudoHeader }
         let verb = HTTPMethod(UnsafeRawBufferPointer(list.value(method)))
         let isConnect = verb == .connect
         if `protocol` != nil { guard isConnect, allowsProtocol else { throw .pseudoHeader } }

@@ -117,11 +117,11 @@ extension Exchange {
 
     private func tryHost(_ picked: CompiledHost?) {
         guard let cluster else { return }
+        attemptCount += 1
         guard let host = picked else {
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
-        attemptCount += 1
         remember(host)
         record.upstreamHost = host.name
         record.host = host

@@ -42,12 +42,13 @@ extension Exchange {
         forwardClientCertificate()
     }
 
-    /// What only callers inside may ask of the router; taken from those outside.
+    /// What only callers inside may ask of the router, and what only a proxy may say; taken from clients outside.
     private static let internalHeaders: [HeaderName] = [
         "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes",
         "x-envoy-retriable-header-names", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
         "x-envoy-hedge-on-per-try-timeout", "x-envoy-upstream-alt-stat-name", "x-envoy-ip-tags",
-        "x-envoy-force-trace", "x-envoy-original-url",
+        "x-envoy-force-trace", "x-envoy-original-url", "x-envoy-internal", "x-envoy-external-address",
+        "x-envoy-original-path", "x-envoy-original-host",
     ]
 
     /// Brings the path to the form that policies and routes are written for.
@@ -109,15 +110,17 @@ extension Exchange {
 
     /// After the route is known: its rewrites and mutations.
     func mutateRequest(_ action: RouteAction) {
-        rewritePath(action)
-        rewriteHost(action)
         if let expected = timeouts?.expected, expected > 0 {
             head.headers.set(.expectedTimeout, String(expected))
         }
-        guard let decision else { return }
+        // Additions are made of the request as it came, before the rewrites (Envoy's order).
         if let weighted { applyToRequest(weighted.requestHeaders) }
-        if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
-        if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
+        if let decision {
+            if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
+            if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
+        }
+        rewritePath(action)
+        rewriteHost(action)
     }
 
     private func rewriteHost(_ action: RouteAction) {
@@ -133,6 +136,7 @@ extension Exchange {
             case .auto, nil: return
             }
         }
+        if head.host != before { head.headers.set("x-envoy-original-host", before) }
         if action.appendXForwardedHost { head.headers.set("x-forwarded-host", before) }
     }
 
@@ -158,17 +162,9 @@ extension Exchange {
         record.grpcStatus = response.headers.string(.grpcStatus)
         response.headers.reserve(fields: 4, bytes: 160)
         response.headers.set(.envoyUpstreamServiceTime, String(serviceMilliseconds))
-        if let decision {
-            if let weighted { apply(weighted.responseHeaders, to: &response.headers) }
-            if !decision.route.responseHeaders.isEmpty {
-                apply(decision.route.responseHeaders, to: &response.headers)
-            }
-            if !decision.virtualHost.responseHeaders.isEmpty {
-                apply(decision.virtualHost.responseHeaders, to: &response.headers)
-            }
-            if decision.virtualHost.includeAttemptCountInResponse {
-                response.headers.set(.envoyAttemptCount, String(attemptCount))
-            }
+        applyResponseMutations(&response.headers)
+        if let decision, decision.virtualHost.includeAttemptCountInResponse {
+            response.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
         corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
@@ -183,9 +179,18 @@ extension Exchange {
         case .appendIfAbsent: if !response.headers.contains(.server) { response.headers.set(.server, facts.serverName) }
         case .passThrough: break
         }
+        if !response.headers.contains(.date) { response.headers.set(.date, worker.date.now()) }
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
+    }
+
+    /// What the route and its virtual host say about responses, the proxy's own among them.
+    func applyResponseMutations(_ headers: inout HeaderBlock) {
+        guard let decision else { return }
+        if let weighted { apply(weighted.responseHeaders, to: &headers) }
+        if !decision.route.responseHeaders.isEmpty { apply(decision.route.responseHeaders, to: &headers) }
+        if !decision.virtualHost.responseHeaders.isEmpty { apply(decision.virtualHost.responseHeaders, to: &headers) }
     }
 
     /// Values are expanded against the request as the mutations before them left it.
@@ -203,10 +208,14 @@ extension Exchange {
 
     private func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
         for name in mutations.remove { headers.drop(name) }
-        for entry in mutations.append { Self.add(entry, Substitution.expand(entry.value, self), to: &headers) }
+        for entry in mutations.append {
+            Self.add(entry, Substitution.expand(entry.value, self, response: headers), to: &headers)
+        }
     }
 
     private static func add(_ entry: HeaderMutations.Append, _ value: String, to headers: inout HeaderBlock) {
+        // An operator that has nothing to say adds no header.
+        guard !value.isEmpty || entry.action == .overwriteIfExists else { return }
         switch entry.action {
         case .appendIfExistsOrAdd: headers.append(entry.name, value)
         case .addIfAbsent: if headers.first(entry.name) == nil { headers.append(entry.name, value) }

@@ -224,10 +224,11 @@ final class Exchange: HTTPStreamReceiver {
         record.status = local.status
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        applyResponseMutations(&head.headers)
         finishResponse(&head)
         stream.respond(head, endStream: local.body.isEmpty)
         if !local.body.isEmpty {
-            record.bytesSent += local.body.utf8.count
+            if original.method != .head { record.bytesSent += local.body.utf8.count }
             stream.write(body: ByteBuffer(string: local.body))
             stream.writeEnd(trailers: nil)
         }

@@ -1,6 +1,7 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 #if canImport(Glibc)
@@ -98,7 +99,7 @@ enum Cookies {
 
 /// Envoy's `%…%` operators in header values.
 enum Substitution {
-    static func expand(_ text: String, _ exchange: Exchange) -> String {
+    static func expand(_ text: String, _ exchange: Exchange, response: HeaderBlock? = nil) -> String {
         guard text.contains("%") else { return text }
         var result = ""
         var rest = text[...]
@@ -106,25 +107,49 @@ enum Substitution {
             result += rest[..<start]
             let tail = rest[rest.index(after: start)...]
             guard let end = tail.firstIndex(of: "%") else { return result + rest[start...] }
-            result += value(String(tail[..<end]), exchange)
+            result += value(String(tail[..<end]), exchange, response)
             rest = tail[tail.index(after: end)...]
         }
         return result + rest
     }
 
-    private static func value(_ name: String, _ exchange: Exchange) -> String {
+    private static func value(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
         let info = exchange.connection.connection.info
         switch name {
         case "": return "%"
         case "DOWNSTREAM_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
         case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
         case "DOWNSTREAM_LOCAL_ADDRESS": return "\(info.destinationIP):\(info.destinationPort)"
+        case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": return info.destinationIP
         case "DOWNSTREAM_PEER_URI_SAN": return info.peer?.uriNames.joined(separator: ",") ?? ""
         case "PROTOCOL": return "\(exchange.original.version.name)"
         case "UPSTREAM_HOST": return exchange.record.upstreamHost ?? ""
-        default:
-            guard name.hasPrefix("REQ("), name.hasSuffix(")") else { return "" }
-            return exchange.header(String(name.dropFirst(4).dropLast())) ?? ""
+        case "UPSTREAM_CLUSTER": return exchange.cluster?.compiled.cluster.name ?? ""
+        case "ROUTE_NAME": return exchange.decision?.route.name ?? ""
+        case "RESPONSE_CODE": return String(exchange.record.status)
+        case "RESPONSE_CODE_DETAILS": return exchange.record.details
+        case "RESPONSE_FLAGS": return exchange.record.flag
+        default: return header(name, exchange, response)
         }
+    }
+
+    /// `REQ(NAME)`, `RESP(NAME)`, each with another name to fall back to (`A?B`) and a greatest length (`:N`).
+    private static func header(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
+        guard let open = name.firstIndex(of: "("), let close = name.lastIndex(of: ")"), open < close else { return "" }
+        let limit = name[close...].dropFirst(2)
+        let read: (String) -> String?
+        switch name[..<open] {
+        case "REQ": read = exchange.header
+        case "RESP": read = { response?.first($0) }
+        default: return ""
+        }
+        for part in name[name.index(after: open)..<close].split(separator: "?") {
+            // Envoy's alternatives to a pseudo header may come without the colon.
+            guard let value = read(String(part)) ?? (part.lowercased() == "path" ? read(":path") : nil) else {
+                continue
+            }
+            return Int(limit).map { String(value.prefix($0)) } ?? value
+        }
+        return ""
     }
 }

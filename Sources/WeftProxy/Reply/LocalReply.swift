@@ -97,7 +97,7 @@ struct LocalReply {
     /// - Parameter explain: True towards callers inside the mesh, who may know why.
     func head(explain: Bool) -> ResponseHead {
         var headers = HeaderBlock()
-        headers.set("content-length", String(body.utf8.count))
+        if status != 204, status != 304 { headers.set("content-length", String(body.utf8.count)) }
         if !body.isEmpty { headers.set("content-type", "text/plain") }
         if let location { headers.set("location", location) }
         if explain, code != "direct_response" {

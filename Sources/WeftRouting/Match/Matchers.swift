@@ -101,12 +101,21 @@ package struct CompiledHeaderMatcher: Sendable {
         }
     }
 
-    package func matches(_ headers: HeaderBlock) -> Bool { decide(headers.joined(name)) }
+    /// Each value of a header that comes several times is looked at by itself, as Envoy does: joined, a second value
+    /// would hide the first from an exact match.
+    package func matches(_ headers: HeaderBlock) -> Bool {
+        let values = headers.values(name)
+        guard values.count > 1, !isPresence else { return decide(values.first) }
+        let isAny = values.contains { decide($0) != invert }
+        return isAny != invert
+    }
+
+    private var isPresence: Bool { if case .present = test { true } else { false } }
 
     private func decide(_ value: ByteBufferView?) -> Bool {
         if case .present(let wanted) = test { return ((value != nil) == wanted) != invert }
-        // A missing header is no match, so its inversion is one (Envoy's `invert_match`).
-        guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return invert }
+        // A missing header is no match, inverted or not (Envoy's `invert_match`).
+        guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return false }
         return switch test {
         case .string(let matcher): matcher.matches(value) != invert
         case .range(let start, let end):

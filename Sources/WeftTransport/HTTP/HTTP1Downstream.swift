@@ -254,6 +254,9 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
             if isHTTP10 { keepAlive = false }
         }
         chunked = head.framing == .chunked
+        // What is left of the request would be taken for the next one: this connection ends with the reply.
+        let isWhole = endStream || head.headers.statedLength != nil
+        if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)

@@ -2,20 +2,20 @@ import Foundation
 import Subprocess
 
 /// What a finished command printed and returned.
-struct CommandResult: Sendable, CustomStringConvertible {
-    var command: String
+package struct CommandResult: Sendable, CustomStringConvertible {
+    package var command: String
     /// The exit status; 128 + N for a command that signal N ended, 124 after a time-out.
-    var status: Int32
-    var out: String
-    var err: String
+    package var status: Int32
+    package var out: String
+    package var err: String
 
-    var succeeded: Bool { status == 0 }
-    var all: String { out + err }
-    var description: String { "$ \(command)\n\(out)\(err)(exit status \(status))" }
+    package var succeeded: Bool { status == 0 }
+    package var all: String { out + err }
+    package var description: String { "$ \(command)\n\(out)\(err)(exit status \(status))" }
 }
 
 /// Runs a command to its end. `timeout` bounds it, so that a hanging tool fails its test and no more.
-func command(
+package func command(
     _ arguments: [String], environment: [String: String] = [:], input: String = "", timeout: Int = 60
 ) async throws -> CommandResult {
     var variables = Environment.inherit
@@ -35,16 +35,16 @@ func command(
 }
 
 /// Why an end-to-end step did not get where it should, with what was seen last.
-struct StepFailure: Error, CustomStringConvertible {
-    var description: String
-    init(_ description: String) { self.description = description }
+package struct StepFailure: Error, CustomStringConvertible {
+    package var description: String
+    package init(_ description: String) { self.description = description }
 }
 
 /// Repeats `attempt` until it returns a value; the mesh converges, it does not jump.
 ///
 /// The time limit is a bound for hangs and no measurement: it is far above what a quiet machine needs.
 @discardableResult
-func eventually<Value: Sendable>(
+package func eventually<Value: Sendable>(
     _ what: String, within seconds: Int = 60, _ attempt: () async throws -> Value?
 ) async throws -> Value {
     let deadline = ContinuousClock.now + .seconds(seconds)
@@ -65,7 +65,7 @@ func eventually<Value: Sendable>(
 /// Throws unless the command succeeded, so that a failed step shows what it printed.
 extension CommandResult {
     @discardableResult
-    func checked() throws -> CommandResult {
+    package func checked() throws -> CommandResult {
         guard succeeded else { throw StepFailure(description) }
         return self
     }
