@@ -25,6 +25,10 @@ struct LocalReply {
         case bodyTooLarge
         case upgradeRefused
         case corsPreflight
+        case rateLimited(status: UInt16)
+        case healthCheck(status: UInt16, details: String)
+        case badGRPCWeb
+        case tokenRefused(status: UInt16, text: String, details: String)
     }
 
     var status: Int
@@ -82,6 +86,11 @@ struct LocalReply {
         case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
         case .corsPreflight: return (200, "", "-", "cors_preflight")
+        case .rateLimited(let status): return (Int(status), "local_rate_limited", "RL", "local_rate_limited")
+        case .healthCheck(let status, let details):
+            return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
+        case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
+        case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }
 
