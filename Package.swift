@@ -29,6 +29,7 @@ let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-h
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcNIO = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
@@ -58,6 +59,7 @@ let testTargets: [Target] = [
     tests("WeftRuntime", ["WeftCore", "WeftConfig", nioCore]),
     tests("WeftControllers", ["WeftCore", "WeftConfig"]),
     tests("WeftCore"),
+    tests("WeftJWT", ["WeftCore", "WeftHTTP", "WeftIR", crypto, cryptoExtras]),
     tests(
         "WeftProxy",
         [
@@ -157,6 +159,11 @@ let package = Package(
         .target(name: "WeftInject", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftManifests", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftControllers", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        // tokens: pure, and the home of RSA
+        .target(
+            name: "WeftJWT",
+            dependencies: ["WeftCore", "WeftHTTP", "WeftIR", "WeftRouting", nioCore, crypto, cryptoExtras],
+            swiftSettings: strict),
         // I/O
         .target(
             name: "WeftTransport",
@@ -198,6 +205,7 @@ let package = Package(
             name: "WeftProxy",
             dependencies: [
                 "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
+                "WeftJWT",
                 "WeftRouting", "WeftTransport", "WeftXDS", "WeftYAML", argumentParser, logging, nioCore, nioPosix,
                 nioSSL, protobuf,
             ], swiftSettings: strict),

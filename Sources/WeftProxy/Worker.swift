@@ -29,6 +29,8 @@ final class Worker: @unchecked Sendable {
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
+    /// Remote keys of JWT providers.
+    private(set) lazy var tokenKeys = TokenKeyStore(worker: self)
     /// Whose time limits are watched.
     let exchanges: ExchangeList
     /// Failures of downstream HTTP/2 connections, of all workers.

@@ -185,7 +185,8 @@ extension EndToEnd {
         ])
         func badUsagesSayWhatToDoNext(_ arguments: [String], _ words: String) async throws {
             let mesh = try await LocalMesh.shared()
-            let result = try await command([LocalMesh.testedBinaries + "/weft"] + arguments, environment: mesh.environment)
+            let result = try await command(
+                [LocalMesh.testedBinaries + "/weft"] + arguments, environment: mesh.environment)
             #expect(result.status != 0)
             #expect(result.err.contains(words), "\(result)")
         }

@@ -16,10 +16,6 @@ extension Exchange {
         }
     }
 
-    private func perRoute(_ name: String) -> PerRouteFilter? {
-        resolveRoute()?.perFilter(name)
-    }
-
     func authorize(_ engine: RBACEngine, _ name: String) {
         var engine = engine
         if let own = resolveRoute()?.accessPolicies[name] {
@@ -40,7 +36,7 @@ extension Exchange {
     }
 
     /// The address that `x-forwarded-for` vouches for, as far as hops are trusted.
-    private func trustedClientIP() -> String {
+    func trustedClientIP() -> String {
         let hops = Int(manager.xffNumTrustedHops)
         guard hops > 0, let list = head.headers.string(.forwardedFor) else {
             return connection.connection.info.remoteIP
@@ -48,62 +44,6 @@ extension Exchange {
         let all = list.split(separator: ",").map { String($0).trimmingSpaces() }
         let index = all.count - 1 - hops
         return index >= 0 ? all[index] : connection.connection.info.remoteIP
-    }
-
-    /// - Returns: The pause before the request goes on.
-    func inject(_ configured: Fault, _ name: String) -> TimeAmount? {
-        var fault = configured
-        switch perRoute(name) {
-        case .fault(let own): fault = own
-        case .disabled: return nil
-        default: break
-        }
-        var pause: TimeAmount?
-        if let delay = fault.delayMilliseconds, happens(fault.delayPercentage) {
-            pause = .milliseconds(Int64(clamping: delay))
-            record.flag = "DI"
-        }
-        guard let abort = fault.abort, happens(fault.abortPercentage) else { return pause }
-        let provenance = fault.provenance ?? decision?.route.provenance
-        let answer = { [self] in
-            switch abort {
-            case .http(let status): reply(.faultAbort(status: status), provenance: provenance)
-            case .grpc(let status):
-                var headers = HeaderBlock()
-                if original.isGRPC { headers.set("grpc-status", String(status)) }
-                reply(
-                    .faultAbort(status: GRPCStatus.httpStatus(status)), provenance: provenance, headers: headers)
-            }
-        }
-        guard let pause else {
-            answer()
-            return nil
-        }
-        // Delay first, then the abort; the router is never reached.
-        schedule(pause, answer)
-        isHeldByFault = true
-        return nil
-    }
-
-    private func happens(_ share: FractionalPercent) -> Bool {
-        share.partsPerMillion > 0 && worker.decisions.next(upperBound: UInt32(1_000_000)) < share.partsPerMillion
-    }
-
-    func cors(_ name: String) {
-        guard case .cors(let policy)? = perRoute(name), let origin = head.headers.string(.origin) else { return }
-        guard decision?.allowedOrigins[name]?.contains(where: { $0.matches(origin) }) == true else { return }
-        var headers = HeaderBlock()
-        headers.set("access-control-allow-origin", origin)
-        if policy.allowCredentials == true { headers.set("access-control-allow-credentials", "true") }
-        if !policy.exposeHeaders.isEmpty { headers.set("access-control-expose-headers", policy.exposeHeaders) }
-        guard head.method == .options, head.headers.first("access-control-request-method") != nil else {
-            corsHeaders = headers
-            return
-        }
-        if !policy.allowMethods.isEmpty { headers.set("access-control-allow-methods", policy.allowMethods) }
-        if !policy.allowHeaders.isEmpty { headers.set("access-control-allow-headers", policy.allowHeaders) }
-        if !policy.maxAge.isEmpty { headers.set("access-control-max-age", policy.maxAge) }
-        reply(.corsPreflight, headers: headers)
     }
 }
 

@@ -167,12 +167,12 @@ extension Exchange {
             response.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
-        corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         finishResponse(&response)
     }
 
     /// For upstream's responses and our own.
     func finishResponse(_ response: inout ResponseHead) {
+        if let state = filterState { addHeaders(to: &response, state) }
         let facts = connection.manager
         switch facts.manager.serverHeader {
         case .overwrite: response.headers.set(.server, facts.serverName)
@@ -194,7 +194,7 @@ extension Exchange {
     }
 
     /// Values are expanded against the request as the mutations before them left it.
-    private func applyToRequest(_ mutations: HeaderMutations) {
+    func applyToRequest(_ mutations: HeaderMutations) {
         for name in mutations.remove { head.headers.drop(name) }
         for entry in mutations.append {
             let value = Substitution.expand(entry.value, self)
@@ -206,7 +206,7 @@ extension Exchange {
         }
     }
 
-    private func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
+    func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
         for name in mutations.remove { headers.drop(name) }
         for entry in mutations.append {
             Self.add(entry, Substitution.expand(entry.value, self, response: headers), to: &headers)

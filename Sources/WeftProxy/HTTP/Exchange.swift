@@ -44,9 +44,10 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
-    /// Answered by the fault filter after its delay.
-    var isHeldByFault = false
-    var corsHeaders: HeaderBlock?
+    /// Position of the filter that comes next.
+    var nextFilter = 0
+    /// What filters keep for the rest of the exchange; `nil` while none has anything to keep.
+    var filterState: FilterState?
     var shadows: [ShadowRequest] = []
     var responseStarted = false
     var isFinished = false
@@ -79,24 +80,7 @@ final class Exchange: HTTPStreamReceiver {
     func start() {
         prepareRequest()
         guard normalizePath() else { return }
-        var pause: TimeAmount?
-        for filter in connection.manager.filters {
-            guard !isFinished, !isHeldByFault else { return }
-            switch filter {
-            case .rbac(let engine, let name): authorize(engine, name)
-            case .fault(let fault, let name): pause = inject(fault, name)
-            case .cors(let name): cors(name)
-            case .stats: record.reporter = connection.manager.stats
-            case .router: route(after: pause)
-            }
-        }
-    }
-
-    private func route(after pause: TimeAmount?) {
-        guard let pause else { return forward() }
-        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in
-            if !isFinished { forward() }
-        }
+        runFilters()
     }
 
     /// The route, looked up once; filters before the router ask for it too.
@@ -105,6 +89,7 @@ final class Exchange: HTTPStreamReceiver {
         var context = RouteContext()
         context.presentedCertificate = connection.connection.info.peer != nil
         context.validatedCertificate = context.presentedCertificate
+        if let state = filterState { context.metadata = state.metadata }
         decision = routeTable?.route(head, context: context, random: worker.decisions.next())
         return decision
     }
@@ -117,6 +102,11 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
+        var bytes = bytes
+        if let state = filterState, !isTunnel {
+            guard let translated = filter(requestBody: bytes, state) else { return }
+            bytes = translated
+        }
         if isTunnel || attempt?.isStreaming == true {
             attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
@@ -125,7 +115,7 @@ final class Exchange: HTTPStreamReceiver {
         bodyBytes += bytes.readableBytes
         if !shadows.isEmpty { for shadow in shadows { shadow.add(bytes) } }
         if keepsBody { body.append(bytes) }
-        if bodyBytes > Self.retryBufferLimit {
+        if bodyBytes > max(Self.retryBufferLimit, filterState?.bufferLimit ?? 0) {
             if attempt?.isStreaming == true {
                 keepsBody = false
                 body = []
@@ -143,6 +133,7 @@ final class Exchange: HTTPStreamReceiver {
         requestTrailers = trailers
         for shadow in shadows { shadow.end() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
+        if let state = filterState { requestEnded(state) }
     }
 
     func receive(reset: StreamReset) {
@@ -172,6 +163,7 @@ final class Exchange: HTTPStreamReceiver {
         idleLimit = .milliseconds(Int64(clamping: idle))
         guard deadline != nil || idle > 0, !isFinished else { return }
         hasMoved = true
+        guard !isSwept else { return }
         isSwept = true
         worker.exchanges.add(self)
     }
@@ -266,11 +258,19 @@ final class Exchange: HTTPStreamReceiver {
             attempt?.startTunnel()
             return
         }
+        if let state = filterState, let body = filter(response: &response, endStream, state) {
+            stream.respond(response, endStream: false)
+            record.bytesSent += body.readableBytes
+            stream.write(body: body)
+            stream.writeEnd(trailers: nil)
+            return finish()
+        }
         stream.respond(response, endStream: endStream)
         if endStream { finish() } else if !isMore { stream.flush() }
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
+        let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
         if !isMore { stream.flush() }
@@ -280,7 +280,13 @@ final class Exchange: HTTPStreamReceiver {
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
-        stream.writeEnd(trailers: trailers)
+        if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
+            record.bytesSent += last.readableBytes
+            stream.write(body: last)
+            stream.writeEnd(trailers: nil)
+        } else {
+            stream.writeEnd(trailers: trailers)
+        }
         finish()
     }
 
@@ -299,6 +305,7 @@ final class Exchange: HTTPStreamReceiver {
         stopTimers()
         backOff?.cancel()
         backOff = nil
+        filterState?.end()
         attempt?.abandon()
         attempt = nil
         if !shadows.isEmpty {

@@ -19,6 +19,17 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// What policies see of the connection, without a request.
     private(set) lazy var policyView = connection.policyView()
 
+    /// Rate limits that are counted for this connection alone.
+    private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]
+
+    func buckets(of limiter: LocalRateLimiter) -> RateLimitBuckets {
+        let id = ObjectIdentifier(limiter.buckets)
+        if let known = ownBuckets[id] { return known }
+        let made = limiter.makeBuckets()
+        ownBuckets[id] = made
+        return made
+    }
+
     init(worker: Worker, connection: DownstreamConnection, manager: CompiledManager, version: HTTPVersion) {
         self.worker = worker
         self.connection = connection

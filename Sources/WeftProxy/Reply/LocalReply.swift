@@ -26,6 +26,10 @@ struct LocalReply {
         case upgradeRefused
         case corsPreflight
         case unresolvedHost(String)
+        case rateLimited(status: UInt16)
+        case healthCheck(status: UInt16, details: String)
+        case badGRPCWeb
+        case tokenRefused(status: UInt16, text: String, details: String)
     }
 
     var status: Int
@@ -84,6 +88,11 @@ struct LocalReply {
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
         case .unresolvedHost(let why): return (503, "DNS resolution failure: \(why)", "DF", "dns_resolution_failure")
         case .corsPreflight: return (200, "", "-", "cors_preflight")
+        case .rateLimited(let status): return (Int(status), "local_rate_limited", "RL", "local_rate_limited")
+        case .healthCheck(let status, let details):
+            return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
+        case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
+        case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }
 

@@ -2,6 +2,7 @@ import NIOCore
 import NIOSSL
 import WeftHTTP
 package import WeftIR
+import WeftJWT
 package import WeftRouting
 import WeftTransport
 
@@ -101,9 +102,15 @@ package final class CompiledChain: Sendable {
 package final class CompiledManager: Sendable {
     enum Filter: Sendable {
         case rbac(RBACEngine, name: String)
-        case fault(Fault, name: String)
+        case fault(FaultEngine, name: String)
         case cors(name: String)
         case stats(StatsFilter)
+        case localRateLimit(LocalRateLimiter, name: String)
+        case headerMutation(HeaderMutator, name: String)
+        case buffer(BufferFilter, name: String)
+        case healthCheck(HealthCheckResponder)
+        case grpcWeb(name: String)
+        case jwt(JWTAuthenticator, name: String)
         case router
     }
 
@@ -129,9 +136,15 @@ package final class CompiledManager: Sendable {
         filters = manager.filters.filter { !$0.disabled }.map { filter in
             switch filter.kind {
             case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
-            case .fault(let fault): .fault(fault, name: filter.name)
+            case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
             case .cors: .cors(name: filter.name)
             case .stats(let stats): .stats(stats)
+            case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
+            case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
+            case .buffer(let buffer): .buffer(buffer, name: filter.name)
+            case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
+            case .grpcWeb: .grpcWeb(name: filter.name)
+            case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
             case .router: .router
             }
         }
@@ -146,7 +159,11 @@ package final class CompiledManager: Sendable {
         serverName = manager.serverName ?? "envoy"
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
-            if case .rbac(let engine, _) = filter { engine.problems } else { [String]() }
+            switch filter {
+            case .rbac(let engine, _): engine.problems
+            case .jwt(let authenticator, _): authenticator.problems
+            default: [String]()
+            }
         }
         problems = policies + (table?.problems ?? [])
     }

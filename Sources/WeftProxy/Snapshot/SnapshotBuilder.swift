@@ -13,6 +13,8 @@ struct SnapshotBuilder {
     private var sharedHosts: [String: SharedHost] = [:]
     /// What was compiled last, with all that it was made from: the same input gives the same object, so pools stay.
     private var compiled: [String: CompiledEntry] = [:]
+    /// Route tables that were compiled last, by name.
+    private var tables: [String: RouteTable] = [:]
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
     private var generation = 0
@@ -28,7 +30,13 @@ struct SnapshotBuilder {
             case .ads, .path, .bootstrap, .inline: secrets[reference.name]?.content
             }
         }
-        let routes = configuration.routes.mapValues { RouteTable($0) }
+        let known = tables
+        // A table that stays the same keeps what its filters count.
+        let routes = configuration.routes.mapValues { routes in
+            if let table = known[routes.name], table.configuration == routes { return table }
+            return RouteTable(routes)
+        }
+        tables = Dictionary(routes.values.map { ($0.configuration.name, $0) }) { first, _ in first }
         for (name, table) in routes { problems += table.problems.map { "route table \(name): \($0)" } }
         var clusters: [String: CompiledCluster] = [:]
         for (name, cluster) in configuration.clusters {

@@ -12,8 +12,8 @@ package final class RouteDecision: Sendable {
     package let forward: CompiledForward?
     /// Policies of `typed_per_filter_config`, by filter name; `nil` turns the filter off on this route.
     package let accessPolicies: [String: RBACEngine?]
-    /// Origins of CORS policies by filter name, the route's before the virtual host's.
-    package let allowedOrigins: [String: [CompiledStringMatcher]]
+    /// Other configurations of filters, compiled, by filter name.
+    package let filters: [String: CompiledRouteFilter]
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
@@ -27,20 +27,20 @@ package final class RouteDecision: Sendable {
         self.index = index
         var problems: [String] = []
         var accessPolicies: [String: RBACEngine?] = [:]
-        var origins: [String: [CompiledStringMatcher]] = [:]
+        var filters: [String: CompiledRouteFilter] = [:]
         for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
             switch filter {
             case .rbac(let rules):
                 let engine = rules.map(RBACEngine.init)
                 problems += engine?.problems ?? []
                 accessPolicies[name] = .some(engine)
-            case .cors(let policy): origins[name] = policy.allowOrigins.map(CompiledStringMatcher.init)
             case .disabled: accessPolicies[name] = .some(nil)
             default: break
             }
+            filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
         }
         self.accessPolicies = accessPolicies
-        allowedOrigins = origins
+        self.filters = filters
         var redirect: RegexReplacement?
         if case .redirect(let target) = route.action, case .regex(let pattern, let substitution)? = target.path {
             do { redirect = try RegexReplacement(pattern, substitution: substitution) } catch {

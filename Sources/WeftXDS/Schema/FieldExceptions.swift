@@ -28,13 +28,7 @@ enum FieldExceptions {
           ignored 7 max_connection_pools: there is one pool for each endpoint and worker
         envoy.config.cluster.v3.Cluster
           accepted 28 alt_stat_name: counters carry the cluster's name
-          ignored 16 dns_refresh_rate: names are not resolved yet
-          ignored 17 dns_lookup_family: names are not resolved yet
-          ignored 39 respect_dns_ttl: names are not resolved yet
-          ignored 44 dns_failure_refresh_rate: names are not resolved yet
-          ignored 58 dns_jitter: names are not resolved yet
           ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
-          ignored 8 health_checks: endpoints are not probed
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
           ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
@@ -114,7 +108,6 @@ enum FieldExceptions {
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
-          ignored 2 health_check_config: endpoints are not probed
           ignored 4 additional_addresses: only the first address is tried
         envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
           refused 2 drop_overloads: not implemented
@@ -164,7 +157,6 @@ enum FieldExceptions {
         envoy.config.route.v3.RetryPolicy
           ignored 13 per_try_idle_timeout: not implemented
         envoy.config.route.v3.VirtualHost
-          ignored 4 require_tls: plain requests are not redirected
           refused 21 matcher: not implemented
         envoy.config.route.v3.WeightedCluster
           accepted 3 total_weight: the sum of the weights counts
