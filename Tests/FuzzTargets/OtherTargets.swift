@@ -56,9 +56,9 @@ extension FuzzTarget {
         words: ["(", ")", "[^/]", "*", "\\1", "$", "^", "|"]
     ) { bytes in
         let (pattern, input) = halves(bytes)
-        guard let rewrite = try? RegexRewrite(pattern: pattern, substitution: "<\\0>") else { return nil }
+        guard let rewrite = try? RegexReplacement(pattern, substitution: "<\\0>") else { return nil }
         // Each match adds two signs; there are at most as many matches as places.
-        let result = rewrite.replacingAll(in: input)
+        let result = rewrite.apply(to: input)
         return result.count <= input.count + 2 * (input.count + 1) ? nil : "\(input.count) bytes became \(result.count)"
     }
 

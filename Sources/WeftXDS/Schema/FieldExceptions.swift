@@ -139,6 +139,7 @@ enum FieldExceptions {
           ignored 1 initial_requests: one request is sent first
           ignored 2 additional_request_chance: one request is sent first
         envoy.config.route.v3.RouteAction
+          ignored 27 hedge_policy: decided, and no second request is sent
           ignored 34 internal_redirect_policy: redirects of upstreams go to the client
           refused 37 cluster_specifier_plugin: not implemented
           refused 39 inline_cluster_specifier_plugin: not implemented
