@@ -58,7 +58,7 @@ extension FuzzTarget {
         let (pattern, input) = halves(bytes)
         guard let rewrite = try? RegexReplacement(pattern, substitution: "<\\0>") else { return nil }
         // Each match adds two signs; there are at most as many matches as places.
-        let result = rewrite.apply(to: input)
+        let result = rewrite.apply(to: Array(input))
         return result.count <= input.count + 2 * (input.count + 1) ? nil : "\(input.count) bytes became \(result.count)"
     }
 
