@@ -39,9 +39,10 @@ extension Exchange {
         switch abort {
         case .http(let status): reply(.faultAbort(status: status), provenance: provenance)
         case .grpc(let status):
+            // As Envoy: HTTP status 200, and the gRPC status for who understands it.
             var headers = HeaderBlock()
             if original.isGRPC { headers.set(.grpcStatus, String(status)) }
-            reply(.faultAbort(status: GRPCStatus.httpStatus(status)), provenance: provenance, headers: headers)
+            reply(.faultAbort(status: 200), provenance: provenance, headers: headers)
         }
     }
 

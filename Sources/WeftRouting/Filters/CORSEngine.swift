@@ -50,10 +50,8 @@ package struct CORSEngine: Sendable {
         var headers = HeaderBlock()
         headers.set("access-control-allow-origin", origin)
         if policy.allowCredentials == true { headers.set("access-control-allow-credentials", "true") }
-        guard isPreflight else {
-            if !policy.exposeHeaders.isEmpty { headers.set("access-control-expose-headers", policy.exposeHeaders) }
-            return .allow(headers)
-        }
+        if !policy.exposeHeaders.isEmpty { headers.set("access-control-expose-headers", policy.exposeHeaders) }
+        guard isPreflight else { return .allow(headers) }
         if !policy.allowMethods.isEmpty { headers.set("access-control-allow-methods", policy.allowMethods) }
         if !policy.allowHeaders.isEmpty { headers.set("access-control-allow-headers", policy.allowHeaders) }
         if !policy.maxAge.isEmpty { headers.set("access-control-max-age", policy.maxAge) }
