@@ -29,6 +29,7 @@ let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-h
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let grpcCore = Target.Dependency.product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcNIO = Target.Dependency.product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
@@ -58,7 +59,13 @@ let testTargets: [Target] = [
     tests("WeftRuntime", ["WeftCore", "WeftConfig", nioCore]),
     tests("WeftControllers", ["WeftCore", "WeftConfig"]),
     tests("WeftCore"),
-    tests("WeftProxy", ["WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix]),
+    tests("WeftJWT", ["WeftCore", "WeftHTTP", "WeftIR", crypto, cryptoExtras]),
+    tests(
+        "WeftProxy",
+        [
+            "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
+            "WeftTransport", nioCore, nioPosix,
+        ]),
     tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
@@ -78,11 +85,26 @@ let testTargets: [Target] = [
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests("WeftTranslate", ["WeftCore", "WeftConfig", "WeftIR"], resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
-    tests("WeftHTTP", ["WeftCore", nioCore]),
+    tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
-    .testTarget(name: "EndToEndTests", dependencies: [subprocess], swiftSettings: strict),
+    .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
+    .testTarget(
+        name: "DifferentialTests", dependencies: ["TestSupport"], exclude: ["known-differences.txt"],
+        swiftSettings: strict),
+    .testTarget(
+        name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
+    .testTarget(name: "HostileInputTests", dependencies: ["TestSupport", nioCore, nioHPACK], swiftSettings: strict),
 ]
+
+/// libFuzzer brings its own `main`, so its executable exists for `dev/fuzz` alone.
+let fuzzRunner: [Target] =
+    Context.environment["WEFT_FUZZ"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
+    ]
 
 let package = Package(
     name: "weft",
@@ -118,6 +140,8 @@ let package = Package(
     targets: [
         // base
         .target(name: "CWeftLinux"),
+        // Counts heap allocations; tests alone link it.
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
         .target(name: "WeftMetrics", dependencies: [], swiftSettings: strict),
         // model
@@ -125,7 +149,8 @@ let package = Package(
         .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
         .target(name: "WeftIdentity", dependencies: [x509, asn1, crypto], swiftSettings: strict),
-        .target(name: "WeftConfig", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
+        .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
         .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
@@ -134,11 +159,16 @@ let package = Package(
         .target(name: "WeftInject", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftManifests", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftControllers", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        // tokens: pure, and the home of RSA
+        .target(
+            name: "WeftJWT",
+            dependencies: ["WeftCore", "WeftHTTP", "WeftIR", "WeftRouting", nioCore, crypto, cryptoExtras],
+            swiftSettings: strict),
         // I/O
         .target(
             name: "WeftTransport",
             dependencies: [
-                "CWeftLinux", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, nioHTTP2, nioHPACK, crypto,
+                "CWeftLinux", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
             ], swiftSettings: strict),
         .target(
             name: "WeftADS",
@@ -174,8 +204,10 @@ let package = Package(
         .target(
             name: "WeftProxy",
             dependencies: [
-                "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics", "WeftRouting",
-                "WeftTransport", "WeftXDS", argumentParser, logging, nioCore, nioPosix, nioSSL, protobuf,
+                "CWeftLinux", "WeftADS", "WeftCA", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftMetrics",
+                "WeftJWT",
+                "WeftRouting", "WeftTransport", "WeftXDS", "WeftYAML", argumentParser, logging, nioCore, nioPosix,
+                nioSSL, protobuf,
             ], swiftSettings: strict),
         .target(
             name: "WeftCLI",
@@ -200,11 +232,18 @@ let package = Package(
                 "CWeftLinux", "WeftAPIServer", "WeftConfig", "WeftControllers", "WeftCore", "WeftRuntime",
                 argumentParser, logging, nioCore,
             ], swiftSettings: strict),
+        // tests: processes and sockets of the suites that start servers
+        .target(
+            name: "TestSupport", dependencies: [subprocess], path: "Tests/TestSupport", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: ["WeftCore", "WeftHTTP", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf],
+            path: "Tests/FuzzTargets", swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

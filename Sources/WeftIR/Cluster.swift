@@ -8,6 +8,8 @@ package struct Cluster: Sendable, Hashable, Codable {
         case logicalDNS
         /// The connection's own original destination, or the address in the header `x-envoy-original-dst-host`.
         case originalDestination(useHTTPHeader: Bool)
+        /// The host that the request names, resolved when first asked for (`clusters.dynamic_forward_proxy`).
+        case dynamicForwardProxy(DynamicForwardProxy)
     }
     package enum LoadBalancer: Sendable, Hashable, Codable {
         case roundRobin
@@ -15,6 +17,10 @@ package struct Cluster: Sendable, Hashable, Codable {
         case random
         case ringHash(minimumRingSize: UInt64)
         case maglev(tableSize: UInt64)
+        /// Weights are reported by the endpoints (ORCA).
+        case clientSideWeightedRoundRobin
+        /// The lower product of smoothed latency and open requests, of two random hosts.
+        case peakEWMA
         /// The cluster picks by itself (original destination).
         case clusterProvided
     }
@@ -31,6 +37,22 @@ package struct Cluster: Sendable, Hashable, Codable {
         package var maxPendingRequests: UInt32 = 1024
         package var maxRequests: UInt32 = 1024
         package var maxRetries: UInt32 = 3
+        /// Connection pools, one per endpoint and worker; `nil` is no limit.
+        package var maxConnectionPools: UInt32?
+        /// Replaces ``maxRetries`` when set.
+        package var retryBudget: RetryBudget?
+        package init() {}
+    }
+    /// Open retries as a share of open requests (`CircuitBreakers.Thresholds.RetryBudget`).
+    package struct RetryBudget: Sendable, Hashable, Codable {
+        package var budgetPercent: Double = 20
+        package var minimumRetryConcurrency: UInt32 = 3
+        package init() {}
+    }
+    /// Connections opened ahead of need (`PreconnectPolicy`); ratios of streams to open for each active stream.
+    package struct Preconnect: Sendable, Hashable, Codable {
+        package var perUpstreamRatio: Double = 1
+        package var predictiveRatio: Double = 1
         package init() {}
     }
     /// Which object a request through this cluster counts for: the metric labels `destination_service*`.
@@ -69,7 +91,12 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var loadBalancer = LoadBalancer.roundRobin
     /// Endpoints of static and DNS clusters.
     package var endpoints: ClusterLoadAssignment?
+    package var balancing = LoadBalancing()
     package var circuitBreakers = CircuitBreakers()
+    /// For routes of priority `HIGH`; `nil` is Envoy's default limits.
+    package var highPriorityCircuitBreakers: CircuitBreakers?
+    package var preconnect = Preconnect()
+    package var healthChecks: [HealthCheck] = []
     package var outlierDetection: OutlierDetection?
     package var tls: UpstreamTLS?
     package var transportSocketMatches: [TransportSocketMatch] = []
@@ -79,12 +106,18 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var idleTimeoutMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
     package var http2MaxConcurrentStreams: UInt32?
+    package var http2: HTTP2ProtocolOptions?
     package var tcpKeepalive: TCPKeepalive?
     /// Local address of upstream connections (`127.0.0.6` for inbound ones).
     package var bindAddress: String?
     /// Share of healthy hosts, 0 to 100, below which health is ignored; Envoy's default is 50.
     package var healthyPanicThresholdPercent: Double = 50
     package var dnsRefreshMilliseconds: UInt64 = 5_000
+    package var dns = DNSOptions()
+    /// The header that names an original-destination cluster's address; `nil` is `x-envoy-original-dst-host`.
+    package var originalDestinationHeader: String?
+    /// Replaces the port of an original destination.
+    package var originalDestinationPort: UInt16?
     package var altStatName = ""
     package var perConnectionBufferLimit: UInt32?
     package var services: [ServiceMetadata] = []
@@ -110,6 +143,21 @@ package struct OutlierDetection: Sendable, Hashable, Codable {
     package var maxEjectionMilliseconds: UInt64 = 300_000
     package var maxEjectionPercent: UInt32 = 10
     package var enforcingSuccessRatePercent: UInt32 = 100
+    package var enforcingLocalOriginSuccessRatePercent: UInt32 = 100
+    package var successRateMinimumHosts: UInt32 = 5
+    package var successRateRequestVolume: UInt32 = 100
+    /// Thousandths of a standard deviation below the mean.
+    package var successRateStandardDeviationFactor: UInt32 = 1_900
+    package var failurePercentageThreshold: UInt32 = 85
+    package var enforcingFailurePercentage: UInt32 = 0
+    package var enforcingFailurePercentageLocalOrigin: UInt32 = 0
+    package var failurePercentageMinimumHosts: UInt32 = 5
+    package var failurePercentageRequestVolume: UInt32 = 50
+    /// Random addition to every ejection.
+    package var maxEjectionJitterMilliseconds: UInt64 = 0
+    /// One host may go even when ``maxEjectionPercent`` of the hosts is less than one.
+    package var alwaysEjectsOneHost = false
+    package var activeHealthCheckUnejects = true
 
     package init() {}
 }
@@ -119,6 +167,8 @@ package struct ClusterLoadAssignment: Sendable, Hashable, Codable {
     package var clusterName: String
     package var localities: [LocalityEndpoints]
     package var overprovisioningFactor: UInt32 = 140
+    /// `policy.weighted_priority_health`: a priority's health is by weight instead of by number of hosts.
+    package var weighsPriorityHealth = false
     /// Why the list is empty, for the person who gets the 503 (`subset v1 of backend.dev selects no pod`).
     package var emptyReason: String?
     package var provenance: Provenance?
@@ -161,6 +211,12 @@ package struct Endpoint: Sendable, Hashable, Codable {
     package var weight: UInt32 = 1
     /// Metadata `envoy.transport_socket_match`, such as `tlsMode: istio`.
     package var transportSocketMatch: [String: String] = [:]
+    /// Metadata `envoy.lb`: what subsets match, and `canary`.
+    package var balancingMetadata: [String: MetadataValue] = [:]
+    /// Port of active health checks; `nil` is the endpoint's own.
+    package var healthCheckPort: UInt16?
+    package var healthCheckHostname = ""
+    package var skipsActiveHealthCheck = false
     /// Who answers at this address: the metric labels `destination_workload` and so on.
     package var workload: WorkloadMetadata?
 

@@ -59,6 +59,7 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var maxRequestHeadersKilobytes: UInt32 = 60
     package var maxHeadersCount: UInt32 = 100
     package var http2MaxConcurrentStreams: UInt32?
+    package var http2: HTTP2ProtocolOptions?
     package var accessLogs: [AccessLog] = []
 
     package init(statPrefix: String, routes: Routes, filters: [HTTPFilter]) {
@@ -75,6 +76,12 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case fault(Fault)
         case cors
         case stats(StatsFilter)
+        case localRateLimit(LocalRateLimit)
+        case headerMutation(HeaderMutationFilter)
+        case buffer(BufferFilter)
+        case healthCheck(HealthCheckFilter)
+        case grpcWeb
+        case jwt(JWTAuthentication)
         case router
     }
     package var name: String
@@ -92,6 +99,10 @@ package enum PerRouteFilter: Sendable, Hashable, Codable {
     case rbac(RBAC?)
     case fault(Fault)
     case cors(CORSPolicy)
+    case localRateLimit(LocalRateLimit)
+    case headerMutation(HeaderMutationFilter)
+    case buffer(BufferFilter)
+    case jwt(JWTAuthentication.PerRoute)
     case disabled
 }
 
@@ -154,12 +165,20 @@ package struct Fault: Sendable, Hashable, Codable {
     package enum Abort: Sendable, Hashable, Codable {
         case http(status: UInt16)
         case grpc(status: UInt32)
+        /// The request says so: `x-envoy-fault-abort-request`, `x-envoy-fault-abort-grpc-request`.
+        case header
     }
     package var delayMilliseconds: UInt64?
+    /// The request says so: `x-envoy-fault-delay-request`, in milliseconds.
+    package var delayFromHeader = false
     package var delayPercentage = FractionalPercent.zero
     package var abort: Abort?
     package var abortPercentage = FractionalPercent.zero
     package var headers: [HeaderMatcher] = []
+    /// Only requests whose route leads to this cluster; empty is all.
+    package var upstreamCluster = ""
+    /// Requests under the filter's influence at one time, in the whole proxy; `nil` is no limit.
+    package var maxActiveFaults: UInt32?
     package var provenance: Provenance?
 
     package init() {}
@@ -184,6 +203,11 @@ package struct CORSPolicy: Sendable, Hashable, Codable {
     package var maxAge = ""
     package var allowCredentials: Bool?
     package var forwardNotMatchingPreflights: Bool?
+    package var allowPrivateNetworkAccess: Bool?
+    /// The share of requests the policy applies to (`filter_enabled`).
+    package var enabled = FractionalPercent.all
+    /// The share for which it is only looked at and counted (`shadow_enabled`).
+    package var shadow = FractionalPercent.zero
 
     package init() {}
 }

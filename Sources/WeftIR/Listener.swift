@@ -136,6 +136,12 @@ package struct WeightedCluster: Sendable, Hashable, Codable {
     package var weight: UInt32
     package var requestHeaders = HeaderMutations()
     package var responseHeaders = HeaderMutations()
+    /// Added to the route's own metadata match, and stronger.
+    package var metadataMatch: [String: MetadataValue] = [:]
+    package var hostRewrite: String?
+    /// The name is read from this request header; ``name`` is empty then.
+    package var clusterHeader: String?
+    package var perFilter: [String: PerRouteFilter] = [:]
 
     package init(name: String, weight: UInt32) {
         self.name = name

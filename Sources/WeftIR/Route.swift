@@ -71,6 +71,8 @@ package struct RouteMatch: Sendable, Hashable, Codable {
         case regex(String)
         /// CONNECT requests.
         case connect
+        /// Segments with `*`, `**` and `{name=…}` (`path_match_policy`, URI template).
+        case template(String)
     }
     package var path: Path
     package var caseSensitive = true
@@ -79,8 +81,44 @@ package struct RouteMatch: Sendable, Hashable, Codable {
     package var queryParameters: [QueryParameterMatcher] = []
     package var grpcOnly = false
     package var runtimeFraction: FractionalPercent?
+    package var tls: TLSContextMatch?
+    /// All must match what filters have said about the request.
+    package var dynamicMetadata: [DynamicMetadataMatcher] = []
 
     package init(path: Path) { self.path = path }
+}
+
+/// What the downstream connection must have shown (`TlsContextMatchOptions`).
+package struct TLSContextMatch: Sendable, Hashable, Codable {
+    package var presented: Bool?
+    package var validated: Bool?
+    package init(presented: Bool? = nil, validated: Bool? = nil) {
+        self.presented = presented
+        self.validated = validated
+    }
+}
+
+/// A value that filters have set on the request (`envoy.type.matcher.v3.MetadataMatcher`).
+package struct DynamicMetadataMatcher: Sendable, Hashable, Codable {
+    package enum Test: Sendable, Hashable, Codable {
+        case present(Bool)
+        case string(StringMatcher)
+        /// Inclusive at the start, exclusive at the end; an exact number has both equal.
+        case number(start: Double, end: Double)
+        case bool(Bool)
+        case null
+    }
+    /// The filter's name space.
+    package var filter: String
+    package var path: [String]
+    package var test: Test
+    package var invert = false
+    package init(filter: String, path: [String], test: Test, invert: Bool = false) {
+        self.filter = filter
+        self.path = path
+        self.test = test
+        self.invert = invert
+    }
 }
 
 package struct StringMatcher: Sendable, Hashable, Codable {
@@ -143,11 +181,25 @@ package struct RouteAction: Sendable, Hashable, Codable {
         case header(String)
         /// The upstream endpoint's host name.
         case auto
+        /// The path without query, full match, with captures in the substitution (`host_rewrite_path_regex`).
+        case pathRegex(pattern: String, substitution: String)
+    }
+    /// `RoutingPriority`: which circuit breakers count.
+    package enum Priority: String, Sendable, Hashable, Codable { case `default`, high }
+    /// `HedgePolicy`.
+    package struct Hedge: Sendable, Hashable, Codable {
+        package var initialRequests: UInt32 = 1
+        package var additionalRequestChance = FractionalPercent.zero
+        /// A try that takes too long goes on while the next one starts; the first answer wins.
+        package var onPerTryTimeout = false
+        package init() {}
     }
     package enum PathRewrite: Sendable, Hashable, Codable {
         /// Replaces what the path match matched (prefix or whole path).
         case prefix(String)
         case regex(pattern: String, substitution: String)
+        /// With the variables that the path template has bound.
+        case template(String)
     }
     package struct UpgradeConfig: Sendable, Hashable, Codable {
         package var type: String
@@ -171,6 +223,10 @@ package struct RouteAction: Sendable, Hashable, Codable {
     package var upgrades: [UpgradeConfig] = []
     package var appendXForwardedHost = false
     package var clusterNotFoundStatus: UInt16 = 503
+    package var priority = Priority.default
+    /// Only endpoints of the subset with this metadata `envoy.lb`.
+    package var metadataMatch: [String: MetadataValue] = [:]
+    package var hedge: Hedge?
 
     package init(cluster: ClusterSelector) { self.cluster = cluster }
 }
@@ -189,6 +245,9 @@ package enum HashPolicy: Sendable, Hashable, Codable {
     case cookie(name: String, ttlMilliseconds: UInt64?, path: String, terminal: Bool)
     case sourceIP(terminal: Bool)
     case queryParameter(String, terminal: Bool)
+    case filterState(String, terminal: Bool)
+    /// The header's value after a regex rewrite.
+    case rewrittenHeader(String, pattern: String, substitution: String, terminal: Bool)
 }
 
 /// When and how a request is tried again (`envoy.config.route.v3.RetryPolicy`).
@@ -209,6 +268,32 @@ package struct RetryPolicy: Sendable, Hashable, Codable {
     /// The `previous_hosts` predicate: do not pick a host that was already tried.
     package var avoidPreviousHosts = false
     package var retryRemoteLocalities = false
+    /// Any must match the request, or nothing is retried; empty asks nothing.
+    package var retriableRequestHeaders: [HeaderMatcher] = []
+    /// `omit_canary_hosts`: retries do not go to endpoints with metadata `canary: true`.
+    package var omitsCanaryHosts = false
+    /// `omit_host_metadata`: retries do not go to endpoints with this metadata `envoy.lb`.
+    package var omittedMetadata: [String: MetadataValue] = [:]
+    /// `previous_priorities`: after so many tries, priorities that were tried get no more load; `nil` is off.
+    package var previousPrioritiesFrequency: UInt32?
+    package var rateLimitedBackOff: RateLimitedBackOff?
+
+    /// Waits as long as the upstream says (`RateLimitedRetryBackOff`).
+    package struct RateLimitedBackOff: Sendable, Hashable, Codable {
+        package enum Format: String, Sendable, Hashable, Codable { case seconds, unixTimestamp }
+        package struct ResetHeader: Sendable, Hashable, Codable {
+            package var name: String
+            package var format: Format
+            package init(name: String, format: Format) {
+                self.name = name
+                self.format = format
+            }
+        }
+        package var resetHeaders: [ResetHeader]
+        /// A longer wait falls back to the ordinary back-off.
+        package var maxMilliseconds: UInt64 = 300_000
+        package init(resetHeaders: [ResetHeader]) { self.resetHeaders = resetHeaders }
+    }
 
     package init(retryOn: [String]) { self.retryOn = retryOn }
 }

@@ -11,6 +11,10 @@ package struct SecretReference: Sendable, Hashable, Codable {
         case workload
         /// A file in xDS form (`path_config_source`).
         case path(String)
+        /// Among the bootstrap's static secrets.
+        case bootstrap
+        /// Given where it is used (`tls_certificates`, `validation_context.trusted_ca`); the name says where.
+        indirect case inline(Secret.Content)
     }
     package var name: String
     package var source: Source
@@ -55,6 +59,10 @@ package struct Secret: Sendable, Hashable, Codable {
     package enum Content: Sendable, Hashable, Codable {
         case certificate(chainPEM: String, privateKey: PrivateBytes)
         case validation(trustedCAPEM: String)
+        /// A certificate whose parts are still to be read.
+        case certificateFrom(chain: DataSource, privateKey: DataSource)
+        /// A trust bundle that is still to be read.
+        case validationFrom(trustedCA: DataSource)
     }
     package var name: String
     package var content: Content
@@ -62,6 +70,15 @@ package struct Secret: Sendable, Hashable, Codable {
         self.name = name
         self.content = content
     }
+}
+
+/// Where bytes come from (`envoy.config.core.v3.DataSource`).
+package enum DataSource: Sendable, Hashable, Codable {
+    case inline(PrivateBytes)
+    /// Read again when the file is replaced.
+    case file(String)
+    /// An environment variable of the proxy.
+    case environment(String)
 }
 
 /// Bytes that must not be shown: every textual form is `[redacted]`.

@@ -1,6 +1,8 @@
+import CWeftLinux
 package import NIOCore
 import NIOPosix
 import Synchronization
+import WeftHTTP
 package import WeftIR
 import WeftTransport
 
@@ -24,19 +26,30 @@ package final class DataPlane: Sendable {
 
     private struct State {
         var builder = SnapshotBuilder()
+        var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
         var snapshot: Snapshot
         /// Server channels by listener name, one per worker and address.
         var sockets: [String: (key: [String], channels: [any Channel])] = [:]
         var isDraining = false
+        /// Listeners that could not be opened, and why; tried again with every change.
+        var bindFailures: [String: String] = [:]
+        /// DNS clusters' names, kept by the first worker.
+        var names: NIOLoopBound<ClusterNames>?
+        /// Ends the task that takes up what ``names`` finds.
+        var news: AsyncStream<(String, [String])>.Continuation?
     }
 
     private let group: MultiThreadedEventLoopGroup
-    private let workers: [Worker]
+    let workers: [Worker]
     package let metrics: ProxyMetrics
+    /// Failures of downstream HTTP/2 connections.
+    let http2 = HTTP2Statistics()
     private let options: Options
     private let state: Mutex<State>
+    /// How many configurations were applied.
+    private let changes = Atomic<Int>(0)
 
     package init(options: Options = Options()) {
         self.options = options
@@ -45,15 +58,17 @@ package final class DataPlane: Sendable {
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
         let metrics = ProxyMetrics(node: options.node, workers: max(1, options.concurrency))
         self.metrics = metrics
+        let http2 = http2
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
-                metrics: metrics.worker(index), localPrincipal: options.localPrincipal)
+                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
         }
         state = Mutex(State(snapshot: empty))
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }
+        keepNames(on: workers[0])
     }
 
     /// The snapshot in force, for the admin pages.
@@ -72,26 +87,87 @@ package final class DataPlane: Sendable {
         return await apply(configuration)
     }
 
+    /// Resolves the names of DNS clusters on one worker; news make a new snapshot.
+    private func keepNames(on worker: Worker) {
+        let (news, continuation) = AsyncStream.makeStream(of: (String, [String]).self)
+        state.withLock { $0.news = continuation }
+        worker.eventLoop.execute { [self] in
+            let names = ClusterNames(eventLoop: worker.eventLoop, resolver: worker.resolver) { name, addresses in
+                continuation.yield((name, addresses))
+            }
+            let bound = NIOLoopBound(names, eventLoop: worker.eventLoop)
+            state.withLock { $0.names = bound }
+        }
+        Task { [weak self] in
+            for await (name, addresses) in news { await self?.apply(name: name, addresses: addresses) }
+        }
+    }
+
+    private func apply(name: String, addresses: [String]) async {
+        let configuration = state.withLock { state in
+            state.builder.resolved[name] = addresses
+            return state.configuration
+        }
+        await apply(configuration)
+    }
+
     /// Serves `configuration` from now on.
     /// - Returns: What could not be used, as sentences for the log and the NACK.
     @discardableResult
     package func apply(_ configuration: ProxyConfiguration) async -> [String] {
         let (snapshot, found) = state.withLock { state in
             state.configuration = configuration
-            let result = state.builder.build(configuration, workload: state.workload)
+            let (complete, unread) = state.secretFiles.resolve(configuration)
+            let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
-            return result
+            return (result.0, unread + result.1)
         }
         metrics.use(snapshot)
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
+        let clusters = Array(configuration.clusters.values)
+        _ = try? await workers[0].eventLoop.submit { [self] in
+            state.withLock { $0.names }?.value.update(clusters)
+        }.get()
         await closeSockets(notIn: configuration)
-        for listener in configuration.listeners.values where listener.bindToPort {
-            do { try await open(listener) } catch { problems.append("listener \(listener.name): \(error)") }
+        state.withLock { state in
+            state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
         }
+        for listener in configuration.listeners.values where listener.bindToPort {
+            do {
+                try await open(listener)
+                state.withLock { $0.bindFailures[listener.name] = nil }
+            } catch {
+                problems.append("listener \(listener.name): \(error)")
+                state.withLock { $0.bindFailures[listener.name] = "\(error)" }
+            }
+        }
+        releaseMemoryLater()
         return problems
+    }
+
+    /// Reads secrets again when one of their files was replaced, once a second, until the task is cancelled.
+    /// - Parameter report: Takes what could not be used afterwards, as sentences.
+    package func followSecretFiles(report: @Sendable ([String]) -> Void) async {
+        while (try? await Task.sleep(for: .seconds(1))) != nil {
+            let changed = state.withLock { $0.secretFiles.hasChanged ? $0.configuration : nil }
+            if let changed { report(await apply(changed)) }
+        }
+    }
+
+    /// Listeners of the configuration in force that could not be opened, and why.
+    package var bindFailures: [String: String] { state.withLock(\.bindFailures) }
+
+    /// What a configuration was read from and the one before it are garbage now. Two quiet seconds after the last
+    /// change, so that a burst of changes pays once.
+    private func releaseMemoryLater() {
+        let change = changes.wrappingAdd(1, ordering: .relaxed).newValue
+        Task { [self] in
+            try? await Task.sleep(for: .seconds(2))
+            if changes.load(ordering: .relaxed) == change { weft_release_memory() }
+        }
     }
 
     /// Starts with a first configuration.
@@ -181,7 +257,14 @@ package final class DataPlane: Sendable {
         await drainListeners()
         let end = ContinuousClock.now + grace
         while ContinuousClock.now < end, await !isIdle { try? await Task.sleep(for: .milliseconds(50)) }
-        for worker in workers { _ = try? await worker.eventLoop.submit { worker.logs.flush() }.get() }
+        state.withLock { $0.news }?.finish()
+        _ = try? await workers[0].eventLoop.submit { [self] in state.withLock { $0.names }?.value.stop() }.get()
+        for worker in workers {
+            _ = try? await worker.eventLoop.submit {
+                worker.logs.flush()
+                worker.stop()
+            }.get()
+        }
         try? await group.shutdownGracefully()
     }
 }

@@ -1,5 +1,8 @@
+import CWeftLinux
 import NIOCore
+import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// One event loop with all it owns: sockets, pools, connections, and a reference to the snapshot it serves.
@@ -13,29 +16,48 @@ final class Worker: @unchecked Sendable {
     private var clusters: [String: WorkerCluster] = [:]
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
-    var random = SystemRandomNumberGenerator()
+    lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
+    /// Hosts of dynamic forward proxies.
+    lazy var hostCache = HostCache(resolver: resolver)
+    /// The first worker looks after the clusters for all.
+    private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop) : nil
+    /// For what must not be guessed, such as request ids.
+    var random = BufferedRandom()
+    var date = HTTPDate()
+    /// For decisions, where speed counts and nobody must be kept from guessing.
+    var decisions = RandomStream()
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
+    /// Remote keys of JWT providers.
+    private(set) lazy var tokenKeys = TokenKeyStore(worker: self)
+    /// Whose time limits are watched.
+    let exchanges: ExchangeList
+    /// Failures of downstream HTTP/2 connections, of all workers.
+    let http2: HTTP2Statistics
+    let flushes: FlushBatch
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?
+        localPrincipal: String?, http2: HTTP2Statistics
     ) {
+        self.http2 = http2
         self.metrics = metrics
         self.localPrincipal = localPrincipal
         self.eventLoop = eventLoop
         self.index = index
         self.snapshot = snapshot
         self.logs = logs
+        exchanges = ExchangeList(eventLoop: eventLoop)
+        flushes = FlushBatch(eventLoop: eventLoop)
     }
 
     /// Access logs leave at least every second.
     func startFlushing() {
-        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
-            self?.logs.flush()
-            self?.metrics.tick()
-            self?.startFlushing()
+        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
+            logs.flush()
+            metrics.tick()
+            startFlushing()
         }
     }
 
@@ -43,8 +65,11 @@ final class Worker: @unchecked Sendable {
     /// what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
+        // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
+        guard next.generation >= previous.generation else { return }
         snapshot = next
         metrics.snapshotChanged()
+        upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name] {
                 if compiled === cluster.compiled { continue }
@@ -54,6 +79,7 @@ final class Worker: @unchecked Sendable {
                 }
             }
             clusters[name] = nil
+            if let compiled = next.clusters[name] { self.cluster(name, compiled).adopt(cluster) }
             cluster.drain()
         }
         for connection in Array(connections.values) {
@@ -65,14 +91,23 @@ final class Worker: @unchecked Sendable {
 
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
-        guard let compiled = snapshot.clusters[name] else { return nil }
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, turn: index)
+        return snapshot.clusters[name].map { cluster(name, $0) }
+    }
+
+    private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
+        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes)
         clusters[name] = made
         return made
     }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }
     func remove(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = nil }
+
+    /// Ends what runs by itself.
+    func stop() { upkeep?.stop() }
+
+    /// Seconds since 1970.
+    func unixTime() -> Int64 { weft_wall_clock_milliseconds() / 1_000 }
 
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }
@@ -81,5 +116,51 @@ final class Worker: @unchecked Sendable {
     func drain() {
         isDraining = true
         for connection in Array(connections.values) { connection.drain() }
+    }
+}
+
+/// The exchanges of one worker whose time limits are watched, in no order.
+///
+/// Loop-confined. Adding and removing are a few pointer writes, so a request pays for no timer; all are looked at every
+/// ``interval`` while there are any.
+final class ExchangeList {
+    /// By how much a limit may be overrun.
+    static let interval = TimeAmount.milliseconds(100)
+
+    private var first: Exchange?
+    private var isTicking = false
+    private let eventLoop: any EventLoop
+
+    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    func add(_ exchange: Exchange) {
+        exchange.next = first
+        first?.previous = exchange
+        exchange.previous = nil
+        first = exchange
+        if !isTicking { tick() }
+    }
+
+    func remove(_ exchange: Exchange) {
+        let next = exchange.next
+        next?.previous = exchange.previous
+        if let previous = exchange.previous { previous.next = next } else { first = next }
+        exchange.next = nil
+        exchange.previous = nil
+    }
+
+    private func tick() {
+        isTicking = true
+        eventLoop.assumeIsolated().scheduleTask(in: Self.interval) { [self] in
+            isTicking = false
+            let now = NIODeadline.now()
+            var current = first
+            while let exchange = current {
+                // A request that ends here leaves the list.
+                current = exchange.next
+                exchange.sweep(now: now)
+            }
+            if first != nil { tick() }
+        }
     }
 }

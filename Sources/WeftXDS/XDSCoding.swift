@@ -41,11 +41,13 @@ package struct XDSDecodingError: Error, Hashable, Sendable, CustomStringConverti
 /// Turns xDS resources into the runtime configuration.
 ///
 /// What cannot be honoured and matters (an unknown filter, an unknown match) refuses the resource; other settings that
-/// are not understood are named in the warnings.
+/// have no effect are named in the warnings. ``FieldSupport`` says which is which.
 package struct XDSDecoder: Sendable {
     package struct Result: Sendable, Hashable {
         package var value: DecodedResource
         package var warnings: [String]
+        /// Full names of the fields that have no effect (``FieldSupport``).
+        package var ignoredFields: [String] = []
     }
 
     package init() {}
@@ -74,7 +76,7 @@ package struct XDSDecoder: Sendable {
                             RouteConfiguration.init))
                 case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
                 }
-            return Result(value: value, warnings: reader.warnings)
+            return Result(value: value, warnings: reader.warnings, ignoredFields: reader.ignoredFields)
         } catch let error as XDSDecodingError {
             throw error
         } catch {

@@ -69,7 +69,8 @@ import WeftCore
 
     /// Modules that the sources of a target import.
     static func imports(of target: String) throws -> Set<String> {
-        let folder = root.appending(path: "Sources/\(target)")
+        let folders = ["Sources/\(target)", "Tests/\(target)"].map { root.appending(path: $0) }
+        let folder = try #require(folders.first { FileManager.default.fileExists(atPath: $0.path()) })
         let files = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil)
         var modules: Set<String> = []
         for case let file as URL in try #require(files) where file.pathExtension == "swift" {

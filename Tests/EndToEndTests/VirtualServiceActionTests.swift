@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -119,7 +120,7 @@ extension EndToEnd {
                 format: "%{http_code} %header{location}")
             #expect(
                 seen == [
-                    "301 http://echo:9080/there", "308 https://other.example:8443/x",
+                    "301 http://echo:9080/there?q=1", "308 https://other.example:8443/x",
                     "302 http://other.example/go-host/a?q=1",
                 ])
         }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 extension EndToEnd {
@@ -100,7 +101,8 @@ extension EndToEnd {
         @Test func everyConditionChoosesItsRule() async throws {
             let caller = try await Self.caller.value
             try await eventually("the rules are live") {
-                try await caller.get("http://echo:9080/exact").headers["x-rule"] == "exact" ? true : nil
+                let answer = try await caller.get("http://echo:9080/exact")
+                return answer.status == 200 && answer.headers["x-rule"] == "exact" ? true : nil
             }
             let seen = try await caller.lines(Self.table.map(\.request), format: "%{http_code} %header{x-rule}")
             #expect(seen.count == Self.table.count)

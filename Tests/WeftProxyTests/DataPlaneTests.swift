@@ -3,6 +3,7 @@ import NIOPosix
 import Testing
 import WeftCore
 import WeftIR
+import WeftTransport
 
 @testable import WeftProxy
 
@@ -90,8 +91,22 @@ private func configuration(routes: [Route], upstream: UInt16?) -> ProxyConfigura
         let text = try await answer(configuration(routes: [route], upstream: port))
         #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(text.hasSuffix("\r\n\r\nhi"))
-        #expect(text.contains("server: istio-envoy"))
+        #expect(text.contains("server: envoy\r\n"))
         try await server.close()
+    }
+
+    /// What the NACK of a listener says; the next change tries again.
+    @Test func aSocketThatCannotBeBoundIsTold() async throws {
+        let plane = DataPlane()
+        var configuration = ProxyConfiguration()
+        // TEST-NET-1 (RFC 5737): no machine has it.
+        configuration.listeners["l"] = Listener(name: "l", address: .ip("192.0.2.1", port: 9))
+        #expect(await plane.apply(configuration).contains { $0.hasPrefix("listener l: cannot listen on 192.0.2.1:9") })
+        #expect(plane.bindFailures["l"]?.hasPrefix("cannot listen on 192.0.2.1:9") == true)
+        configuration.listeners["l"] = Listener(name: "l", address: .ip("127.0.0.1", port: 0))
+        #expect(await plane.apply(configuration).isEmpty)
+        #expect(plane.bindFailures.isEmpty)
+        await plane.shutdown(grace: .zero)
     }
 
     @Test func saysWhyThereIsNoEndpoint() async throws {
@@ -117,5 +132,74 @@ private func configuration(routes: [Route], upstream: UInt16?) -> ProxyConfigura
         let route = Route(match: RouteMatch(path: .prefix("/")), action: .forward(action))
         #expect(try await answer(configuration(routes: [route], upstream: port)).hasPrefix("HTTP/1.1 503 "))
         try await server.close()
+    }
+
+    @Test func namedHostsAreResolved() async throws {
+        let (server, port) = try await startServer("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+        let route = Route(
+            match: RouteMatch(path: .prefix("/")), action: .forward(RouteAction(cluster: .cluster("echo"))))
+        var made = configuration(routes: [route], upstream: nil)
+        made.clusters["echo"] = Cluster(name: "echo", discovery: .dynamicForwardProxy(DynamicForwardProxy()))
+        let plane = DataPlane()
+        let listening = try #require(await plane.start(made).bound["out"]?.first?.port)
+        func ask(_ host: String) async throws -> String {
+            try await exchange(UInt16(listening), "GET / HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n")
+        }
+        #expect(try await ask("localhost:\(port)").hasSuffix("\r\n\r\nhi"))
+        #expect(try await ask("127.0.0.1:\(port)").hasSuffix("\r\n\r\nhi"))
+        #expect(try await ask("not..a..name").contains("DNS resolution failure"))
+        await plane.shutdown(grace: .zero)
+        try await server.close()
+    }
+
+    @Test func aGeneratedCookieKeepsTheHost() async throws {
+        let (server, port) = try await startServer("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        var action = RouteAction(cluster: .cluster("echo"))
+        action.hashPolicies = [.cookie(name: "stay", ttlMilliseconds: 5_000, path: "/", terminal: false)]
+        let route = Route(match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        var made = configuration(routes: [route], upstream: port)
+        made.clusters["echo"]?.loadBalancer = .ringHash(minimumRingSize: 64)
+        let text = try await answer(made)
+        #expect(text.contains("set-cookie: stay=\""))
+        #expect(text.contains("; Max-Age=5; Path=/; HttpOnly"))
+        try await server.close()
+    }
+
+    @Test func brokenRewritesAreTold() async throws {
+        var action = RouteAction(cluster: .cluster("none"))
+        action.pathRewrite = .regex(pattern: "(", substitution: "")
+        let plane = DataPlane()
+        let route = Route(match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        let problems = await plane.start(configuration(routes: [route], upstream: nil)).problems
+        #expect(problems.contains { $0.contains("path rewrite") })
+        await plane.shutdown(grace: .zero)
+    }
+
+    /// Connections to endpoints that stay outlive the coming and going of others.
+    @Test func poolsOutliveOtherEndpoints() {
+        var builder = SnapshotBuilder()
+        func build(_ ports: [UInt16], timeout: UInt64 = 5_000) -> CompiledCluster? {
+            var cluster = Cluster(name: "c", discovery: .eds(serviceName: ""))
+            cluster.connectTimeoutMilliseconds = timeout
+            var configuration = ProxyConfiguration()
+            configuration.clusters["c"] = cluster
+            configuration.endpoints["c"] = ClusterLoadAssignment(
+                clusterName: "c",
+                localities: [LocalityEndpoints(endpoints: ports.map { Endpoint(address: .ip("127.0.0.1", port: $0)) })])
+            return builder.build(configuration, workload: [:]).0.clusters["c"]
+        }
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        guard let first = build([1, 2]), let second = build([3, 2]), let third = build([3, 2], timeout: 1) else {
+            Issue.record("no cluster")
+            return
+        }
+        let old = WorkerCluster(first, eventLoop: loop)
+        let kept = old.pool(for: first.hosts[1], version: .http1)
+        let new = WorkerCluster(second, eventLoop: loop)
+        new.adopt(old)
+        #expect(new.pool(for: second.hosts[1], version: .http1) === kept)
+        let other = WorkerCluster(third, eventLoop: loop)
+        other.adopt(new)
+        #expect(other.pool(for: third.hosts[1], version: .http1) !== kept)
     }
 }

@@ -66,6 +66,22 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         shown[parts[0]] = .object(members)
     }
 
+    /// Settings that Istio has no words for, with their defaults: left out while they say nothing else.
+    private static let silent: [String: JSONValue] = {
+        let rare = [
+            "enforcingLocalOriginSuccessRatePercent", "successRateMinimumHosts", "successRateRequestVolume",
+            "successRateStandardDeviationFactor", "failurePercentageThreshold", "enforcingFailurePercentage",
+            "enforcingFailurePercentageLocalOrigin", "failurePercentageMinimumHosts",
+            "failurePercentageRequestVolume", "maxEjectionJitterMilliseconds", "activeHealthCheckUnejects",
+        ]
+        let outlier = (try? JSONValue(encoding: OutlierDetection()).objectValue) ?? [:]
+        let action = (try? JSONValue(encoding: RouteAction(cluster: .cluster(""))).objectValue) ?? [:]
+        let cluster = (try? JSONValue(encoding: Cluster(name: "", discovery: .static)).objectValue) ?? [:]
+        return outlier.filter { rare.contains($0.key) }
+            .merging(cluster.filter { ["balancing", "preconnect", "dns"].contains($0.key) }) { $1 }
+            .merging(action.filter { $0.key == "priority" }) { $1 }
+    }()
+
     /// Enum cases read `case` or `case: value`; what is empty, null or false goes, unless false is the news.
     private static func pruned(_ value: JSONValue) -> JSONValue {
         switch value {
@@ -75,7 +91,8 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
                 if only == .object([:]) { return .string(key) }
             }
             let empty: Set<JSONValue> = [.null, [], .object([:]), .bool(false), ""]
-            return .object(members.mapValues(pruned).filter { $0.key == "bindToPort" || !empty.contains($0.value) })
+            let told = members.filter { silent[$0.key] != $0.value }
+            return .object(told.mapValues(pruned).filter { $0.key == "bindToPort" || !empty.contains($0.value) })
         case .array(let elements): return .array(elements.map(pruned))
         default: return value
         }

@@ -26,9 +26,12 @@ struct RandomRoundTripTests {
         let wire = try XDSEncoder(target: .weft).encode(resource)
         let result = try XDSDecoder().decode(wire)
         #expect(result.value == resource)
-        #expect(result.warnings.isEmpty)
+        #expect(result.warnings.allSatisfy { text in Self.withoutEffect.contains { text.contains($0) } })
         #expect(try XDSEncoder(target: .weft).encode(result.value) == wire, "equal values give equal bytes")
     }
+
+    /// Fields that the wire carries and the proxy does not obey; each is named in `FieldExceptions`.
+    private static let withoutEffect = ["validate_clusters", "per_try_idle_timeout"]
 
     /// A generator that visits the same values again would prove little.
     @Test func casesDiffer() {

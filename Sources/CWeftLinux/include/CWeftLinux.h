@@ -1,4 +1,5 @@
 #pragma once
 #include "original_destination.h"
+#include "release_memory.h"
 #include "wall_clock.h"
 #include "launcher.h"

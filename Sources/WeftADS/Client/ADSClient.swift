@@ -16,12 +16,16 @@ package struct ADSUpdate: Sendable {
     package var removed: [String]
     package var version: String
     package var warnings: [String]
+    /// Full names of the fields that have no effect, as often as they were met.
+    package var ignoredFields: [String] = []
 }
 
 /// The answer to an update; a rejection keeps what was there before and is sent to the control plane.
 package enum ADSVerdict: Sendable, Hashable {
     case accept
     case reject(String)
+    /// What came is in use but for a part of it, of which the control plane is told.
+    case partly(String)
 }
 
 /// Takes configuration from an ``ADSClient``. Calls come one after the other.
@@ -162,8 +166,14 @@ private actor ClientState {
         guard let type = reaction.type else { return reaction.requests }
         let update = ADSUpdate(
             type: type, configuration: subscription.configuration, updated: reaction.updated, removed: reaction.removed,
-            version: response.systemVersionInfo, warnings: reaction.warnings)
-        guard case .reject(let reason) = await delegate.apply(update) else { return reaction.requests }
+            version: response.systemVersionInfo, warnings: reaction.warnings, ignoredFields: reaction.ignoredFields)
+        let verdict = await delegate.apply(update)
+        if case .partly(let reason) = verdict, !reaction.requests.isEmpty {
+            logger.error("\(type.shortName): \(reason)")
+            reaction.requests[0].errorDetail.code = 3
+            reaction.requests[0].errorDetail.message = (reaction.errors + [reason]).joined(separator: "; ")
+        }
+        guard case .reject(let reason) = verdict else { return reaction.requests }
         // Nothing of this response stays: the next stream says so by the versions that it sends.
         logger.error("\(type.shortName) refused: \(reason)")
         subscription = before

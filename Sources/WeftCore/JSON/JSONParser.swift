@@ -10,8 +10,13 @@ extension JSONValue {
     /// Parses one JSON document (RFC 8259); leading and trailing white space is allowed, anything else after it is an error.
     ///
     /// Nesting deeper than `maximumDepth` is refused, so a hostile document cannot exhaust the stack.
-    package init(parsing text: some Collection<UInt8>, maximumDepth: Int = 512) throws(JSONParseError) {
-        var parser = JSONParser(bytes: Array(text), maximumDepth: maximumDepth)
+    /// - Parameter refusesDuplicateKeys: For documents that others read too, such as tokens: who takes the first of two
+    ///   equal keys and who takes the last must not see different things.
+    package init(
+        parsing text: some Collection<UInt8>, maximumDepth: Int = 512, refusesDuplicateKeys: Bool = false
+    ) throws(JSONParseError) {
+        var parser = JSONParser(
+            bytes: Array(text), maximumDepth: maximumDepth, refusesDuplicateKeys: refusesDuplicateKeys)
         self = try parser.parseDocument()
     }
 
@@ -20,15 +25,17 @@ extension JSONValue {
     }
 }
 
-/// A recursive-descent parser over bytes. Duplicate keys: the last one wins, as in Go's decoder.
+/// A recursive-descent parser over bytes. Duplicate keys: the last one wins, as in Go's decoder, or they are refused.
 private struct JSONParser {
     let bytes: [UInt8]
     let maximumDepth: Int
+    let refusesDuplicateKeys: Bool
     var position = 0
 
-    init(bytes: [UInt8], maximumDepth: Int) {
+    init(bytes: [UInt8], maximumDepth: Int, refusesDuplicateKeys: Bool) {
         self.bytes = bytes
         self.maximumDepth = maximumDepth
+        self.refusesDuplicateKeys = refusesDuplicateKeys
     }
 
     mutating func parseDocument() throws(JSONParseError) -> JSONValue {
@@ -68,6 +75,7 @@ private struct JSONParser {
             let key = try parseString()
             skipWhitespace()
             guard consume(UInt8(ascii: ":")) else { throw error("expected ':' after object key") }
+            if refusesDuplicateKeys, members[key] != nil { throw error("the key \(key.debugDescription) comes twice") }
             members[key] = try parseValue(depth: depth + 1)
             skipWhitespace()
             if consume(UInt8(ascii: ",")) { continue }

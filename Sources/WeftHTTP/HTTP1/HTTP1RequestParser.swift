@@ -73,34 +73,92 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     private func requestHead(_ section: ByteBuffer) throws(HTTP1ParseError) -> RequestHead {
-        let all = section.readableBytesView
-        let lineEnd = all.firstIndex(of: 13) ?? all.endIndex
-        let parts = all[all.startIndex..<lineEnd].split(separator: 32, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, parts[0].allSatisfy(ASCII.isToken),
-            !parts[1].isEmpty, parts[1].allSatisfy({ $0 > 32 && $0 != 127 })
+        let line = try HTTP1RequestParser.line(section)
+        let base = section.readerIndex
+        guard let target = section.viewBytes(at: base + line.targetStart, length: line.targetLength),
+            let version = section.viewBytes(at: base + line.versionStart, length: line.end - line.versionStart)
         else { throw .invalidRequestLine }
-        let version = try HTTP1RequestParser.version(parts[2])
-        var headers = try reader.fields(in: section, from: min(lineEnd + 2 - all.startIndex, all.count))
-        let method = HTTPMethod(parts[0])
-        let hosts = headers.values(.host)
-        guard hosts.count <= 1 else { throw .duplicateHost }
-        guard version == .http10 || hosts.count == 1 else { throw .missingHost }
-        headers.remove(.host)
-        let target = try HTTP1RequestParser.target(parts[1], method: method)
-        let authority = target.authority ?? hosts.first ?? ByteBufferView()
-        guard authority.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 47 && $0 != 63 && $0 != 35 }) else {
-            throw .invalidHost
+        let spoken = try HTTP1RequestParser.version(version)
+        var headers = try reader.fields(in: section, from: min(line.end + 2, section.readableBytes))
+        var authority = ByteBufferView()
+        if let host = headers.index(of: .host) {
+            guard headers.index(of: .host, from: host + 1) == nil else { throw .duplicateHost }
+            authority = headers.value(at: host)
+            headers.remove(.host)
+        } else if spoken != .http10 {
+            throw .missingHost
         }
-        let framing = try HeadReader.framing(headers, version: version)
+        let parts = try HTTP1RequestParser.target(target, method: line.method)
+        authority = parts.authority ?? authority
+        guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
+        let framing = try HeadReader.framing(headers, version: spoken)
         return RequestHead(
-            method: method, path: ByteBuffer(target.path), authority: ByteBuffer(authority), scheme: target.scheme,
-            version: version, headers: headers, framing: method == .connect ? .tunnel : framing ?? .none,
-            keepAlive: HeadReader.keepAlive(headers, version: version))
+            method: line.method, path: ByteBuffer(parts.path), authority: ByteBuffer(authority), scheme: parts.scheme,
+            version: spoken, headers: headers, framing: line.method == .connect ? .tunnel : framing ?? .none,
+            keepAlive: HeadReader.keepAlive(headers, version: spoken))
+    }
+
+    private static func isAuthority(_ bytes: ByteBufferView) -> Bool {
+        bytes.withUnsafeBytes { all in
+            // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
+            var colon: Int?
+            for (index, byte) in all.enumerated() {
+                switch byte {
+                case 58: colon = index
+                case 93: colon = nil
+                case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
+                default: break
+                }
+            }
+            if all.first == 91, !all.contains(93) { return false }
+            guard let colon else { return true }
+            let port = all[(colon + 1)...]
+            return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
+        }
+    }
+
+    private struct Line {
+        var method: HTTPMethod
+        var targetStart: Int
+        var targetLength: Int
+        var versionStart: Int
+        var end: Int
+    }
+
+    /// Finds `method SP target SP version` at the start of `section`, in one pass; offsets from its first byte.
+    private static func line(_ section: ByteBuffer) throws(HTTP1ParseError) -> Line {
+        let line: Line? = section.withUnsafeReadableBytes { bytes in
+            var position = 0
+            while position < bytes.count, ASCII.isToken(bytes[position]) { position += 1 }
+            guard position > 0, position < bytes.count, bytes[position] == 32 else { return nil }
+            let method = HTTPMethod(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
+            let start = position + 1
+            position = start
+            // A fragment is no part of a target; policies and applications would disagree about it.
+            while position < bytes.count, bytes[position] > 32, bytes[position] != 127, bytes[position] != 35 {
+                position += 1
+            }
+            guard position > start, position < bytes.count, bytes[position] == 32 else { return nil }
+            let length = position - start
+            let version = position + 1
+            position = version
+            while position < bytes.count, bytes[position] != 13 {
+                if bytes[position] == 32 { return nil }
+                position += 1
+            }
+            return Line(method: method, targetStart: start, targetLength: length, versionStart: version, end: position)
+        }
+        guard let line else { throw .invalidRequestLine }
+        return line
     }
 
     static func version(_ bytes: ByteBufferView) throws(HTTP1ParseError) -> HTTPProtocolVersion {
-        if bytes.elementsEqual("HTTP/1.1".utf8) { return .http11 }
-        if bytes.elementsEqual("HTTP/1.0".utf8) { return .http10 }
+        if bytes.count == 8 {
+            // The eight bytes as one number.
+            let number = bytes.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+            if number == 0x4854_5450_2F31_2E31 { return .http11 }
+            if number == 0x4854_5450_2F31_2E30 { return .http10 }
+        }
         guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes.last.map({ $0 >= 48 && $0 <= 57 }) == true
         else {
             throw .invalidRequestLine

@@ -84,19 +84,32 @@ package struct HTTP1ResponseParser: Sendable {
     }
 
     private func responseHead(_ section: ByteBuffer) throws(HTTP1ParseError) -> ResponseHead {
-        let all = section.readableBytesView
-        let lineEnd = all.firstIndex(of: 13) ?? all.endIndex
-        let line = all[all.startIndex..<lineEnd]
-        guard line.count >= 12, let version = try? HTTP1RequestParser.version(line.prefix(8)),
-            line[line.startIndex + 8] == 32, line.count == 12 || line[line.startIndex + 12] == 32,
-            let status = ASCII.decimal(line.dropFirst(9).prefix(3)), status >= 100, status < 1000
+        let base = section.readerIndex
+        let (lineEnd, status) = HTTP1ResponseParser.line(section)
+        guard lineEnd >= 12, status >= 100, let spoken = section.viewBytes(at: base, length: 8),
+            let version = try? HTTP1RequestParser.version(spoken)
         else { throw .invalidStatusLine }
-        let headers = try reader.fields(in: section, from: min(lineEnd + 2 - all.startIndex, all.count))
-        let framing = try framing(UInt16(status), headers, version)
+        let headers = try reader.fields(in: section, from: min(lineEnd + 2, section.readableBytes))
+        let framing = try framing(status, headers, version)
         return ResponseHead(
-            status: UInt16(status), version: version, headers: headers, framing: framing,
+            status: status, version: version, headers: headers, framing: framing,
             keepAlive: framing != .untilClose && framing != .tunnel
                 && HeadReader.keepAlive(headers, version: version))
+    }
+
+    /// Where the status line of `section` ends, and its code; 0 when it is none.
+    private static func line(_ section: ByteBuffer) -> (end: Int, status: UInt16) {
+        section.withUnsafeReadableBytes { bytes in
+            var end = 0
+            while end < bytes.count, bytes[end] != 13 { end += 1 }
+            guard end >= 12, bytes[8] == 32, end == 12 || bytes[12] == 32 else { return (end, 0) }
+            var status: UInt16 = 0
+            for position in 9..<12 {
+                guard bytes[position] >= 48, bytes[position] <= 57 else { return (end, 0) }
+                status = status * 10 + UInt16(bytes[position] - 48)
+            }
+            return (end, status)
+        }
     }
 
     /// RFC 9112 section 6.3.

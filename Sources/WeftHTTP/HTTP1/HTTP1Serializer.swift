@@ -7,6 +7,7 @@ package enum HTTP1Serializer {
 
     package static func write(_ head: RequestHead, connection: Connection = .unspecified, into buffer: inout ByteBuffer)
     {
+        buffer.reserveCapacity(minimumWritableBytes: head.headers.wireBytes + head.path.readableBytes + 512)
         buffer.writeString(head.method.description)
         buffer.writeInteger(UInt8(32))
         buffer.writeImmutableBuffer(head.method == .connect ? head.authority : head.path)
@@ -19,8 +20,9 @@ package enum HTTP1Serializer {
     package static func write(
         _ head: ResponseHead, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
+        buffer.reserveCapacity(minimumWritableBytes: head.headers.wireBytes + 256)
         buffer.writeStaticString("HTTP/1.1 ")
-        buffer.writeString(String(head.status))
+        writeDecimal(UInt64(head.status), into: &buffer)
         buffer.writeInteger(UInt8(32))
         buffer.writeStaticString(HTTPStatusText.reason(head.status))
         buffer.writeStaticString("\r\n")
@@ -29,8 +31,7 @@ package enum HTTP1Serializer {
 
     package static func writeChunk(_ body: ByteBuffer, into buffer: inout ByteBuffer) {
         guard body.readableBytes > 0 else { return }
-        buffer.writeString(String(body.readableBytes, radix: 16))
-        buffer.writeStaticString("\r\n")
+        writeChunkSize(body.readableBytes, into: &buffer)
         buffer.writeImmutableBuffer(body)
         buffer.writeStaticString("\r\n")
     }
@@ -38,9 +39,7 @@ package enum HTTP1Serializer {
     /// The last chunk, with trailers.
     package static func writeEnd(_ trailers: HeaderBlock?, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("0\r\n")
-        if let trailers {
-            for index in 0..<trailers.count { writeField(trailers, index, into: &buffer) }
-        }
+        trailers?.write(into: &buffer) { _, _ in false }
         buffer.writeStaticString("\r\n")
     }
 
@@ -50,18 +49,23 @@ package enum HTTP1Serializer {
     ) {
         // An answer without a body may state the length that GET would have had (HEAD, 304).
         let keepsLength = framing == .none && !isRequest
-        for index in 0..<headers.count {
-            if headers.named(.transferEncoding, at: index) || (!keepsLength && headers.named(.contentLength, at: index))
+        var skipped: UInt64 = HeaderName.transferEncoding.bit
+        if !keepsLength { skipped |= HeaderName.contentLength.bit }
+        if isRequest { skipped |= HeaderName.host.bit }
+        if connection != .unspecified { skipped |= HeaderName.connection.bit }
+        headers.write(into: &buffer) { index, fingerprint in
+            guard ASCII.bit(fingerprint) & skipped != 0 else { return false }
+            return headers.named(.transferEncoding, at: index)
+                || (!keepsLength && headers.named(.contentLength, at: index))
                 || (isRequest && headers.named(.host, at: index))
                 || (connection != .unspecified && headers.named(.connection, at: index))
-            {
-                continue
-            }
-            writeField(headers, index, into: &buffer)
         }
         switch framing {
         case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
-        case .length(let length): buffer.writeString("Content-Length: \(length)\r\n")
+        case .length(let length):
+            buffer.writeStaticString("Content-Length: ")
+            writeDecimal(length, into: &buffer)
+            buffer.writeStaticString("\r\n")
         case .none, .untilClose, .tunnel: break
         }
         switch connection {
@@ -73,11 +77,63 @@ package enum HTTP1Serializer {
         buffer.writeStaticString("\r\n")
     }
 
-    private static func writeField(_ headers: HeaderBlock, _ index: Int, into buffer: inout ByteBuffer) {
-        buffer.writeBytes(headers.name(at: index))
-        buffer.writeStaticString(": ")
-        buffer.writeBytes(headers.value(at: index))
+    private static func writeDecimal(_ number: UInt64, into buffer: inout ByteBuffer) {
+        var rest = number
+        var digits: UInt64 = 1
+        while rest >= 10 {
+            rest /= 10
+            digits *= 10
+        }
+        rest = number
+        while digits > 0 {
+            buffer.writeInteger(UInt8(truncatingIfNeeded: 48 + rest / digits))
+            rest %= digits
+            digits /= 10
+        }
+    }
+
+    /// The line that starts a chunk of `length` bytes.
+    package static func writeChunkSize(_ length: Int, into buffer: inout ByteBuffer) {
+        var shift = 60
+        while shift > 0, length >> shift == 0 { shift -= 4 }
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: (length >> shift) & 15)
+            buffer.writeInteger(digit < 10 ? 48 + digit : 87 + digit)
+            shift -= 4
+        }
         buffer.writeStaticString("\r\n")
+    }
+}
+
+extension HeaderBlock {
+    /// Upper bound of the bytes that the fields take in a head.
+    var wireBytes: Int { entries.reduce(2) { $0 + Int($1.nameLength + $1.valueLength) + 4 } }
+
+    /// Writes every field that `skip` does not refuse as `name: value`.
+    func write(into buffer: inout ByteBuffer, skip: (_ index: Int, _ fingerprint: UInt32) -> Bool) {
+        let base = bytes.readerIndex
+        bytes.withUnsafeReadableBytes { source in
+            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wireBytes) { target in
+                var written = 0
+                func copy(_ start: Int32, _ length: Int32) {
+                    guard length > 0 else { return }
+                    let part = UnsafeRawBufferPointer(rebasing: source[(Int(start) - base)...].prefix(Int(length)))
+                    UnsafeMutableRawBufferPointer(rebasing: target[written...]).copyMemory(from: part)
+                    written += Int(length)
+                }
+                for (index, entry) in entries.enumerated() where !skip(index, entry.fingerprint) {
+                    copy(entry.nameStart, entry.nameLength)
+                    target[written] = 58
+                    target[written + 1] = 32
+                    written += 2
+                    copy(entry.valueStart, entry.valueLength)
+                    target[written] = 13
+                    target[written + 1] = 10
+                    written += 2
+                }
+                return written
+            }
+        }
     }
 }
 

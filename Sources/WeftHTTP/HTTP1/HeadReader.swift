@@ -59,7 +59,8 @@ struct HeadReader: Sendable {
     /// Splits `section` at `offset` (after the start line) into fields.
     func fields(in section: ByteBuffer, from offset: Int) throws(HTTP1ParseError) -> HeaderBlock {
         var entries: [HeaderBlock.Entry] = []
-        entries.reserveCapacity(16)
+        entries.reserveCapacity(20)
+        var mask: UInt64 = 0
         var failure: HTTP1ParseError?
         section.withUnsafeReadableBytes { bytes in
             var start = offset
@@ -67,7 +68,9 @@ struct HeadReader: Sendable {
                 var end = start
                 while end < bytes.count, bytes[end] != 13 { end += 1 }
                 switch HeadReader.field(bytes, start, end, base: section.readerIndex) {
-                case .success(let entry): entries.append(entry)
+                case .success(let entry):
+                    entries.append(entry)
+                    mask |= ASCII.bit(entry.fingerprint)
                 case .failure(let error):
                     failure = error
                     return
@@ -80,7 +83,7 @@ struct HeadReader: Sendable {
             }
         }
         if let failure { throw failure }
-        return HeaderBlock(bytes: section, entries: entries)
+        return HeaderBlock(bytes: section, entries: entries, mask: mask)
     }
 
     private static func field(
@@ -108,23 +111,27 @@ struct HeadReader: Sendable {
 
     /// What `Content-Length` and `Transfer-Encoding` say together (RFC 9112 section 6); `nil` when both are absent.
     static func framing(_ headers: HeaderBlock, version: HTTPProtocolVersion) throws(HTTP1ParseError) -> BodyFraming? {
-        let encodings = headers.values(.transferEncoding)
-        let lengths = headers.values(.contentLength)
-        if !encodings.isEmpty {
-            guard lengths.isEmpty else { throw .contentLengthWithTransferEncoding }
+        let hasLength = headers.contains(.contentLength)
+        if headers.contains(.transferEncoding) {
+            let encodings = headers.values(.transferEncoding)
+            guard !hasLength else { throw .contentLengthWithTransferEncoding }
             guard version == .http11, encodings.count == 1, let only = encodings.first,
                 ASCII.equalIgnoringCase(only, Array("chunked".utf8))
             else { throw .unsupportedTransferEncoding }
             return .chunked
         }
-        guard let first = lengths.first else { return nil }
-        guard lengths.count == 1, let length = ASCII.decimal(first), length <= UInt64(Int64.max) else {
+        guard hasLength, let first = headers.index(of: .contentLength) else { return nil }
+        guard headers.index(of: .contentLength, from: first + 1) == nil,
+            let length = ASCII.decimal(headers.value(at: first)), length <= UInt64(Int64.max)
+        else {
             throw .invalidContentLength
         }
         return .length(length)
     }
 
     static func keepAlive(_ headers: HeaderBlock, version: HTTPProtocolVersion) -> Bool {
+        guard headers.contains(.connection) else { return version == .http11 }
+        if headers.isExactly(.connection, "keep-alive") { return true }
         if headers.hasToken(.connection, "close") { return false }
         return version == .http11 || headers.hasToken(.connection, "keep-alive")
     }

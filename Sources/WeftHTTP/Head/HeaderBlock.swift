@@ -16,6 +16,10 @@ package struct HeaderBlock: Sendable {
 
     var bytes: ByteBuffer
     var entries: [Entry]
+    /// Names whose values no hop may put in a compression table (RFC 7541, 7.1.3), one bit by fingerprint.
+    var neverIndexed: UInt64 = 0
+    /// The bits of all names that are in the block, or were: a name whose bit is missing is certainly absent.
+    var mask: UInt64 = 0
 
     package init() {
         bytes = ByteBuffer()
@@ -28,9 +32,16 @@ package struct HeaderBlock: Sendable {
     }
 
     /// Takes over a buffer that the entries point into.
-    init(bytes: ByteBuffer, entries: [Entry]) {
+    init(bytes: ByteBuffer, entries: [Entry], mask: UInt64) {
         self.bytes = bytes
         self.entries = entries
+        self.mask = mask
+    }
+
+    /// Room for `fields` more fields of `bytes` together, so that appending them moves nothing twice.
+    package mutating func reserve(fields: Int, bytes count: Int) {
+        entries.reserveCapacity(entries.count + fields)
+        bytes.reserveCapacity(minimumWritableBytes: count)
     }
 
     package var count: Int { entries.count }
@@ -53,6 +64,7 @@ extension HeaderBlock {
     package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
     package func index(of name: HeaderName, from start: Int = 0) -> Int? {
+        guard mask & name.bit != 0 else { return nil }
         var position = start
         while position < entries.count {
             if matches(entries[position], name) { return position }
@@ -63,7 +75,8 @@ extension HeaderBlock {
 
     /// All values of `name` in order.
     package func values(_ name: HeaderName) -> [ByteBufferView] {
-        entries.filter { matches($0, name) }.map { view($0.valueStart, $0.valueLength) }
+        guard mask & name.bit != 0 else { return [] }
+        return entries.filter { matches($0, name) }.map { view($0.valueStart, $0.valueLength) }
     }
 
     /// The value that matchers see: repeated fields joined by a comma, as Envoy does.
@@ -82,11 +95,29 @@ extension HeaderBlock {
 
     /// Whether a comma-separated list field holds `token`, compared without case.
     package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {
-        token.withUTF8Buffer { wanted in
+        guard mask & name.bit != 0 else { return false }
+        // Most often there is one value, and it is this token or another one.
+        if isExactly(name, token) { return true }
+        return token.withUTF8Buffer { wanted in
             values(name).contains { value in
                 value.split(separator: UInt8(ascii: ",")).contains {
                     ASCII.equalIgnoringCase(HeaderBlock.trimmed($0), wanted)
                 }
+            }
+        }
+    }
+
+    /// Whether there is one field of this name, and its whole value is `text`, compared without case.
+    package func isExactly(_ name: HeaderName, _ text: StaticString) -> Bool {
+        guard let first = index(of: name), index(of: name, from: first + 1) == nil,
+            Int(entries[first].valueLength) == text.utf8CodeUnitCount
+        else { return false }
+        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        return text.withUTF8Buffer { wanted in
+            bytes.withUnsafeReadableBytes { all in
+                for offset in 0..<wanted.count
+                where ASCII.lowercased(all[start + offset]) != ASCII.lowercased(wanted[offset]) { return false }
+                return true
             }
         }
     }
@@ -125,45 +156,69 @@ extension HeaderBlock {
 
 extension HeaderBlock {
     package mutating func append(_ name: HeaderName, _ value: some Sequence<UInt8>) {
-        append(nameBytes: name.bytes, value: value)
+        append(name, ByteBufferView(ByteBuffer(bytes: value)))
+    }
+    package mutating func append(_ name: HeaderName, _ value: ByteBufferView) {
+        let start = bytes.writerIndex
+        let nameLength = bytes.writeBytes(name.bytes)
+        add(start: start, nameLength: nameLength, valueLength: bytes.writeBytes(value), name.fingerprint)
     }
     package mutating func append(_ name: HeaderName, _ value: String) {
-        append(nameBytes: name.bytes, value: value.utf8)
+        let start = bytes.writerIndex
+        let nameLength = bytes.writeBytes(name.bytes)
+        add(start: start, nameLength: nameLength, valueLength: bytes.writeString(value), name.fingerprint)
     }
     /// Keeps the case of `name`.
-    package mutating func append(name: String, value: String) { append(nameBytes: name.utf8, value: value.utf8) }
+    package mutating func append(name: String, value: String) {
+        let start = bytes.writerIndex
+        let nameLength = bytes.writeString(name)
+        let fingerprint = ASCII.fingerprint(name.utf8)
+        add(start: start, nameLength: nameLength, valueLength: bytes.writeString(value), fingerprint)
+    }
 
     package mutating func append(nameBytes: some Collection<UInt8>, value: some Sequence<UInt8>) {
         let start = bytes.writerIndex
         let nameLength = bytes.writeBytes(nameBytes)
-        let valueLength = bytes.writeBytes(value)
+        let fingerprint = ASCII.fingerprint(nameBytes)
+        add(start: start, nameLength: nameLength, valueLength: bytes.writeBytes(value), fingerprint)
+    }
+
+    private mutating func add(start: Int, nameLength: Int, valueLength: Int, _ fingerprint: UInt32) {
+        mask |= ASCII.bit(fingerprint)
         entries.append(
             Entry(
                 nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: nameLength),
                 valueStart: Int32(truncatingIfNeeded: start + nameLength),
-                valueLength: Int32(truncatingIfNeeded: valueLength), fingerprint: ASCII.fingerprint(nameBytes)))
+                valueLength: Int32(truncatingIfNeeded: valueLength), fingerprint: fingerprint))
     }
 
     /// Replaces every value of `name` by one.
     package mutating func set(_ name: HeaderName, _ value: some Sequence<UInt8>) {
+        set(name, ByteBufferView(ByteBuffer(bytes: value)))
+    }
+    package mutating func set(_ name: HeaderName, _ value: ByteBufferView) {
         guard let first = index(of: name) else { return append(name, value) }
         let start = bytes.writerIndex
-        let length = bytes.writeBytes(value)
+        replace(first, name, start: start, length: bytes.writeBytes(value))
+    }
+    package mutating func set(_ name: HeaderName, _ value: String) {
+        guard let first = index(of: name) else { return append(name, value) }
+        let start = bytes.writerIndex
+        replace(first, name, start: start, length: bytes.writeString(value))
+    }
+
+    private mutating func replace(_ first: Int, _ name: HeaderName, start: Int, length: Int) {
         entries[first].valueStart = Int32(truncatingIfNeeded: start)
         entries[first].valueLength = Int32(truncatingIfNeeded: length)
-        if let second = index(of: name, from: first + 1) {
-            for position in entries.indices.reversed() where position >= second && matches(entries[position], name) {
-                entries.remove(at: position)
-            }
-        }
+        while let second = index(of: name, from: first + 1) { entries.remove(at: second) }
     }
-    package mutating func set(_ name: HeaderName, _ value: String) { set(name, value.utf8) }
 
     /// - Returns: whether there was such a field.
     @discardableResult
     package mutating func remove(_ name: HeaderName) -> Bool {
-        guard index(of: name) != nil else { return false }
-        entries = entries.filter { !matches($0, name) }
+        guard let first = index(of: name) else { return false }
+        entries.remove(at: first)
+        while let next = index(of: name, from: first) { entries.remove(at: next) }
         return true
     }
 
@@ -182,6 +237,6 @@ extension HeaderBlock {
         remove(.proxyConnection)
         remove(.transferEncoding)
         if !keepUpgrade { remove(.upgrade) }
-        if let te = self[.te], !ASCII.equalIgnoringCase(te, Array("trailers".utf8)) { remove(.te) }
+        if contains(.te), let te = self[.te], !ASCII.equalIgnoringCase(te, Array("trailers".utf8)) { remove(.te) }
     }
 }

@@ -3,11 +3,14 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     package let bytes: [UInt8]
     package let fingerprint: UInt32
 
-    package init(_ name: some StringProtocol) {
-        bytes = name.utf8.map(ASCII.lowercased)
+    package init(_ name: some StringProtocol) { self.init(bytes: name.utf8.map { ASCII.lowercased($0) }) }
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
         fingerprint = ASCII.fingerprint(bytes)
     }
-    package init(stringLiteral value: String) { self.init(value) }
+    package init(stringLiteral value: String) { self.init(bytes: value.utf8.map { ASCII.lowercased($0) }) }
+    /// The bit that stands for this name in ``HeaderBlock/mask``.
+    var bit: UInt64 { ASCII.bit(fingerprint) }
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 
     package static let host: HeaderName = "host"
@@ -29,6 +32,7 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     package static let proxyConnection: HeaderName = "proxy-connection"
     package static let forwardedFor: HeaderName = "x-forwarded-for"
     package static let forwardedProto: HeaderName = "x-forwarded-proto"
+    package static let expectedTimeout: HeaderName = "x-envoy-expected-rq-timeout-ms"
     package static let forwardedHost: HeaderName = "x-forwarded-host"
     package static let forwardedClientCert: HeaderName = "x-forwarded-client-cert"
     package static let requestID: HeaderName = "x-request-id"
@@ -45,22 +49,27 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
 package enum ASCII {
-    @inline(__always) package static func lowercased(_ byte: UInt8) -> UInt8 {
+    @inlinable @inline(__always) package static func lowercased(_ byte: UInt8) -> UInt8 {
         byte >= 65 && byte <= 90 ? byte | 0x20 : byte
     }
 
+    /// One of 64 bits for a fingerprint: a set of them says which names are certainly absent.
+    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 { 1 << UInt64(fingerprint & 63) }
+
     /// FNV-1a over the lower-case bytes.
-    package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
+    @inlinable package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
         var hash: UInt32 = 2_166_136_261
         for byte in bytes { hash = (hash ^ UInt32(lowercased(byte))) &* 16_777_619 }
         return hash
     }
 
-    package static func equalIgnoringCase(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>) -> Bool {
+    @inlinable package static func equalIgnoringCase(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>)
+        -> Bool
+    {
         left.count == right.count && zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
     }
 
-    @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {
+    @inlinable @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 94...122, 33, 35, 36, 37, 38, 39, 42, 43, 45, 46, 124, 126: true
         default: false
@@ -68,7 +77,7 @@ package enum ASCII {
     }
 
     /// VCHAR, obs-text, space and tab.
-    @inline(__always) package static func isFieldValue(_ byte: UInt8) -> Bool {
+    @inlinable @inline(__always) package static func isFieldValue(_ byte: UInt8) -> Bool {
         byte == 9 || (byte >= 32 && byte != 127)
     }
 
@@ -82,7 +91,7 @@ package enum ASCII {
     }
 
     /// A decimal without sign, or `nil` for anything else, an empty string and overflow.
-    package static func decimal(_ bytes: some Collection<UInt8>) -> UInt64? {
+    @inlinable package static func decimal(_ bytes: some Collection<UInt8>) -> UInt64? {
         guard !bytes.isEmpty else { return nil }
         var value: UInt64 = 0
         for byte in bytes {

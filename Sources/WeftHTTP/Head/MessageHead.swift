@@ -6,6 +6,19 @@ package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
     case other(String)
 
     package init(_ bytes: some Collection<UInt8>) { self.init(name: String(decoding: bytes, as: UTF8.self)) }
+    /// Makes a `String` of unknown methods alone.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        func equals(_ name: StaticString) -> Bool {
+            name.utf8CodeUnitCount == bytes.count && name.withUTF8Buffer { bytes.elementsEqual($0) }
+        }
+        if equals("GET") {
+            self = .get
+        } else if equals("POST") {
+            self = .post
+        } else {
+            self.init(name: String(decoding: bytes, as: UTF8.self))
+        }
+    }
     package init(name: String) {
         switch name {
         case "GET": self = .get

@@ -29,6 +29,8 @@ package struct PathNormalizer: Sendable, Hashable {
         let original = Array(all[all.startIndex..<queryStart])
         var path = original
         var redirects = false
+        // An escaped NUL ends a name for some applications and not for others.
+        if normalize, PathNormalizer.holdsEscapedNUL(path) { return .reject }
         if escapedSlashes != .keep, let unescaped = PathNormalizer.unescapeSlashes(path) {
             if escapedSlashes == .reject { return .reject }
             redirects = escapedSlashes == .unescapeAndRedirect
@@ -43,6 +45,10 @@ package struct PathNormalizer: Sendable, Hashable {
         var result = ByteBuffer(bytes: path)
         result.writeBytes(all[queryStart..<all.endIndex])
         return redirects ? .redirect(result) : .changed(result)
+    }
+
+    private static func holdsEscapedNUL(_ path: [UInt8]) -> Bool {
+        path.indices.dropLast(2).contains { path[$0] == 37 && path[$0 + 1] == 48 && path[$0 + 2] == 48 }
     }
 
     /// `nil` when there is no `%2F` or `%5C`.

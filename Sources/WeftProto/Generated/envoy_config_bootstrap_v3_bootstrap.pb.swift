@@ -46,6 +46,77 @@ package nonisolated struct Envoy_Config_Bootstrap_V3_Admin: Sendable {
   fileprivate var _address: Envoy_Config_Core_V3_Address? = nil
 }
 
+/// Names the cluster that this proxy is a member of, for zone-aware balancing.
+package nonisolated struct Envoy_Config_Bootstrap_V3_ClusterManager: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var localClusterName: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Bootstrap_V3_RuntimeLayer: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var layerSpecifier: Envoy_Config_Bootstrap_V3_RuntimeLayer.OneOf_LayerSpecifier? = nil
+
+  package var staticLayer: SwiftProtobuf.Google_Protobuf_Struct {
+    get {
+      if case .staticLayer(let v)? = layerSpecifier {return v}
+      return SwiftProtobuf.Google_Protobuf_Struct()
+    }
+    set {layerSpecifier = .staticLayer(newValue)}
+  }
+
+  package var adminLayer: Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer {
+    get {
+      if case .adminLayer(let v)? = layerSpecifier {return v}
+      return Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer()
+    }
+    set {layerSpecifier = .adminLayer(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_LayerSpecifier: Equatable, Sendable {
+    case staticLayer(SwiftProtobuf.Google_Protobuf_Struct)
+    case adminLayer(Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer)
+
+  }
+
+  package nonisolated struct AdminLayer: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Bootstrap_V3_LayeredRuntime: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var layers: [Envoy_Config_Bootstrap_V3_RuntimeLayer] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Config_Bootstrap_V3_Bootstrap: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -78,6 +149,15 @@ package nonisolated struct Envoy_Config_Bootstrap_V3_Bootstrap: @unchecked Senda
   /// Clears the value of `dynamicResources`. Subsequent reads from it will return its default value.
   package mutating func clearDynamicResources() {_uniqueStorage()._dynamicResources = nil}
 
+  package var clusterManager: Envoy_Config_Bootstrap_V3_ClusterManager {
+    get {_storage._clusterManager ?? Envoy_Config_Bootstrap_V3_ClusterManager()}
+    set {_uniqueStorage()._clusterManager = newValue}
+  }
+  /// Returns true if `clusterManager` has been explicitly set.
+  package var hasClusterManager: Bool {_storage._clusterManager != nil}
+  /// Clears the value of `clusterManager`. Subsequent reads from it will return its default value.
+  package mutating func clearClusterManager() {_uniqueStorage()._clusterManager = nil}
+
   package var flagsPath: String {
     get {_storage._flagsPath}
     set {_uniqueStorage()._flagsPath = newValue}
@@ -100,6 +180,15 @@ package nonisolated struct Envoy_Config_Bootstrap_V3_Bootstrap: @unchecked Senda
   package var hasAdmin: Bool {_storage._admin != nil}
   /// Clears the value of `admin`. Subsequent reads from it will return its default value.
   package mutating func clearAdmin() {_uniqueStorage()._admin = nil}
+
+  package var layeredRuntime: Envoy_Config_Bootstrap_V3_LayeredRuntime {
+    get {_storage._layeredRuntime ?? Envoy_Config_Bootstrap_V3_LayeredRuntime()}
+    set {_uniqueStorage()._layeredRuntime = newValue}
+  }
+  /// Returns true if `layeredRuntime` has been explicitly set.
+  package var hasLayeredRuntime: Bool {_storage._layeredRuntime != nil}
+  /// Clears the value of `layeredRuntime`. Subsequent reads from it will return its default value.
+  package mutating func clearLayeredRuntime() {_uniqueStorage()._layeredRuntime = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -206,17 +295,170 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Admin: SwiftProtobuf.Message, Sw
   }
 }
 
+nonisolated extension Envoy_Config_Bootstrap_V3_ClusterManager: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ClusterManager"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}local_cluster_name\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.localClusterName) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.localClusterName.isEmpty {
+      try visitor.visitSingularStringField(value: self.localClusterName, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Bootstrap_V3_ClusterManager, rhs: Envoy_Config_Bootstrap_V3_ClusterManager) -> Bool {
+    if lhs.localClusterName != rhs.localClusterName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Bootstrap_V3_RuntimeLayer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RuntimeLayer"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}static_layer\0\u{4}\u{2}admin_layer\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try {
+        var v: SwiftProtobuf.Google_Protobuf_Struct?
+        var hadOneofValue = false
+        if let current = self.layerSpecifier {
+          hadOneofValue = true
+          if case .staticLayer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.layerSpecifier = .staticLayer(v)
+        }
+      }()
+      case 4: try {
+        var v: Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer?
+        var hadOneofValue = false
+        if let current = self.layerSpecifier {
+          hadOneofValue = true
+          if case .adminLayer(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.layerSpecifier = .adminLayer(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    switch self.layerSpecifier {
+    case .staticLayer?: try {
+      guard case .staticLayer(let v)? = self.layerSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .adminLayer?: try {
+      guard case .adminLayer(let v)? = self.layerSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Bootstrap_V3_RuntimeLayer, rhs: Envoy_Config_Bootstrap_V3_RuntimeLayer) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.layerSpecifier != rhs.layerSpecifier {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Bootstrap_V3_RuntimeLayer.protoMessageName + ".AdminLayer"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer, rhs: Envoy_Config_Bootstrap_V3_RuntimeLayer.AdminLayer) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Bootstrap_V3_LayeredRuntime: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LayeredRuntime"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}layers\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.layers) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.layers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.layers, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Bootstrap_V3_LayeredRuntime, rhs: Envoy_Config_Bootstrap_V3_LayeredRuntime) -> Bool {
+    if lhs.layers != rhs.layers {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Bootstrap"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}static_resources\0\u{3}dynamic_resources\0\u{4}\u{2}flags_path\0\u{4}\u{2}stats_flush_interval\0\u{2}\u{5}admin\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}static_resources\0\u{3}dynamic_resources\0\u{3}cluster_manager\0\u{3}flags_path\0\u{4}\u{2}stats_flush_interval\0\u{2}\u{5}admin\0\u{4}\u{5}layered_runtime\0")
 
   fileprivate class _StorageClass {
     var _node: Envoy_Config_Core_V3_Node? = nil
     var _staticResources: Envoy_Config_Bootstrap_V3_Bootstrap.StaticResources? = nil
     var _dynamicResources: Envoy_Config_Bootstrap_V3_Bootstrap.DynamicResources? = nil
+    var _clusterManager: Envoy_Config_Bootstrap_V3_ClusterManager? = nil
     var _flagsPath: String = String()
     var _statsFlushInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _admin: Envoy_Config_Bootstrap_V3_Admin? = nil
+    var _layeredRuntime: Envoy_Config_Bootstrap_V3_LayeredRuntime? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -230,9 +472,11 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
       _node = source._node
       _staticResources = source._staticResources
       _dynamicResources = source._dynamicResources
+      _clusterManager = source._clusterManager
       _flagsPath = source._flagsPath
       _statsFlushInterval = source._statsFlushInterval
       _admin = source._admin
+      _layeredRuntime = source._layeredRuntime
     }
   }
 
@@ -254,9 +498,11 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
         case 1: try { try decoder.decodeSingularMessageField(value: &_storage._node) }()
         case 2: try { try decoder.decodeSingularMessageField(value: &_storage._staticResources) }()
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._dynamicResources) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._clusterManager) }()
         case 5: try { try decoder.decodeSingularStringField(value: &_storage._flagsPath) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._statsFlushInterval) }()
         case 12: try { try decoder.decodeSingularMessageField(value: &_storage._admin) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._layeredRuntime) }()
         default: break
         }
       }
@@ -278,6 +524,9 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
       try { if let v = _storage._dynamicResources {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
       } }()
+      try { if let v = _storage._clusterManager {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
       if !_storage._flagsPath.isEmpty {
         try visitor.visitSingularStringField(value: _storage._flagsPath, fieldNumber: 5)
       }
@@ -286,6 +535,9 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
       } }()
       try { if let v = _storage._admin {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._layeredRuntime {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
       } }()
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -299,9 +551,11 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
         if _storage._node != rhs_storage._node {return false}
         if _storage._staticResources != rhs_storage._staticResources {return false}
         if _storage._dynamicResources != rhs_storage._dynamicResources {return false}
+        if _storage._clusterManager != rhs_storage._clusterManager {return false}
         if _storage._flagsPath != rhs_storage._flagsPath {return false}
         if _storage._statsFlushInterval != rhs_storage._statsFlushInterval {return false}
         if _storage._admin != rhs_storage._admin {return false}
+        if _storage._layeredRuntime != rhs_storage._layeredRuntime {return false}
         return true
       }
       if !storagesAreEqual {return false}

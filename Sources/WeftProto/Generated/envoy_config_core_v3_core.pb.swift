@@ -188,6 +188,72 @@ package nonisolated enum Envoy_Config_Core_V3_HealthStatus: SwiftProtobuf.Enum, 
 
 }
 
+package nonisolated enum Envoy_Config_Core_V3_RequestMethod: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case methodUnspecified // = 0
+  case get // = 1
+  case head // = 2
+  case post // = 3
+  case put // = 4
+  case delete // = 5
+  case connect // = 6
+  case options // = 7
+  case trace // = 8
+  case patch // = 9
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .methodUnspecified
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .methodUnspecified
+    case 1: self = .get
+    case 2: self = .head
+    case 3: self = .post
+    case 4: self = .put
+    case 5: self = .delete
+    case 6: self = .connect
+    case 7: self = .options
+    case 8: self = .trace
+    case 9: self = .patch
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .methodUnspecified: return 0
+    case .get: return 1
+    case .head: return 2
+    case .post: return 3
+    case .put: return 4
+    case .delete: return 5
+    case .connect: return 6
+    case .options: return 7
+    case .trace: return 8
+    case .patch: return 9
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Envoy_Config_Core_V3_RequestMethod] = [
+    .methodUnspecified,
+    .get,
+    .head,
+    .post,
+    .put,
+    .delete,
+    .connect,
+    .options,
+    .trace,
+    .patch,
+  ]
+
+}
+
 package nonisolated struct Envoy_Config_Core_V3_Locality: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1202,6 +1268,15 @@ package nonisolated struct Envoy_Config_Core_V3_HttpProtocolOptions: Sendable {
   /// Clears the value of `maxRequestsPerConnection`. Subsequent reads from it will return its default value.
   package mutating func clearMaxRequestsPerConnection() {self._maxRequestsPerConnection = nil}
 
+  package var maxResponseHeadersKb: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_maxResponseHeadersKb ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_maxResponseHeadersKb = newValue}
+  }
+  /// Returns true if `maxResponseHeadersKb` has been explicitly set.
+  package var hasMaxResponseHeadersKb: Bool {self._maxResponseHeadersKb != nil}
+  /// Clears the value of `maxResponseHeadersKb`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxResponseHeadersKb() {self._maxResponseHeadersKb = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum HeadersWithUnderscoresAction: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -1249,6 +1324,7 @@ package nonisolated struct Envoy_Config_Core_V3_HttpProtocolOptions: Sendable {
   fileprivate var _maxConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
   fileprivate var _maxStreamDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
   fileprivate var _maxRequestsPerConnection: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  fileprivate var _maxResponseHeadersKb: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 }
 
 package nonisolated struct Envoy_Config_Core_V3_Http1ProtocolOptions: Sendable {
@@ -1281,6 +1357,17 @@ package nonisolated struct Envoy_Config_Core_V3_Http1ProtocolOptions: Sendable {
   package var enableTrailers: Bool = false
 
   package var allowChunkedLength: Bool = false
+
+  package var overrideStreamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_overrideStreamErrorOnInvalidHTTPMessage ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_overrideStreamErrorOnInvalidHTTPMessage = newValue}
+  }
+  /// Returns true if `overrideStreamErrorOnInvalidHTTPMessage` has been explicitly set.
+  package var hasOverrideStreamErrorOnInvalidHTTPMessage: Bool {self._overrideStreamErrorOnInvalidHTTPMessage != nil}
+  /// Clears the value of `overrideStreamErrorOnInvalidHTTPMessage`. Subsequent reads from it will return its default value.
+  package mutating func clearOverrideStreamErrorOnInvalidHTTPMessage() {self._overrideStreamErrorOnInvalidHTTPMessage = nil}
+
+  package var sendFullyQualifiedURL: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1332,59 +1419,613 @@ package nonisolated struct Envoy_Config_Core_V3_Http1ProtocolOptions: Sendable {
 
   fileprivate var _allowAbsoluteURL: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   fileprivate var _headerKeyFormat: Envoy_Config_Core_V3_Http1ProtocolOptions.HeaderKeyFormat? = nil
+  fileprivate var _overrideStreamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
 }
 
-package nonisolated struct Envoy_Config_Core_V3_Http2ProtocolOptions: Sendable {
+package nonisolated struct Envoy_Config_Core_V3_Http2ProtocolOptions: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var hpackTableSize: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_hpackTableSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_hpackTableSize = newValue}
+    get {_storage._hpackTableSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._hpackTableSize = newValue}
   }
   /// Returns true if `hpackTableSize` has been explicitly set.
-  package var hasHpackTableSize: Bool {self._hpackTableSize != nil}
+  package var hasHpackTableSize: Bool {_storage._hpackTableSize != nil}
   /// Clears the value of `hpackTableSize`. Subsequent reads from it will return its default value.
-  package mutating func clearHpackTableSize() {self._hpackTableSize = nil}
+  package mutating func clearHpackTableSize() {_uniqueStorage()._hpackTableSize = nil}
 
   package var maxConcurrentStreams: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_maxConcurrentStreams ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_maxConcurrentStreams = newValue}
+    get {_storage._maxConcurrentStreams ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxConcurrentStreams = newValue}
   }
   /// Returns true if `maxConcurrentStreams` has been explicitly set.
-  package var hasMaxConcurrentStreams: Bool {self._maxConcurrentStreams != nil}
+  package var hasMaxConcurrentStreams: Bool {_storage._maxConcurrentStreams != nil}
   /// Clears the value of `maxConcurrentStreams`. Subsequent reads from it will return its default value.
-  package mutating func clearMaxConcurrentStreams() {self._maxConcurrentStreams = nil}
+  package mutating func clearMaxConcurrentStreams() {_uniqueStorage()._maxConcurrentStreams = nil}
 
   package var initialStreamWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_initialStreamWindowSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_initialStreamWindowSize = newValue}
+    get {_storage._initialStreamWindowSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._initialStreamWindowSize = newValue}
   }
   /// Returns true if `initialStreamWindowSize` has been explicitly set.
-  package var hasInitialStreamWindowSize: Bool {self._initialStreamWindowSize != nil}
+  package var hasInitialStreamWindowSize: Bool {_storage._initialStreamWindowSize != nil}
   /// Clears the value of `initialStreamWindowSize`. Subsequent reads from it will return its default value.
-  package mutating func clearInitialStreamWindowSize() {self._initialStreamWindowSize = nil}
+  package mutating func clearInitialStreamWindowSize() {_uniqueStorage()._initialStreamWindowSize = nil}
 
   package var initialConnectionWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_initialConnectionWindowSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_initialConnectionWindowSize = newValue}
+    get {_storage._initialConnectionWindowSize ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._initialConnectionWindowSize = newValue}
   }
   /// Returns true if `initialConnectionWindowSize` has been explicitly set.
-  package var hasInitialConnectionWindowSize: Bool {self._initialConnectionWindowSize != nil}
+  package var hasInitialConnectionWindowSize: Bool {_storage._initialConnectionWindowSize != nil}
   /// Clears the value of `initialConnectionWindowSize`. Subsequent reads from it will return its default value.
-  package mutating func clearInitialConnectionWindowSize() {self._initialConnectionWindowSize = nil}
+  package mutating func clearInitialConnectionWindowSize() {_uniqueStorage()._initialConnectionWindowSize = nil}
 
-  package var allowConnect: Bool = false
+  package var allowConnect: Bool {
+    get {_storage._allowConnect}
+    set {_uniqueStorage()._allowConnect = newValue}
+  }
+
+  package var maxOutboundFrames: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._maxOutboundFrames ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxOutboundFrames = newValue}
+  }
+  /// Returns true if `maxOutboundFrames` has been explicitly set.
+  package var hasMaxOutboundFrames: Bool {_storage._maxOutboundFrames != nil}
+  /// Clears the value of `maxOutboundFrames`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxOutboundFrames() {_uniqueStorage()._maxOutboundFrames = nil}
+
+  package var maxOutboundControlFrames: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._maxOutboundControlFrames ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxOutboundControlFrames = newValue}
+  }
+  /// Returns true if `maxOutboundControlFrames` has been explicitly set.
+  package var hasMaxOutboundControlFrames: Bool {_storage._maxOutboundControlFrames != nil}
+  /// Clears the value of `maxOutboundControlFrames`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxOutboundControlFrames() {_uniqueStorage()._maxOutboundControlFrames = nil}
+
+  package var maxConsecutiveInboundFramesWithEmptyPayload: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._maxConsecutiveInboundFramesWithEmptyPayload ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxConsecutiveInboundFramesWithEmptyPayload = newValue}
+  }
+  /// Returns true if `maxConsecutiveInboundFramesWithEmptyPayload` has been explicitly set.
+  package var hasMaxConsecutiveInboundFramesWithEmptyPayload: Bool {_storage._maxConsecutiveInboundFramesWithEmptyPayload != nil}
+  /// Clears the value of `maxConsecutiveInboundFramesWithEmptyPayload`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxConsecutiveInboundFramesWithEmptyPayload() {_uniqueStorage()._maxConsecutiveInboundFramesWithEmptyPayload = nil}
+
+  package var maxInboundPriorityFramesPerStream: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._maxInboundPriorityFramesPerStream ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxInboundPriorityFramesPerStream = newValue}
+  }
+  /// Returns true if `maxInboundPriorityFramesPerStream` has been explicitly set.
+  package var hasMaxInboundPriorityFramesPerStream: Bool {_storage._maxInboundPriorityFramesPerStream != nil}
+  /// Clears the value of `maxInboundPriorityFramesPerStream`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxInboundPriorityFramesPerStream() {_uniqueStorage()._maxInboundPriorityFramesPerStream = nil}
+
+  package var maxInboundWindowUpdateFramesPerDataFrameSent: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._maxInboundWindowUpdateFramesPerDataFrameSent ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxInboundWindowUpdateFramesPerDataFrameSent = newValue}
+  }
+  /// Returns true if `maxInboundWindowUpdateFramesPerDataFrameSent` has been explicitly set.
+  package var hasMaxInboundWindowUpdateFramesPerDataFrameSent: Bool {_storage._maxInboundWindowUpdateFramesPerDataFrameSent != nil}
+  /// Clears the value of `maxInboundWindowUpdateFramesPerDataFrameSent`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxInboundWindowUpdateFramesPerDataFrameSent() {_uniqueStorage()._maxInboundWindowUpdateFramesPerDataFrameSent = nil}
+
+  package var overrideStreamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_storage._overrideStreamErrorOnInvalidHTTPMessage ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._overrideStreamErrorOnInvalidHTTPMessage = newValue}
+  }
+  /// Returns true if `overrideStreamErrorOnInvalidHTTPMessage` has been explicitly set.
+  package var hasOverrideStreamErrorOnInvalidHTTPMessage: Bool {_storage._overrideStreamErrorOnInvalidHTTPMessage != nil}
+  /// Clears the value of `overrideStreamErrorOnInvalidHTTPMessage`. Subsequent reads from it will return its default value.
+  package mutating func clearOverrideStreamErrorOnInvalidHTTPMessage() {_uniqueStorage()._overrideStreamErrorOnInvalidHTTPMessage = nil}
+
+  package var connectionKeepalive: Envoy_Config_Core_V3_KeepaliveSettings {
+    get {_storage._connectionKeepalive ?? Envoy_Config_Core_V3_KeepaliveSettings()}
+    set {_uniqueStorage()._connectionKeepalive = newValue}
+  }
+  /// Returns true if `connectionKeepalive` has been explicitly set.
+  package var hasConnectionKeepalive: Bool {_storage._connectionKeepalive != nil}
+  /// Clears the value of `connectionKeepalive`. Subsequent reads from it will return its default value.
+  package mutating func clearConnectionKeepalive() {_uniqueStorage()._connectionKeepalive = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
-  fileprivate var _hpackTableSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
-  fileprivate var _maxConcurrentStreams: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
-  fileprivate var _initialStreamWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
-  fileprivate var _initialConnectionWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Config_Core_V3_RuntimeDouble: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var defaultValue: Double = 0
+
+  package var runtimeKey: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Core_V3_ProxyProtocolConfig: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var version: Envoy_Config_Core_V3_ProxyProtocolConfig.Version = .v1
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum Version: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case v1 // = 0
+    case v2 // = 1
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .v1
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .v1
+      case 1: self = .v2
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .v1: return 0
+      case .v2: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Config_Core_V3_ProxyProtocolConfig.Version] = [
+      .v1,
+      .v2,
+    ]
+
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Core_V3_BackoffStrategy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var baseInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_baseInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_baseInterval = newValue}
+  }
+  /// Returns true if `baseInterval` has been explicitly set.
+  package var hasBaseInterval: Bool {self._baseInterval != nil}
+  /// Clears the value of `baseInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearBaseInterval() {self._baseInterval = nil}
+
+  package var maxInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_maxInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_maxInterval = newValue}
+  }
+  /// Returns true if `maxInterval` has been explicitly set.
+  package var hasMaxInterval: Bool {self._maxInterval != nil}
+  /// Clears the value of `maxInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxInterval() {self._maxInterval = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _baseInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _maxInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+package nonisolated struct Envoy_Config_Core_V3_RetryPolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var retryBackOff: Envoy_Config_Core_V3_BackoffStrategy {
+    get {_retryBackOff ?? Envoy_Config_Core_V3_BackoffStrategy()}
+    set {_retryBackOff = newValue}
+  }
+  /// Returns true if `retryBackOff` has been explicitly set.
+  package var hasRetryBackOff: Bool {self._retryBackOff != nil}
+  /// Clears the value of `retryBackOff`. Subsequent reads from it will return its default value.
+  package mutating func clearRetryBackOff() {self._retryBackOff = nil}
+
+  package var numRetries: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_numRetries ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_numRetries = newValue}
+  }
+  /// Returns true if `numRetries` has been explicitly set.
+  package var hasNumRetries: Bool {self._numRetries != nil}
+  /// Clears the value of `numRetries`. Subsequent reads from it will return its default value.
+  package mutating func clearNumRetries() {self._numRetries = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _retryBackOff: Envoy_Config_Core_V3_BackoffStrategy? = nil
+  fileprivate var _numRetries: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+}
+
+package nonisolated struct Envoy_Config_Core_V3_HttpUri: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var uri: String = String()
+
+  package var httpUpstreamType: Envoy_Config_Core_V3_HttpUri.OneOf_HTTPUpstreamType? = nil
+
+  package var cluster: String {
+    get {
+      if case .cluster(let v)? = httpUpstreamType {return v}
+      return String()
+    }
+    set {httpUpstreamType = .cluster(newValue)}
+  }
+
+  package var timeout: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_timeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_timeout = newValue}
+  }
+  /// Returns true if `timeout` has been explicitly set.
+  package var hasTimeout: Bool {self._timeout != nil}
+  /// Clears the value of `timeout`. Subsequent reads from it will return its default value.
+  package mutating func clearTimeout() {self._timeout = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_HTTPUpstreamType: Equatable, Sendable {
+    case cluster(String)
+
+  }
+
+  package init() {}
+
+  fileprivate var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+package nonisolated struct Envoy_Config_Core_V3_KeepaliveSettings: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var interval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_interval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_interval = newValue}
+  }
+  /// Returns true if `interval` has been explicitly set.
+  package var hasInterval: Bool {self._interval != nil}
+  /// Clears the value of `interval`. Subsequent reads from it will return its default value.
+  package mutating func clearInterval() {self._interval = nil}
+
+  package var timeout: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_timeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_timeout = newValue}
+  }
+  /// Returns true if `timeout` has been explicitly set.
+  package var hasTimeout: Bool {self._timeout != nil}
+  /// Clears the value of `timeout`. Subsequent reads from it will return its default value.
+  package mutating func clearTimeout() {self._timeout = nil}
+
+  package var intervalJitter: Envoy_Type_V3_Percent {
+    get {_intervalJitter ?? Envoy_Type_V3_Percent()}
+    set {_intervalJitter = newValue}
+  }
+  /// Returns true if `intervalJitter` has been explicitly set.
+  package var hasIntervalJitter: Bool {self._intervalJitter != nil}
+  /// Clears the value of `intervalJitter`. Subsequent reads from it will return its default value.
+  package mutating func clearIntervalJitter() {self._intervalJitter = nil}
+
+  package var connectionIdleInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_connectionIdleInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_connectionIdleInterval = newValue}
+  }
+  /// Returns true if `connectionIdleInterval` has been explicitly set.
+  package var hasConnectionIdleInterval: Bool {self._connectionIdleInterval != nil}
+  /// Clears the value of `connectionIdleInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearConnectionIdleInterval() {self._connectionIdleInterval = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _interval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _intervalJitter: Envoy_Type_V3_Percent? = nil
+  fileprivate var _connectionIdleInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var timeout: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._timeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._timeout = newValue}
+  }
+  /// Returns true if `timeout` has been explicitly set.
+  package var hasTimeout: Bool {_storage._timeout != nil}
+  /// Clears the value of `timeout`. Subsequent reads from it will return its default value.
+  package mutating func clearTimeout() {_uniqueStorage()._timeout = nil}
+
+  package var interval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._interval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._interval = newValue}
+  }
+  /// Returns true if `interval` has been explicitly set.
+  package var hasInterval: Bool {_storage._interval != nil}
+  /// Clears the value of `interval`. Subsequent reads from it will return its default value.
+  package mutating func clearInterval() {_uniqueStorage()._interval = nil}
+
+  package var intervalJitter: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._intervalJitter ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._intervalJitter = newValue}
+  }
+  /// Returns true if `intervalJitter` has been explicitly set.
+  package var hasIntervalJitter: Bool {_storage._intervalJitter != nil}
+  /// Clears the value of `intervalJitter`. Subsequent reads from it will return its default value.
+  package mutating func clearIntervalJitter() {_uniqueStorage()._intervalJitter = nil}
+
+  package var unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._unhealthyThreshold ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._unhealthyThreshold = newValue}
+  }
+  /// Returns true if `unhealthyThreshold` has been explicitly set.
+  package var hasUnhealthyThreshold: Bool {_storage._unhealthyThreshold != nil}
+  /// Clears the value of `unhealthyThreshold`. Subsequent reads from it will return its default value.
+  package mutating func clearUnhealthyThreshold() {_uniqueStorage()._unhealthyThreshold = nil}
+
+  package var healthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._healthyThreshold ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._healthyThreshold = newValue}
+  }
+  /// Returns true if `healthyThreshold` has been explicitly set.
+  package var hasHealthyThreshold: Bool {_storage._healthyThreshold != nil}
+  /// Clears the value of `healthyThreshold`. Subsequent reads from it will return its default value.
+  package mutating func clearHealthyThreshold() {_uniqueStorage()._healthyThreshold = nil}
+
+  package var reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_storage._reuseConnection ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._reuseConnection = newValue}
+  }
+  /// Returns true if `reuseConnection` has been explicitly set.
+  package var hasReuseConnection: Bool {_storage._reuseConnection != nil}
+  /// Clears the value of `reuseConnection`. Subsequent reads from it will return its default value.
+  package mutating func clearReuseConnection() {_uniqueStorage()._reuseConnection = nil}
+
+  package var healthChecker: OneOf_HealthChecker? {
+    get {return _storage._healthChecker}
+    set {_uniqueStorage()._healthChecker = newValue}
+  }
+
+  package var httpHealthCheck: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck {
+    get {
+      if case .httpHealthCheck(let v)? = _storage._healthChecker {return v}
+      return Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck()
+    }
+    set {_uniqueStorage()._healthChecker = .httpHealthCheck(newValue)}
+  }
+
+  package var tcpHealthCheck: Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck {
+    get {
+      if case .tcpHealthCheck(let v)? = _storage._healthChecker {return v}
+      return Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck()
+    }
+    set {_uniqueStorage()._healthChecker = .tcpHealthCheck(newValue)}
+  }
+
+  package var grpcHealthCheck: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck {
+    get {
+      if case .grpcHealthCheck(let v)? = _storage._healthChecker {return v}
+      return Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck()
+    }
+    set {_uniqueStorage()._healthChecker = .grpcHealthCheck(newValue)}
+  }
+
+  package var noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._noTrafficInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._noTrafficInterval = newValue}
+  }
+  /// Returns true if `noTrafficInterval` has been explicitly set.
+  package var hasNoTrafficInterval: Bool {_storage._noTrafficInterval != nil}
+  /// Clears the value of `noTrafficInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearNoTrafficInterval() {_uniqueStorage()._noTrafficInterval = nil}
+
+  package var unhealthyInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._unhealthyInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._unhealthyInterval = newValue}
+  }
+  /// Returns true if `unhealthyInterval` has been explicitly set.
+  package var hasUnhealthyInterval: Bool {_storage._unhealthyInterval != nil}
+  /// Clears the value of `unhealthyInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearUnhealthyInterval() {_uniqueStorage()._unhealthyInterval = nil}
+
+  package var unhealthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._unhealthyEdgeInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._unhealthyEdgeInterval = newValue}
+  }
+  /// Returns true if `unhealthyEdgeInterval` has been explicitly set.
+  package var hasUnhealthyEdgeInterval: Bool {_storage._unhealthyEdgeInterval != nil}
+  /// Clears the value of `unhealthyEdgeInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearUnhealthyEdgeInterval() {_uniqueStorage()._unhealthyEdgeInterval = nil}
+
+  package var healthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._healthyEdgeInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._healthyEdgeInterval = newValue}
+  }
+  /// Returns true if `healthyEdgeInterval` has been explicitly set.
+  package var hasHealthyEdgeInterval: Bool {_storage._healthyEdgeInterval != nil}
+  /// Clears the value of `healthyEdgeInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearHealthyEdgeInterval() {_uniqueStorage()._healthyEdgeInterval = nil}
+
+  package var intervalJitterPercent: UInt32 {
+    get {_storage._intervalJitterPercent}
+    set {_uniqueStorage()._intervalJitterPercent = newValue}
+  }
+
+  package var alwaysLogHealthCheckFailures: Bool {
+    get {_storage._alwaysLogHealthCheckFailures}
+    set {_uniqueStorage()._alwaysLogHealthCheckFailures = newValue}
+  }
+
+  package var initialJitter: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._initialJitter ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._initialJitter = newValue}
+  }
+  /// Returns true if `initialJitter` has been explicitly set.
+  package var hasInitialJitter: Bool {_storage._initialJitter != nil}
+  /// Clears the value of `initialJitter`. Subsequent reads from it will return its default value.
+  package mutating func clearInitialJitter() {_uniqueStorage()._initialJitter = nil}
+
+  package var noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._noTrafficHealthyInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._noTrafficHealthyInterval = newValue}
+  }
+  /// Returns true if `noTrafficHealthyInterval` has been explicitly set.
+  package var hasNoTrafficHealthyInterval: Bool {_storage._noTrafficHealthyInterval != nil}
+  /// Clears the value of `noTrafficHealthyInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearNoTrafficHealthyInterval() {_uniqueStorage()._noTrafficHealthyInterval = nil}
+
+  package var alwaysLogHealthCheckSuccess: Bool {
+    get {_storage._alwaysLogHealthCheckSuccess}
+    set {_uniqueStorage()._alwaysLogHealthCheckSuccess = newValue}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_HealthChecker: Equatable, Sendable {
+    case httpHealthCheck(Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck)
+    case tcpHealthCheck(Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck)
+    case grpcHealthCheck(Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck)
+
+  }
+
+  package nonisolated struct Payload: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var payload: Envoy_Config_Core_V3_HealthCheck.Payload.OneOf_Payload? = nil
+
+    package var text: String {
+      get {
+        if case .text(let v)? = payload {return v}
+        return String()
+      }
+      set {payload = .text(newValue)}
+    }
+
+    package var binary: Data {
+      get {
+        if case .binary(let v)? = payload {return v}
+        return Data()
+      }
+      set {payload = .binary(newValue)}
+    }
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated enum OneOf_Payload: Equatable, Sendable {
+      case text(String)
+      case binary(Data)
+
+    }
+
+    package init() {}
+  }
+
+  package nonisolated struct HttpHealthCheck: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var host: String = String()
+
+    package var path: String = String()
+
+    package var requestHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
+
+    package var requestHeadersToRemove: [String] = []
+
+    package var expectedStatuses: [Envoy_Type_V3_Int64Range] = []
+
+    package var codecClientType: Envoy_Type_V3_CodecClientType = .http1
+
+    package var serviceNameMatcher: Envoy_Type_Matcher_V3_StringMatcher {
+      get {_serviceNameMatcher ?? Envoy_Type_Matcher_V3_StringMatcher()}
+      set {_serviceNameMatcher = newValue}
+    }
+    /// Returns true if `serviceNameMatcher` has been explicitly set.
+    package var hasServiceNameMatcher: Bool {self._serviceNameMatcher != nil}
+    /// Clears the value of `serviceNameMatcher`. Subsequent reads from it will return its default value.
+    package mutating func clearServiceNameMatcher() {self._serviceNameMatcher = nil}
+
+    package var retriableStatuses: [Envoy_Type_V3_Int64Range] = []
+
+    package var method: Envoy_Config_Core_V3_RequestMethod = .methodUnspecified
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _serviceNameMatcher: Envoy_Type_Matcher_V3_StringMatcher? = nil
+  }
+
+  package nonisolated struct TcpHealthCheck: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var send: Envoy_Config_Core_V3_HealthCheck.Payload {
+      get {_send ?? Envoy_Config_Core_V3_HealthCheck.Payload()}
+      set {_send = newValue}
+    }
+    /// Returns true if `send` has been explicitly set.
+    package var hasSend: Bool {self._send != nil}
+    /// Clears the value of `send`. Subsequent reads from it will return its default value.
+    package mutating func clearSend() {self._send = nil}
+
+    package var receive: [Envoy_Config_Core_V3_HealthCheck.Payload] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _send: Envoy_Config_Core_V3_HealthCheck.Payload? = nil
+  }
+
+  package nonisolated struct GrpcHealthCheck: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var serviceName: String = String()
+
+    package var authority: String = String()
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -1405,6 +2046,10 @@ nonisolated extension Envoy_Config_Core_V3_ApiVersion: SwiftProtobuf._ProtoNameP
 
 nonisolated extension Envoy_Config_Core_V3_HealthStatus: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNKNOWN\0\u{1}HEALTHY\0\u{1}UNHEALTHY\0\u{1}DRAINING\0\u{1}TIMEOUT\0\u{1}DEGRADED\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_RequestMethod: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0METHOD_UNSPECIFIED\0\u{1}GET\0\u{1}HEAD\0\u{1}POST\0\u{1}PUT\0\u{1}DELETE\0\u{1}CONNECT\0\u{1}OPTIONS\0\u{1}TRACE\0\u{1}PATCH\0")
 }
 
 nonisolated extension Envoy_Config_Core_V3_Locality: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2882,7 +3527,7 @@ nonisolated extension Envoy_Config_Core_V3_UpstreamHttpProtocolOptions: SwiftPro
 
 nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HttpProtocolOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}idle_timeout\0\u{3}max_headers_count\0\u{3}max_connection_duration\0\u{3}max_stream_duration\0\u{3}headers_with_underscores_action\0\u{3}max_requests_per_connection\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}idle_timeout\0\u{3}max_headers_count\0\u{3}max_connection_duration\0\u{3}max_stream_duration\0\u{3}headers_with_underscores_action\0\u{3}max_requests_per_connection\0\u{3}max_response_headers_kb\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2896,6 +3541,7 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions: SwiftProtobuf.Me
       case 4: try { try decoder.decodeSingularMessageField(value: &self._maxStreamDuration) }()
       case 5: try { try decoder.decodeSingularEnumField(value: &self.headersWithUnderscoresAction) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._maxRequestsPerConnection) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._maxResponseHeadersKb) }()
       default: break
       }
     }
@@ -2924,6 +3570,9 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions: SwiftProtobuf.Me
     try { if let v = self._maxRequestsPerConnection {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    try { if let v = self._maxResponseHeadersKb {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2934,6 +3583,7 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions: SwiftProtobuf.Me
     if lhs._maxStreamDuration != rhs._maxStreamDuration {return false}
     if lhs.headersWithUnderscoresAction != rhs.headersWithUnderscoresAction {return false}
     if lhs._maxRequestsPerConnection != rhs._maxRequestsPerConnection {return false}
+    if lhs._maxResponseHeadersKb != rhs._maxResponseHeadersKb {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2945,7 +3595,7 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions.HeadersWithUnders
 
 nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Http1ProtocolOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0\u{3}override_stream_error_on_invalid_http_message\0\u{3}send_fully_qualified_url\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2959,6 +3609,8 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
       case 4: try { try decoder.decodeSingularMessageField(value: &self._headerKeyFormat) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.enableTrailers) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.allowChunkedLength) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._overrideStreamErrorOnInvalidHTTPMessage) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.sendFullyQualifiedURL) }()
       default: break
       }
     }
@@ -2987,6 +3639,12 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if self.allowChunkedLength != false {
       try visitor.visitSingularBoolField(value: self.allowChunkedLength, fieldNumber: 6)
     }
+    try { if let v = self._overrideStreamErrorOnInvalidHTTPMessage {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if self.sendFullyQualifiedURL != false {
+      try visitor.visitSingularBoolField(value: self.sendFullyQualifiedURL, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2997,6 +3655,8 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if lhs._headerKeyFormat != rhs._headerKeyFormat {return false}
     if lhs.enableTrailers != rhs.enableTrailers {return false}
     if lhs.allowChunkedLength != rhs.allowChunkedLength {return false}
+    if lhs._overrideStreamErrorOnInvalidHTTPMessage != rhs._overrideStreamErrorOnInvalidHTTPMessage {return false}
+    if lhs.sendFullyQualifiedURL != rhs.sendFullyQualifiedURL {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3090,7 +3750,154 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions.HeaderKeyFormat.
 
 nonisolated extension Envoy_Config_Core_V3_Http2ProtocolOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Http2ProtocolOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}hpack_table_size\0\u{3}max_concurrent_streams\0\u{3}initial_stream_window_size\0\u{3}initial_connection_window_size\0\u{3}allow_connect\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}hpack_table_size\0\u{3}max_concurrent_streams\0\u{3}initial_stream_window_size\0\u{3}initial_connection_window_size\0\u{3}allow_connect\0\u{4}\u{2}max_outbound_frames\0\u{3}max_outbound_control_frames\0\u{3}max_consecutive_inbound_frames_with_empty_payload\0\u{3}max_inbound_priority_frames_per_stream\0\u{3}max_inbound_window_update_frames_per_data_frame_sent\0\u{4}\u{3}override_stream_error_on_invalid_http_message\0\u{3}connection_keepalive\0")
+
+  fileprivate class _StorageClass {
+    var _hpackTableSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _maxConcurrentStreams: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _initialStreamWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _initialConnectionWindowSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _allowConnect: Bool = false
+    var _maxOutboundFrames: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _maxOutboundControlFrames: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _maxConsecutiveInboundFramesWithEmptyPayload: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _maxInboundPriorityFramesPerStream: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _maxInboundWindowUpdateFramesPerDataFrameSent: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _overrideStreamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _connectionKeepalive: Envoy_Config_Core_V3_KeepaliveSettings? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _hpackTableSize = source._hpackTableSize
+      _maxConcurrentStreams = source._maxConcurrentStreams
+      _initialStreamWindowSize = source._initialStreamWindowSize
+      _initialConnectionWindowSize = source._initialConnectionWindowSize
+      _allowConnect = source._allowConnect
+      _maxOutboundFrames = source._maxOutboundFrames
+      _maxOutboundControlFrames = source._maxOutboundControlFrames
+      _maxConsecutiveInboundFramesWithEmptyPayload = source._maxConsecutiveInboundFramesWithEmptyPayload
+      _maxInboundPriorityFramesPerStream = source._maxInboundPriorityFramesPerStream
+      _maxInboundWindowUpdateFramesPerDataFrameSent = source._maxInboundWindowUpdateFramesPerDataFrameSent
+      _overrideStreamErrorOnInvalidHTTPMessage = source._overrideStreamErrorOnInvalidHTTPMessage
+      _connectionKeepalive = source._connectionKeepalive
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._hpackTableSize) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._maxConcurrentStreams) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._initialStreamWindowSize) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._initialConnectionWindowSize) }()
+        case 5: try { try decoder.decodeSingularBoolField(value: &_storage._allowConnect) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._maxOutboundFrames) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._maxOutboundControlFrames) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._maxConsecutiveInboundFramesWithEmptyPayload) }()
+        case 10: try { try decoder.decodeSingularMessageField(value: &_storage._maxInboundPriorityFramesPerStream) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._maxInboundWindowUpdateFramesPerDataFrameSent) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._overrideStreamErrorOnInvalidHTTPMessage) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._connectionKeepalive) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._hpackTableSize {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._maxConcurrentStreams {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._initialStreamWindowSize {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._initialConnectionWindowSize {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if _storage._allowConnect != false {
+        try visitor.visitSingularBoolField(value: _storage._allowConnect, fieldNumber: 5)
+      }
+      try { if let v = _storage._maxOutboundFrames {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._maxOutboundControlFrames {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._maxConsecutiveInboundFramesWithEmptyPayload {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if let v = _storage._maxInboundPriorityFramesPerStream {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      try { if let v = _storage._maxInboundWindowUpdateFramesPerDataFrameSent {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._overrideStreamErrorOnInvalidHTTPMessage {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      try { if let v = _storage._connectionKeepalive {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_Http2ProtocolOptions, rhs: Envoy_Config_Core_V3_Http2ProtocolOptions) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._hpackTableSize != rhs_storage._hpackTableSize {return false}
+        if _storage._maxConcurrentStreams != rhs_storage._maxConcurrentStreams {return false}
+        if _storage._initialStreamWindowSize != rhs_storage._initialStreamWindowSize {return false}
+        if _storage._initialConnectionWindowSize != rhs_storage._initialConnectionWindowSize {return false}
+        if _storage._allowConnect != rhs_storage._allowConnect {return false}
+        if _storage._maxOutboundFrames != rhs_storage._maxOutboundFrames {return false}
+        if _storage._maxOutboundControlFrames != rhs_storage._maxOutboundControlFrames {return false}
+        if _storage._maxConsecutiveInboundFramesWithEmptyPayload != rhs_storage._maxConsecutiveInboundFramesWithEmptyPayload {return false}
+        if _storage._maxInboundPriorityFramesPerStream != rhs_storage._maxInboundPriorityFramesPerStream {return false}
+        if _storage._maxInboundWindowUpdateFramesPerDataFrameSent != rhs_storage._maxInboundWindowUpdateFramesPerDataFrameSent {return false}
+        if _storage._overrideStreamErrorOnInvalidHTTPMessage != rhs_storage._overrideStreamErrorOnInvalidHTTPMessage {return false}
+        if _storage._connectionKeepalive != rhs_storage._connectionKeepalive {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_RuntimeDouble: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RuntimeDouble"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}default_value\0\u{3}runtime_key\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3098,11 +3905,77 @@ nonisolated extension Envoy_Config_Core_V3_Http2ProtocolOptions: SwiftProtobuf.M
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._hpackTableSize) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._maxConcurrentStreams) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._initialStreamWindowSize) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._initialConnectionWindowSize) }()
-      case 5: try { try decoder.decodeSingularBoolField(value: &self.allowConnect) }()
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self.defaultValue) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.runtimeKey) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.defaultValue.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.defaultValue, fieldNumber: 1)
+    }
+    if !self.runtimeKey.isEmpty {
+      try visitor.visitSingularStringField(value: self.runtimeKey, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_RuntimeDouble, rhs: Envoy_Config_Core_V3_RuntimeDouble) -> Bool {
+    if lhs.defaultValue != rhs.defaultValue {return false}
+    if lhs.runtimeKey != rhs.runtimeKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_ProxyProtocolConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ProxyProtocolConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.version != .v1 {
+      try visitor.visitSingularEnumField(value: self.version, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_ProxyProtocolConfig, rhs: Envoy_Config_Core_V3_ProxyProtocolConfig) -> Bool {
+    if lhs.version != rhs.version {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_ProxyProtocolConfig.Version: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0V1\0\u{1}V2\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_BackoffStrategy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".BackoffStrategy"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}base_interval\0\u{3}max_interval\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._baseInterval) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._maxInterval) }()
       default: break
       }
     }
@@ -3113,30 +3986,587 @@ nonisolated extension Envoy_Config_Core_V3_Http2ProtocolOptions: SwiftProtobuf.M
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._hpackTableSize {
+    try { if let v = self._baseInterval {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
     } }()
-    try { if let v = self._maxConcurrentStreams {
+    try { if let v = self._maxInterval {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
-    try { if let v = self._initialStreamWindowSize {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_BackoffStrategy, rhs: Envoy_Config_Core_V3_BackoffStrategy) -> Bool {
+    if lhs._baseInterval != rhs._baseInterval {return false}
+    if lhs._maxInterval != rhs._maxInterval {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_RetryPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RetryPolicy"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}retry_back_off\0\u{3}num_retries\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._retryBackOff) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._numRetries) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._retryBackOff {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._numRetries {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_RetryPolicy, rhs: Envoy_Config_Core_V3_RetryPolicy) -> Bool {
+    if lhs._retryBackOff != rhs._retryBackOff {return false}
+    if lhs._numRetries != rhs._numRetries {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HttpUri: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HttpUri"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}uri\0\u{1}cluster\0\u{1}timeout\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.uri) }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.httpUpstreamType != nil {try decoder.handleConflictingOneOf()}
+          self.httpUpstreamType = .cluster(v)
+        }
+      }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._timeout) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.uri.isEmpty {
+      try visitor.visitSingularStringField(value: self.uri, fieldNumber: 1)
+    }
+    try { if case .cluster(let v)? = self.httpUpstreamType {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._timeout {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
-    try { if let v = self._initialConnectionWindowSize {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HttpUri, rhs: Envoy_Config_Core_V3_HttpUri) -> Bool {
+    if lhs.uri != rhs.uri {return false}
+    if lhs.httpUpstreamType != rhs.httpUpstreamType {return false}
+    if lhs._timeout != rhs._timeout {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_KeepaliveSettings: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".KeepaliveSettings"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}interval\0\u{1}timeout\0\u{3}interval_jitter\0\u{3}connection_idle_interval\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._interval) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._timeout) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._intervalJitter) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._connectionIdleInterval) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._interval {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._timeout {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._intervalJitter {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._connectionIdleInterval {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
-    if self.allowConnect != false {
-      try visitor.visitSingularBoolField(value: self.allowConnect, fieldNumber: 5)
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_KeepaliveSettings, rhs: Envoy_Config_Core_V3_KeepaliveSettings) -> Bool {
+    if lhs._interval != rhs._interval {return false}
+    if lhs._timeout != rhs._timeout {return false}
+    if lhs._intervalJitter != rhs._intervalJitter {return false}
+    if lhs._connectionIdleInterval != rhs._connectionIdleInterval {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HealthCheck"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{4}\u{2}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{4}\u{2}interval_jitter_percent\0\u{3}always_log_health_check_failures\0\u{3}initial_jitter\0\u{4}\u{4}no_traffic_healthy_interval\0\u{4}\u{2}always_log_health_check_success\0")
+
+  fileprivate class _StorageClass {
+    var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _interval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _intervalJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _healthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _healthChecker: Envoy_Config_Core_V3_HealthCheck.OneOf_HealthChecker?
+    var _noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _unhealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _unhealthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _healthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _intervalJitterPercent: UInt32 = 0
+    var _alwaysLogHealthCheckFailures: Bool = false
+    var _initialJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _alwaysLogHealthCheckSuccess: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _timeout = source._timeout
+      _interval = source._interval
+      _intervalJitter = source._intervalJitter
+      _unhealthyThreshold = source._unhealthyThreshold
+      _healthyThreshold = source._healthyThreshold
+      _reuseConnection = source._reuseConnection
+      _healthChecker = source._healthChecker
+      _noTrafficInterval = source._noTrafficInterval
+      _unhealthyInterval = source._unhealthyInterval
+      _unhealthyEdgeInterval = source._unhealthyEdgeInterval
+      _healthyEdgeInterval = source._healthyEdgeInterval
+      _intervalJitterPercent = source._intervalJitterPercent
+      _alwaysLogHealthCheckFailures = source._alwaysLogHealthCheckFailures
+      _initialJitter = source._initialJitter
+      _noTrafficHealthyInterval = source._noTrafficHealthyInterval
+      _alwaysLogHealthCheckSuccess = source._alwaysLogHealthCheckSuccess
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._timeout) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._interval) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._intervalJitter) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyThreshold) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._healthyThreshold) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._reuseConnection) }()
+        case 8: try {
+          var v: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck?
+          var hadOneofValue = false
+          if let current = _storage._healthChecker {
+            hadOneofValue = true
+            if case .httpHealthCheck(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._healthChecker = .httpHealthCheck(v)
+          }
+        }()
+        case 9: try {
+          var v: Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck?
+          var hadOneofValue = false
+          if let current = _storage._healthChecker {
+            hadOneofValue = true
+            if case .tcpHealthCheck(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._healthChecker = .tcpHealthCheck(v)
+          }
+        }()
+        case 11: try {
+          var v: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck?
+          var hadOneofValue = false
+          if let current = _storage._healthChecker {
+            hadOneofValue = true
+            if case .grpcHealthCheck(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._healthChecker = .grpcHealthCheck(v)
+          }
+        }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficInterval) }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyInterval) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyEdgeInterval) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._healthyEdgeInterval) }()
+        case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._intervalJitterPercent) }()
+        case 19: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckFailures) }()
+        case 20: try { try decoder.decodeSingularMessageField(value: &_storage._initialJitter) }()
+        case 24: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficHealthyInterval) }()
+        case 26: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckSuccess) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._timeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._interval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._intervalJitter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._unhealthyThreshold {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      try { if let v = _storage._healthyThreshold {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._reuseConnection {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      switch _storage._healthChecker {
+      case .httpHealthCheck?: try {
+        guard case .httpHealthCheck(let v)? = _storage._healthChecker else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      }()
+      case .tcpHealthCheck?: try {
+        guard case .tcpHealthCheck(let v)? = _storage._healthChecker else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      }()
+      case .grpcHealthCheck?: try {
+        guard case .grpcHealthCheck(let v)? = _storage._healthChecker else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      }()
+      case nil: break
+      }
+      try { if let v = _storage._noTrafficInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._unhealthyInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
+      try { if let v = _storage._unhealthyEdgeInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
+      try { if let v = _storage._healthyEdgeInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
+      if _storage._intervalJitterPercent != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._intervalJitterPercent, fieldNumber: 18)
+      }
+      if _storage._alwaysLogHealthCheckFailures != false {
+        try visitor.visitSingularBoolField(value: _storage._alwaysLogHealthCheckFailures, fieldNumber: 19)
+      }
+      try { if let v = _storage._initialJitter {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
+      } }()
+      try { if let v = _storage._noTrafficHealthyInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+      } }()
+      if _storage._alwaysLogHealthCheckSuccess != false {
+        try visitor.visitSingularBoolField(value: _storage._alwaysLogHealthCheckSuccess, fieldNumber: 26)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Envoy_Config_Core_V3_Http2ProtocolOptions, rhs: Envoy_Config_Core_V3_Http2ProtocolOptions) -> Bool {
-    if lhs._hpackTableSize != rhs._hpackTableSize {return false}
-    if lhs._maxConcurrentStreams != rhs._maxConcurrentStreams {return false}
-    if lhs._initialStreamWindowSize != rhs._initialStreamWindowSize {return false}
-    if lhs._initialConnectionWindowSize != rhs._initialConnectionWindowSize {return false}
-    if lhs.allowConnect != rhs.allowConnect {return false}
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._timeout != rhs_storage._timeout {return false}
+        if _storage._interval != rhs_storage._interval {return false}
+        if _storage._intervalJitter != rhs_storage._intervalJitter {return false}
+        if _storage._unhealthyThreshold != rhs_storage._unhealthyThreshold {return false}
+        if _storage._healthyThreshold != rhs_storage._healthyThreshold {return false}
+        if _storage._reuseConnection != rhs_storage._reuseConnection {return false}
+        if _storage._healthChecker != rhs_storage._healthChecker {return false}
+        if _storage._noTrafficInterval != rhs_storage._noTrafficInterval {return false}
+        if _storage._unhealthyInterval != rhs_storage._unhealthyInterval {return false}
+        if _storage._unhealthyEdgeInterval != rhs_storage._unhealthyEdgeInterval {return false}
+        if _storage._healthyEdgeInterval != rhs_storage._healthyEdgeInterval {return false}
+        if _storage._intervalJitterPercent != rhs_storage._intervalJitterPercent {return false}
+        if _storage._alwaysLogHealthCheckFailures != rhs_storage._alwaysLogHealthCheckFailures {return false}
+        if _storage._initialJitter != rhs_storage._initialJitter {return false}
+        if _storage._noTrafficHealthyInterval != rhs_storage._noTrafficHealthyInterval {return false}
+        if _storage._alwaysLogHealthCheckSuccess != rhs_storage._alwaysLogHealthCheckSuccess {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck.Payload: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".Payload"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}text\0\u{1}binary\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.payload != nil {try decoder.handleConflictingOneOf()}
+          self.payload = .text(v)
+        }
+      }()
+      case 2: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.payload != nil {try decoder.handleConflictingOneOf()}
+          self.payload = .binary(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.payload {
+    case .text?: try {
+      guard case .text(let v)? = self.payload else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .binary?: try {
+      guard case .binary(let v)? = self.payload else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.Payload, rhs: Envoy_Config_Core_V3_HealthCheck.Payload) -> Bool {
+    if lhs.payload != rhs.payload {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".HttpHealthCheck"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}host\0\u{1}path\0\u{4}\u{4}request_headers_to_add\0\u{4}\u{2}request_headers_to_remove\0\u{3}expected_statuses\0\u{3}codec_client_type\0\u{3}service_name_matcher\0\u{3}retriable_statuses\0\u{1}method\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.host) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
+      case 8: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.expectedStatuses) }()
+      case 10: try { try decoder.decodeSingularEnumField(value: &self.codecClientType) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._serviceNameMatcher) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.retriableStatuses) }()
+      case 13: try { try decoder.decodeSingularEnumField(value: &self.method) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.host.isEmpty {
+      try visitor.visitSingularStringField(value: self.host, fieldNumber: 1)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
+    }
+    if !self.requestHeadersToAdd.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.requestHeadersToAdd, fieldNumber: 6)
+    }
+    if !self.requestHeadersToRemove.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.requestHeadersToRemove, fieldNumber: 8)
+    }
+    if !self.expectedStatuses.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.expectedStatuses, fieldNumber: 9)
+    }
+    if self.codecClientType != .http1 {
+      try visitor.visitSingularEnumField(value: self.codecClientType, fieldNumber: 10)
+    }
+    try { if let v = self._serviceNameMatcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    if !self.retriableStatuses.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.retriableStatuses, fieldNumber: 12)
+    }
+    if self.method != .methodUnspecified {
+      try visitor.visitSingularEnumField(value: self.method, fieldNumber: 13)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck) -> Bool {
+    if lhs.host != rhs.host {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
+    if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
+    if lhs.expectedStatuses != rhs.expectedStatuses {return false}
+    if lhs.codecClientType != rhs.codecClientType {return false}
+    if lhs._serviceNameMatcher != rhs._serviceNameMatcher {return false}
+    if lhs.retriableStatuses != rhs.retriableStatuses {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".TcpHealthCheck"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}send\0\u{1}receive\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._send) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.receive) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._send {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.receive.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.receive, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck) -> Bool {
+    if lhs._send != rhs._send {return false}
+    if lhs.receive != rhs.receive {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".GrpcHealthCheck"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}authority\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.serviceName) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.authority) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.serviceName.isEmpty {
+      try visitor.visitSingularStringField(value: self.serviceName, fieldNumber: 1)
+    }
+    if !self.authority.isEmpty {
+      try visitor.visitSingularStringField(value: self.authority, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck) -> Bool {
+    if lhs.serviceName != rhs.serviceName {return false}
+    if lhs.authority != rhs.authority {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -146,6 +146,15 @@ package nonisolated struct Envoy_Config_Route_V3_VirtualHost: @unchecked Sendabl
   /// Clears the value of `metadata`. Subsequent reads from it will return its default value.
   package mutating func clearMetadata() {_uniqueStorage()._metadata = nil}
 
+  package var hedgePolicy: Envoy_Config_Route_V3_HedgePolicy {
+    get {_storage._hedgePolicy ?? Envoy_Config_Route_V3_HedgePolicy()}
+    set {_uniqueStorage()._hedgePolicy = newValue}
+  }
+  /// Returns true if `hedgePolicy` has been explicitly set.
+  package var hasHedgePolicy: Bool {_storage._hedgePolicy != nil}
+  /// Clears the value of `hedgePolicy`. Subsequent reads from it will return its default value.
+  package mutating func clearHedgePolicy() {_uniqueStorage()._hedgePolicy = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum TlsRequirementType: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -349,6 +358,15 @@ package nonisolated struct Envoy_Config_Route_V3_Route: @unchecked Sendable {
     set {_uniqueStorage()._statPrefix = newValue}
   }
 
+  package var perRequestBufferLimitBytes: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._perRequestBufferLimitBytes ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._perRequestBufferLimitBytes = newValue}
+  }
+  /// Returns true if `perRequestBufferLimitBytes` has been explicitly set.
+  package var hasPerRequestBufferLimitBytes: Bool {_storage._perRequestBufferLimitBytes != nil}
+  /// Clears the value of `perRequestBufferLimitBytes`. Subsequent reads from it will return its default value.
+  package mutating func clearPerRequestBufferLimitBytes() {_uniqueStorage()._perRequestBufferLimitBytes = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Action: Equatable, Sendable {
@@ -411,6 +429,14 @@ package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
     set {pathSpecifier = .pathSeparatedPrefix(newValue)}
   }
 
+  package var pathMatchPolicy: Envoy_Config_Core_V3_TypedExtensionConfig {
+    get {
+      if case .pathMatchPolicy(let v)? = pathSpecifier {return v}
+      return Envoy_Config_Core_V3_TypedExtensionConfig()
+    }
+    set {pathSpecifier = .pathMatchPolicy(newValue)}
+  }
+
   package var caseSensitive: SwiftProtobuf.Google_Protobuf_BoolValue {
     get {_caseSensitive ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
     set {_caseSensitive = newValue}
@@ -442,6 +468,17 @@ package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
   /// Clears the value of `runtimeFraction`. Subsequent reads from it will return its default value.
   package mutating func clearRuntimeFraction() {self._runtimeFraction = nil}
 
+  package var tlsContext: Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions {
+    get {_tlsContext ?? Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions()}
+    set {_tlsContext = newValue}
+  }
+  /// Returns true if `tlsContext` has been explicitly set.
+  package var hasTlsContext: Bool {self._tlsContext != nil}
+  /// Clears the value of `tlsContext`. Subsequent reads from it will return its default value.
+  package mutating func clearTlsContext() {self._tlsContext = nil}
+
+  package var dynamicMetadata: [Envoy_Type_Matcher_V3_MetadataMatcher] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_PathSpecifier: Equatable, Sendable {
@@ -450,7 +487,39 @@ package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
     case safeRegex(Envoy_Type_Matcher_V3_RegexMatcher)
     case connectMatcher(Envoy_Config_Route_V3_RouteMatch.ConnectMatcher)
     case pathSeparatedPrefix(String)
+    case pathMatchPolicy(Envoy_Config_Core_V3_TypedExtensionConfig)
 
+  }
+
+  package nonisolated struct TlsContextMatchOptions: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var presented: SwiftProtobuf.Google_Protobuf_BoolValue {
+      get {_presented ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+      set {_presented = newValue}
+    }
+    /// Returns true if `presented` has been explicitly set.
+    package var hasPresented: Bool {self._presented != nil}
+    /// Clears the value of `presented`. Subsequent reads from it will return its default value.
+    package mutating func clearPresented() {self._presented = nil}
+
+    package var validated: SwiftProtobuf.Google_Protobuf_BoolValue {
+      get {_validated ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+      set {_validated = newValue}
+    }
+    /// Returns true if `validated` has been explicitly set.
+    package var hasValidated: Bool {self._validated != nil}
+    /// Clears the value of `validated`. Subsequent reads from it will return its default value.
+    package mutating func clearValidated() {self._validated = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _presented: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    fileprivate var _validated: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   }
 
   package nonisolated struct GrpcRouteMatchOptions: Sendable {
@@ -478,6 +547,7 @@ package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
   fileprivate var _caseSensitive: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   fileprivate var _grpc: Envoy_Config_Route_V3_RouteMatch.GrpcRouteMatchOptions? = nil
   fileprivate var _runtimeFraction: Envoy_Config_Core_V3_RuntimeFractionalPercent? = nil
+  fileprivate var _tlsContext: Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions? = nil
 }
 
 package nonisolated struct Envoy_Config_Route_V3_HeaderMatcher: Sendable {
@@ -654,11 +724,38 @@ package nonisolated struct Envoy_Config_Route_V3_WeightedCluster: Sendable {
 
     package var typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
 
+    package var metadataMatch: Envoy_Config_Core_V3_Metadata {
+      get {_metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
+      set {_metadataMatch = newValue}
+    }
+    /// Returns true if `metadataMatch` has been explicitly set.
+    package var hasMetadataMatch: Bool {self._metadataMatch != nil}
+    /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
+    package mutating func clearMetadataMatch() {self._metadataMatch = nil}
+
+    package var hostRewriteSpecifier: Envoy_Config_Route_V3_WeightedCluster.ClusterWeight.OneOf_HostRewriteSpecifier? = nil
+
+    package var hostRewriteLiteral: String {
+      get {
+        if case .hostRewriteLiteral(let v)? = hostRewriteSpecifier {return v}
+        return String()
+      }
+      set {hostRewriteSpecifier = .hostRewriteLiteral(newValue)}
+    }
+
+    package var clusterHeader: String = String()
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated enum OneOf_HostRewriteSpecifier: Equatable, Sendable {
+      case hostRewriteLiteral(String)
+
+    }
 
     package init() {}
 
     fileprivate var _weight: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
   }
 
   package init() {}
@@ -732,6 +829,14 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
       return String()
     }
     set {_uniqueStorage()._hostRewriteSpecifier = .hostRewriteHeader(newValue)}
+  }
+
+  package var hostRewritePathRegex: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute {
+    get {
+      if case .hostRewritePathRegex(let v)? = _storage._hostRewriteSpecifier {return v}
+      return Envoy_Type_Matcher_V3_RegexMatchAndSubstitute()
+    }
+    set {_uniqueStorage()._hostRewriteSpecifier = .hostRewritePathRegex(newValue)}
   }
 
   package var timeout: SwiftProtobuf.Google_Protobuf_Duration {
@@ -809,6 +914,42 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     set {_uniqueStorage()._appendXForwardedHost = newValue}
   }
 
+  package var metadataMatch: Envoy_Config_Core_V3_Metadata {
+    get {_storage._metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
+    set {_uniqueStorage()._metadataMatch = newValue}
+  }
+  /// Returns true if `metadataMatch` has been explicitly set.
+  package var hasMetadataMatch: Bool {_storage._metadataMatch != nil}
+  /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
+  package mutating func clearMetadataMatch() {_uniqueStorage()._metadataMatch = nil}
+
+  package var hedgePolicy: Envoy_Config_Route_V3_HedgePolicy {
+    get {_storage._hedgePolicy ?? Envoy_Config_Route_V3_HedgePolicy()}
+    set {_uniqueStorage()._hedgePolicy = newValue}
+  }
+  /// Returns true if `hedgePolicy` has been explicitly set.
+  package var hasHedgePolicy: Bool {_storage._hedgePolicy != nil}
+  /// Clears the value of `hedgePolicy`. Subsequent reads from it will return its default value.
+  package mutating func clearHedgePolicy() {_uniqueStorage()._hedgePolicy = nil}
+
+  package var internalRedirectPolicy: Envoy_Config_Route_V3_InternalRedirectPolicy {
+    get {_storage._internalRedirectPolicy ?? Envoy_Config_Route_V3_InternalRedirectPolicy()}
+    set {_uniqueStorage()._internalRedirectPolicy = newValue}
+  }
+  /// Returns true if `internalRedirectPolicy` has been explicitly set.
+  package var hasInternalRedirectPolicy: Bool {_storage._internalRedirectPolicy != nil}
+  /// Clears the value of `internalRedirectPolicy`. Subsequent reads from it will return its default value.
+  package mutating func clearInternalRedirectPolicy() {_uniqueStorage()._internalRedirectPolicy = nil}
+
+  package var pathRewritePolicy: Envoy_Config_Core_V3_TypedExtensionConfig {
+    get {_storage._pathRewritePolicy ?? Envoy_Config_Core_V3_TypedExtensionConfig()}
+    set {_uniqueStorage()._pathRewritePolicy = newValue}
+  }
+  /// Returns true if `pathRewritePolicy` has been explicitly set.
+  package var hasPathRewritePolicy: Bool {_storage._pathRewritePolicy != nil}
+  /// Clears the value of `pathRewritePolicy`. Subsequent reads from it will return its default value.
+  package mutating func clearPathRewritePolicy() {_uniqueStorage()._pathRewritePolicy = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_ClusterSpecifier: Equatable, Sendable {
@@ -822,6 +963,7 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     case hostRewriteLiteral(String)
     case autoHostRewrite(SwiftProtobuf.Google_Protobuf_BoolValue)
     case hostRewriteHeader(String)
+    case hostRewritePathRegex(Envoy_Type_Matcher_V3_RegexMatchAndSubstitute)
 
   }
 
@@ -925,6 +1067,14 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
       set {policySpecifier = .queryParameter(newValue)}
     }
 
+    package var filterState: Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState {
+      get {
+        if case .filterState(let v)? = policySpecifier {return v}
+        return Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState()
+      }
+      set {policySpecifier = .filterState(newValue)}
+    }
+
     package var terminal: Bool = false
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -934,7 +1084,20 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
       case cookie(Envoy_Config_Route_V3_RouteAction.HashPolicy.Cookie)
       case connectionProperties(Envoy_Config_Route_V3_RouteAction.HashPolicy.ConnectionProperties)
       case queryParameter(Envoy_Config_Route_V3_RouteAction.HashPolicy.QueryParameter)
+      case filterState(Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState)
 
+    }
+
+    package nonisolated struct FilterState: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var key: String = String()
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package init() {}
     }
 
     package nonisolated struct Header: Sendable {
@@ -944,9 +1107,20 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
 
       package var headerName: String = String()
 
+      package var regexRewrite: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute {
+        get {_regexRewrite ?? Envoy_Type_Matcher_V3_RegexMatchAndSubstitute()}
+        set {_regexRewrite = newValue}
+      }
+      /// Returns true if `regexRewrite` has been explicitly set.
+      package var hasRegexRewrite: Bool {self._regexRewrite != nil}
+      /// Clears the value of `regexRewrite`. Subsequent reads from it will return its default value.
+      package mutating func clearRegexRewrite() {self._regexRewrite = nil}
+
       package var unknownFields = SwiftProtobuf.UnknownStorage()
 
       package init() {}
+
+      fileprivate var _regexRewrite: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute? = nil
     }
 
     package nonisolated struct Cookie: Sendable {
@@ -1070,67 +1244,167 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-package nonisolated struct Envoy_Config_Route_V3_RetryPolicy: Sendable {
+package nonisolated struct Envoy_Config_Route_V3_RetryPolicy: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var retryOn: String = String()
+  package var retryOn: String {
+    get {_storage._retryOn}
+    set {_uniqueStorage()._retryOn = newValue}
+  }
 
   package var numRetries: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_numRetries ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_numRetries = newValue}
+    get {_storage._numRetries ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._numRetries = newValue}
   }
   /// Returns true if `numRetries` has been explicitly set.
-  package var hasNumRetries: Bool {self._numRetries != nil}
+  package var hasNumRetries: Bool {_storage._numRetries != nil}
   /// Clears the value of `numRetries`. Subsequent reads from it will return its default value.
-  package mutating func clearNumRetries() {self._numRetries = nil}
+  package mutating func clearNumRetries() {_uniqueStorage()._numRetries = nil}
 
   package var perTryTimeout: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_perTryTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_perTryTimeout = newValue}
+    get {_storage._perTryTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._perTryTimeout = newValue}
   }
   /// Returns true if `perTryTimeout` has been explicitly set.
-  package var hasPerTryTimeout: Bool {self._perTryTimeout != nil}
+  package var hasPerTryTimeout: Bool {_storage._perTryTimeout != nil}
   /// Clears the value of `perTryTimeout`. Subsequent reads from it will return its default value.
-  package mutating func clearPerTryTimeout() {self._perTryTimeout = nil}
+  package mutating func clearPerTryTimeout() {_uniqueStorage()._perTryTimeout = nil}
 
   package var retryPriority: Envoy_Config_Route_V3_RetryPolicy.RetryPriority {
-    get {_retryPriority ?? Envoy_Config_Route_V3_RetryPolicy.RetryPriority()}
-    set {_retryPriority = newValue}
+    get {_storage._retryPriority ?? Envoy_Config_Route_V3_RetryPolicy.RetryPriority()}
+    set {_uniqueStorage()._retryPriority = newValue}
   }
   /// Returns true if `retryPriority` has been explicitly set.
-  package var hasRetryPriority: Bool {self._retryPriority != nil}
+  package var hasRetryPriority: Bool {_storage._retryPriority != nil}
   /// Clears the value of `retryPriority`. Subsequent reads from it will return its default value.
-  package mutating func clearRetryPriority() {self._retryPriority = nil}
+  package mutating func clearRetryPriority() {_uniqueStorage()._retryPriority = nil}
 
-  package var retryHostPredicate: [Envoy_Config_Route_V3_RetryPolicy.RetryHostPredicate] = []
+  package var retryHostPredicate: [Envoy_Config_Route_V3_RetryPolicy.RetryHostPredicate] {
+    get {_storage._retryHostPredicate}
+    set {_uniqueStorage()._retryHostPredicate = newValue}
+  }
 
-  package var hostSelectionRetryMaxAttempts: Int64 = 0
+  package var hostSelectionRetryMaxAttempts: Int64 {
+    get {_storage._hostSelectionRetryMaxAttempts}
+    set {_uniqueStorage()._hostSelectionRetryMaxAttempts = newValue}
+  }
 
-  package var retriableStatusCodes: [UInt32] = []
+  package var retriableStatusCodes: [UInt32] {
+    get {_storage._retriableStatusCodes}
+    set {_uniqueStorage()._retriableStatusCodes = newValue}
+  }
 
   package var retryBackOff: Envoy_Config_Route_V3_RetryPolicy.RetryBackOff {
-    get {_retryBackOff ?? Envoy_Config_Route_V3_RetryPolicy.RetryBackOff()}
-    set {_retryBackOff = newValue}
+    get {_storage._retryBackOff ?? Envoy_Config_Route_V3_RetryPolicy.RetryBackOff()}
+    set {_uniqueStorage()._retryBackOff = newValue}
   }
   /// Returns true if `retryBackOff` has been explicitly set.
-  package var hasRetryBackOff: Bool {self._retryBackOff != nil}
+  package var hasRetryBackOff: Bool {_storage._retryBackOff != nil}
   /// Clears the value of `retryBackOff`. Subsequent reads from it will return its default value.
-  package mutating func clearRetryBackOff() {self._retryBackOff = nil}
+  package mutating func clearRetryBackOff() {_uniqueStorage()._retryBackOff = nil}
 
-  package var retriableHeaders: [Envoy_Config_Route_V3_HeaderMatcher] = []
+  package var retriableHeaders: [Envoy_Config_Route_V3_HeaderMatcher] {
+    get {_storage._retriableHeaders}
+    set {_uniqueStorage()._retriableHeaders = newValue}
+  }
 
   package var perTryIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_perTryIdleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_perTryIdleTimeout = newValue}
+    get {_storage._perTryIdleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._perTryIdleTimeout = newValue}
   }
   /// Returns true if `perTryIdleTimeout` has been explicitly set.
-  package var hasPerTryIdleTimeout: Bool {self._perTryIdleTimeout != nil}
+  package var hasPerTryIdleTimeout: Bool {_storage._perTryIdleTimeout != nil}
   /// Clears the value of `perTryIdleTimeout`. Subsequent reads from it will return its default value.
-  package mutating func clearPerTryIdleTimeout() {self._perTryIdleTimeout = nil}
+  package mutating func clearPerTryIdleTimeout() {_uniqueStorage()._perTryIdleTimeout = nil}
+
+  package var retriableRequestHeaders: [Envoy_Config_Route_V3_HeaderMatcher] {
+    get {_storage._retriableRequestHeaders}
+    set {_uniqueStorage()._retriableRequestHeaders = newValue}
+  }
+
+  package var rateLimitedRetryBackOff: Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff {
+    get {_storage._rateLimitedRetryBackOff ?? Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff()}
+    set {_uniqueStorage()._rateLimitedRetryBackOff = newValue}
+  }
+  /// Returns true if `rateLimitedRetryBackOff` has been explicitly set.
+  package var hasRateLimitedRetryBackOff: Bool {_storage._rateLimitedRetryBackOff != nil}
+  /// Clears the value of `rateLimitedRetryBackOff`. Subsequent reads from it will return its default value.
+  package mutating func clearRateLimitedRetryBackOff() {_uniqueStorage()._rateLimitedRetryBackOff = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum ResetHeaderFormat: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case seconds // = 0
+    case unixTimestamp // = 1
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .seconds
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .seconds
+      case 1: self = .unixTimestamp
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .seconds: return 0
+      case .unixTimestamp: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Config_Route_V3_RetryPolicy.ResetHeaderFormat] = [
+      .seconds,
+      .unixTimestamp,
+    ]
+
+  }
+
+  package nonisolated struct ResetHeader: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var name: String = String()
+
+    package var format: Envoy_Config_Route_V3_RetryPolicy.ResetHeaderFormat = .seconds
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct RateLimitedRetryBackOff: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var resetHeaders: [Envoy_Config_Route_V3_RetryPolicy.ResetHeader] = []
+
+    package var maxInterval: SwiftProtobuf.Google_Protobuf_Duration {
+      get {_maxInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+      set {_maxInterval = newValue}
+    }
+    /// Returns true if `maxInterval` has been explicitly set.
+    package var hasMaxInterval: Bool {self._maxInterval != nil}
+    /// Clears the value of `maxInterval`. Subsequent reads from it will return its default value.
+    package mutating func clearMaxInterval() {self._maxInterval = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _maxInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  }
 
   package nonisolated struct RetryPriority: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1219,11 +1493,7 @@ package nonisolated struct Envoy_Config_Route_V3_RetryPolicy: Sendable {
 
   package init() {}
 
-  fileprivate var _numRetries: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
-  fileprivate var _perTryTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _retryPriority: Envoy_Config_Route_V3_RetryPolicy.RetryPriority? = nil
-  fileprivate var _retryBackOff: Envoy_Config_Route_V3_RetryPolicy.RetryBackOff? = nil
-  fileprivate var _perTryIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 package nonisolated struct Envoy_Config_Route_V3_RedirectAction: Sendable {
@@ -1395,6 +1665,68 @@ package nonisolated struct Envoy_Config_Route_V3_FilterConfig: Sendable {
   fileprivate var _config: SwiftProtobuf.Google_Protobuf_Any? = nil
 }
 
+package nonisolated struct Envoy_Config_Route_V3_HedgePolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var initialRequests: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_initialRequests ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_initialRequests = newValue}
+  }
+  /// Returns true if `initialRequests` has been explicitly set.
+  package var hasInitialRequests: Bool {self._initialRequests != nil}
+  /// Clears the value of `initialRequests`. Subsequent reads from it will return its default value.
+  package mutating func clearInitialRequests() {self._initialRequests = nil}
+
+  package var additionalRequestChance: Envoy_Type_V3_FractionalPercent {
+    get {_additionalRequestChance ?? Envoy_Type_V3_FractionalPercent()}
+    set {_additionalRequestChance = newValue}
+  }
+  /// Returns true if `additionalRequestChance` has been explicitly set.
+  package var hasAdditionalRequestChance: Bool {self._additionalRequestChance != nil}
+  /// Clears the value of `additionalRequestChance`. Subsequent reads from it will return its default value.
+  package mutating func clearAdditionalRequestChance() {self._additionalRequestChance = nil}
+
+  package var hedgeOnPerTryTimeout: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _initialRequests: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  fileprivate var _additionalRequestChance: Envoy_Type_V3_FractionalPercent? = nil
+}
+
+package nonisolated struct Envoy_Config_Route_V3_InternalRedirectPolicy: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var maxInternalRedirects: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_maxInternalRedirects ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_maxInternalRedirects = newValue}
+  }
+  /// Returns true if `maxInternalRedirects` has been explicitly set.
+  package var hasMaxInternalRedirects: Bool {self._maxInternalRedirects != nil}
+  /// Clears the value of `maxInternalRedirects`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxInternalRedirects() {self._maxInternalRedirects = nil}
+
+  package var redirectResponseCodes: [UInt32] = []
+
+  package var predicates: [Envoy_Config_Core_V3_TypedExtensionConfig] = []
+
+  package var allowCrossSchemeRedirect: Bool = false
+
+  package var responseHeadersToCopy: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _maxInternalRedirects: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.config.route.v3"
@@ -1475,7 +1807,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".VirtualHost"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{4}\u{3}include_attempt_count_in_response\0\u{2}\u{5}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{3}hedge_policy\0\u{4}\u{2}include_attempt_count_in_response\0\u{2}\u{5}metadata\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -1491,6 +1823,7 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
     var _retryPolicy: Envoy_Config_Route_V3_RetryPolicy? = nil
     var _includeAttemptCountInResponse: Bool = false
     var _metadata: Envoy_Config_Core_V3_Metadata? = nil
+    var _hedgePolicy: Envoy_Config_Route_V3_HedgePolicy? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1514,6 +1847,7 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       _retryPolicy = source._retryPolicy
       _includeAttemptCountInResponse = source._includeAttemptCountInResponse
       _metadata = source._metadata
+      _hedgePolicy = source._hedgePolicy
     }
   }
 
@@ -1543,6 +1877,7 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         case 14: try { try decoder.decodeSingularBoolField(value: &_storage._includeRequestAttemptCount) }()
         case 15: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &_storage._typedPerFilterConfig) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._retryPolicy) }()
+        case 17: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._includeAttemptCountInResponse) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._metadata) }()
         default: break
@@ -1590,6 +1925,9 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       try { if let v = _storage._retryPolicy {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       } }()
+      try { if let v = _storage._hedgePolicy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
+      } }()
       if _storage._includeAttemptCountInResponse != false {
         try visitor.visitSingularBoolField(value: _storage._includeAttemptCountInResponse, fieldNumber: 19)
       }
@@ -1618,6 +1956,7 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         if _storage._retryPolicy != rhs_storage._retryPolicy {return false}
         if _storage._includeAttemptCountInResponse != rhs_storage._includeAttemptCountInResponse {return false}
         if _storage._metadata != rhs_storage._metadata {return false}
+        if _storage._hedgePolicy != rhs_storage._hedgePolicy {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1725,7 +2064,7 @@ nonisolated extension Envoy_Config_Route_V3_Decorator: SwiftProtobuf.Message, Sw
 
 nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Route"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{4}\u{4}non_forwarding_action\0\u{3}stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{4}\u{2}per_request_buffer_limit_bytes\0\u{4}\u{2}non_forwarding_action\0\u{3}stat_prefix\0")
 
   fileprivate class _StorageClass {
     var _match: Envoy_Config_Route_V3_RouteMatch? = nil
@@ -1739,6 +2078,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
     var _typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
     var _name: String = String()
     var _statPrefix: String = String()
+    var _perRequestBufferLimitBytes: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1760,6 +2100,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       _typedPerFilterConfig = source._typedPerFilterConfig
       _name = source._name
       _statPrefix = source._statPrefix
+      _perRequestBufferLimitBytes = source._perRequestBufferLimitBytes
     }
   }
 
@@ -1826,6 +2167,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._requestHeadersToRemove) }()
         case 13: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &_storage._typedPerFilterConfig) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 16: try { try decoder.decodeSingularMessageField(value: &_storage._perRequestBufferLimitBytes) }()
         case 18: try {
           var v: Envoy_Config_Route_V3_NonForwardingAction?
           var hadOneofValue = false
@@ -1893,6 +2235,9 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       if !_storage._name.isEmpty {
         try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 14)
       }
+      try { if let v = _storage._perRequestBufferLimitBytes {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+      } }()
       try { if case .nonForwardingAction(let v)? = _storage._action {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
       } }()
@@ -1919,6 +2264,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         if _storage._typedPerFilterConfig != rhs_storage._typedPerFilterConfig {return false}
         if _storage._name != rhs_storage._name {return false}
         if _storage._statPrefix != rhs_storage._statPrefix {return false}
+        if _storage._perRequestBufferLimitBytes != rhs_storage._perRequestBufferLimitBytes {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1930,7 +2276,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteMatch"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{1}path\0\u{4}\u{2}case_sensitive\0\u{2}\u{2}headers\0\u{3}query_parameters\0\u{1}grpc\0\u{3}runtime_fraction\0\u{3}safe_regex\0\u{4}\u{2}connect_matcher\0\u{4}\u{2}path_separated_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{1}path\0\u{4}\u{2}case_sensitive\0\u{2}\u{2}headers\0\u{3}query_parameters\0\u{1}grpc\0\u{3}runtime_fraction\0\u{3}safe_regex\0\u{3}tls_context\0\u{3}connect_matcher\0\u{3}dynamic_metadata\0\u{3}path_separated_prefix\0\u{3}path_match_policy\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1972,6 +2318,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
           self.pathSpecifier = .safeRegex(v)
         }
       }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._tlsContext) }()
       case 12: try {
         var v: Envoy_Config_Route_V3_RouteMatch.ConnectMatcher?
         var hadOneofValue = false
@@ -1985,12 +2332,26 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
           self.pathSpecifier = .connectMatcher(v)
         }
       }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.dynamicMetadata) }()
       case 14: try {
         var v: String?
         try decoder.decodeSingularStringField(value: &v)
         if let v = v {
           if self.pathSpecifier != nil {try decoder.handleConflictingOneOf()}
           self.pathSpecifier = .pathSeparatedPrefix(v)
+        }
+      }()
+      case 15: try {
+        var v: Envoy_Config_Core_V3_TypedExtensionConfig?
+        var hadOneofValue = false
+        if let current = self.pathSpecifier {
+          hadOneofValue = true
+          if case .pathMatchPolicy(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.pathSpecifier = .pathMatchPolicy(v)
         }
       }()
       default: break
@@ -2029,18 +2390,26 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
     try { if let v = self._runtimeFraction {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     } }()
-    switch self.pathSpecifier {
-    case .safeRegex?: try {
-      guard case .safeRegex(let v)? = self.pathSpecifier else { preconditionFailure() }
+    try { if case .safeRegex(let v)? = self.pathSpecifier {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    }()
-    case .connectMatcher?: try {
-      guard case .connectMatcher(let v)? = self.pathSpecifier else { preconditionFailure() }
+    } }()
+    try { if let v = self._tlsContext {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    try { if case .connectMatcher(let v)? = self.pathSpecifier {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
-    }()
+    } }()
+    if !self.dynamicMetadata.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.dynamicMetadata, fieldNumber: 13)
+    }
+    switch self.pathSpecifier {
     case .pathSeparatedPrefix?: try {
       guard case .pathSeparatedPrefix(let v)? = self.pathSpecifier else { preconditionFailure() }
       try visitor.visitSingularStringField(value: v, fieldNumber: 14)
+    }()
+    case .pathMatchPolicy?: try {
+      guard case .pathMatchPolicy(let v)? = self.pathSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
     }()
     default: break
     }
@@ -2054,6 +2423,47 @@ nonisolated extension Envoy_Config_Route_V3_RouteMatch: SwiftProtobuf.Message, S
     if lhs.queryParameters != rhs.queryParameters {return false}
     if lhs._grpc != rhs._grpc {return false}
     if lhs._runtimeFraction != rhs._runtimeFraction {return false}
+    if lhs._tlsContext != rhs._tlsContext {return false}
+    if lhs.dynamicMetadata != rhs.dynamicMetadata {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RouteMatch.protoMessageName + ".TlsContextMatchOptions"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}presented\0\u{1}validated\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._presented) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._validated) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._presented {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._validated {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions, rhs: Envoy_Config_Route_V3_RouteMatch.TlsContextMatchOptions) -> Bool {
+    if lhs._presented != rhs._presented {return false}
+    if lhs._validated != rhs._validated {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2367,7 +2777,7 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster: SwiftProtobuf.Messa
 
 nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_WeightedCluster.protoMessageName + ".ClusterWeight"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}weight\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}weight\0\u{3}metadata_match\0\u{3}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{3}host_rewrite_literal\0\u{3}cluster_header\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2377,11 +2787,21 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._weight) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._metadataMatch) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.responseHeadersToAdd) }()
       case 6: try { try decoder.decodeRepeatedStringField(value: &self.responseHeadersToRemove) }()
       case 9: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
       case 10: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &self.typedPerFilterConfig) }()
+      case 11: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.hostRewriteSpecifier != nil {try decoder.handleConflictingOneOf()}
+          self.hostRewriteSpecifier = .hostRewriteLiteral(v)
+        }
+      }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.clusterHeader) }()
       default: break
       }
     }
@@ -2398,6 +2818,9 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
     try { if let v = self._weight {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._metadataMatch {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     if !self.requestHeadersToAdd.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.requestHeadersToAdd, fieldNumber: 4)
     }
@@ -2413,6 +2836,12 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
     if !self.typedPerFilterConfig.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: self.typedPerFilterConfig, fieldNumber: 10)
     }
+    try { if case .hostRewriteLiteral(let v)? = self.hostRewriteSpecifier {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 11)
+    } }()
+    if !self.clusterHeader.isEmpty {
+      try visitor.visitSingularStringField(value: self.clusterHeader, fieldNumber: 12)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2424,6 +2853,9 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
     if lhs.responseHeadersToRemove != rhs.responseHeadersToRemove {return false}
     if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
     if lhs.typedPerFilterConfig != rhs.typedPerFilterConfig {return false}
+    if lhs._metadataMatch != rhs._metadataMatch {return false}
+    if lhs.hostRewriteSpecifier != rhs.hostRewriteSpecifier {return false}
+    if lhs.clusterHeader != rhs.clusterHeader {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2431,7 +2863,7 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteAction"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{4}\u{2}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{4}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{4}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{4}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{4}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{3}metadata_match\0\u{3}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{4}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{4}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{2}hedge_policy\0\u{4}\u{2}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{2}internal_redirect_policy\0\u{3}host_rewrite_path_regex\0\u{3}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0\u{4}\u{3}path_rewrite_policy\0")
 
   fileprivate class _StorageClass {
     var _clusterSpecifier: Envoy_Config_Route_V3_RouteAction.OneOf_ClusterSpecifier?
@@ -2448,6 +2880,10 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
     var _regexRewrite: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute? = nil
     var _maxStreamDuration: Envoy_Config_Route_V3_RouteAction.MaxStreamDuration? = nil
     var _appendXForwardedHost: Bool = false
+    var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
+    var _hedgePolicy: Envoy_Config_Route_V3_HedgePolicy? = nil
+    var _internalRedirectPolicy: Envoy_Config_Route_V3_InternalRedirectPolicy? = nil
+    var _pathRewritePolicy: Envoy_Config_Core_V3_TypedExtensionConfig? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2472,6 +2908,10 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       _regexRewrite = source._regexRewrite
       _maxStreamDuration = source._maxStreamDuration
       _appendXForwardedHost = source._appendXForwardedHost
+      _metadataMatch = source._metadataMatch
+      _hedgePolicy = source._hedgePolicy
+      _internalRedirectPolicy = source._internalRedirectPolicy
+      _pathRewritePolicy = source._pathRewritePolicy
     }
   }
 
@@ -2519,6 +2959,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
             _storage._clusterSpecifier = .weightedClusters(v)
           }
         }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._metadataMatch) }()
         case 5: try { try decoder.decodeSingularStringField(value: &_storage._prefixRewrite) }()
         case 6: try {
           var v: String?
@@ -2548,6 +2989,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         case 20: try { try decoder.decodeSingularEnumField(value: &_storage._clusterNotFoundResponseCode) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._idleTimeout) }()
         case 25: try { try decoder.decodeRepeatedMessageField(value: &_storage._upgradeConfigs) }()
+        case 27: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
         case 29: try {
           var v: String?
           try decoder.decodeSingularStringField(value: &v)
@@ -2558,8 +3000,23 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         }()
         case 30: try { try decoder.decodeRepeatedMessageField(value: &_storage._requestMirrorPolicies) }()
         case 32: try { try decoder.decodeSingularMessageField(value: &_storage._regexRewrite) }()
+        case 34: try { try decoder.decodeSingularMessageField(value: &_storage._internalRedirectPolicy) }()
+        case 35: try {
+          var v: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute?
+          var hadOneofValue = false
+          if let current = _storage._hostRewriteSpecifier {
+            hadOneofValue = true
+            if case .hostRewritePathRegex(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._hostRewriteSpecifier = .hostRewritePathRegex(v)
+          }
+        }()
         case 36: try { try decoder.decodeSingularMessageField(value: &_storage._maxStreamDuration) }()
         case 38: try { try decoder.decodeSingularBoolField(value: &_storage._appendXForwardedHost) }()
+        case 41: try { try decoder.decodeSingularMessageField(value: &_storage._pathRewritePolicy) }()
         default: break
         }
       }
@@ -2587,6 +3044,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       }()
       case nil: break
       }
+      try { if let v = _storage._metadataMatch {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
       if !_storage._prefixRewrite.isEmpty {
         try visitor.visitSingularStringField(value: _storage._prefixRewrite, fieldNumber: 5)
       }
@@ -2622,6 +3082,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       if !_storage._upgradeConfigs.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._upgradeConfigs, fieldNumber: 25)
       }
+      try { if let v = _storage._hedgePolicy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 27)
+      } }()
       try { if case .hostRewriteHeader(let v)? = _storage._hostRewriteSpecifier {
         try visitor.visitSingularStringField(value: v, fieldNumber: 29)
       } }()
@@ -2631,12 +3094,21 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       try { if let v = _storage._regexRewrite {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 32)
       } }()
+      try { if let v = _storage._internalRedirectPolicy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 34)
+      } }()
+      try { if case .hostRewritePathRegex(let v)? = _storage._hostRewriteSpecifier {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
+      } }()
       try { if let v = _storage._maxStreamDuration {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
       } }()
       if _storage._appendXForwardedHost != false {
         try visitor.visitSingularBoolField(value: _storage._appendXForwardedHost, fieldNumber: 38)
       }
+      try { if let v = _storage._pathRewritePolicy {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2660,6 +3132,10 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         if _storage._regexRewrite != rhs_storage._regexRewrite {return false}
         if _storage._maxStreamDuration != rhs_storage._maxStreamDuration {return false}
         if _storage._appendXForwardedHost != rhs_storage._appendXForwardedHost {return false}
+        if _storage._metadataMatch != rhs_storage._metadataMatch {return false}
+        if _storage._hedgePolicy != rhs_storage._hedgePolicy {return false}
+        if _storage._internalRedirectPolicy != rhs_storage._internalRedirectPolicy {return false}
+        if _storage._pathRewritePolicy != rhs_storage._pathRewritePolicy {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -2714,7 +3190,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: Swi
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".HashPolicy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}cookie\0\u{3}connection_properties\0\u{1}terminal\0\u{3}query_parameter\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}header\0\u{1}cookie\0\u{3}connection_properties\0\u{1}terminal\0\u{3}query_parameter\0\u{3}filter_state\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2775,6 +3251,19 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy: SwiftProtobu
           self.policySpecifier = .queryParameter(v)
         }
       }()
+      case 6: try {
+        var v: Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState?
+        var hadOneofValue = false
+        if let current = self.policySpecifier {
+          hadOneofValue = true
+          if case .filterState(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.policySpecifier = .filterState(v)
+        }
+      }()
       default: break
       }
     }
@@ -2803,9 +3292,17 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy: SwiftProtobu
     if self.terminal != false {
       try visitor.visitSingularBoolField(value: self.terminal, fieldNumber: 4)
     }
-    try { if case .queryParameter(let v)? = self.policySpecifier {
+    switch self.policySpecifier {
+    case .queryParameter?: try {
+      guard case .queryParameter(let v)? = self.policySpecifier else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
+    }()
+    case .filterState?: try {
+      guard case .filterState(let v)? = self.policySpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    }()
+    default: break
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2817,9 +3314,39 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy: SwiftProtobu
   }
 }
 
+nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.HashPolicy.protoMessageName + ".FilterState"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState, rhs: Envoy_Config_Route_V3_RouteAction.HashPolicy.FilterState) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.Header: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.HashPolicy.protoMessageName + ".Header"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}header_name\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}header_name\0\u{3}regex_rewrite\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2828,20 +3355,29 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.Header: Swift
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.headerName) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._regexRewrite) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.headerName.isEmpty {
       try visitor.visitSingularStringField(value: self.headerName, fieldNumber: 1)
     }
+    try { if let v = self._regexRewrite {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.HashPolicy.Header, rhs: Envoy_Config_Route_V3_RouteAction.HashPolicy.Header) -> Bool {
     if lhs.headerName != rhs.headerName {return false}
+    if lhs._regexRewrite != rhs._regexRewrite {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3036,7 +3572,158 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.MaxStreamDuration: Swift
 
 nonisolated extension Envoy_Config_Route_V3_RetryPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RetryPolicy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}retry_on\0\u{3}num_retries\0\u{3}per_try_timeout\0\u{3}retry_priority\0\u{3}retry_host_predicate\0\u{3}host_selection_retry_max_attempts\0\u{3}retriable_status_codes\0\u{3}retry_back_off\0\u{3}retriable_headers\0\u{4}\u{4}per_try_idle_timeout\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}retry_on\0\u{3}num_retries\0\u{3}per_try_timeout\0\u{3}retry_priority\0\u{3}retry_host_predicate\0\u{3}host_selection_retry_max_attempts\0\u{3}retriable_status_codes\0\u{3}retry_back_off\0\u{3}retriable_headers\0\u{3}retriable_request_headers\0\u{3}rate_limited_retry_back_off\0\u{4}\u{2}per_try_idle_timeout\0")
+
+  fileprivate class _StorageClass {
+    var _retryOn: String = String()
+    var _numRetries: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _perTryTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _retryPriority: Envoy_Config_Route_V3_RetryPolicy.RetryPriority? = nil
+    var _retryHostPredicate: [Envoy_Config_Route_V3_RetryPolicy.RetryHostPredicate] = []
+    var _hostSelectionRetryMaxAttempts: Int64 = 0
+    var _retriableStatusCodes: [UInt32] = []
+    var _retryBackOff: Envoy_Config_Route_V3_RetryPolicy.RetryBackOff? = nil
+    var _retriableHeaders: [Envoy_Config_Route_V3_HeaderMatcher] = []
+    var _perTryIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _retriableRequestHeaders: [Envoy_Config_Route_V3_HeaderMatcher] = []
+    var _rateLimitedRetryBackOff: Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _retryOn = source._retryOn
+      _numRetries = source._numRetries
+      _perTryTimeout = source._perTryTimeout
+      _retryPriority = source._retryPriority
+      _retryHostPredicate = source._retryHostPredicate
+      _hostSelectionRetryMaxAttempts = source._hostSelectionRetryMaxAttempts
+      _retriableStatusCodes = source._retriableStatusCodes
+      _retryBackOff = source._retryBackOff
+      _retriableHeaders = source._retriableHeaders
+      _perTryIdleTimeout = source._perTryIdleTimeout
+      _retriableRequestHeaders = source._retriableRequestHeaders
+      _rateLimitedRetryBackOff = source._rateLimitedRetryBackOff
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._retryOn) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._numRetries) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._perTryTimeout) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._retryPriority) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._retryHostPredicate) }()
+        case 6: try { try decoder.decodeSingularInt64Field(value: &_storage._hostSelectionRetryMaxAttempts) }()
+        case 7: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._retriableStatusCodes) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._retryBackOff) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._retriableHeaders) }()
+        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._retriableRequestHeaders) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._rateLimitedRetryBackOff) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._perTryIdleTimeout) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._retryOn.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._retryOn, fieldNumber: 1)
+      }
+      try { if let v = _storage._numRetries {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._perTryTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._retryPriority {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if !_storage._retryHostPredicate.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._retryHostPredicate, fieldNumber: 5)
+      }
+      if _storage._hostSelectionRetryMaxAttempts != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._hostSelectionRetryMaxAttempts, fieldNumber: 6)
+      }
+      if !_storage._retriableStatusCodes.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._retriableStatusCodes, fieldNumber: 7)
+      }
+      try { if let v = _storage._retryBackOff {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._retriableHeaders.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._retriableHeaders, fieldNumber: 9)
+      }
+      if !_storage._retriableRequestHeaders.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._retriableRequestHeaders, fieldNumber: 10)
+      }
+      try { if let v = _storage._rateLimitedRetryBackOff {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._perTryIdleTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RetryPolicy, rhs: Envoy_Config_Route_V3_RetryPolicy) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._retryOn != rhs_storage._retryOn {return false}
+        if _storage._numRetries != rhs_storage._numRetries {return false}
+        if _storage._perTryTimeout != rhs_storage._perTryTimeout {return false}
+        if _storage._retryPriority != rhs_storage._retryPriority {return false}
+        if _storage._retryHostPredicate != rhs_storage._retryHostPredicate {return false}
+        if _storage._hostSelectionRetryMaxAttempts != rhs_storage._hostSelectionRetryMaxAttempts {return false}
+        if _storage._retriableStatusCodes != rhs_storage._retriableStatusCodes {return false}
+        if _storage._retryBackOff != rhs_storage._retryBackOff {return false}
+        if _storage._retriableHeaders != rhs_storage._retriableHeaders {return false}
+        if _storage._perTryIdleTimeout != rhs_storage._perTryIdleTimeout {return false}
+        if _storage._retriableRequestHeaders != rhs_storage._retriableRequestHeaders {return false}
+        if _storage._rateLimitedRetryBackOff != rhs_storage._rateLimitedRetryBackOff {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RetryPolicy.ResetHeaderFormat: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SECONDS\0\u{1}UNIX_TIMESTAMP\0")
+}
+
+nonisolated extension Envoy_Config_Route_V3_RetryPolicy.ResetHeader: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RetryPolicy.protoMessageName + ".ResetHeader"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}format\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3044,16 +3731,43 @@ nonisolated extension Envoy_Config_Route_V3_RetryPolicy: SwiftProtobuf.Message, 
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.retryOn) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._numRetries) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._perTryTimeout) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._retryPriority) }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.retryHostPredicate) }()
-      case 6: try { try decoder.decodeSingularInt64Field(value: &self.hostSelectionRetryMaxAttempts) }()
-      case 7: try { try decoder.decodeRepeatedUInt32Field(value: &self.retriableStatusCodes) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._retryBackOff) }()
-      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.retriableHeaders) }()
-      case 13: try { try decoder.decodeSingularMessageField(value: &self._perTryIdleTimeout) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.format) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if self.format != .seconds {
+      try visitor.visitSingularEnumField(value: self.format, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RetryPolicy.ResetHeader, rhs: Envoy_Config_Route_V3_RetryPolicy.ResetHeader) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.format != rhs.format {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RetryPolicy.protoMessageName + ".RateLimitedRetryBackOff"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}reset_headers\0\u{3}max_interval\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.resetHeaders) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._maxInterval) }()
       default: break
       }
     }
@@ -3064,50 +3778,18 @@ nonisolated extension Envoy_Config_Route_V3_RetryPolicy: SwiftProtobuf.Message, 
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.retryOn.isEmpty {
-      try visitor.visitSingularStringField(value: self.retryOn, fieldNumber: 1)
+    if !self.resetHeaders.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.resetHeaders, fieldNumber: 1)
     }
-    try { if let v = self._numRetries {
+    try { if let v = self._maxInterval {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._perTryTimeout {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
-    try { if let v = self._retryPriority {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
-    } }()
-    if !self.retryHostPredicate.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.retryHostPredicate, fieldNumber: 5)
-    }
-    if self.hostSelectionRetryMaxAttempts != 0 {
-      try visitor.visitSingularInt64Field(value: self.hostSelectionRetryMaxAttempts, fieldNumber: 6)
-    }
-    if !self.retriableStatusCodes.isEmpty {
-      try visitor.visitPackedUInt32Field(value: self.retriableStatusCodes, fieldNumber: 7)
-    }
-    try { if let v = self._retryBackOff {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    if !self.retriableHeaders.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.retriableHeaders, fieldNumber: 9)
-    }
-    try { if let v = self._perTryIdleTimeout {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  package static func ==(lhs: Envoy_Config_Route_V3_RetryPolicy, rhs: Envoy_Config_Route_V3_RetryPolicy) -> Bool {
-    if lhs.retryOn != rhs.retryOn {return false}
-    if lhs._numRetries != rhs._numRetries {return false}
-    if lhs._perTryTimeout != rhs._perTryTimeout {return false}
-    if lhs._retryPriority != rhs._retryPriority {return false}
-    if lhs.retryHostPredicate != rhs.retryHostPredicate {return false}
-    if lhs.hostSelectionRetryMaxAttempts != rhs.hostSelectionRetryMaxAttempts {return false}
-    if lhs.retriableStatusCodes != rhs.retriableStatusCodes {return false}
-    if lhs._retryBackOff != rhs._retryBackOff {return false}
-    if lhs.retriableHeaders != rhs.retriableHeaders {return false}
-    if lhs._perTryIdleTimeout != rhs._perTryIdleTimeout {return false}
+  package static func ==(lhs: Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff, rhs: Envoy_Config_Route_V3_RetryPolicy.RateLimitedRetryBackOff) -> Bool {
+    if lhs.resetHeaders != rhs.resetHeaders {return false}
+    if lhs._maxInterval != rhs._maxInterval {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3447,6 +4129,104 @@ nonisolated extension Envoy_Config_Route_V3_FilterConfig: SwiftProtobuf.Message,
     if lhs._config != rhs._config {return false}
     if lhs.isOptional != rhs.isOptional {return false}
     if lhs.disabled != rhs.disabled {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_HedgePolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HedgePolicy"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}initial_requests\0\u{3}additional_request_chance\0\u{3}hedge_on_per_try_timeout\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._initialRequests) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._additionalRequestChance) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.hedgeOnPerTryTimeout) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._initialRequests {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._additionalRequestChance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.hedgeOnPerTryTimeout != false {
+      try visitor.visitSingularBoolField(value: self.hedgeOnPerTryTimeout, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_HedgePolicy, rhs: Envoy_Config_Route_V3_HedgePolicy) -> Bool {
+    if lhs._initialRequests != rhs._initialRequests {return false}
+    if lhs._additionalRequestChance != rhs._additionalRequestChance {return false}
+    if lhs.hedgeOnPerTryTimeout != rhs.hedgeOnPerTryTimeout {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_InternalRedirectPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".InternalRedirectPolicy"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}max_internal_redirects\0\u{3}redirect_response_codes\0\u{1}predicates\0\u{3}allow_cross_scheme_redirect\0\u{3}response_headers_to_copy\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._maxInternalRedirects) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.redirectResponseCodes) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.predicates) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.allowCrossSchemeRedirect) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.responseHeadersToCopy) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._maxInternalRedirects {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.redirectResponseCodes.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.redirectResponseCodes, fieldNumber: 2)
+    }
+    if !self.predicates.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.predicates, fieldNumber: 3)
+    }
+    if self.allowCrossSchemeRedirect != false {
+      try visitor.visitSingularBoolField(value: self.allowCrossSchemeRedirect, fieldNumber: 4)
+    }
+    if !self.responseHeadersToCopy.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.responseHeadersToCopy, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_InternalRedirectPolicy, rhs: Envoy_Config_Route_V3_InternalRedirectPolicy) -> Bool {
+    if lhs._maxInternalRedirects != rhs._maxInternalRedirects {return false}
+    if lhs.redirectResponseCodes != rhs.redirectResponseCodes {return false}
+    if lhs.predicates != rhs.predicates {return false}
+    if lhs.allowCrossSchemeRedirect != rhs.allowCrossSchemeRedirect {return false}
+    if lhs.responseHeadersToCopy != rhs.responseHeadersToCopy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

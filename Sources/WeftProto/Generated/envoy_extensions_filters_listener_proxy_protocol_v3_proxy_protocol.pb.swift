@@ -30,6 +30,8 @@ package nonisolated struct Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_Pr
 
   package var allowRequestsWithoutProxyProtocol: Bool = false
 
+  package var statPrefix: String = String()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -41,7 +43,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.listen
 
 nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ProxyProtocol"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}allow_requests_without_proxy_protocol\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}allow_requests_without_proxy_protocol\0\u{4}\u{3}stat_prefix\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -50,6 +52,7 @@ nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 2: try { try decoder.decodeSingularBoolField(value: &self.allowRequestsWithoutProxyProtocol) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.statPrefix) }()
       default: break
       }
     }
@@ -59,11 +62,15 @@ nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyPr
     if self.allowRequestsWithoutProxyProtocol != false {
       try visitor.visitSingularBoolField(value: self.allowRequestsWithoutProxyProtocol, fieldNumber: 2)
     }
+    if !self.statPrefix.isEmpty {
+      try visitor.visitSingularStringField(value: self.statPrefix, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol, rhs: Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol) -> Bool {
     if lhs.allowRequestsWithoutProxyProtocol != rhs.allowRequestsWithoutProxyProtocol {return false}
+    if lhs.statPrefix != rhs.statPrefix {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -68,6 +68,33 @@ package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
   /// Clears the value of `idleTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearIdleTimeout() {self._idleTimeout = nil}
 
+  package var maxDownstreamConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_maxDownstreamConnectionDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_maxDownstreamConnectionDuration = newValue}
+  }
+  /// Returns true if `maxDownstreamConnectionDuration` has been explicitly set.
+  package var hasMaxDownstreamConnectionDuration: Bool {self._maxDownstreamConnectionDuration != nil}
+  /// Clears the value of `maxDownstreamConnectionDuration`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxDownstreamConnectionDuration() {self._maxDownstreamConnectionDuration = nil}
+
+  package var metadataMatch: Envoy_Config_Core_V3_Metadata {
+    get {_metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
+    set {_metadataMatch = newValue}
+  }
+  /// Returns true if `metadataMatch` has been explicitly set.
+  package var hasMetadataMatch: Bool {self._metadataMatch != nil}
+  /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
+  package mutating func clearMetadataMatch() {self._metadataMatch = nil}
+
+  package var accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_accessLogFlushInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_accessLogFlushInterval = newValue}
+  }
+  /// Returns true if `accessLogFlushInterval` has been explicitly set.
+  package var hasAccessLogFlushInterval: Bool {self._accessLogFlushInterval != nil}
+  /// Clears the value of `accessLogFlushInterval`. Subsequent reads from it will return its default value.
+  package mutating func clearAccessLogFlushInterval() {self._accessLogFlushInterval = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_ClusterSpecifier: Equatable, Sendable {
@@ -94,9 +121,20 @@ package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
 
       package var weight: UInt32 = 0
 
+      package var metadataMatch: Envoy_Config_Core_V3_Metadata {
+        get {_metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
+        set {_metadataMatch = newValue}
+      }
+      /// Returns true if `metadataMatch` has been explicitly set.
+      package var hasMetadataMatch: Bool {self._metadataMatch != nil}
+      /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
+      package mutating func clearMetadataMatch() {self._metadataMatch = nil}
+
       package var unknownFields = SwiftProtobuf.UnknownStorage()
 
       package init() {}
+
+      fileprivate var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
     }
 
     package init() {}
@@ -106,6 +144,9 @@ package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
 
   fileprivate var _maxConnectAttempts: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
   fileprivate var _idleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _maxDownstreamConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
+  fileprivate var _accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -114,7 +155,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.networ
 
 nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TcpProxy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{4}\u{2}weighted_clusters\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{3}metadata_match\0\u{3}weighted_clusters\0\u{4}\u{3}max_downstream_connection_duration\0\u{4}\u{2}access_log_flush_interval\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -134,6 +175,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.accessLog) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._maxConnectAttempts) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._idleTimeout) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._metadataMatch) }()
       case 10: try {
         var v: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster?
         var hadOneofValue = false
@@ -147,6 +189,8 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
           self.clusterSpecifier = .weightedClusters(v)
         }
       }()
+      case 13: try { try decoder.decodeSingularMessageField(value: &self._maxDownstreamConnectionDuration) }()
+      case 15: try { try decoder.decodeSingularMessageField(value: &self._accessLogFlushInterval) }()
       default: break
       }
     }
@@ -172,8 +216,17 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
     try { if let v = self._idleTimeout {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
     } }()
+    try { if let v = self._metadataMatch {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
     try { if case .weightedClusters(let v)? = self.clusterSpecifier {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._maxDownstreamConnectionDuration {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+    } }()
+    try { if let v = self._accessLogFlushInterval {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
     } }()
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -184,6 +237,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
     if lhs.accessLog != rhs.accessLog {return false}
     if lhs._maxConnectAttempts != rhs._maxConnectAttempts {return false}
     if lhs._idleTimeout != rhs._idleTimeout {return false}
+    if lhs._maxDownstreamConnectionDuration != rhs._maxDownstreamConnectionDuration {return false}
+    if lhs._metadataMatch != rhs._metadataMatch {return false}
+    if lhs._accessLogFlushInterval != rhs._accessLogFlushInterval {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -221,7 +277,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.Weig
 
 nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster.ClusterWeight: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster.protoMessageName + ".ClusterWeight"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}weight\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}weight\0\u{3}metadata_match\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -231,24 +287,33 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.Weig
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularUInt32Field(value: &self.weight) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._metadataMatch) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if !self.name.isEmpty {
       try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
     }
     if self.weight != 0 {
       try visitor.visitSingularUInt32Field(value: self.weight, fieldNumber: 2)
     }
+    try { if let v = self._metadataMatch {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster.ClusterWeight, rhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster.ClusterWeight) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.weight != rhs.weight {return false}
+    if lhs._metadataMatch != rhs._metadataMatch {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

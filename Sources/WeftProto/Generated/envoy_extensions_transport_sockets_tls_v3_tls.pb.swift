@@ -110,12 +110,32 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_TlsCertifica
   /// Clears the value of `privateKey`. Subsequent reads from it will return its default value.
   package mutating func clearPrivateKey() {self._privateKey = nil}
 
+  package var password: Envoy_Config_Core_V3_DataSource {
+    get {_password ?? Envoy_Config_Core_V3_DataSource()}
+    set {_password = newValue}
+  }
+  /// Returns true if `password` has been explicitly set.
+  package var hasPassword: Bool {self._password != nil}
+  /// Clears the value of `password`. Subsequent reads from it will return its default value.
+  package mutating func clearPassword() {self._password = nil}
+
+  package var watchedDirectory: Envoy_Config_Core_V3_WatchedDirectory {
+    get {_watchedDirectory ?? Envoy_Config_Core_V3_WatchedDirectory()}
+    set {_watchedDirectory = newValue}
+  }
+  /// Returns true if `watchedDirectory` has been explicitly set.
+  package var hasWatchedDirectory: Bool {self._watchedDirectory != nil}
+  /// Clears the value of `watchedDirectory`. Subsequent reads from it will return its default value.
+  package mutating func clearWatchedDirectory() {self._watchedDirectory = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _certificateChain: Envoy_Config_Core_V3_DataSource? = nil
   fileprivate var _privateKey: Envoy_Config_Core_V3_DataSource? = nil
+  fileprivate var _password: Envoy_Config_Core_V3_DataSource? = nil
+  fileprivate var _watchedDirectory: Envoy_Config_Core_V3_WatchedDirectory? = nil
 }
 
 package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher: Sendable {
@@ -133,6 +153,8 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNa
   package var hasMatcher: Bool {self._matcher != nil}
   /// Clears the value of `matcher`. Subsequent reads from it will return its default value.
   package mutating func clearMatcher() {self._matcher = nil}
+
+  package var oid: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -220,12 +242,72 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateV
 
   package var matchTypedSubjectAltNames: [Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher] = []
 
+  package var allowExpiredCertificate: Bool = false
+
+  package var trustChainVerification: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext.TrustChainVerification = .verifyTrustChain
+
+  package var onlyVerifyLeafCertCrl: Bool = false
+
+  package var maxVerifyDepth: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_maxVerifyDepth ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_maxVerifyDepth = newValue}
+  }
+  /// Returns true if `maxVerifyDepth` has been explicitly set.
+  package var hasMaxVerifyDepth: Bool {self._maxVerifyDepth != nil}
+  /// Clears the value of `maxVerifyDepth`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxVerifyDepth() {self._maxVerifyDepth = nil}
+
+  package var watchedDirectory: Envoy_Config_Core_V3_WatchedDirectory {
+    get {_watchedDirectory ?? Envoy_Config_Core_V3_WatchedDirectory()}
+    set {_watchedDirectory = newValue}
+  }
+  /// Returns true if `watchedDirectory` has been explicitly set.
+  package var hasWatchedDirectory: Bool {self._watchedDirectory != nil}
+  /// Clears the value of `watchedDirectory`. Subsequent reads from it will return its default value.
+  package mutating func clearWatchedDirectory() {self._watchedDirectory = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum TrustChainVerification: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case verifyTrustChain // = 0
+    case acceptUntrusted // = 1
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .verifyTrustChain
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .verifyTrustChain
+      case 1: self = .acceptUntrusted
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .verifyTrustChain: return 0
+      case .acceptUntrusted: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext.TrustChainVerification] = [
+      .verifyTrustChain,
+      .acceptUntrusted,
+    ]
+
+  }
 
   package init() {}
 
   fileprivate var _trustedCa: Envoy_Config_Core_V3_DataSource? = nil
   fileprivate var _crl: Envoy_Config_Core_V3_DataSource? = nil
+  fileprivate var _maxVerifyDepth: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+  fileprivate var _watchedDirectory: Envoy_Config_Core_V3_WatchedDirectory? = nil
 }
 
 package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig: Sendable {
@@ -446,6 +528,10 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsC
   /// Clears the value of `maxSessionKeys`. Subsequent reads from it will return its default value.
   package mutating func clearMaxSessionKeys() {self._maxSessionKeys = nil}
 
+  package var autoHostSni: Bool = false
+
+  package var autoSniSanValidation: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -495,7 +581,24 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTl
   /// Clears the value of `sessionTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearSessionTimeout() {self._sessionTimeout = nil}
 
+  package var sessionTicketKeysType: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext.OneOf_SessionTicketKeysType? = nil
+
+  package var disableStatelessSessionResumption: Bool {
+    get {
+      if case .disableStatelessSessionResumption(let v)? = sessionTicketKeysType {return v}
+      return false
+    }
+    set {sessionTicketKeysType = .disableStatelessSessionResumption(newValue)}
+  }
+
+  package var disableStatefulSessionResumption: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_SessionTicketKeysType: Equatable, Sendable {
+    case disableStatelessSessionResumption(Bool)
+
+  }
 
   package init() {}
 
@@ -560,7 +663,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters.Tls
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TlsCertificate"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}certificate_chain\0\u{3}private_key\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}certificate_chain\0\u{3}private_key\0\u{1}password\0\u{4}\u{4}watched_directory\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -570,6 +673,8 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: S
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._certificateChain) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._privateKey) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._password) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._watchedDirectory) }()
       default: break
       }
     }
@@ -586,12 +691,20 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: S
     try { if let v = self._privateKey {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._password {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._watchedDirectory {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate, rhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate) -> Bool {
     if lhs._certificateChain != rhs._certificateChain {return false}
     if lhs._privateKey != rhs._privateKey {return false}
+    if lhs._password != rhs._password {return false}
+    if lhs._watchedDirectory != rhs._watchedDirectory {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -599,7 +712,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate: S
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SubjectAltNameMatcher"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}san_type\0\u{1}matcher\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}san_type\0\u{1}matcher\0\u{1}oid\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -609,6 +722,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMat
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularEnumField(value: &self.sanType) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._matcher) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.oid) }()
       default: break
       }
     }
@@ -625,12 +739,16 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMat
     try { if let v = self._matcher {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if !self.oid.isEmpty {
+      try visitor.visitSingularStringField(value: self.oid, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher, rhs: Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher) -> Bool {
     if lhs.sanType != rhs.sanType {return false}
     if lhs._matcher != rhs._matcher {return false}
+    if lhs.oid != rhs.oid {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -642,7 +760,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMat
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CertificateValidationContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trusted_ca\0\u{3}verify_certificate_hash\0\u{3}verify_certificate_spki\0\u{2}\u{4}crl\0\u{4}\u{8}match_typed_subject_alt_names\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trusted_ca\0\u{3}verify_certificate_hash\0\u{3}verify_certificate_spki\0\u{2}\u{4}crl\0\u{3}allow_expired_certificate\0\u{4}\u{2}trust_chain_verification\0\u{3}watched_directory\0\u{4}\u{3}only_verify_leaf_cert_crl\0\u{3}match_typed_subject_alt_names\0\u{3}max_verify_depth\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -654,7 +772,12 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
       case 2: try { try decoder.decodeRepeatedStringField(value: &self.verifyCertificateHash) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.verifyCertificateSpki) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._crl) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.allowExpiredCertificate) }()
+      case 10: try { try decoder.decodeSingularEnumField(value: &self.trustChainVerification) }()
+      case 11: try { try decoder.decodeSingularMessageField(value: &self._watchedDirectory) }()
+      case 14: try { try decoder.decodeSingularBoolField(value: &self.onlyVerifyLeafCertCrl) }()
       case 15: try { try decoder.decodeRepeatedMessageField(value: &self.matchTypedSubjectAltNames) }()
+      case 16: try { try decoder.decodeSingularMessageField(value: &self._maxVerifyDepth) }()
       default: break
       }
     }
@@ -677,9 +800,24 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
     try { if let v = self._crl {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
     } }()
+    if self.allowExpiredCertificate != false {
+      try visitor.visitSingularBoolField(value: self.allowExpiredCertificate, fieldNumber: 8)
+    }
+    if self.trustChainVerification != .verifyTrustChain {
+      try visitor.visitSingularEnumField(value: self.trustChainVerification, fieldNumber: 10)
+    }
+    try { if let v = self._watchedDirectory {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    if self.onlyVerifyLeafCertCrl != false {
+      try visitor.visitSingularBoolField(value: self.onlyVerifyLeafCertCrl, fieldNumber: 14)
+    }
     if !self.matchTypedSubjectAltNames.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.matchTypedSubjectAltNames, fieldNumber: 15)
     }
+    try { if let v = self._maxVerifyDepth {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -689,9 +827,18 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
     if lhs.verifyCertificateSpki != rhs.verifyCertificateSpki {return false}
     if lhs._crl != rhs._crl {return false}
     if lhs.matchTypedSubjectAltNames != rhs.matchTypedSubjectAltNames {return false}
+    if lhs.allowExpiredCertificate != rhs.allowExpiredCertificate {return false}
+    if lhs.trustChainVerification != rhs.trustChainVerification {return false}
+    if lhs.onlyVerifyLeafCertCrl != rhs.onlyVerifyLeafCertCrl {return false}
+    if lhs._maxVerifyDepth != rhs._maxVerifyDepth {return false}
+    if lhs._watchedDirectory != rhs._watchedDirectory {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
+}
+
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext.TrustChainVerification: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0VERIFY_TRUST_CHAIN\0\u{1}ACCEPT_UNTRUSTED\0")
 }
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1082,7 +1229,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext.
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".UpstreamTlsContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{1}sni\0\u{3}allow_renegotiation\0\u{3}max_session_keys\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{1}sni\0\u{3}allow_renegotiation\0\u{3}max_session_keys\0\u{4}\u{2}auto_host_sni\0\u{3}auto_sni_san_validation\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1094,6 +1241,8 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
       case 2: try { try decoder.decodeSingularStringField(value: &self.sni) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.allowRenegotiation) }()
       case 4: try { try decoder.decodeSingularMessageField(value: &self._maxSessionKeys) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.autoHostSni) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.autoSniSanValidation) }()
       default: break
       }
     }
@@ -1116,6 +1265,12 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
     try { if let v = self._maxSessionKeys {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
     } }()
+    if self.autoHostSni != false {
+      try visitor.visitSingularBoolField(value: self.autoHostSni, fieldNumber: 6)
+    }
+    if self.autoSniSanValidation != false {
+      try visitor.visitSingularBoolField(value: self.autoSniSanValidation, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1124,6 +1279,8 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
     if lhs.sni != rhs.sni {return false}
     if lhs.allowRenegotiation != rhs.allowRenegotiation {return false}
     if lhs._maxSessionKeys != rhs._maxSessionKeys {return false}
+    if lhs.autoHostSni != rhs.autoHostSni {return false}
+    if lhs.autoSniSanValidation != rhs.autoSniSanValidation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1131,7 +1288,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".DownstreamTlsContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{4}\u{3}session_timeout\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{4}\u{3}session_timeout\0\u{3}disable_stateless_session_resumption\0\u{4}\u{3}disable_stateful_session_resumption\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1143,6 +1300,15 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsCont
       case 2: try { try decoder.decodeSingularMessageField(value: &self._requireClientCertificate) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._requireSni) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._sessionTimeout) }()
+      case 7: try {
+        var v: Bool?
+        try decoder.decodeSingularBoolField(value: &v)
+        if let v = v {
+          if self.sessionTicketKeysType != nil {try decoder.handleConflictingOneOf()}
+          self.sessionTicketKeysType = .disableStatelessSessionResumption(v)
+        }
+      }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.disableStatefulSessionResumption) }()
       default: break
       }
     }
@@ -1165,6 +1331,12 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsCont
     try { if let v = self._sessionTimeout {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    try { if case .disableStatelessSessionResumption(let v)? = self.sessionTicketKeysType {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 7)
+    } }()
+    if self.disableStatefulSessionResumption != false {
+      try visitor.visitSingularBoolField(value: self.disableStatefulSessionResumption, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1173,6 +1345,8 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsCont
     if lhs._requireClientCertificate != rhs._requireClientCertificate {return false}
     if lhs._requireSni != rhs._requireSni {return false}
     if lhs._sessionTimeout != rhs._sessionTimeout {return false}
+    if lhs.sessionTicketKeysType != rhs.sessionTicketKeysType {return false}
+    if lhs.disableStatefulSessionResumption != rhs.disableStatefulSessionResumption {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -158,6 +158,228 @@ package nonisolated struct Envoy_Type_Matcher_V3_PathMatcher: Sendable {
   package init() {}
 }
 
+package nonisolated struct Envoy_Type_Matcher_V3_MetadataMatcher: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var filter: String = String()
+
+  package var path: [Envoy_Type_Matcher_V3_MetadataMatcher.PathSegment] = []
+
+  package var value: Envoy_Type_Matcher_V3_ValueMatcher {
+    get {_value ?? Envoy_Type_Matcher_V3_ValueMatcher()}
+    set {_value = newValue}
+  }
+  /// Returns true if `value` has been explicitly set.
+  package var hasValue: Bool {self._value != nil}
+  /// Clears the value of `value`. Subsequent reads from it will return its default value.
+  package mutating func clearValue() {self._value = nil}
+
+  package var invert: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct PathSegment: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var segment: Envoy_Type_Matcher_V3_MetadataMatcher.PathSegment.OneOf_Segment? = nil
+
+    package var key: String {
+      get {
+        if case .key(let v)? = segment {return v}
+        return String()
+      }
+      set {segment = .key(newValue)}
+    }
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated enum OneOf_Segment: Equatable, Sendable {
+      case key(String)
+
+    }
+
+    package init() {}
+  }
+
+  package init() {}
+
+  fileprivate var _value: Envoy_Type_Matcher_V3_ValueMatcher? = nil
+}
+
+package nonisolated struct Envoy_Type_Matcher_V3_ValueMatcher: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var matchPattern: OneOf_MatchPattern? {
+    get {return _storage._matchPattern}
+    set {_uniqueStorage()._matchPattern = newValue}
+  }
+
+  package var nullMatch: Envoy_Type_Matcher_V3_ValueMatcher.NullMatch {
+    get {
+      if case .nullMatch(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_ValueMatcher.NullMatch()
+    }
+    set {_uniqueStorage()._matchPattern = .nullMatch(newValue)}
+  }
+
+  package var doubleMatch: Envoy_Type_Matcher_V3_DoubleMatcher {
+    get {
+      if case .doubleMatch(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_DoubleMatcher()
+    }
+    set {_uniqueStorage()._matchPattern = .doubleMatch(newValue)}
+  }
+
+  package var stringMatch: Envoy_Type_Matcher_V3_StringMatcher {
+    get {
+      if case .stringMatch(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_StringMatcher()
+    }
+    set {_uniqueStorage()._matchPattern = .stringMatch(newValue)}
+  }
+
+  package var boolMatch: Bool {
+    get {
+      if case .boolMatch(let v)? = _storage._matchPattern {return v}
+      return false
+    }
+    set {_uniqueStorage()._matchPattern = .boolMatch(newValue)}
+  }
+
+  package var presentMatch: Bool {
+    get {
+      if case .presentMatch(let v)? = _storage._matchPattern {return v}
+      return false
+    }
+    set {_uniqueStorage()._matchPattern = .presentMatch(newValue)}
+  }
+
+  package var listMatch: Envoy_Type_Matcher_V3_ListMatcher {
+    get {
+      if case .listMatch(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_ListMatcher()
+    }
+    set {_uniqueStorage()._matchPattern = .listMatch(newValue)}
+  }
+
+  package var orMatch: Envoy_Type_Matcher_V3_OrMatcher {
+    get {
+      if case .orMatch(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_OrMatcher()
+    }
+    set {_uniqueStorage()._matchPattern = .orMatch(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_MatchPattern: Equatable, Sendable {
+    case nullMatch(Envoy_Type_Matcher_V3_ValueMatcher.NullMatch)
+    case doubleMatch(Envoy_Type_Matcher_V3_DoubleMatcher)
+    case stringMatch(Envoy_Type_Matcher_V3_StringMatcher)
+    case boolMatch(Bool)
+    case presentMatch(Bool)
+    case listMatch(Envoy_Type_Matcher_V3_ListMatcher)
+    case orMatch(Envoy_Type_Matcher_V3_OrMatcher)
+
+  }
+
+  package nonisolated struct NullMatch: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Type_Matcher_V3_DoubleMatcher: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var matchPattern: Envoy_Type_Matcher_V3_DoubleMatcher.OneOf_MatchPattern? = nil
+
+  package var range: Envoy_Type_V3_DoubleRange {
+    get {
+      if case .range(let v)? = matchPattern {return v}
+      return Envoy_Type_V3_DoubleRange()
+    }
+    set {matchPattern = .range(newValue)}
+  }
+
+  package var exact: Double {
+    get {
+      if case .exact(let v)? = matchPattern {return v}
+      return 0
+    }
+    set {matchPattern = .exact(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_MatchPattern: Equatable, Sendable {
+    case range(Envoy_Type_V3_DoubleRange)
+    case exact(Double)
+
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Type_Matcher_V3_ListMatcher: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var matchPattern: OneOf_MatchPattern? {
+    get {return _storage._matchPattern}
+    set {_uniqueStorage()._matchPattern = newValue}
+  }
+
+  package var oneOf: Envoy_Type_Matcher_V3_ValueMatcher {
+    get {
+      if case .oneOf(let v)? = _storage._matchPattern {return v}
+      return Envoy_Type_Matcher_V3_ValueMatcher()
+    }
+    set {_uniqueStorage()._matchPattern = .oneOf(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_MatchPattern: Equatable, Sendable {
+    case oneOf(Envoy_Type_Matcher_V3_ValueMatcher)
+
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Type_Matcher_V3_OrMatcher: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var valueMatchers: [Envoy_Type_Matcher_V3_ValueMatcher] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.type.matcher.v3"
@@ -404,6 +626,467 @@ nonisolated extension Envoy_Type_Matcher_V3_PathMatcher: SwiftProtobuf.Message, 
 
   package static func ==(lhs: Envoy_Type_Matcher_V3_PathMatcher, rhs: Envoy_Type_Matcher_V3_PathMatcher) -> Bool {
     if lhs.rule != rhs.rule {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_MetadataMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".MetadataMatcher"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}filter\0\u{1}path\0\u{1}value\0\u{1}invert\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.filter) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.path) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._value) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.invert) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.filter.isEmpty {
+      try visitor.visitSingularStringField(value: self.filter, fieldNumber: 1)
+    }
+    if !self.path.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.path, fieldNumber: 2)
+    }
+    try { if let v = self._value {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if self.invert != false {
+      try visitor.visitSingularBoolField(value: self.invert, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_MetadataMatcher, rhs: Envoy_Type_Matcher_V3_MetadataMatcher) -> Bool {
+    if lhs.filter != rhs.filter {return false}
+    if lhs.path != rhs.path {return false}
+    if lhs._value != rhs._value {return false}
+    if lhs.invert != rhs.invert {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_MetadataMatcher.PathSegment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Matcher_V3_MetadataMatcher.protoMessageName + ".PathSegment"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.segment != nil {try decoder.handleConflictingOneOf()}
+          self.segment = .key(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .key(let v)? = self.segment {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_MetadataMatcher.PathSegment, rhs: Envoy_Type_Matcher_V3_MetadataMatcher.PathSegment) -> Bool {
+    if lhs.segment != rhs.segment {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_ValueMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ValueMatcher"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}null_match\0\u{3}double_match\0\u{3}string_match\0\u{3}bool_match\0\u{3}present_match\0\u{3}list_match\0\u{3}or_match\0")
+
+  fileprivate class _StorageClass {
+    var _matchPattern: Envoy_Type_Matcher_V3_ValueMatcher.OneOf_MatchPattern?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _matchPattern = source._matchPattern
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try {
+          var v: Envoy_Type_Matcher_V3_ValueMatcher.NullMatch?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .nullMatch(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .nullMatch(v)
+          }
+        }()
+        case 2: try {
+          var v: Envoy_Type_Matcher_V3_DoubleMatcher?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .doubleMatch(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .doubleMatch(v)
+          }
+        }()
+        case 3: try {
+          var v: Envoy_Type_Matcher_V3_StringMatcher?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .stringMatch(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .stringMatch(v)
+          }
+        }()
+        case 4: try {
+          var v: Bool?
+          try decoder.decodeSingularBoolField(value: &v)
+          if let v = v {
+            if _storage._matchPattern != nil {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .boolMatch(v)
+          }
+        }()
+        case 5: try {
+          var v: Bool?
+          try decoder.decodeSingularBoolField(value: &v)
+          if let v = v {
+            if _storage._matchPattern != nil {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .presentMatch(v)
+          }
+        }()
+        case 6: try {
+          var v: Envoy_Type_Matcher_V3_ListMatcher?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .listMatch(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .listMatch(v)
+          }
+        }()
+        case 7: try {
+          var v: Envoy_Type_Matcher_V3_OrMatcher?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .orMatch(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .orMatch(v)
+          }
+        }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      switch _storage._matchPattern {
+      case .nullMatch?: try {
+        guard case .nullMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      }()
+      case .doubleMatch?: try {
+        guard case .doubleMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      }()
+      case .stringMatch?: try {
+        guard case .stringMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      }()
+      case .boolMatch?: try {
+        guard case .boolMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+      }()
+      case .presentMatch?: try {
+        guard case .presentMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 5)
+      }()
+      case .listMatch?: try {
+        guard case .listMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      }()
+      case .orMatch?: try {
+        guard case .orMatch(let v)? = _storage._matchPattern else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      }()
+      case nil: break
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_ValueMatcher, rhs: Envoy_Type_Matcher_V3_ValueMatcher) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._matchPattern != rhs_storage._matchPattern {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_ValueMatcher.NullMatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Matcher_V3_ValueMatcher.protoMessageName + ".NullMatch"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_ValueMatcher.NullMatch, rhs: Envoy_Type_Matcher_V3_ValueMatcher.NullMatch) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_DoubleMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".DoubleMatcher"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}range\0\u{1}exact\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Envoy_Type_V3_DoubleRange?
+        var hadOneofValue = false
+        if let current = self.matchPattern {
+          hadOneofValue = true
+          if case .range(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.matchPattern = .range(v)
+        }
+      }()
+      case 2: try {
+        var v: Double?
+        try decoder.decodeSingularDoubleField(value: &v)
+        if let v = v {
+          if self.matchPattern != nil {try decoder.handleConflictingOneOf()}
+          self.matchPattern = .exact(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.matchPattern {
+    case .range?: try {
+      guard case .range(let v)? = self.matchPattern else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .exact?: try {
+      guard case .exact(let v)? = self.matchPattern else { preconditionFailure() }
+      try visitor.visitSingularDoubleField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_DoubleMatcher, rhs: Envoy_Type_Matcher_V3_DoubleMatcher) -> Bool {
+    if lhs.matchPattern != rhs.matchPattern {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_ListMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ListMatcher"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}one_of\0")
+
+  fileprivate class _StorageClass {
+    var _matchPattern: Envoy_Type_Matcher_V3_ListMatcher.OneOf_MatchPattern?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _matchPattern = source._matchPattern
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try {
+          var v: Envoy_Type_Matcher_V3_ValueMatcher?
+          var hadOneofValue = false
+          if let current = _storage._matchPattern {
+            hadOneofValue = true
+            if case .oneOf(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._matchPattern = .oneOf(v)
+          }
+        }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if case .oneOf(let v)? = _storage._matchPattern {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_ListMatcher, rhs: Envoy_Type_Matcher_V3_ListMatcher) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._matchPattern != rhs_storage._matchPattern {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Matcher_V3_OrMatcher: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".OrMatcher"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}value_matchers\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.valueMatchers) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.valueMatchers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.valueMatchers, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Matcher_V3_OrMatcher, rhs: Envoy_Type_Matcher_V3_OrMatcher) -> Bool {
+    if lhs.valueMatchers != rhs.valueMatchers {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

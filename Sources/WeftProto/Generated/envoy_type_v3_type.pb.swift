@@ -23,6 +23,44 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+package nonisolated enum Envoy_Type_V3_CodecClientType: SwiftProtobuf.Enum, Swift.CaseIterable {
+  package typealias RawValue = Int
+  case http1 // = 0
+  case http2 // = 1
+  case http3 // = 2
+  case UNRECOGNIZED(Int)
+
+  package init() {
+    self = .http1
+  }
+
+  package init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .http1
+    case 1: self = .http2
+    case 2: self = .http3
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  package var rawValue: Int {
+    switch self {
+    case .http1: return 0
+    case .http2: return 1
+    case .http3: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  package static let allCases: [Envoy_Type_V3_CodecClientType] = [
+    .http1,
+    .http2,
+    .http3,
+  ]
+
+}
+
 package nonisolated struct Envoy_Type_V3_FractionalPercent: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -148,6 +186,10 @@ package nonisolated struct Envoy_Type_V3_SemanticVersion: Sendable {
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.type.v3"
+
+nonisolated extension Envoy_Type_V3_CodecClientType: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HTTP1\0\u{1}HTTP2\0\u{1}HTTP3\0")
+}
 
 nonisolated extension Envoy_Type_V3_FractionalPercent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".FractionalPercent"

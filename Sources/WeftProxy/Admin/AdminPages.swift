@@ -2,6 +2,7 @@ import NIOCore
 import Synchronization
 import WeftCore
 import WeftIR
+import WeftRouting
 
 /// The data plane's own pages, at Envoy's paths.
 package struct AdminPages: Sendable {
@@ -71,13 +72,23 @@ package struct AdminPages: Sendable {
         ]
     }
 
-    private static func isEjected(_ host: CompiledHost) -> Bool {
-        host.shared.ejectedUntil.load(ordering: .relaxed) != 0
-    }
+    private static func isEjected(_ host: CompiledHost) -> Bool { host.shared.isEjected }
 
     private static func health(_ host: CompiledHost) -> String {
-        if isEjected(host) { return "/failed_outlier_check" }
-        return host.endpoint.health == .unhealthy ? "/failed_eds_health" : "healthy"
+        let flags = host.shared.flags
+        var words: [String] = []
+        if flags.contains(.failedActiveCheck) { words.append("/failed_active_hc") }
+        if flags.contains(.ejected) { words.append("/failed_outlier_check") }
+        switch host.endpoint.health {
+        case .unhealthy, .timeout: words.append("/failed_eds_health")
+        case .draining: words.append("/eds_status_draining")
+        case .degraded: words.append("/degraded_eds_health")
+        case .unknown, .healthy: break
+        }
+        if flags.contains(.degraded) { words.append("/degraded_active_hc") }
+        if flags.contains(.pendingCheck) { words.append("/pending_active_hc") }
+        if flags.contains(.excluded) { words.append("/excluded_via_immediate_hc_fail") }
+        return words.isEmpty ? "healthy" : words.joined()
     }
 
     private static func clustersJSON(_ plane: DataPlane) -> String {
@@ -94,6 +105,7 @@ package struct AdminPages: Sendable {
                     "eds_health_status": .string(host.endpoint.health == .unhealthy ? "UNHEALTHY" : "HEALTHY")
                 ]
                 if isEjected(host) { status["failed_outlier_check"] = true }
+                if host.shared.flags.contains(.failedActiveCheck) { status["failed_active_health_check"] = true }
                 let stats = counters(host).map { name, value -> JSONValue in
                     ["name": .string(name), "value": .string(String(value))]
                 }

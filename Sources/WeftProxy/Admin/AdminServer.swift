@@ -34,6 +34,16 @@ package struct AdminReply: Sendable {
     }
 }
 
+extension AdminReply {
+    /// A page that changes something: GET gets 405, as from Envoy.
+    static func post(_ route: @escaping AdminServer.Route) -> AdminServer.Route {
+        { request in
+            guard request.method == "POST" else { return AdminReply("use POST\n", status: 405) }
+            return await route(request)
+        }
+    }
+}
+
 /// A small HTTP server on the proxy's own codec, for admin pages, health and metrics. No framework comes with it.
 ///
 /// Runs on an event loop of its own, so that a scrape never waits behind traffic, nor traffic behind a scrape.

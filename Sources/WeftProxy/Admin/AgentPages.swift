@@ -27,11 +27,11 @@ struct AgentPages: Sendable {
         routes["/stats/prometheus"] = { [self] _ in await metrics() }
         routes["/server_info"] = { [self] _ in AdminReply(json: serverInfo.text(pretty: true)) }
         routes["/logging"] = { [logs] request in logs.page(request) }
-        routes["/drain_listeners"] = Self.post { _ in
+        routes["/drain_listeners"] = AdminReply.post { _ in
             await plane.drainListeners()
             return AdminReply("OK\n")
         }
-        routes["/quitquitquit"] = Self.post { [quit] _ in
+        routes["/quitquitquit"] = AdminReply.post { [quit] _ in
             quit()
             return AdminReply("OK\n")
         }
@@ -65,19 +65,12 @@ struct AgentPages: Sendable {
             let text = own.body + (await applicationMetrics())
             return AdminReply(text, contentType: own.contentType)
         }
-        routes["/quitquitquit"] = Self.post { [quit] _ in
+        routes["/quitquitquit"] = AdminReply.post { [quit] _ in
             quit()
             return AdminReply("OK\n")
         }
         let probes = ApplicationHealth(probers: settings.probers, instanceIP: settings.instanceIP)
         return routes.merging(probes.routes()) { $1 }
-    }
-
-    private static func post(_ route: @escaping AdminServer.Route) -> AdminServer.Route {
-        { request in
-            guard request.method == "POST" else { return AdminReply("use POST\n", status: 405) }
-            return await route(request)
-        }
     }
 
     private func metrics() async -> AdminReply {

@@ -15,6 +15,7 @@ package final class AgentStatus: Sendable {
         var lastProblem: String?
         var identity: WorkloadIdentity?
         var versions: [ResourceType: [String: String]] = [:]
+        var ignoredFields: [String: Int] = [:]
     }
     private let state = Mutex(State())
 
@@ -36,6 +37,8 @@ package final class AgentStatus: Sendable {
 
     var identity: WorkloadIdentity? { state.withLock(\.identity) }
     var versions: [ResourceType: [String: String]] { state.withLock(\.versions) }
+    /// How often each field came that has no effect here (`docs/xds-fields.md`).
+    var ignoredFields: [String: Int] { state.withLock(\.ignoredFields) }
     var isConnected: Bool { state.withLock(\.connected) }
 
     func certificateArrived(_ identity: WorkloadIdentity) {
@@ -58,8 +61,16 @@ package final class AgentStatus: Sendable {
     func heard(_ update: ADSUpdate) {
         state.withLock { state in
             state.heard.insert(update.type)
+            for name in update.ignoredFields { state.ignoredFields[name, default: 0] += 1 }
             for name in update.updated { state.versions[update.type, default: [:]][name] = update.version }
             for name in update.removed { state.versions[update.type]?[name] = nil }
+        }
+    }
+
+    /// Fields of the bootstrap.
+    func ignored(_ names: [String]) {
+        state.withLock { state in
+            for name in names { state.ignoredFields[name, default: 0] += 1 }
         }
     }
 

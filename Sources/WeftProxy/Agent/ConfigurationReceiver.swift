@@ -1,5 +1,4 @@
 import Logging
-import NIOCore
 import WeftADS
 import WeftIR
 import WeftXDS
@@ -14,33 +13,34 @@ actor ConfigurationReceiver: ADSClientDelegate {
     private let logger: Logger
     private var warming = ConfigurationWarming()
     private var latest = ProxyConfiguration()
+    /// What is served whatever the control plane says: a bootstrap's static resources.
+    private let base: ProxyConfiguration
     private var types: Set<ResourceType> = []
     private var timer: Task<Void, Never>?
     private var reported: Set<String> = []
 
-    init(plane: DataPlane, status: AgentStatus, logger: Logger) {
+    init(plane: DataPlane, status: AgentStatus, logger: Logger, base: ProxyConfiguration = ProxyConfiguration()) {
+        self.base = base
         self.plane = plane
         self.status = status
         self.logger = logger
     }
 
     nonisolated func check(_ resource: DecodedResource) -> String? {
-        guard case .listener(let listener) = resource else { return nil }
-        for case .ip(let ip, let port) in [listener.address] + listener.additionalAddresses {
-            if (try? SocketAddress(ipAddress: ip, port: Int(port))) == nil {
-                return "address \"\(ip)\" is not an IP address"
-            }
-        }
-        return nil
+        if base.hasName(of: resource) { return "a static resource of the bootstrap has this name" }
+        return ResourceCheck.problem(resource)
     }
 
     func apply(_ update: ADSUpdate) async -> ADSVerdict {
         for warning in update.warnings { logger.debug("\(update.type.shortName): \(warning)") }
         types.insert(update.type)
-        latest = update.configuration
+        latest = update.configuration.merging(base)
         status.heard(update)
         await serve(isPatient: true)
-        return .accept
+        guard update.type == .listener else { return .accept }
+        let failed = plane.bindFailures.filter { update.updated.contains($0.key) }
+        guard !failed.isEmpty else { return .accept }
+        return .partly(failed.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: "; "))
     }
 
     func streamChanged(connected: Bool, reason: String?) async {
@@ -72,5 +72,24 @@ actor ConfigurationReceiver: ADSClientDelegate {
         timer = nil
         logger.warning("some routes or endpoints did not come in \(Self.patience); serving without them")
         await serve(isPatient: false)
+    }
+}
+
+extension ProxyConfiguration {
+    fileprivate func hasName(of resource: DecodedResource) -> Bool {
+        switch resource {
+        case .listener(let value): listeners[value.name] != nil
+        case .cluster(let value): clusters[value.name] != nil
+        case .secret(let value): secrets[value.name] != nil
+        case .route, .endpoints: false
+        }
+    }
+
+    fileprivate func merging(_ base: ProxyConfiguration) -> ProxyConfiguration {
+        var result = self
+        result.listeners.merge(base.listeners) { $1 }
+        result.clusters.merge(base.clusters) { $1 }
+        result.secrets.merge(base.secrets) { $1 }
+        return result
     }
 }

@@ -11,7 +11,9 @@ import Musl
 struct ProxyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weft-proxy", abstract: "Weft's data plane: sidecar, ingress and egress gateway.",
-        version: WeftVersion.current, subcommands: [ProxyRun.self, AdminRequestCommand.self, IstioIPTables.self])
+        version: WeftVersion.current,
+        subcommands: [BootstrapCommand.self, ProxyRun.self, AdminRequestCommand.self, IstioIPTables.self],
+        defaultSubcommand: BootstrapCommand.self)
 
 }
 

@@ -16,91 +16,34 @@ extension Exchange {
         }
     }
 
-    private func perRoute(_ name: String) -> PerRouteFilter? {
-        guard let decision = resolveRoute() else { return nil }
-        return decision.route.perFilter[name] ?? decision.virtualHost.perFilter[name]
-    }
-
     func authorize(_ engine: RBACEngine, _ name: String) {
         var engine = engine
-        switch perRoute(name) {
-        case .rbac(let own?): engine = RBACEngine(own)
-        case .rbac(nil), .disabled: return
-        default: break
+        if let own = resolveRoute()?.accessPolicies[name] {
+            guard let own else { return }
+            engine = own
         }
-        var view = connection.connection.policyView()
+        var view = connection.policyView
         view.head = head
         view.remoteIP = trustedClientIP()
         let decision = engine.evaluate(view)
+        engine.counts.add(decision)
+        if let shadow = engine.evaluateShadow(view) {
+            engine.counts.add(shadow)
+            record.shadowPolicies.append(shadow)
+        }
         guard !decision.allowed else { return }
         reply(.accessDenied(policy: decision.policy), provenance: decision.provenance)
     }
 
     /// The address that `x-forwarded-for` vouches for, as far as hops are trusted.
-    private func trustedClientIP() -> String {
+    func trustedClientIP() -> String {
         let hops = Int(manager.xffNumTrustedHops)
-        guard hops > 0, let list = head.headers.first("x-forwarded-for") else {
+        guard hops > 0, let list = head.headers.string(.forwardedFor) else {
             return connection.connection.info.remoteIP
         }
         let all = list.split(separator: ",").map { String($0).trimmingSpaces() }
         let index = all.count - 1 - hops
         return index >= 0 ? all[index] : connection.connection.info.remoteIP
-    }
-
-    /// - Returns: The pause before the request goes on.
-    func inject(_ configured: Fault, _ name: String) -> TimeAmount? {
-        var fault = configured
-        switch perRoute(name) {
-        case .fault(let own): fault = own
-        case .disabled: return nil
-        default: break
-        }
-        var pause: TimeAmount?
-        if let delay = fault.delayMilliseconds, happens(fault.delayPercentage) {
-            pause = .milliseconds(Int64(clamping: delay))
-            record.flag = "DI"
-        }
-        guard let abort = fault.abort, happens(fault.abortPercentage) else { return pause }
-        let provenance = fault.provenance ?? decision?.route.provenance
-        let answer = { [self] in
-            switch abort {
-            case .http(let status): reply(.faultAbort(status: status), provenance: provenance)
-            case .grpc(let status):
-                var headers = HeaderBlock()
-                if original.isGRPC { headers.set("grpc-status", String(status)) }
-                reply(
-                    .faultAbort(status: GRPCStatus.httpStatus(status)), provenance: provenance, headers: headers)
-            }
-        }
-        guard let pause else {
-            answer()
-            return nil
-        }
-        // Delay first, then the abort; the router is never reached.
-        schedule(pause, answer)
-        isHeldByFault = true
-        return nil
-    }
-
-    private func happens(_ share: FractionalPercent) -> Bool {
-        share.partsPerMillion > 0 && worker.random.next(upperBound: UInt32(1_000_000)) < share.partsPerMillion
-    }
-
-    func cors(_ name: String) {
-        guard case .cors(let policy)? = perRoute(name), let origin = head.headers.first("origin") else { return }
-        guard policy.allowOrigins.contains(where: { CompiledStringMatcher($0).matches(origin) }) else { return }
-        var headers = HeaderBlock()
-        headers.set("access-control-allow-origin", origin)
-        if policy.allowCredentials == true { headers.set("access-control-allow-credentials", "true") }
-        if !policy.exposeHeaders.isEmpty { headers.set("access-control-expose-headers", policy.exposeHeaders) }
-        guard head.method == .options, head.headers.first("access-control-request-method") != nil else {
-            corsHeaders = headers
-            return
-        }
-        if !policy.allowMethods.isEmpty { headers.set("access-control-allow-methods", policy.allowMethods) }
-        if !policy.allowHeaders.isEmpty { headers.set("access-control-allow-headers", policy.allowHeaders) }
-        if !policy.maxAge.isEmpty { headers.set("access-control-max-age", policy.maxAge) }
-        reply(.corsPreflight, headers: headers)
     }
 }
 

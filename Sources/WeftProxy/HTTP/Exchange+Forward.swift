@@ -25,7 +25,7 @@ extension Exchange {
         case .directResponse(let direct):
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
-            reply(.redirect(status: redirect.status, location: location(redirect)), provenance: provenance)
+            reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
         case .forward(let action):
             self.action = action
             select(action, provenance)
@@ -33,57 +33,122 @@ extension Exchange {
     }
 
     private func select(_ action: RouteAction, _ provenance: Provenance?) {
-        if case .weighted(let all) = action.cluster {
-            weighted = ClusterChoice.weighted(all, random: worker.random.next())
-        }
-        let name =
-            weighted?.name
-            ?? ClusterChoice.name(action.cluster, random: 0, header: { head.headers.first($0) }) ?? ""
+        let name = clusterName(action)
         guard let cluster = worker.cluster(name) else {
             return reply(.clusterNotFound(name, status: action.clusterNotFoundStatus), provenance: provenance)
         }
         if isUpgrade, !upgradeAllowed(action) { return reply(.upgradeRefused, provenance: provenance) }
         self.cluster = cluster
         let shared = cluster.compiled.shared
-        guard SharedCluster.acquire(shared.requests, limit: cluster.compiled.cluster.circuitBreakers.maxRequests) else {
+        let breaker = CircuitBreaker(cluster.compiled.cluster, shared: shared, priority: action.priority)
+        guard breaker.acquireRequest() else {
             shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
             return reply(.overflow, provenance: cluster.compiled.cluster.provenance ?? provenance)
         }
+        self.breaker = breaker
         holdsRequestSlot = true
-        let policy = action.retryPolicy ?? decision?.virtualHost.retryPolicy
-        retriesLeft = policy.map { Int($0.numRetries) } ?? 0
+        let compiled = decision?.forward
+        timeouts = RequestTimeouts(action, retry: compiled?.retry?.policy, head: &head)
+        retries = RetryState(compiled?.retry, head: &head)
+        preparePick(compiled)
         mutateRequest(action)
         mirror(action)
-        startTimers(action)
+        startTimers()
         tryUpstream()
     }
 
-    private var retryPolicy: RetryPolicy? { action?.retryPolicy ?? decision?.virtualHost.retryPolicy }
+    private func clusterName(_ action: RouteAction) -> String {
+        if case .weighted(let clusters) = action.cluster {
+            weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next())
+            weighted = weightedIndex.map { clusters[$0] }
+            if let field = weighted?.clusterHeader { return header(field) ?? "" }
+            return weighted?.name ?? ""
+        }
+        return ClusterChoice.name(action.cluster, random: 0, header: { header($0) }) ?? ""
+    }
+
+    /// What stays the same for every try: hash, subset, predicates.
+    private func preparePick(_ compiled: CompiledForward?) {
+        guard let compiled else { return }
+        pick.subset = compiled.subset(weighted: weightedIndex)
+        if !compiled.hashPolicies.isEmpty {
+            let info = connection.connection.info
+            let hash = RequestHash(
+                compiled.hashPolicies, head: head,
+                client: RequestHash.Client(
+                    ip: info.remoteIP, address: "\(info.remoteIP):\(info.remotePort)",
+                    localAddress: "\(info.localIP):\(info.localPort)"))
+            pick.hash = hash.value
+            hashCookies = hash.cookies
+        }
+        if let policy = compiled.retry?.policy {
+            pick.maxReselections = Int(clamping: policy.hostSelectionRetryMaxAttempts)
+        }
+    }
 
     private func tryUpstream() {
         guard let cluster, !isFinished else { return }
-        let skip = retryPolicy?.avoidPreviousHosts == true ? tried : []
-        let picked = cluster.pick(
-            original: originalDestination(cluster), hash: requestHash(), tried: skip, random: worker.random.next())
+        if case .dynamicForwardProxy(let settings) = cluster.compiled.cluster.discovery {
+            return tryNamedHost(cluster, settings)
+        }
+        // The first try begins with the request.
+        pickedAt = attemptCount == 0 ? record.started : .now()
+        pick.now = Int64(pickedAt.uptimeNanoseconds)
+        tryHost(
+            cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster)))
+    }
+
+    /// Goes to the host that the request names, once its address is known.
+    private func tryNamedHost(_ cluster: WorkerCluster, _ settings: DynamicForwardProxy) {
+        let (name, port) = RequestAuthority.split(head.host)
+        let usual = cluster.compiled.cluster.tls == nil ? 80 : 443
+        worker.hostCache.address(of: name, family: cluster.compiled.cluster.dns.family, settings: settings) {
+            [weak self] result in
+            guard let self, !isFinished else { return }
+            pickedAt = .now()
+            switch result {
+            case .failure(let failure):
+                reply(.unresolvedHost(failure.reason), provenance: cluster.compiled.cluster.provenance)
+            case .success(let ip):
+                tryHost(cluster.dynamicHost(try? SocketAddress(ipAddress: ip, port: port ?? usual)))
+            }
+        }
+    }
+
+    private func tryHost(_ picked: CompiledHost?) {
+        guard let cluster else { return }
+        attemptCount += 1
         guard let host = picked else {
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
-        attemptCount += 1
-        tried.append(host.name)
+        remember(host)
         record.upstreamHost = host.name
         record.host = host
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
         self.attempt = attempt
-        attempt.start(perTryMilliseconds: retryPolicy?.perTryTimeoutMilliseconds)
+        attempt.start(perTryMilliseconds: timeouts?.perTry)
+    }
+
+    /// For the next try, as far as its policy cares about what was tried.
+    private func remember(_ host: CompiledHost) {
+        guard retries != nil, let policy = decision?.forward?.retry?.policy else { return }
+        if policy.avoidPreviousHosts { pick.tried.append(host.shared) }
+        pick.omitsCanaryHosts = policy.omitsCanaryHosts
+        pick.omittedMetadata = policy.omittedMetadata
+        if let frequency = policy.previousPrioritiesFrequency, frequency > 0 {
+            triedPriorities |= 1 << UInt64(min(63, host.priority))
+            if attemptCount % Int(frequency) == 0 { pick.excludedPriorities = triedPriorities }
+        }
     }
 
     private func originalDestination(_ cluster: WorkerCluster) -> SocketAddress? {
         if case .originalDestination(true) = cluster.compiled.cluster.discovery,
-            let text = head.headers.first("x-envoy-original-dst-host"), let colon = text.lastIndex(of: ":"),
-            let port = Int(text[text.index(after: colon)...])
+            let text = head.headers.first(
+                cluster.compiled.cluster.originalDestinationHeader ?? "x-envoy-original-dst-host"),
+            let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...])
         {
-            return try? SocketAddress(ipAddress: String(text[..<colon]), port: port)
+            return try? SocketAddress(ipAddress: String(text[..<colon].filter { $0 != "[" && $0 != "]" }), port: port)
         }
         return connection.connection.info.destination
     }
@@ -99,9 +164,9 @@ extension Exchange {
 
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
-        var head = head
+        // What differs between tries is replaced in place.
         if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set("x-envoy-attempt-count", String(attemptCount))
+            head.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         addPeerMetadata(to: &head, host: record.host)
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
@@ -122,7 +187,7 @@ extension Exchange {
     func attemptFailed(_ failure: AttemptFailure) {
         attempt = nil
         guard !isFinished else { return }
-        if mayRetry(on: failure), takeRetry() { return retry() }
+        if keepsBody, let pause = takeRetry(retryVerdict(on: failure)) { return retry(afterMilliseconds: pause) }
         let provenance = decision?.route.provenance
         switch failure {
         case .overflow: reply(.overflow, provenance: cluster?.compiled.cluster.provenance ?? provenance)
@@ -134,66 +199,47 @@ extension Exchange {
         }
     }
 
-    private func mayRetry(on failure: AttemptFailure) -> Bool {
-        guard let policy = retryPolicy, keepsBody else { return false }
-        let on = policy.retryOn
-        let general = on.contains("5xx") || on.contains("gateway-error")
-        return switch failure {
-        case .overflow: false
-        case .connect: general || on.contains("connect-failure")
-        case .refused: general || on.contains("refused-stream") || on.contains("reset")
-        case .reset: on.contains("5xx") || on.contains("reset") || on.contains("reset-before-request")
-        case .perTryTimeout: general || on.contains("reset")
-        }
-    }
-
-    /// True when this response is to be thrown away and the request tried again.
-    func retryInstead(of response: ResponseHead) -> Bool {
-        guard let policy = retryPolicy, keepsBody, !responseStarted, policyMatches(policy, response) else {
-            return false
-        }
-        return takeRetry()
-    }
-
-    private func policyMatches(_ policy: RetryPolicy, _ response: ResponseHead) -> Bool {
-        for condition in policy.retryOn {
-            switch condition {
-            case "5xx" where response.status >= 500, "gateway-error" where (502...504).contains(response.status),
-                "retriable-4xx" where response.status == 409:
-                return true
-            case "retriable-status-codes" where policy.retriableStatusCodes.contains(response.status): return true
-            case "envoy-ratelimited" where response.headers.first("x-envoy-ratelimited") != nil: return true
-            case "cancelled", "deadline-exceeded", "resource-exhausted", "internal", "unavailable":
-                let codes = [
-                    "cancelled": "1", "deadline-exceeded": "4", "resource-exhausted": "8", "internal": "13",
-                    "unavailable": "14",
-                ]
-                if let status = response.headers.first("grpc-status"), status == codes[condition] { return true }
-            default: break
+    private func retryVerdict(on failure: AttemptFailure) -> RetryState.Verdict {
+        let kind: RetryState.Failure =
+            switch failure {
+            case .overflow: .overflow
+            case .connect: .connect
+            case .refused: .refusedStream
+            case .reset: .reset
+            case .perTryTimeout: .perTryTimeout
             }
-        }
-        return false
+        let started = if case .connect = failure { false } else { true }
+        return retries?.verdict(on: kind, requestStarted: started, random: &worker.decisions) ?? .no
     }
 
-    private func takeRetry() -> Bool {
-        guard retriesLeft > 0, let shared = cluster?.compiled.shared,
-            let limits = cluster?.compiled.cluster.circuitBreakers
-        else { return false }
-        if !holdsRetrySlot {
-            guard SharedCluster.acquire(shared.retries, limit: limits.maxRetries) else { return false }
-            holdsRetrySlot = true
-        }
-        retriesLeft -= 1
-        return true
+    /// - Returns: The pause in milliseconds after which the request is tried again instead of passing this response on.
+    func retryPause(insteadOf response: ResponseHead) -> UInt64? {
+        guard keepsBody, !responseStarted, retries != nil else { return nil }
+        let verdict = retries?.verdict(on: response, now: worker.unixTime(), random: &worker.decisions)
+        return takeRetry(verdict ?? .no)
     }
 
-    /// After a random part of an interval that doubles with every try.
-    func retry() {
+    private func takeRetry(_ verdict: RetryState.Verdict) -> UInt64? {
+        guard let shared = cluster?.compiled.shared else { return nil }
+        switch verdict {
+        case .no: return nil
+        case .limitExceeded:
+            shared.retryLimitExceeded.wrappingAdd(1, ordering: .relaxed)
+            record.retriesExhausted = true
+            record.flag = "URX"
+            return nil
+        case .retry(let pause):
+            if !holdsRetrySlot {
+                guard breaker?.acquireRetry() == true else { return nil }
+                holdsRetrySlot = true
+            }
+            shared.retriesTotal.wrappingAdd(1, ordering: .relaxed)
+            return pause
+        }
+    }
+
+    func retry(afterMilliseconds pause: UInt64) {
         attempt = nil
-        let base = max(1, retryPolicy?.backOffBaseMilliseconds ?? 25)
-        let most = max(base, retryPolicy?.backOffMaxMilliseconds ?? base * 10)
-        let span = min(most, base << UInt64(min(16, max(0, attemptCount - 1))))
-        let pause = worker.random.next() % span
-        schedule(.milliseconds(Int64(pause))) { [self] in tryUpstream() }
+        schedule(.milliseconds(Int64(clamping: pause))) { [self] in tryUpstream() }
     }
 }

@@ -1,18 +1,21 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// Shadow traffic: a copy of the request whose answer nobody waits for.
 extension Exchange {
     func mirror(_ action: RouteAction) {
+        // Shadow traffic is nobody's session: it takes any host.
+        var plain = PickRequest()
+        plain.now = Int64(NIODeadline.now().uptimeNanoseconds)
         for mirror in action.mirrors {
             guard mirror.fraction.partsPerMillion > 0,
-                worker.random.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
+                worker.decisions.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
                 let cluster = worker.cluster(mirror.cluster),
-                let host = cluster.pick(
-                    original: connection.connection.info.destination, hash: nil, tried: [], random: worker.random.next()
-                )
+                let host = cluster.compiled.template == nil
+                    ? cluster.pick(plain) : cluster.dynamicHost(connection.connection.info.destination)
             else { continue }
             var copy = head
             copy.host = Self.shadowAuthority(head.host)

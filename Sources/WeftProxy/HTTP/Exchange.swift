@@ -12,7 +12,7 @@ import WeftTransport
 final class Exchange: HTTPStreamReceiver {
     let connection: HTTPConnection
     let stream: DownstreamStream
-    let original: RequestHead
+    let original: OriginalRequest
     var head: RequestHead
     var worker: Worker { connection.worker }
     var manager: HTTPConnectionManager { connection.manager.manager }
@@ -23,9 +23,17 @@ final class Exchange: HTTPStreamReceiver {
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
-    var tried: [String] = []
+    /// Position of ``weighted`` among the route's clusters.
+    var weightedIndex: Int?
+    var breaker: CircuitBreaker?
+    /// What balancing needs to know; grows with every try.
+    var pick = PickRequest()
+    var triedPriorities: UInt64 = 0
+    /// `set-cookie` lines of generated hash cookies.
+    var hashCookies: [String] = []
     var attemptCount = 0
-    var retriesLeft = 0
+    var retries: RetryState?
+    var timeouts: RequestTimeouts?
     var holdsRequestSlot = false
     var holdsRetrySlot = false
 
@@ -36,15 +44,27 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
-    /// Answered by the fault filter after its delay.
-    var isHeldByFault = false
-    var corsHeaders: HeaderBlock?
+    /// Position of the filter that comes next.
+    var nextFilter = 0
+    /// What filters keep for the rest of the exchange; `nil` while none has anything to keep.
+    var filterState: FilterState?
     var shadows: [ShadowRequest] = []
     var responseStarted = false
     var isFinished = false
+    /// When the worker's sweep ends the request; `nil` is never. Short limits have ``timeout`` instead.
+    private var deadline: NIODeadline?
+    private var idleLimit = TimeAmount.zero
+    private var lastSeen = NIODeadline.distantPast
+    /// Something moved since the last sweep.
+    private var hasMoved = false
+    private var isSwept = false
+    /// Neighbours in the worker's ``ExchangeList``.
+    var next: Exchange?
+    unowned(unsafe) var previous: Exchange?
     private var timeout: Scheduled<Void>?
-    private var idle: Scheduled<Void>?
     private var backOff: Scheduled<Void>?
+    /// When the host of the current try was picked.
+    var pickedAt = NIODeadline.distantPast
 
     /// More than this is not kept for another try (Envoy's default buffer limit).
     static let retryBufferLimit = 1 << 20
@@ -52,61 +72,50 @@ final class Exchange: HTTPStreamReceiver {
     init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
         self.connection = connection
         self.stream = stream
-        self.original = head
+        original = OriginalRequest(head)
         self.head = head
-        self.requestEnded = endStream
+        requestEnded = endStream
     }
 
     func start() {
         prepareRequest()
         guard normalizePath() else { return }
-        var pause: TimeAmount?
-        for filter in connection.manager.filters {
-            guard !isFinished, !isHeldByFault else { return }
-            switch filter {
-            case .rbac(let engine, let name): authorize(engine, name)
-            case .fault(let fault, let name): pause = inject(fault, name)
-            case .cors(let name): cors(name)
-            case .stats: record.reporter = connection.manager.stats
-            case .router: route(after: pause)
-            }
-        }
-    }
-
-    private func route(after pause: TimeAmount?) {
-        guard let pause else { return forward() }
-        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: pause) { [self] in
-            if !isFinished { forward() }
-        }
+        runFilters()
     }
 
     /// The route, looked up once; filters before the router ask for it too.
     func resolveRoute() -> RouteDecision? {
         if let decision { return decision }
-        decision = routeTable?.route(head, random: worker.random.next())
+        var context = RouteContext()
+        context.presentedCertificate = connection.connection.info.peer != nil
+        context.validatedCertificate = context.presentedCertificate
+        if let state = filterState { context.metadata = state.metadata }
+        decision = routeTable?.route(head, context: context, random: worker.decisions.next())
         return decision
     }
 
     var routeTable: RouteTable? {
-        switch connection.manager.manager.routes {
-        case .inline: connection.manager.table
-        case .rds(let name): worker.snapshot.routes[name]
-        }
+        if let name = connection.manager.routesName { worker.snapshot.routes[name] } else { connection.manager.table }
     }
 
     // MARK: request body
 
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
+        var bytes = bytes
+        if let state = filterState, !isTunnel {
+            guard let translated = filter(requestBody: bytes, state) else { return }
+            bytes = translated
+        }
         if isTunnel || attempt?.isStreaming == true {
-            attempt?.write(bytes)
+            attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
         }
         if isTunnel { return }
         bodyBytes += bytes.readableBytes
-        for shadow in shadows { shadow.add(bytes) }
+        if !shadows.isEmpty { for shadow in shadows { shadow.add(bytes) } }
         if keepsBody { body.append(bytes) }
-        if bodyBytes > Self.retryBufferLimit {
+        if bodyBytes > max(Self.retryBufferLimit, filterState?.bufferLimit ?? 0) {
             if attempt?.isStreaming == true {
                 keepsBody = false
                 body = []
@@ -114,14 +123,17 @@ final class Exchange: HTTPStreamReceiver {
                 stream.setReading(false)
             }
         }
-        restartIdle()
+        hasMoved = true
     }
+
+    func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
 
     func receiveEnd(trailers: HeaderBlock?) {
         requestEnded = true
         requestTrailers = trailers
         for shadow in shadows { shadow.end() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
+        if let state = filterState { requestEnded(state) }
     }
 
     func receive(reset: StreamReset) {
@@ -135,26 +147,49 @@ final class Exchange: HTTPStreamReceiver {
 
     // MARK: timers
 
-    func startTimers(_ action: RouteAction) {
-        if action.timeoutMilliseconds > 0 {
-            let span = TimeAmount.milliseconds(Int64(clamping: action.timeoutMilliseconds))
-            timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
+    /// Limits of a second and more are watched by the worker's sweep, which ends a request up to ``sweepInterval`` late.
+    func startTimers() {
+        if let limit = timeouts?.request, limit > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: limit))
+            if limit < 1_000 {
+                timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+                    timedOut(.requestTimeout)
+                }
+            } else {
+                deadline = record.started + span
+            }
         }
-        restartIdle()
+        let idle = action?.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
+        idleLimit = .milliseconds(Int64(clamping: idle))
+        guard deadline != nil || idle > 0, !isFinished else { return }
+        hasMoved = true
+        guard !isSwept else { return }
+        isSwept = true
+        worker.exchanges.add(self)
     }
 
-    private func restartIdle() {
-        let limit = action?.idleTimeoutMilliseconds ?? manager.streamIdleTimeoutMilliseconds ?? 300_000
-        idle?.cancel()
-        guard limit > 0, !isFinished else { return }
-        idle = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) { [self] in
+    private func stopTimers() {
+        if isSwept { worker.exchanges.remove(self) }
+        isSwept = false
+        timeout?.cancel()
+        timeout = nil
+    }
+
+    /// The worker's look at what takes long.
+    func sweep(now: NIODeadline) {
+        if let deadline, now >= deadline { return timedOut(.requestTimeout) }
+        guard idleLimit > .zero else { return }
+        if hasMoved {
+            hasMoved = false
+            lastSeen = now
+        } else if now - lastSeen >= idleLimit {
             timedOut(.streamIdleTimeout)
         }
     }
 
     func timedOut(_ reason: LocalReply.Reason) {
         guard !isFinished else { return }
-        attempt?.recordLocalFailure()
+        attempt?.recordTimeout()
         attempt?.abandon()
         attempt = nil
         reply(reason, provenance: decision?.route.provenance)
@@ -170,34 +205,44 @@ final class Exchange: HTTPStreamReceiver {
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
         let local = LocalReply(reason, provenance: provenance)
-        record.flag = local.flag
+        record.flag = record.retriesExhausted ? local.flag + ",URX" : local.flag
         record.details = local.code
         record.provenance = provenance
         guard !responseStarted else {
             stream.reset()
             return finish()
         }
-        let isGRPC = original.isGRPC
-        let explain = connection.explainsRefusals
-        var head = isGRPC ? local.grpcHead(explain: explain) : local.head(explain: explain)
-        record.status = Int(head.status)
+        if original.isGRPC { return replyTrailersOnly(local, headers) }
+        record.status = local.status
+        var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
-        if isGRPC { record.grpcStatus = head.headers.first("grpc-status") }
+        applyResponseMutations(&head.headers)
         finishResponse(&head)
-        let isComplete = isGRPC || local.body.isEmpty
-        stream.respond(head, endStream: isComplete)
-        if !isComplete {
-            record.bytesSent += local.body.utf8.count
+        stream.respond(head, endStream: local.body.isEmpty)
+        if !local.body.isEmpty {
+            if original.method != .head { record.bytesSent += local.body.utf8.count }
             stream.write(body: ByteBuffer(string: local.body))
             stream.writeEnd(trailers: nil)
         }
         finish()
     }
 
+    private func replyTrailersOnly(_ local: LocalReply, _ headers: HeaderBlock?) {
+        var head = local.grpcHead(explain: connection.explainsRefusals)
+        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        record.status = 200
+        record.grpcStatus = head.headers.string(.grpcStatus)
+        finishResponse(&head)
+        stream.respond(head, endStream: true)
+        finish()
+    }
+
     func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
 
-    func receive(response: ResponseHead, endStream: Bool) {
+    /// - Parameter isMore: More follows at once, or a call to flush.
+    func receive(response: ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
+        hasMoved = true
         var response = response
         record.status = Int(response.status)
         record.details = "via_upstream"
@@ -206,29 +251,42 @@ final class Exchange: HTTPStreamReceiver {
         mutateResponse(&response, serviceMilliseconds: service)
         if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
             isTunnel = true
-            timeout?.cancel()
-            idle?.cancel()
+            stopTimers()
             stream.respond(response, endStream: false)
             stream.flush()
             stream.startTunnel()
             attempt?.startTunnel()
             return
         }
+        if let state = filterState, let body = filter(response: &response, endStream, state) {
+            stream.respond(response, endStream: false)
+            record.bytesSent += body.readableBytes
+            stream.write(body: body)
+            stream.writeEnd(trailers: nil)
+            return finish()
+        }
         stream.respond(response, endStream: endStream)
-        if endStream { finish() } else { stream.flush() }
+        if endStream { finish() } else if !isMore { stream.flush() }
     }
 
-    func receive(responseBody bytes: ByteBuffer) {
+    func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
+        let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
-        stream.flush()
+        if !isMore { stream.flush() }
         if !stream.isWritable { attempt?.setReading(false) }
-        if !isTunnel { restartIdle() }
+        hasMoved = true
     }
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
-        record.grpcStatus = trailers?.first("grpc-status") ?? record.grpcStatus
-        stream.writeEnd(trailers: trailers)
+        if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
+        if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
+            record.bytesSent += last.readableBytes
+            stream.write(body: last)
+            stream.writeEnd(trailers: nil)
+        } else {
+            stream.writeEnd(trailers: trailers)
+        }
         finish()
     }
 
@@ -244,22 +302,44 @@ final class Exchange: HTTPStreamReceiver {
     func finish() {
         guard !isFinished else { return }
         isFinished = true
-        timeout?.cancel()
-        idle?.cancel()
+        stopTimers()
         backOff?.cancel()
+        backOff = nil
+        filterState?.end()
         attempt?.abandon()
         attempt = nil
-        for shadow in shadows { shadow.abandon() }
-        shadows = []
-        body = []
-        if let shared = cluster?.compiled.shared {
-            if holdsRequestSlot { SharedCluster.release(shared.requests) }
-            if holdsRetrySlot { SharedCluster.release(shared.retries) }
+        if !shadows.isEmpty {
+            for shadow in shadows { shadow.abandon() }
+            shadows = []
         }
+        if !body.isEmpty { body = [] }
+        if holdsRequestSlot { breaker?.releaseRequest() }
+        if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
         worker.logs.exchangeFinished(self)
         worker.metrics.exchangeFinished(self)
+    }
+}
+
+/// The request as it came, as far as somebody asks for it later. Its headers are changed in place, not copied.
+struct OriginalRequest {
+    let method: HTTPMethod
+    let path: ByteBuffer
+    let authority: ByteBuffer
+    let version: HTTPProtocolVersion
+    let isUpgrade: Bool
+    let isGRPC: Bool
+    var target: String { String(buffer: path) }
+    var host: String { String(buffer: authority) }
+
+    init(_ head: RequestHead) {
+        method = head.method
+        path = head.path
+        authority = head.authority
+        version = head.version
+        isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        isGRPC = head.isGRPC
     }
 }
 
@@ -282,4 +362,8 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// It would have been tried again, but for the limit.
+    var retriesExhausted = false
+    /// What shadow rules would have decided; not enforced.
+    var shadowPolicies: [RBACShadow] = []
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// The HTTP connection manager on one downstream connection: makes an ``Exchange`` of every request.
@@ -12,6 +13,23 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
 
+    /// What `x-forwarded-client-cert` says about this connection's peer; made once, when first asked for.
+    private(set) lazy var clientCertificateElement = makeClientCertificateElement()
+
+    /// What policies see of the connection, without a request.
+    private(set) lazy var policyView = connection.policyView()
+
+    /// Rate limits that are counted for this connection alone.
+    private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]
+
+    func buckets(of limiter: LocalRateLimiter) -> RateLimitBuckets {
+        let id = ObjectIdentifier(limiter.buckets)
+        if let known = ownBuckets[id] { return known }
+        let made = limiter.makeBuckets()
+        ownBuckets[id] = made
+        return made
+    }
+
     init(worker: Worker, connection: DownstreamConnection, manager: CompiledManager, version: HTTPVersion) {
         self.worker = worker
         self.connection = connection
@@ -19,6 +37,18 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.version = version
         explainsRefusals =
             connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+    }
+
+    private func makeClientCertificateElement() -> String? {
+        guard let peer = connection.info.peer else { return nil }
+        let details = manager.manager.clientCertDetails
+        var parts: [String] = []
+        if let own = worker.localPrincipal { parts.append("By=\(own)") }
+        parts.append("Hash=\(peer.fingerprint)")
+        if details.subject { parts.append("Subject=\"\(peer.subject)\"") }
+        if details.uri { parts += peer.uriNames.map { "URI=\($0)" } }
+        if details.dns { parts += peer.dnsNames.map { "DNS=\($0)" } }
+        return parts.joined(separator: ";")
     }
 
     func open(stream: DownstreamStream, head: RequestHead, endStream: Bool) -> any HTTPStreamReceiver {

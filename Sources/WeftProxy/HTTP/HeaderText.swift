@@ -1,7 +1,14 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 import WeftTransport
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// Header access by text, for names that come from configuration.
 extension HeaderBlock {
@@ -23,24 +30,50 @@ extension RequestHead {
     }
 }
 
-/// Version 4 UUIDs for `x-request-id`.
-enum RequestID {
-    static func make(_ random: inout SystemRandomNumberGenerator) -> String {
-        let high = (random.next() as UInt64) & 0xffff_ffff_ffff_0fff | 0x4000
-        let low = (random.next() as UInt64) & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-        let text = hex(high) + hex(low)
-        var parts: [Substring] = []
-        var rest = text[...]
-        for length in [8, 4, 4, 4, 12] {
-            parts.append(rest.prefix(length))
-            rest = rest.dropFirst(length)
-        }
-        return parts.joined(separator: "-")
+/// Random numbers that nobody can guess, from the kernel in pieces: one system call for 32 of them.
+struct BufferedRandom: RandomNumberGenerator {
+    private var numbers: [UInt64] = []
+    /// `getentropy` gives 256 bytes at most.
+    private static let batch = 32
+
+    mutating func next() -> UInt64 {
+        if numbers.isEmpty { refill() }
+        return numbers.removeLast()
     }
 
-    private static func hex(_ value: UInt64) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - text.count) + text
+    private mutating func refill() {
+        numbers = [UInt64](unsafeUninitializedCapacity: Self.batch) { space, count in
+            guard let base = space.baseAddress else { return }
+            count = getentropy(base, Self.batch * 8) == 0 ? Self.batch : 0
+        }
+        // A kernel that knows no such call: one by one, as the standard library gets them.
+        if numbers.isEmpty {
+            var system = SystemRandomNumberGenerator()
+            numbers.append(system.next())
+        }
+    }
+}
+
+/// Version 4 UUIDs for `x-request-id`.
+enum RequestID {
+    static func make(_ random: inout BufferedRandom) -> String {
+        let high = random.next() & 0xffff_ffff_ffff_0fff | 0x4000
+        let low = random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var place = 0
+            for digit in 0..<32 {
+                // After 8, 12, 16 and 20 digits.
+                if digit & 3 == 0, digit >= 8, digit <= 20 {
+                    text[place] = UInt8(ascii: "-")
+                    place += 1
+                }
+                let half = digit < 16 ? high : low
+                let value = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (digit & 15))) & 15
+                text[place] = value < 10 ? 48 + value : 87 + value
+                place += 1
+            }
+            return place
+        }
     }
 }
 
@@ -66,7 +99,7 @@ enum Cookies {
 
 /// Envoy's `%…%` operators in header values.
 enum Substitution {
-    static func expand(_ text: String, _ exchange: Exchange) -> String {
+    static func expand(_ text: String, _ exchange: Exchange, response: HeaderBlock? = nil) -> String {
         guard text.contains("%") else { return text }
         var result = ""
         var rest = text[...]
@@ -74,25 +107,49 @@ enum Substitution {
             result += rest[..<start]
             let tail = rest[rest.index(after: start)...]
             guard let end = tail.firstIndex(of: "%") else { return result + rest[start...] }
-            result += value(String(tail[..<end]), exchange)
+            result += value(String(tail[..<end]), exchange, response)
             rest = tail[tail.index(after: end)...]
         }
         return result + rest
     }
 
-    private static func value(_ name: String, _ exchange: Exchange) -> String {
+    private static func value(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
         let info = exchange.connection.connection.info
         switch name {
         case "": return "%"
         case "DOWNSTREAM_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
         case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
         case "DOWNSTREAM_LOCAL_ADDRESS": return "\(info.destinationIP):\(info.destinationPort)"
+        case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": return info.destinationIP
         case "DOWNSTREAM_PEER_URI_SAN": return info.peer?.uriNames.joined(separator: ",") ?? ""
         case "PROTOCOL": return "\(exchange.original.version.name)"
         case "UPSTREAM_HOST": return exchange.record.upstreamHost ?? ""
-        default:
-            guard name.hasPrefix("REQ("), name.hasSuffix(")") else { return "" }
-            return exchange.header(String(name.dropFirst(4).dropLast())) ?? ""
+        case "UPSTREAM_CLUSTER": return exchange.cluster?.compiled.cluster.name ?? ""
+        case "ROUTE_NAME": return exchange.decision?.route.name ?? ""
+        case "RESPONSE_CODE": return String(exchange.record.status)
+        case "RESPONSE_CODE_DETAILS": return exchange.record.details
+        case "RESPONSE_FLAGS": return exchange.record.flag
+        default: return header(name, exchange, response)
         }
+    }
+
+    /// `REQ(NAME)`, `RESP(NAME)`, each with another name to fall back to (`A?B`) and a greatest length (`:N`).
+    private static func header(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
+        guard let open = name.firstIndex(of: "("), let close = name.lastIndex(of: ")"), open < close else { return "" }
+        let limit = name[close...].dropFirst(2)
+        let read: (String) -> String?
+        switch name[..<open] {
+        case "REQ": read = exchange.header
+        case "RESP": read = { response?.first($0) }
+        default: return ""
+        }
+        for part in name[name.index(after: open)..<close].split(separator: "?") {
+            // Envoy's alternatives to a pseudo header may come without the colon.
+            guard let value = read(String(part)) ?? (part.lowercased() == "path" ? read(":path") : nil) else {
+                continue
+            }
+            return Int(limit).map { String(value.prefix($0)) } ?? value
+        }
+        return ""
     }
 }

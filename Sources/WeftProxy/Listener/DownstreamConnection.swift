@@ -84,7 +84,10 @@ final class DownstreamConnection {
 
     private func run(_ chain: CompiledChain, applicationProtocol: String?) {
         for engine in chain.networkRBAC {
-            let decision = engine.evaluate(policyView())
+            let view = policyView()
+            let decision = engine.evaluate(view)
+            engine.counts.add(decision)
+            if let shadow = engine.evaluateShadow(view) { engine.counts.add(shadow) }
             guard decision.allowed else {
                 let code = "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]"
                 worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: code)
@@ -139,9 +142,21 @@ final class DownstreamConnection {
         let idle = manager.manager.idleTimeoutMilliseconds ?? 3_600_000
         limits.idleTimeout = idle > 0 ? .milliseconds(Int64(clamping: idle)) : nil
         limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
+        limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
-        codec = try HTTPPipeline.configureDownstream(channel, version: version, limits: limits, delegate: delegate)
+        codec = try HTTPPipeline.configureDownstream(
+            channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
         if worker.isDraining { codec?.drain() }
+    }
+
+    private func http2Options(_ manager: HTTPConnectionManager) -> HTTP2TransportOptions {
+        var options = HTTP2TransportOptions(manager.http2, statistics: worker.http2)
+        if let most = manager.http2MaxConcurrentStreams { options.codec.maximumStreams = most }
+        options.codec.maximumHeaderListSize = Int(manager.maxRequestHeadersKilobytes) << 10
+        options.codec.maximumHeaderCount = Int(manager.maxHeadersCount)
+        if manager.upgradeTypes.contains("connect") { options.codec.allowsExtendedConnect = true }
+        if let span = manager.drainTimeoutMilliseconds { options.drainTimeout = .milliseconds(Int64(clamping: span)) }
+        return options
     }
 
     /// HTTP finishes its exchanges and closes; plain forwarding goes on until its ends close it.

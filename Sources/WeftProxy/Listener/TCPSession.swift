@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// Plain forwarding of one connection (`tcp_proxy`): picks a cluster and an endpoint, connects, joins both ends.
@@ -16,7 +17,7 @@ final class TCPSession {
     private var downstream: RelayHandler?
     private var upstream: RelayHandler?
     private var attempts: UInt32 = 0
-    private var tried: [String] = []
+    private var pick = PickRequest()
     private let started = NIODeadline.now()
     private var host: CompiledHost?
     private var clusterName = ""
@@ -35,14 +36,14 @@ final class TCPSession {
         let relay = RelayHandler { [self] in closed() }
         downstream = relay
         do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
-        clusterName = ClusterChoice.name(proxy.cluster, random: worker.random.next(), header: { _ in nil }) ?? ""
+        clusterName = ClusterChoice.name(proxy.cluster, random: worker.decisions.next(), header: { _ in nil }) ?? ""
         connect()
     }
 
     private func connect() {
         guard let cluster = worker.cluster(clusterName) else { return refuse("NC") }
-        let picked = cluster.pick(
-            original: info.destination, hash: nil, tried: tried, random: worker.random.next())
+        pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
+        let picked = cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(info.destination)
         guard let host = picked else { return refuse("UH") }
         let shared = cluster.compiled.shared
         guard SharedCluster.acquire(shared.connections, limit: cluster.compiled.cluster.circuitBreakers.maxConnections)
@@ -52,26 +53,28 @@ final class TCPSession {
         }
         self.host = host
         attempts += 1
-        tried.append(host.name)
+        pick.tried.append(host.shared)
         UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
             switch result {
             case .failure:
                 SharedCluster.release(shared.connections)
                 shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
-                record(cluster, host)
+                record(.connectFailed, cluster, host)
                 if attempts < max(1, proxy.maxConnectAttempts), channel.isActive { return connect() }
                 refuse("UF")
             case .success(let connected):
                 shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+                // A stream has no answers to judge: the connection is the success.
+                record(cluster.compiled.outlierSplits ? .connected : .response(status: 200), cluster, host)
                 join(connected.channel, shared)
             }
         }
     }
 
-    private func record(_ cluster: WorkerCluster, _ host: CompiledHost) {
+    private func record(_ outcome: OutlierDetector.Outcome, _ cluster: WorkerCluster, _ host: CompiledHost) {
         cluster.compiled.outlier?.record(
-            .localFailure, host: host.shared, cluster: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
-            now: Int64(NIODeadline.now().uptimeNanoseconds))
+            outcome, of: host.shared, in: cluster.compiled.shared, hostCount: cluster.compiled.hosts.count,
+            now: Int64(NIODeadline.now().uptimeNanoseconds), random: &worker.decisions)
     }
 
     private func join(_ other: any Channel, _ shared: SharedCluster) {

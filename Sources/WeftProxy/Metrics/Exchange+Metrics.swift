@@ -23,7 +23,14 @@ extension Exchange {
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.
     func addPeerMetadata(to head: inout RequestHead, host: CompiledHost?) {
         let node = worker.metrics.node
-        guard !node.header.isEmpty, let host, cluster?.compiled.meshTLS(for: host) != nil else { return }
+        guard !node.header.isEmpty, let host, cluster?.compiled.meshTLS(for: host) != nil else {
+            // An earlier try may have gone to a peer inside.
+            if attemptCount > 1 {
+                head.headers.remove(PeerMetadata.idHeader)
+                head.headers.remove(PeerMetadata.header)
+            }
+            return
+        }
         head.headers.set(PeerMetadata.idHeader, node.id)
         head.headers.set(PeerMetadata.header, node.header)
     }

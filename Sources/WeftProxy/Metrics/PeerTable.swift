@@ -37,9 +37,11 @@ struct PeerTable {
 
     /// Takes the peer's metadata out of a request's headers, whoever sent it, and believes it of a verified peer only.
     mutating func take(from headers: inout HeaderBlock, principal: String?) -> Int {
+        guard headers.contains(PeerMetadata.idHeader) || headers.contains(PeerMetadata.header) else {
+            return index(principal: principal)
+        }
         let id = headers.string(PeerMetadata.idHeader)
         let value = headers[PeerMetadata.header]
-        guard id != nil || value != nil else { return index(principal: principal) }
         defer {
             headers.remove(PeerMetadata.idHeader)
             headers.remove(PeerMetadata.header)

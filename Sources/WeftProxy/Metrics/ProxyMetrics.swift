@@ -1,6 +1,7 @@
 import Synchronization
 import WeftCore
 import WeftMetrics
+import WeftRouting
 
 /// The metrics of one data plane: Istio's standard ones from all workers, and Envoy's per cluster.
 ///

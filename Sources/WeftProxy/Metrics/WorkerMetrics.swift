@@ -25,11 +25,37 @@ final class WorkerMetrics {
         var isGRPC: Bool
         var security: Security
     }
-    private struct HTTPSeries {
-        var requests: MetricSeries
-        var duration: MetricSeries
-        var requestBytes: MetricSeries
-        var responseBytes: MetricSeries
+    private final class HTTPSeries {
+        let requests: MetricSeries
+        let duration: MetricSeries
+        let requestBytes: MetricSeries
+        let responseBytes: MetricSeries
+
+        init(_ recorder: MetricRecorder, _ values: [String]) {
+            requests = recorder.series(IstioMetrics.Index.requests, values)
+            duration = recorder.series(IstioMetrics.Index.duration, values)
+            requestBytes = recorder.series(IstioMetrics.Index.requestBytes, values)
+            responseBytes = recorder.series(IstioMetrics.Index.responseBytes, values)
+        }
+
+        func count(_ record: ExchangeRecord) {
+            requests.add()
+            duration.observe(UInt64(clamping: (NIODeadline.now() - record.started).nanoseconds / 1_000_000))
+            requestBytes.observe(UInt64(clamping: record.bytesReceived))
+            responseBytes.observe(UInt64(clamping: record.bytesSent))
+        }
+    }
+    /// An outcome whose series were found lately. The host stands for its cluster too.
+    private struct Recent {
+        let host: ObjectIdentifier
+        let reporter: StatsFilter.Reporter
+        let peer: Int
+        let status: Int
+        let flag: String
+        let isGRPC: Bool
+        let grpcStatus: String?
+        let security: Security
+        let series: HTTPSeries
     }
     /// Values of `connection_security_policy`.
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
@@ -43,6 +69,8 @@ final class WorkerMetrics {
     private var baseByValues: [[String]: Int] = [:]
     private var bases: [[String]] = []
     private var http: [HTTPKey: HTTPSeries] = [:]
+    /// By a few bits of host and status; a look here costs no hashing of text.
+    private var recent = [Recent?](repeating: nil, count: 64)
     private var reports: [ObjectIdentifier: TCPReport] = [:]
     private var ticks = 0
     private static let cacheLimit = 10_000
@@ -55,6 +83,7 @@ final class WorkerMetrics {
     /// Endpoints and clusters may mean something else now.
     func snapshotChanged() {
         baseByKey.removeAll(keepingCapacity: true)
+        for index in recent.indices { recent[index] = nil }
         hosts = []
     }
 
@@ -62,6 +91,34 @@ final class WorkerMetrics {
 
     func exchangeFinished(_ exchange: Exchange) {
         guard let reporter = exchange.connection.manager.stats else { return }
+        let security = security(reporter, exchange.connection.connection.info)
+        guard let host = exchange.record.host else {
+            series(for: exchange, reporter, security).count(exchange.record)
+            return
+        }
+        let id = ObjectIdentifier(host)
+        let slot = (Int(bitPattern: UInt(bitPattern: id)) >> 4 ^ exchange.record.status) & 63
+        if let known = recent[slot], known.host == id, known.reporter == reporter, known.peer == exchange.record.peer,
+            known.status == exchange.record.status, known.security == security,
+            known.isGRPC == exchange.original.isGRPC, known.flag == exchange.record.flag,
+            known.grpcStatus == exchange.record.grpcStatus
+        {
+            known.series.count(exchange.record)
+            return
+        }
+        let series = series(for: exchange, reporter, security)
+        series.count(exchange.record)
+        // Without a known service the labels depend on the authority as well.
+        guard reporter == .destination || exchange.cluster?.compiled.cluster.services.isEmpty == false else { return }
+        recent[slot] = Recent(
+            host: id, reporter: reporter, peer: exchange.record.peer, status: exchange.record.status,
+            flag: exchange.record.flag, isGRPC: exchange.original.isGRPC, grpcStatus: exchange.record.grpcStatus,
+            security: security, series: series)
+    }
+
+    private func series(
+        for exchange: Exchange, _ reporter: StatsFilter.Reporter, _ security: Security
+    ) -> HTTPSeries {
         let record = exchange.record
         let authority = reporter == .source ? String(exchange.original.host.lowercased().prefix(253)) : ""
         let base = base(
@@ -69,13 +126,8 @@ final class WorkerMetrics {
         let isGRPC = exchange.original.isGRPC
         let key = HTTPKey(
             base: base, status: record.status, flag: record.flag,
-            grpcStatus: isGRPC ? Self.grpc(record.grpcStatus) : "",
-            isGRPC: isGRPC, security: security(reporter, exchange.connection.connection.info))
-        let series = http[key] ?? make(key)
-        series.requests.add()
-        series.duration.observe(UInt64(clamping: (NIODeadline.now() - record.started).nanoseconds / 1_000_000))
-        series.requestBytes.observe(UInt64(clamping: record.bytesReceived))
-        series.responseBytes.observe(UInt64(clamping: record.bytesSent))
+            grpcStatus: isGRPC ? Self.grpc(record.grpcStatus) : "", isGRPC: isGRPC, security: security)
+        return http[key] ?? make(key)
     }
 
     /// A server may write anything into its status; only numbers become labels.
@@ -95,11 +147,7 @@ final class WorkerMetrics {
             bases[key.base] + [
                 key.isGRPC ? "grpc" : "http", String(key.status), key.grpcStatus, key.flag, key.security.rawValue,
             ]
-        let made = HTTPSeries(
-            requests: recorder.series(IstioMetrics.Index.requests, values),
-            duration: recorder.series(IstioMetrics.Index.duration, values),
-            requestBytes: recorder.series(IstioMetrics.Index.requestBytes, values),
-            responseBytes: recorder.series(IstioMetrics.Index.responseBytes, values))
+        let made = HTTPSeries(recorder, values)
         http[key] = made
         return made
     }

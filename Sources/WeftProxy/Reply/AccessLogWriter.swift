@@ -81,7 +81,9 @@ final class AccessLogWriter {
         fields.upstreamHost = record.upstreamHost ?? "-"
         fields.upstreamCluster = exchange.cluster?.compiled.cluster.name ?? "-"
         fields.upstreamLocal = record.upstreamLocal ?? "-"
-        fields.routeName = exchange.decision?.route.name ?? "-"
+        if let name = exchange.decision?.route.name, !name.isEmpty { fields.routeName = name }
+        fields.attempts = exchange.attemptCount
+        fields.exchange = exchange
         add(fields, to: logs)
     }
 
@@ -133,12 +135,17 @@ struct LogFields {
     var remote: String
     var serverName: String
     var routeName = "-"
+    var attempts = 0
+    let remoteIP: String
+    /// For operators that name a header.
+    var exchange: Exchange?
 
     init(_ info: ConnectionInfo, started: NIODeadline) {
         let elapsed = (NIODeadline.now() - started).nanoseconds
         duration = elapsed / 1_000_000
         start = Self.timestamp(nanosecondsAgo: elapsed)
         local = "\(info.destinationIP):\(info.destinationPort)"
+        remoteIP = info.remoteIP
         remote = "\(info.remoteIP):\(info.remotePort)"
         serverName = info.serverName.isEmpty ? "-" : info.serverName
     }
@@ -196,8 +203,19 @@ struct LogFields {
         case "DOWNSTREAM_REMOTE_ADDRESS": remote
         case "REQUESTED_SERVER_NAME": serverName
         case "ROUTE_NAME": routeName
-        default: "-"
+        case "UPSTREAM_REQUEST_ATTEMPT_COUNT": String(attempts)
+        case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": remoteIP
+        default: requestHeader(name) ?? "-"
         }
+    }
+
+    /// `REQ(NAME)` and `REQ(NAME?OTHER)`.
+    private func requestHeader(_ name: String) -> String? {
+        guard name.hasPrefix("REQ("), name.hasSuffix(")") else { return nil }
+        for header in name.dropFirst(4).dropLast().split(separator: "?") {
+            if let value = exchange?.header(String(header)) { return value }
+        }
+        return nil
     }
 }
 

@@ -1,4 +1,4 @@
-/// gRPC's status codes and HTTP's, in terms of each other.
+/// gRPC's status codes for HTTP's.
 enum GRPCStatus {
     /// As gRPC's "HTTP to gRPC Status Code Mapping" has it; 200 is OK, 2 (UNKNOWN) stands for the rest.
     static func code(_ httpStatus: Int) -> UInt32 {
@@ -10,36 +10,6 @@ enum GRPCStatus {
         case 404: 12
         case 429, 502, 503, 504: 14
         default: 2
-        }
-    }
-
-    /// As `google.rpc.Code` documents each code.
-    static func httpStatus(_ code: UInt32) -> UInt16 {
-        switch code {
-        case 0: 200
-        case 1: 499
-        case 3, 9, 11: 400
-        case 4: 504
-        case 5: 404
-        case 6, 10: 409
-        case 7: 403
-        case 8: 429
-        case 12: 501
-        case 14: 503
-        case 16: 401
-        default: 500
-        }
-    }
-
-    /// `grpc-message` is percent-encoded outside printable ASCII.
-    static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            if byte >= 0x20, byte <= 0x7E, byte != 0x25 {
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                let digits = String(byte, radix: 16, uppercase: true)
-                result += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
-            }
         }
     }
 }

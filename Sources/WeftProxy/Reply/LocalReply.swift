@@ -25,6 +25,11 @@ struct LocalReply {
         case bodyTooLarge
         case upgradeRefused
         case corsPreflight
+        case unresolvedHost(String)
+        case rateLimited(status: UInt16)
+        case healthCheck(status: UInt16, details: String)
+        case badGRPCWeb
+        case tokenRefused(status: UInt16, text: String, details: String)
     }
 
     var status: Int
@@ -81,7 +86,13 @@ struct LocalReply {
         case .headersTooLarge: return (431, "", "DPE", "request_headers_too_large")
         case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
+        case .unresolvedHost(let why): return (503, "DNS resolution failure: \(why)", "DF", "dns_resolution_failure")
         case .corsPreflight: return (200, "", "-", "cors_preflight")
+        case .rateLimited(let status): return (Int(status), "local_rate_limited", "RL", "local_rate_limited")
+        case .healthCheck(let status, let details):
+            return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
+        case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
+        case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }
 
@@ -92,25 +103,10 @@ struct LocalReply {
             ? "\(resource.kind)/\(resource.name)" : "\(resource.kind)/\(resource.namespace)/\(resource.name)"
     }
 
-    /// The reply as a gRPC client understands it: status 200 and no body; what happened is in `grpc-status` and
-    /// `grpc-message` of the head, which is the whole answer ("Trailers-Only" in gRPC's HTTP/2 protocol).
-    func grpcHead(explain: Bool) -> ResponseHead {
-        var copy = self
-        copy.body = ""
-        copy.location = nil
-        var head = copy.head(explain: explain)
-        head.status = 200
-        head.headers.drop("content-length")
-        head.headers.set("content-type", "application/grpc")
-        head.headers.set("grpc-status", String(GRPCStatus.code(status)))
-        if !body.isEmpty { head.headers.set("grpc-message", GRPCStatus.escaped(body)) }
-        return head
-    }
-
     /// - Parameter explain: True towards callers inside the mesh, who may know why.
     func head(explain: Bool) -> ResponseHead {
         var headers = HeaderBlock()
-        headers.set("content-length", String(body.utf8.count))
+        if status != 204, status != 304 { headers.set("content-length", String(body.utf8.count)) }
         if !body.isEmpty { headers.set("content-type", "text/plain") }
         if let location { headers.set("location", location) }
         if explain, code != "direct_response" {

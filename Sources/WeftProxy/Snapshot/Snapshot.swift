@@ -1,6 +1,8 @@
 import NIOCore
 import NIOSSL
+import WeftHTTP
 package import WeftIR
+import WeftJWT
 package import WeftRouting
 import WeftTransport
 
@@ -14,11 +16,14 @@ package final class Snapshot: Sendable {
     package let clusters: [String: CompiledCluster]
     /// Listeners by the destination they stand for, `ip_port`.
     let byDestination: [String: CompiledListener]
+    /// Grows with every snapshot.
+    let generation: Int
 
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster]
+        clusters: [String: CompiledCluster], generation: Int = 0
     ) {
+        self.generation = generation
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
@@ -97,9 +102,15 @@ package final class CompiledChain: Sendable {
 package final class CompiledManager: Sendable {
     enum Filter: Sendable {
         case rbac(RBACEngine, name: String)
-        case fault(Fault, name: String)
+        case fault(FaultEngine, name: String)
         case cors(name: String)
         case stats(StatsFilter)
+        case localRateLimit(LocalRateLimiter, name: String)
+        case headerMutation(HeaderMutator, name: String)
+        case buffer(BufferFilter, name: String)
+        case healthCheck(HealthCheckResponder)
+        case grpcWeb(name: String)
+        case jwt(JWTAuthenticator, name: String)
         case router
     }
 
@@ -109,6 +120,13 @@ package final class CompiledManager: Sendable {
     let table: RouteTable?
     let stats: StatsFilter.Reporter?
     let direction: TrafficDirection
+    /// The route table's name, when it does not stand in the listener.
+    let routesName: String?
+    /// `nil` when paths stay as they are.
+    let normalizer: PathNormalizer?
+    let serverName: String
+    /// 0 is none.
+    let streamIdleMilliseconds: UInt64
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
@@ -118,20 +136,51 @@ package final class CompiledManager: Sendable {
         filters = manager.filters.filter { !$0.disabled }.map { filter in
             switch filter.kind {
             case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
-            case .fault(let fault): .fault(fault, name: filter.name)
+            case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
             case .cors: .cors(name: filter.name)
             case .stats(let stats): .stats(stats)
+            case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
+            case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
+            case .buffer(let buffer): .buffer(buffer, name: filter.name)
+            case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
+            case .grpcWeb: .grpcWeb(name: filter.name)
+            case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
             case .router: .router
             }
         }
         var reporter: StatsFilter.Reporter?
         for case .stats(let stats) in filters { reporter = stats.reporter }
         stats = reporter
-        if case .inline(let routes) = manager.routes { table = RouteTable(routes) } else { table = nil }
+        switch manager.routes {
+        case .inline(let routes): (table, routesName) = (RouteTable(routes), nil)
+        case .rds(let name): (table, routesName) = (nil, name)
+        }
+        normalizer = Self.normalizer(manager)
+        serverName = manager.serverName ?? "envoy"
+        streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
-            if case .rbac(let engine, _) = filter { engine.problems } else { [String]() }
+            switch filter {
+            case .rbac(let engine, _): engine.problems
+            case .jwt(let authenticator, _): authenticator.problems
+            default: [String]()
+            }
         }
         problems = policies + (table?.problems ?? [])
+    }
+
+    private static func normalizer(_ manager: HTTPConnectionManager) -> PathNormalizer? {
+        guard manager.normalizePath || manager.mergeSlashes || manager.escapedSlashes != .keepUnchanged else {
+            return nil
+        }
+        let slashes: PathNormalizer.EscapedSlashes =
+            switch manager.escapedSlashes {
+            case .keepUnchanged: .keep
+            case .rejectRequest: .reject
+            case .unescapeAndRedirect: .unescapeAndRedirect
+            case .unescapeAndForward: .unescape
+            }
+        return PathNormalizer(
+            normalize: manager.normalizePath, mergeSlashes: manager.mergeSlashes, escapedSlashes: slashes)
     }
 }
 
@@ -139,31 +188,56 @@ package final class CompiledManager: Sendable {
 package final class CompiledCluster: Sendable {
     let cluster: Cluster
     let hosts: [CompiledHost]
+    /// The same hosts in the same order, as balancers see them.
+    let balanced: [BalancedHost]
+    let localities: [LocalitySetting]
+    let setRules: HostSet.Rules
+    let rules: BalancingRules
     /// Why there are no hosts, in words, when the control plane said so.
     let emptyReason: String?
     let shared: SharedCluster
-    let outlier: OutlierPolicy?
-    /// For clusters whose address comes with the connection.
+    let outlier: OutlierDetector?
+    /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
     /// The same object in two clusters that differ in nothing but the certificates for new connections.
     let lineage: Lineage
-
-    /// Compared by identity alone.
-    final class Lineage: Sendable {}
+    /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
+    let reachability: Reachability
+    var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
 
     init(
-        _ cluster: Cluster, hosts: [CompiledHost], emptyReason: String?, shared: SharedCluster, template: HostTargets?,
-        lineage: Lineage
+        _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
+        template: HostTargets?, reachability: Reachability, lineage: Lineage
     ) {
         self.lineage = lineage
         self.cluster = cluster
         self.hosts = hosts
-        self.emptyReason = emptyReason
+        balanced = hosts.map {
+            BalancedHost(
+                address: $0.name, endpoint: $0.endpoint, priority: $0.priority, locality: $0.locality,
+                shared: $0.shared)
+        }
+        localities = (assignment?.localities ?? []).map {
+            LocalitySetting(locality: $0.locality, priority: $0.priority, weight: $0.weight)
+        }
+        var setRules = HostSet.Rules()
+        setRules.overprovisioningFactor = assignment?.overprovisioningFactor ?? 140
+        setRules.panicThresholdPercent = cluster.healthyPanicThresholdPercent
+        self.setRules = setRules
+        rules = BalancingRules(kind: cluster.loadBalancer, balancing: cluster.balancing)
+        emptyReason = assignment?.emptyReason
         self.shared = shared
-        self.outlier = cluster.outlierDetection.map { OutlierPolicy(settings: $0) }
+        outlier = cluster.outlierDetection.map(OutlierDetector.init)
         self.template = template
+        self.reachability = reachability
     }
 }
+
+/// Compared by identity alone.
+final class Lineage: Sendable {}
+
+/// Stands for one way to reach a cluster's endpoints: its settings and secrets.
+final class Reachability: Sendable {}
 
 /// One endpoint of a cluster.
 package final class CompiledHost: Sendable {
@@ -175,13 +249,21 @@ package final class CompiledHost: Sendable {
     /// Text of the address, for logs: made once.
     let name: String
     let priority: UInt32
+    let locality: Locality
+    /// Position in the cluster's list; `nil` for hosts that a request brought along.
+    let index: Int?
 
-    init(endpoint: Endpoint, targets: HostTargets, shared: SharedHost, name: String, priority: UInt32) {
+    init(
+        endpoint: Endpoint, targets: HostTargets, shared: SharedHost, name: String, priority: UInt32 = 0,
+        locality: Locality = Locality(), index: Int? = nil
+    ) {
         self.endpoint = endpoint
         self.targets = targets
         self.shared = shared
         self.name = name
         self.priority = priority
+        self.locality = locality
+        self.index = index
     }
 }
 

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOSSL
+import Synchronization
 import WeftIR
 import WeftRouting
 import WeftTransport
@@ -12,8 +13,11 @@ struct SnapshotBuilder {
     private var sharedHosts: [String: SharedHost] = [:]
     /// What was compiled last, with all that it was made from: the same input gives the same object, so pools stay.
     private var compiled: [String: CompiledEntry] = [:]
+    /// Route tables that were compiled last, by name.
+    private var tables: [String: RouteTable] = [:]
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
+    private var generation = 0
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -23,10 +27,16 @@ struct SnapshotBuilder {
         let factory = TLSContextFactory { reference in
             switch reference.source {
             case .workload: workload[reference.name]?.content
-            case .ads, .path: secrets[reference.name]?.content
+            case .ads, .path, .bootstrap, .inline: secrets[reference.name]?.content
             }
         }
-        let routes = configuration.routes.mapValues { RouteTable($0) }
+        let known = tables
+        // A table that stays the same keeps what its filters count.
+        let routes = configuration.routes.mapValues { routes in
+            if let table = known[routes.name], table.configuration == routes { return table }
+            return RouteTable(routes)
+        }
+        tables = Dictionary(routes.values.map { ($0.configuration.name, $0) }) { first, _ in first }
         for (name, table) in routes { problems += table.problems.map { "route table \(name): \($0)" } }
         var clusters: [String: CompiledCluster] = [:]
         for (name, cluster) in configuration.clusters {
@@ -42,9 +52,23 @@ struct SnapshotBuilder {
             listeners[name] = compiled
         }
         sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
+        forgetHosts(clusters)
+        generation += 1
         let snapshot = Snapshot(
-            configuration: configuration, listeners: listeners, routes: routes, clusters: clusters)
+            configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
+            generation: generation)
         return (snapshot, problems)
+    }
+
+    /// Counts of endpoints that are gone go too, or a cluster whose pods come and go would grow without end.
+    private mutating func forgetHosts(_ clusters: [String: CompiledCluster]) {
+        let known = clusters.values.reduce(0) { $0 + $1.hosts.count }
+        guard sharedHosts.count > 2 * known + 64 else { return }
+        var kept: [String: SharedHost] = [:]
+        for (name, cluster) in clusters {
+            for host in cluster.hosts { kept["\(name) \(host.name)"] = host.shared }
+        }
+        sharedHosts = kept
     }
 
     private func compile(
@@ -97,59 +121,92 @@ struct SnapshotBuilder {
                 secrets.append((isOwn ? workload[reference.name] : configuration.secrets[reference.name])?.content)
             }
         }
-        let key = CompiledEntry.Key(cluster: cluster, assignment: assignment, secrets: secrets, resolved: resolved)
+        let key = CompiledEntry.Key(
+            cluster: cluster, assignment: assignment, secrets: secrets, resolved: addresses(behind: assignment))
         if let known = compiled[cluster.name], known.key == key { return known.cluster }
         let before = problems.count
+        var variants = TLSVariants(cluster: cluster, factory: factory)
+        var reachability = Reachability()
         let lineage = compiled[cluster.name].flatMap {
             $0.key.differsInSecretsAlone(from: key) ? $0.cluster.lineage : nil
         }
+        if let known = compiled[cluster.name], known.key.isReachedLike(key) {
+            variants = known.variants
+            reachability = known.cluster.reachability
+        }
         let made = compile(
-            cluster, assignment: assignment, lineage: lineage ?? CompiledCluster.Lineage(), factory, &problems)
+            cluster, assignment: assignment, &variants, (lineage ?? Lineage(), reachability), &problems)
         // What had problems is tried again each time, so that they are told each time.
-        compiled[cluster.name] = problems.count == before ? CompiledEntry(key: key, cluster: made) : nil
+        compiled[cluster.name] =
+            problems.count == before ? CompiledEntry(key: key, cluster: made, variants: variants) : nil
         return made
     }
 
     private mutating func compile(
-        _ cluster: Cluster, assignment: ClusterLoadAssignment?, lineage: CompiledCluster.Lineage,
-        _ factory: TLSContextFactory, _ problems: inout [String]
+        _ cluster: Cluster, assignment: ClusterLoadAssignment?, _ variants: inout TLSVariants,
+        _ identity: (lineage: Lineage, reachability: Reachability), _ problems: inout [String]
     ) -> CompiledCluster {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
-        var variants = TLSVariants(cluster: cluster, factory: factory)
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
-            for endpoint in locality.endpoints where endpoint.health != .draining {
-                for (ip, port) in addresses(endpoint.address) {
+            for endpoint in locality.endpoints {
+                for (ip, port) in addresses(endpoint.address, of: cluster) {
                     guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
                     let targets = Self.targets(cluster, address: address, tls: tls.contexts)
-                    let name = "\(ip):\(port)"
-                    let key = "\(cluster.name) \(name)"
-                    let state = sharedHosts[key] ?? SharedHost()
-                    sharedHosts[key] = state
+                    let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
                     hosts.append(
                         CompiledHost(
-                            endpoint: endpoint, targets: targets, shared: state, name: name, priority: locality.priority
-                        ))
+                            endpoint: endpoint, targets: targets,
+                            shared: sharedHost(name, of: cluster, endpoint), name: name,
+                            priority: locality.priority, locality: locality.locality, index: hosts.count))
                 }
             }
         }
         var template: HostTargets?
-        if case .originalDestination = cluster.discovery, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
+        if cluster.discovery.takesAddressFromRequest, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
             template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
         }
         return CompiledCluster(
-            cluster, hosts: hosts, emptyReason: assignment?.emptyReason, shared: shared, template: template,
-            lineage: lineage)
+            cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
+            reachability: identity.reachability, lineage: identity.lineage)
     }
 
-    private func addresses(_ address: Address) -> [(String, UInt16)] {
+    /// The counts of a host, which outlive snapshots. A new host whose cluster is health-checked is out until a check
+    /// has found it well.
+    private mutating func sharedHost(_ name: String, of cluster: Cluster, _ endpoint: Endpoint) -> SharedHost {
+        let key = "\(cluster.name) \(name)"
+        if let known = sharedHosts[key] { return known }
+        let made = SharedHost()
+        sharedHosts[key] = made
+        made.inServiceSince.store(Int64(NIODeadline.now().uptimeNanoseconds), ordering: .relaxed)
+        if !cluster.healthChecks.isEmpty, !endpoint.skipsActiveHealthCheck {
+            let out: SharedHost.Flags = [.failedActiveCheck, .pendingCheck]
+            made.flagBits.store(out.rawValue, ordering: .relaxed)
+        }
+        return made
+    }
+
+    /// What is known of the names that a cluster uses; another cluster's news change nothing here.
+    private func addresses(behind assignment: ClusterLoadAssignment?) -> [String: [String]] {
+        var known: [String: [String]] = [:]
+        for endpoint in (assignment?.localities ?? []).lazy.flatMap(\.endpoints) {
+            if case .hostname(let name, _) = endpoint.address { known[name] = resolved[name] }
+        }
+        return known
+    }
+
+    private func addresses(_ address: Address, of cluster: Cluster) -> [(String, UInt16)] {
         switch address {
-        case .ip(let ip, let port): [(ip, port)]
-        case .hostname(let name, let port): (resolved[name] ?? []).map { ($0, port) }
-        case .unix, .internalListener: []
+        case .ip(let ip, let port): return [(ip, port)]
+        case .hostname(let name, let port):
+            let known = (resolved[name] ?? []).map { ($0, port) }
+            // A logical cluster is one host behind a name: it has one address at a time.
+            if case .logicalDNS = cluster.discovery { return Array(known.prefix(1)) }
+            return known
+        case .unix, .internalListener: return []
         }
     }
 
@@ -169,6 +226,16 @@ struct SnapshotBuilder {
     }
 }
 
+extension Cluster.Discovery {
+    /// Whether the endpoints are not configured but named by connections or requests.
+    var takesAddressFromRequest: Bool {
+        switch self {
+        case .originalDestination, .dynamicForwardProxy: true
+        case .static, .eds, .strictDNS, .logicalDNS: false
+        }
+    }
+}
+
 /// A compiled cluster and everything it was compiled from.
 private struct CompiledEntry {
     struct Key: Equatable {
@@ -180,9 +247,20 @@ private struct CompiledEntry {
         func differsInSecretsAlone(from other: Key) -> Bool {
             cluster == other.cluster && assignment == other.assignment && resolved == other.resolved
         }
+
+        /// Whether only endpoints differ.
+        func isReachedLike(_ other: Key) -> Bool {
+            func bare(_ cluster: Cluster) -> Cluster {
+                var cluster = cluster
+                cluster.endpoints = nil
+                return cluster
+            }
+            return secrets == other.secrets && bare(cluster) == bare(other.cluster)
+        }
     }
     let key: Key
     let cluster: CompiledCluster
+    let variants: TLSVariants
 }
 
 /// The TLS contexts for one endpoint, which differ in the protocols that they offer.

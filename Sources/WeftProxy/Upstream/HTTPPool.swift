@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import WeftIR
+import WeftRouting
 import WeftTransport
 
 /// Why an exchange could not get a connection.
@@ -30,15 +31,20 @@ final class HTTPPool {
     private var cluster: CompiledCluster
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
+    private let flushes: FlushBatch?
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
-    private var served: [ObjectIdentifier: UInt32] = [:]
-    private var idleTimers: [ObjectIdentifier: Scheduled<Void>] = [:]
+    /// Runs while something is idle, once per limit and not once per exchange.
+    private var idleTimer: Scheduled<Void>?
     private var waiters: [PoolWaiter] = []
     private var connecting = 0
     private var isDraining = false
 
-    init(host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop) {
+    init(
+        host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
+        flushes: FlushBatch?
+    ) {
+        self.flushes = flushes
         self.host = host
         self.cluster = cluster
         self.version = version
@@ -54,12 +60,29 @@ final class HTTPPool {
         self.cluster = cluster
     }
 
+    /// A connection that is free right now; the caller opens its exchange at once.
+    func takeFree() -> UpstreamHTTPConnection? {
+        while let connection = idle.last {
+            if connection.capacity > 0 {
+                take(connection)
+                return connection
+            }
+            idle.removeLast()
+            connection.isPooled = false
+        }
+        return nil
+    }
+
+    private func take(_ connection: UpstreamHTTPConnection) {
+        connection.served &+= 1
+        guard version == .http1, connection.isPooled else { return }
+        connection.isPooled = false
+        if idle.last === connection { idle.removeLast() } else { idle.removeAll { $0 === connection } }
+    }
+
     /// Calls back at once when a connection is free.
     func acquire(_ waiter: PoolWaiter) {
-        while let connection = idle.last {
-            if connection.capacity > 0 { return deliver(connection, to: waiter) }
-            idle.removeLast()
-        }
+        if let connection = takeFree() { return finish(waiter, .success(connection)) }
         let limits = cluster.cluster.circuitBreakers
         let mayConnect = version == .http1 || connecting == 0
         if mayConnect {
@@ -127,7 +150,10 @@ final class HTTPPool {
     private func adopt(_ connected: UpstreamConnected) {
         let channel = connected.channel
         let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
-        guard let connection = try? HTTPPipeline.configureUpstream(channel, version: version, maxStreams: streams)
+        guard
+            let connection = try? HTTPPipeline.configureUpstream(
+                channel, version: version, maxStreams: streams, flushes: flushes,
+                http2: HTTP2TransportOptions(cluster.cluster.http2, statistics: cluster.shared.http2))
         else {
             SharedCluster.release(cluster.shared.connections)
             channel.close(promise: nil)
@@ -137,7 +163,8 @@ final class HTTPPool {
         host.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
         host.shared.activeConnections.wrappingAdd(1, ordering: .relaxed)
         connections[ObjectIdentifier(connection)] = connection
-        connection.onChange = { [weak self] connection, isClosed in self?.changed(connection, isClosed) }
+        connection.localName = channel.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
+        connection.onChange = { [self] connection, isClosed in changed(connection, isClosed) }
         try? channel.syncOptions?.setOption(.autoRead, value: true)
         channel.read()
         makeAvailable(connection)
@@ -146,10 +173,14 @@ final class HTTPPool {
     private func changed(_ connection: UpstreamHTTPConnection, _ isClosed: Bool) {
         guard isClosed else { return makeAvailable(connection) }
         let id = ObjectIdentifier(connection)
+        connection.onChange = nil  // breaks the cycle
         guard connections.removeValue(forKey: id) != nil else { return }
-        served.removeValue(forKey: id)
-        idleTimers.removeValue(forKey: id)?.cancel()
-        idle.removeAll { $0 === connection }
+        if connection.isPooled { idle.removeAll { $0 === connection } }
+        connection.isPooled = false
+        if connections.isEmpty {
+            idleTimer?.cancel()
+            idleTimer = nil
+        }
         SharedCluster.release(cluster.shared.connections)
         host.shared.activeConnections.wrappingSubtract(1, ordering: .relaxed)
         connectForWaiters()
@@ -162,34 +193,44 @@ final class HTTPPool {
     }
 
     private func makeAvailable(_ connection: UpstreamHTTPConnection) {
-        let id = ObjectIdentifier(connection)
-        if let limit = cluster.cluster.maxRequestsPerConnection, limit > 0, served[id, default: 0] >= limit {
+        if let limit = cluster.cluster.maxRequestsPerConnection, limit > 0, connection.served >= limit {
             connection.drain()
             return
         }
-        while connection.capacity > 0, !waiters.isEmpty { deliver(connection, to: waiters.removeFirst()) }
+        while !waiters.isEmpty, connection.capacity > 0 {
+            take(connection)
+            finish(waiters.removeFirst(), .success(connection))
+        }
         guard connection.capacity > 0 else { return }
         if isDraining { return connection.drain() }
-        if !idle.contains(where: { $0 === connection }) { idle.append(connection) }
-        startIdleTimer(connection)
+        if !connection.isPooled {
+            connection.isPooled = true
+            idle.append(connection)
+        }
+        connection.idleSince = .now()
+        if idleTimer == nil { watchIdle(after: idleLimit) }
     }
 
-    private func startIdleTimer(_ connection: UpstreamHTTPConnection) {
-        let limit = cluster.cluster.idleTimeoutMilliseconds ?? 3_600_000
-        guard limit > 0, connection.activeStreams == 0 else { return }
-        let id = ObjectIdentifier(connection)
-        idleTimers[id]?.cancel()
-        idleTimers[id] = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) {
-            if connection.activeStreams == 0 { connection.close() }
+    /// 0 is none.
+    private var idleLimit: Int64 { Int64(clamping: cluster.cluster.idleTimeoutMilliseconds ?? 3_600_000) }
+
+    private func watchIdle(after milliseconds: Int64) {
+        guard milliseconds > 0 else { return }
+        idleTimer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) { [self] in
+            idleTimer = nil
+            closeIdle()
         }
     }
 
-    private func deliver(_ connection: UpstreamHTTPConnection, to waiter: PoolWaiter) {
-        let id = ObjectIdentifier(connection)
-        idleTimers.removeValue(forKey: id)?.cancel()
-        served[id, default: 0] += 1
-        if version == .http1 { idle.removeAll { $0 === connection } }
-        finish(waiter, .success(connection))
+    /// Closes what has been idle for the limit, and comes back when the next one will have been.
+    private func closeIdle() {
+        let now = NIODeadline.now()
+        var rest = idleLimit
+        for connection in idle where connection.activeStreams == 0 {
+            let left = idleLimit - (now - connection.idleSince).nanoseconds / 1_000_000
+            if left <= 0 { connection.close() } else { rest = min(rest, left) }
+        }
+        if !connections.isEmpty, idleTimer == nil { watchIdle(after: max(1, rest)) }
     }
 
     /// Idle connections close now, busy ones when they are done.

@@ -62,13 +62,23 @@ package struct CompiledHeaderMatcher: Sendable {
         case present(Bool)
         case range(Int64, Int64)
     }
+    private enum Source: Sendable { case path, authority, method, scheme, field }
     private let name: HeaderName
+    private let source: Source
     private let test: Test
     private let invert: Bool
     private let treatMissingAsEmpty: Bool
 
     package init(_ matcher: HeaderMatcher) {
         name = HeaderName(matcher.name)
+        source =
+            switch name.description {
+            case ":path": .path
+            case ":authority", "host": .authority
+            case ":method": .method
+            case ":scheme": .scheme
+            default: .field
+            }
         invert = matcher.invert
         treatMissingAsEmpty = matcher.treatMissingAsEmpty
         switch matcher.test {
@@ -82,21 +92,30 @@ package struct CompiledHeaderMatcher: Sendable {
     var isBroken: Bool { if case .string(let matcher) = test { matcher.isBroken } else { false } }
 
     package func matches(_ head: RequestHead) -> Bool {
-        switch name.description {
-        case ":path": decide(head.path.readableBytesView)
-        case ":authority", "host": decide(head.authority.readableBytesView)
-        case ":method": decide(ByteBuffer(string: head.method.description).readableBytesView)
-        case ":scheme": decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
-        default: matches(head.headers)
+        switch source {
+        case .path: decide(head.path.readableBytesView)
+        case .authority: decide(head.authority.readableBytesView)
+        case .method: decide(ByteBuffer(string: head.method.description).readableBytesView)
+        case .scheme: decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
+        case .field: matches(head.headers)
         }
     }
 
-    package func matches(_ headers: HeaderBlock) -> Bool { decide(headers.joined(name)) }
+    /// Each value of a header that comes several times is looked at by itself, as Envoy does: joined, a second value
+    /// would hide the first from an exact match.
+    package func matches(_ headers: HeaderBlock) -> Bool {
+        let values = headers.values(name)
+        guard values.count > 1, !isPresence else { return decide(values.first) }
+        let isAny = values.contains { decide($0) != invert }
+        return isAny != invert
+    }
+
+    private var isPresence: Bool { if case .present = test { true } else { false } }
 
     private func decide(_ value: ByteBufferView?) -> Bool {
         if case .present(let wanted) = test { return ((value != nil) == wanted) != invert }
-        // A missing header is no match, so its inversion is one (Envoy's `invert_match`).
-        guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return invert }
+        // A missing header is no match, inverted or not (Envoy's `invert_match`).
+        guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return false }
         return switch test {
         case .string(let matcher): matcher.matches(value) != invert
         case .range(let start, let end):

@@ -20,6 +20,8 @@ package struct Regex: Sendable, Hashable {
         case match
     }
     let program: [Instruction]
+    /// What every match begins with; looked at before the automaton runs.
+    let literalPrefix: [UInt8]
     /// Largest program that is accepted; counted repetitions multiply.
     static let sizeLimit = 20_000
 
@@ -30,11 +32,34 @@ package struct Regex: Sendable, Hashable {
         try Regex.emit(tree, groups: false, into: &program)
         program.append(.match)
         self.program = program
+        literalPrefix = Regex.literalPrefix(tree)
+    }
+
+    /// The bytes that a pattern spells out before its first choice.
+    private static func literalPrefix(_ node: RegexNode) -> [UInt8] {
+        var result: [UInt8] = []
+        _ = collect(node, into: &result)
+        return result
+    }
+
+    /// - Returns: Whether the node is spelled out to its end.
+    private static func collect(_ node: RegexNode, into result: inout [UInt8]) -> Bool {
+        switch node {
+        case .empty, .start: return true
+        case .bytes(let set):
+            guard let only = set.only else { return false }
+            result.append(only)
+            return true
+        case .sequence(let nodes): return nodes.allSatisfy { collect($0, into: &result) }
+        case .group(_, let inner): return collect(inner, into: &result)
+        case .end, .wordBoundary, .either, .repeated: return false
+        }
     }
 
     /// Whether the whole input matches.
     package func matches(_ input: some Sequence<UInt8>) -> Bool {
         let input = Array(input)
+        guard input.starts(with: literalPrefix) else { return false }
         var current = Threads(count: program.count)
         var next = Threads(count: program.count)
         add(0, at: 0, of: input, to: &current)
@@ -167,6 +192,12 @@ struct ByteSet: Sendable, Hashable {
     }
     mutating func formUnion(_ other: ByteSet) {
         words = (words.0 | other.words.0, words.1 | other.words.1, words.2 | other.words.2, words.3 | other.words.3)
+    }
+    /// The member of a set that has exactly one.
+    var only: UInt8? {
+        let counts = [words.0, words.1, words.2, words.3].map(\.nonzeroBitCount)
+        guard counts.reduce(0, +) == 1 else { return nil }
+        return (UInt8.min...UInt8.max).first(where: contains)
     }
     var inverted: ByteSet {
         var copy = self

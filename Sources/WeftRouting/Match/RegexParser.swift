@@ -22,6 +22,8 @@ struct RegexParser {
     private var prefersFewer = false
     /// Capturing groups so far.
     private(set) var groupCount = 0
+    /// The numbers of groups that have a name.
+    private(set) var groupNames: [String: Int] = [:]
 
     init(_ pattern: [UInt8], ignoreCase: Bool) {
         self.pattern = pattern
@@ -147,6 +149,7 @@ struct RegexParser {
             guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
                 throw error("bad group name")
             }
+            groupNames[String(decoding: pattern[position..<end], as: UTF8.self)] = groupCount + 1
             position = end + 1
             return false
         }

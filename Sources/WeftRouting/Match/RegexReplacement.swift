@@ -9,6 +9,8 @@ package struct RegexReplacement: Sendable, Hashable {
     }
     private let program: [Regex.Instruction]
     private let slotCount: Int
+    /// The numbers of groups that have a name.
+    let groupNames: [String: Int]
     private let pieces: [Piece]
 
     /// - Throws: ``RegexError`` for an invalid pattern, or a substitution that names a group which is not there.
@@ -20,6 +22,7 @@ package struct RegexReplacement: Sendable, Hashable {
         program.append(.match)
         self.program = program
         slotCount = 2 * (parser.groupCount + 1)
+        groupNames = parser.groupNames
         pieces = try RegexReplacement.parse(Array(substitution.utf8), groups: parser.groupCount)
     }
 
@@ -97,7 +100,7 @@ package struct RegexReplacement: Sendable, Hashable {
     }
 
     /// The leftmost match at or after `start`: its slots, of which the first two are the match itself.
-    private func find(in input: [UInt8], from start: Int) -> [Int]? {
+    func find(in input: [UInt8], from start: Int) -> [Int]? {
         var threads: [Thread] = []
         var found: [Int]?
         for position in start...input.count {

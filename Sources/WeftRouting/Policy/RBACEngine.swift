@@ -1,4 +1,5 @@
 import NIOCore
+package import Synchronization
 package import WeftHTTP
 package import WeftIR
 
@@ -27,7 +28,39 @@ package struct RBACDecision: Sendable, Hashable {
     package var details: String { "rbac_access_denied_matched_policy[\(policy ?? "none")]" }
 }
 
-/// One compiled set of policies. Immutable.
+/// How often rules allowed and refused; of shadow rules, how often they would have. Thread-safe.
+package final class RBACCounts: Sendable {
+    package let allowed = Atomic<Int>(0)
+    package let denied = Atomic<Int>(0)
+    package let shadowAllowed = Atomic<Int>(0)
+    package let shadowDenied = Atomic<Int>(0)
+
+    package func add(_ decision: RBACDecision) {
+        if decision.allowed {
+            allowed.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            denied.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+
+    package func add(_ shadow: RBACShadow) {
+        if shadow.allowed {
+            shadowAllowed.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            shadowDenied.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+}
+
+/// What shadow rules would have decided; nobody is refused by them.
+package struct RBACShadow: Sendable, Hashable {
+    package var allowed: Bool
+    package var policy: String?
+    /// `stat_prefix` of the rules.
+    package var statPrefix: String
+}
+
+/// One compiled set of policies, with its shadow rules. Immutable.
 package struct RBACEngine: Sendable {
     private indirect enum Rule: Sendable {
         case any
@@ -72,8 +105,15 @@ package struct RBACEngine: Sendable {
     /// everything, under `allow` nothing.
     package let problems: [String]
     private let broken: Set<String>
+    /// The shadow rules as an engine of their own; at most one.
+    private let shadow: [RBACEngine]
+    package let statPrefix: String
+    /// Since this engine was made.
+    package let counts = RBACCounts()
 
     package init(_ rbac: RBAC) {
+        statPrefix = rbac.statPrefix
+        shadow = rbac.shadowAction.map { [RBACEngine(RBAC(action: $0, policies: rbac.shadowPolicies))] } ?? []
         action = rbac.action
         policies = rbac.policies.map { policy in
             Policy(
@@ -82,7 +122,14 @@ package struct RBACEngine: Sendable {
         }
         let failures = policies.compactMap { policy in policy.problem.map { (policy.name, $0) } }
         broken = Set(failures.map(\.0))
-        problems = failures.map { "policy \($0): \($1)" }
+        problems = failures.map { "policy \($0): \($1)" } + shadow.flatMap { $0.problems.map { "shadow " + $0 } }
+    }
+
+    /// What the shadow rules say of `view`; `nil` when there are none.
+    package func evaluateShadow(_ view: RBACView) -> RBACShadow? {
+        guard let engine = shadow.first else { return nil }
+        let decision = engine.evaluate(view)
+        return RBACShadow(allowed: decision.allowed, policy: decision.policy, statPrefix: statPrefix)
     }
 
     package func evaluate(_ view: RBACView) -> RBACDecision {

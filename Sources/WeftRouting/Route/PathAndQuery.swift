@@ -24,12 +24,15 @@ package enum PathAndQuery {
 
 /// Path rewrites of routes and redirects.
 package enum PathRewriter {
-    /// Replaces what `matched` matched at the start of `path` (a whole exact path, or a prefix); the query stays.
-    package static func replacePrefix(of path: String, matched: RouteMatch.Path, by replacement: String) -> String {
-        switch matched {
-        case .prefix(let old), .pathSeparatedPrefix(let old): return replacement + path.dropFirst(old.count)
-        case .exact: return replacement + path[(path.firstIndex { $0 == "?" || $0 == "#" } ?? path.endIndex)...]
-        case .regex, .connect: return path
+    /// Replaces what `match` matched at the start of `path`: a prefix, or the whole path; the query stays.
+    package static func replacePrefix(of path: String, matched match: RouteMatch, by replacement: String) -> String {
+        switch match.path {
+        case .prefix(let old), .pathSeparatedPrefix(let old):
+            // The match may have ignored case, so only its length counts.
+            return replacement + String(decoding: path.utf8.dropFirst(old.utf8.count), as: UTF8.self)
+        case .exact, .regex, .template:
+            return replacement + path[(path.firstIndex { $0 == "?" || $0 == "#" } ?? path.endIndex)...]
+        case .connect: return path
         }
     }
 
@@ -37,5 +40,55 @@ package enum PathRewriter {
     package static func replace(in target: String, with replacement: RegexReplacement) -> String {
         let end = target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex
         return String(decoding: replacement.apply(to: Array(target[..<end].utf8)), as: UTF8.self) + target[end...]
+    }
+}
+
+/// What a redirect's `Location` says (`envoy.config.route.v3.RedirectAction`).
+package struct RedirectTarget: Sendable {
+    package var scheme: String
+    package var authority: String
+    /// Path and query.
+    package var path: String
+    package init(scheme: String, authority: String, path: String) {
+        self.scheme = scheme
+        self.authority = authority
+        self.path = path
+    }
+
+    /// - Parameter self: The request as it came.
+    package func location(_ redirect: Redirect, decision: RouteDecision) -> String {
+        let scheme = redirect.httpsRedirect ? "https" : redirect.scheme ?? self.scheme
+        let port = redirect.port.map { ":\($0)" } ?? ""
+        var host = redirect.host ?? authority
+        if redirect.host == nil { host = withoutPort(host, scheme: scheme, replaced: !port.isEmpty) }
+        return "\(scheme)://\(host)\(port)\(path(redirect, decision))"
+    }
+
+    /// A port that the new one replaces goes, and one that was the old scheme's default.
+    private func withoutPort(_ host: String, scheme: String, replaced: Bool) -> String {
+        guard let colon = host.lastIndex(of: ":"), host[host.index(after: colon)...].allSatisfy(\.isNumber) else {
+            return host
+        }
+        let old = host[host.index(after: colon)...]
+        let wasDefault = scheme != self.scheme && old == (self.scheme == "https" ? "443" : "80")
+        return replaced || wasDefault ? String(host[..<colon]) : host
+    }
+
+    private func path(_ redirect: Redirect, _ decision: RouteDecision) -> String {
+        let cut = path.firstIndex(of: "?") ?? path.endIndex
+        var result = path
+        switch redirect.path {
+        // A query of the redirect's own is kept whatever else is said.
+        case .full(let new): return new.contains("?") || redirect.stripQuery ? new : new + path[cut...]
+        case .prefix(let new):
+            result = PathRewriter.replacePrefix(of: path, matched: decision.route.match, by: new)
+        case .regex:
+            if let rewrite = decision.redirectRewrite {
+                result = String(decoding: rewrite.apply(to: Array(path[..<cut].utf8)), as: UTF8.self) + path[cut...]
+            }
+        case nil: break
+        }
+        guard redirect.stripQuery, let mark = result.firstIndex(of: "?") else { return result }
+        return String(result[..<mark])
     }
 }

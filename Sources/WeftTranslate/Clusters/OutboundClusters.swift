@@ -38,7 +38,7 @@ struct OutboundClusters {
         switch cluster.discovery {
         case .eds: configuration.endpoints[name] = assignment
         case .strictDNS, .logicalDNS, .static: cluster.endpoints = assignment
-        case .originalDestination: break
+        case .originalDestination, .dynamicForwardProxy: break
         }
         configuration.clusters[name] = cluster
     }

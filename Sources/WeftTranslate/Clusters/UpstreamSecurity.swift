@@ -45,7 +45,7 @@ struct UpstreamSecurity {
                 PeerModes(snapshot: scope.snapshot).endpointMode($0, port: port.number)
             }
             if !modes.isEmpty, modes.allSatisfy({ $0 }) { cluster.tls = mutual }
-        case .static, .strictDNS, .logicalDNS: break
+        case .static, .strictDNS, .logicalDNS, .dynamicForwardProxy: break
         }
     }
 

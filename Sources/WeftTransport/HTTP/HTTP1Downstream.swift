@@ -6,6 +6,7 @@ package struct DownstreamLimits: Sendable {
     package var head = HTTP1Limits()
     package var idleTimeout: TimeAmount?
     package var maximumRequests: Int?
+    package var http2 = HTTP2TransportOptions()
     package init() {}
 }
 
@@ -13,7 +14,7 @@ package struct DownstreamLimits: Sendable {
 ///
 /// Loop-confined. One exchange at a time: what is pipelined waits in the parser until the response is out, so replies
 /// leave in order.
-final class HTTP1Downstream: ChannelInboundHandler {
+final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -21,6 +22,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     private let delegate: any DownstreamConnectionDelegate
     private let limits: DownstreamLimits
+    private let flushes: FlushBatch?
+    private var isFlushPending = false
     private var parser: HTTP1RequestParser
     private var input = ByteBuffer()
     private var context: ChannelHandlerContext?
@@ -36,11 +39,20 @@ final class HTTP1Downstream: ChannelInboundHandler {
     private var endPending = false
     private var awaitsUpgrade = false
     private var isParsing = false
+    private var isReading = true
     private var requests = 0
     private var draining = false
+    /// Runs once per limit, not once per request: when it fires it looks how long the connection has been idle.
     private var idleTimer: Scheduled<Void>?
+    private var idleSince = NIODeadline.distantPast
+    /// Head and small bodies that go out together.
+    private var output = ByteBuffer()
+    private var stream: HTTP1DownstreamStream?
+    /// Larger bodies are sent from where they lie.
+    private static let copyLimit = 4096
 
-    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
+    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits, flushes: FlushBatch? = nil) {
+        self.flushes = flushes
         self.delegate = delegate
         self.limits = limits
         self.parser = HTTP1RequestParser(limits: limits.head)
@@ -48,7 +60,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        startIdleTimer()
+        idleSince = .now()
+        if let limit = limits.idleTimeout { watchIdle(after: limit) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -69,13 +82,17 @@ final class HTTP1Downstream: ChannelInboundHandler {
         defer { isParsing = false }
         while phase == .idle || (phase == .exchange && endPending) {
             do {
-                guard let event = try parser.next(from: &input) else { return }
+                guard let event = try parser.next(from: &input) else { break }
                 handle(event)
             } catch {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
         }
+        // The bytes of a finished request are not kept for the sake of a place in their buffer.
+        if input.readableBytes == 0 { input = ByteBuffer() }
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
     private func handle(_ event: HTTP1RequestParser.Event) {
         switch event {
@@ -94,7 +111,6 @@ final class HTTP1Downstream: ChannelInboundHandler {
     private func begin(_ head: RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
         let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
-        idleTimer?.cancel()
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -104,9 +120,16 @@ final class HTTP1Downstream: ChannelInboundHandler {
         isHead = head.method == .head
         awaitsUpgrade = head.method == .connect || head.wantsUpgrade
         endPending = true
-        let opened = delegate.open(stream: HTTP1DownstreamStream(self), head: head, endStream: endStream)
+        let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
         finishIfDone()
+    }
+
+    private func currentStream() -> HTTP1DownstreamStream {
+        if let stream { return stream }
+        let made = HTTP1DownstreamStream(self)
+        stream = made
+        return made
     }
 
     private func refuse(_ error: RequestError) {
@@ -115,13 +138,13 @@ final class HTTP1Downstream: ChannelInboundHandler {
             let old = receiver
             receiver = nil
             old?.receive(reset: .protocolError)
-            context?.close(promise: nil)
+            close()
             return
         }
         phase = .exchange
         requestEnded = true
         responseEnded = false
-        delegate.refuse(stream: HTTP1DownstreamStream(self), error: error)
+        delegate.refuse(stream: currentStream(), error: error)
     }
 
     private func finishIfDone() {
@@ -132,37 +155,50 @@ final class HTTP1Downstream: ChannelInboundHandler {
             // The reply is complete before the request is (an early refusal): this connection cannot be reused.
             phase = .closing
             receiver = nil
-            context?.close(mode: .output, promise: nil)
-            startIdleTimer(.seconds(1))
+            close(mode: .output)
+            linger()
             return
         }
         receiver = nil
         guard keepAlive else {
             phase = .closing
-            context?.close(promise: nil)
+            close()
             return
         }
         if awaitsUpgrade { parser.rejectUpgrade() }
         awaitsUpgrade = false
         phase = .idle
-        startIdleTimer()
+        if limits.idleTimeout != nil { idleSince = .now() }
         setReading(true)
-        if !isParsing, let context { context.eventLoop.assumeIsolated().execute { [weak self] in self?.parse() } }
+        if !isParsing, input.readableBytes > 0, let context {
+            context.eventLoop.assumeIsolated().execute { [self] in
+                parse()
+                receiver?.readComplete()
+            }
+        }
     }
 
-    private func startIdleTimer(_ limit: TimeAmount? = nil) {
+    private func watchIdle(after span: TimeAmount) {
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+            guard let limit = limits.idleTimeout, context != nil else { return }
+            guard phase == .idle else { return watchIdle(after: limit) }
+            let rest = limit - (NIODeadline.now() - idleSince)
+            if rest <= .nanoseconds(0) { close() } else { watchIdle(after: rest) }
+        }
+    }
+
+    /// Waits a second for the peer to close, so that it can read our answer although it still sends.
+    private func linger() {
         idleTimer?.cancel()
-        guard let context, let limit = limit ?? limits.idleTimeout else { return }
-        idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
-            guard let self, self.phase == .idle || self.phase == .closing else { return }
-            self.context?.close(promise: nil)
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
+            close()
         }
     }
 
     func drain() {
         draining = true
         keepAlive = false
-        if phase == .idle { context?.close(promise: nil) }
+        if phase == .idle { close() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -170,7 +206,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
             switch phase {
             case .tunnel: receiver?.receiveEnd(trailers: nil)
             case .exchange where requestEnded: keepAlive = false
-            default: context.close(promise: nil)
+            default: close()
             }
         }
         context.fireUserInboundEventTriggered(event)
@@ -184,6 +220,8 @@ final class HTTP1Downstream: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         idleTimer?.cancel()
+        idleTimer = nil
+        stream = nil
         self.context = nil
         phase = .closing
         let old = receiver
@@ -202,7 +240,7 @@ final class HTTP1Downstream: ChannelInboundHandler {
     }
 
     fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
-        guard let context, phase == .exchange else { return }
+        guard phase == .exchange else { return }
         var head = head
         let isTunnel = head.status == 101 || head.framing == .tunnel
         if isTunnel || isHead || head.status == 204 || head.status == 304 {
@@ -216,47 +254,55 @@ final class HTTP1Downstream: ChannelInboundHandler {
             if isHTTP10 { keepAlive = false }
         }
         chunked = head.framing == .chunked
-        var bytes = context.channel.allocator.buffer(capacity: 1024)
+        // What is left of the request would be taken for the next one: this connection ends with the reply.
+        let isWhole = endStream || head.headers.statedLength != nil
+        if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
             : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
-        HTTP1Serializer.write(head, connection: option, into: &bytes)
-        context.write(wrapOutboundOut(bytes), promise: nil)
+        HTTP1Serializer.write(head, connection: option, into: &output)
         if endStream { end() }
     }
 
     fileprivate func write(_ body: ByteBuffer) {
-        guard let context, phase == .tunnel || (phase == .exchange && !isHead) else { return }
+        guard phase == .tunnel || (phase == .exchange && !isHead) else { return }
+        let count = body.readableBytes
         if chunked {
-            var size = context.channel.allocator.buffer(capacity: 16)
-            size.writeString(String(body.readableBytes, radix: 16) + "\r\n")
-            context.write(wrapOutboundOut(size), promise: nil)
-            context.write(wrapOutboundOut(body), promise: nil)
-            context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
-        } else {
-            context.write(wrapOutboundOut(body), promise: nil)
+            guard count > 0 else { return }
+            HTTP1Serializer.writeChunkSize(count, into: &output)
         }
+        if count <= Self.copyLimit {
+            output.writeImmutableBuffer(body)
+        } else {
+            emit()
+            context?.write(wrapOutboundOut(body), promise: nil)
+        }
+        if chunked { output.writeStaticString("\r\n") }
+    }
+
+    /// Hands what was gathered to the channel.
+    private func emit() {
+        guard output.readableBytes > 0 else { return }
+        let bytes = output
+        output = ByteBuffer()
+        context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
     fileprivate func writeEnd(_ trailers: HeaderBlock?) {
-        guard let context else { return }
+        guard context != nil else { return }
         if phase == .tunnel {
-            context.flush()
-            context.close(mode: .output, promise: nil)
+            flush()
+            close(mode: .output)
             return
         }
         guard phase == .exchange else { return }
-        if chunked {
-            var last = context.channel.allocator.buffer(capacity: 64)
-            HTTP1Serializer.writeEnd(trailers, into: &last)
-            context.write(wrapOutboundOut(last), promise: nil)
-        }
+        if chunked { HTTP1Serializer.writeEnd(trailers, into: &output) }
         end()
     }
 
     private func end() {
-        context?.flush()
+        flush()
         responseEnded = true
         finishIfDone()
     }
@@ -268,18 +314,43 @@ final class HTTP1Downstream: ChannelInboundHandler {
         setReading(true)
         let rest = input
         input = ByteBuffer()
-        if rest.readableBytes > 0 { receiver?.receive(body: rest) }
+        guard rest.readableBytes > 0 else { return }
+        receiver?.receive(body: rest)
+        receiver?.readComplete()
     }
 
     fileprivate func setReading(_ on: Bool) {
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
-        if on { context?.read() }
+        guard on != isReading, let context else { return }
+        isReading = on
+        try? context.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context.read() }
     }
 
-    fileprivate func flush() { context?.flush() }
+    fileprivate func flush() {
+        emit()
+        guard let flushes else {
+            context?.flush()
+            return
+        }
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        flushes.add(self)
+    }
+
+    func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        context?.flush()
+    }
+
+    /// What was written leaves before the connection closes.
+    private func close(mode: CloseMode = .all) {
+        flushNow()
+        context?.close(mode: mode, promise: nil)
+    }
     fileprivate func abort() {
         receiver = nil
-        context?.close(promise: nil)
+        close()
     }
     fileprivate func closeAfter() { keepAlive = false }
     fileprivate var isWritable: Bool { context?.channel.isWritable ?? false }
@@ -299,6 +370,7 @@ final class HTTP1DownstreamStream: DownstreamStream {
     override func reset() { handler.abort() }
     override func setReading(_ on: Bool) { handler.setReading(on) }
     override var isWritable: Bool { handler.isWritable }
+    override var batchesReads: Bool { true }
     override func startTunnel() { handler.startTunnel() }
     override func closeAfterResponse() { handler.closeAfter() }
 }

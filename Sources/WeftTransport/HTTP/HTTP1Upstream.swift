@@ -2,7 +2,7 @@ import NIOCore
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
-final class HTTP1Upstream: ChannelInboundHandler {
+final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -19,8 +19,19 @@ final class HTTP1Upstream: ChannelInboundHandler {
     private var responseEnded = false
     private var keepAlive = true
     private var chunked = false
+    /// The pool's connector leaves reading off; the pool turns it on.
+    private var isReading = true
+    /// Head and small bodies that go out together.
+    private var output = ByteBuffer()
+    private static let copyLimit = 4096
 
-    init(connection: HTTP1UpstreamConnection) { self.connection = connection }
+    private let flushes: FlushBatch?
+    private var isFlushPending = false
+
+    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?) {
+        self.connection = connection
+        self.flushes = flushes
+    }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -48,7 +59,10 @@ final class HTTP1Upstream: ChannelInboundHandler {
         do {
             while phase == .exchange, let event = try parser.next(from: &input) { handle(event) }
         } catch { fail(.protocolError) }
+        if input.readableBytes == 0 { input = ByteBuffer() }
     }
+
+    func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
     private func handle(_ event: HTTP1ResponseParser.Event) {
         switch event {
@@ -69,7 +83,8 @@ final class HTTP1Upstream: ChannelInboundHandler {
     private func finishIfDone() {
         guard phase == .exchange, responseEnded else { return }
         receiver = nil
-        guard requestEnded, keepAlive else {
+        // Bytes after the answer belong to no request: they must not become the next one's.
+        guard requestEnded, keepAlive, input.readableBytes == 0 else {
             phase = .closed
             context?.close(promise: nil)
             return
@@ -119,7 +134,7 @@ final class HTTP1Upstream: ChannelInboundHandler {
     // MARK: writing, for the stream
 
     func send(_ head: RequestHead, endStream: Bool) {
-        guard let context, phase == .exchange else { return }
+        guard phase == .exchange else { return }
         parser.begin(head.method)
         var head = head
         let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
@@ -133,44 +148,68 @@ final class HTTP1Upstream: ChannelInboundHandler {
             head.framing = .chunked
         }
         chunked = head.framing == .chunked
-        var bytes = context.channel.allocator.buffer(capacity: 1024)
         HTTP1Serializer.write(
-            head, connection: isUpgrade && head.method != .connect ? .upgrade : .unspecified, into: &bytes)
-        context.write(wrapOutboundOut(bytes), promise: nil)
+            head, connection: isUpgrade && head.method != .connect ? .upgrade : .unspecified, into: &output)
         if endStream { end() }
     }
 
     func write(_ body: ByteBuffer) {
-        guard let context, phase == .tunnel || phase == .exchange else { return }
+        guard phase == .tunnel || phase == .exchange else { return }
+        let count = body.readableBytes
         if chunked {
-            context.write(
-                wrapOutboundOut(ByteBuffer(string: String(body.readableBytes, radix: 16) + "\r\n")), promise: nil)
-            context.write(wrapOutboundOut(body), promise: nil)
-            context.write(wrapOutboundOut(ByteBuffer(string: "\r\n")), promise: nil)
-        } else {
-            context.write(wrapOutboundOut(body), promise: nil)
+            guard count > 0 else { return }
+            HTTP1Serializer.writeChunkSize(count, into: &output)
         }
+        if count <= Self.copyLimit {
+            output.writeImmutableBuffer(body)
+        } else {
+            emit()
+            context?.write(wrapOutboundOut(body), promise: nil)
+        }
+        if chunked { output.writeStaticString("\r\n") }
+    }
+
+    /// Hands what was gathered to the channel.
+    private func emit() {
+        guard output.readableBytes > 0 else { return }
+        let bytes = output
+        output = ByteBuffer()
+        context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func flush() {
+        emit()
+        guard let flushes else {
+            context?.flush()
+            return
+        }
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        flushes.add(self)
+    }
+
+    func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        context?.flush()
     }
 
     func writeEnd(_ trailers: HeaderBlock?) {
         guard let context else { return }
         if phase == .tunnel {
-            context.flush()
+            flush()
+            flushNow()
             context.close(mode: .output, promise: nil)
             return
         }
         guard phase == .exchange else { return }
-        if chunked {
-            var last = ByteBuffer()
-            HTTP1Serializer.writeEnd(trailers, into: &last)
-            context.write(wrapOutboundOut(last), promise: nil)
-        }
+        if chunked { HTTP1Serializer.writeEnd(trailers, into: &output) }
         end()
     }
 
     private func end() {
         requestEnded = true
-        context?.flush()
+        flush()
         finishIfDone()
     }
 
@@ -180,12 +219,16 @@ final class HTTP1Upstream: ChannelInboundHandler {
         chunked = false
         let rest = input
         input = ByteBuffer()
-        if rest.readableBytes > 0 { receiver?.receive(body: rest) }
+        guard rest.readableBytes > 0 else { return }
+        receiver?.receive(body: rest)
+        receiver?.readComplete()
     }
 
     func setReading(_ on: Bool) {
-        try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
-        if on { context?.read() }
+        guard on != isReading, let context else { return }
+        isReading = on
+        try? context.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context.read() }
     }
 
     func abort() {
@@ -200,11 +243,12 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
     private(set) var handler: HTTP1Upstream?
     private let channel: any Channel
     private var isDraining = false
+    private var stream: HTTP1UpstreamStream?
 
-    init(channel: any Channel) {
+    init(channel: any Channel, flushes: FlushBatch?) {
         self.channel = channel
         super.init()
-        handler = HTTP1Upstream(connection: self)
+        handler = HTTP1Upstream(connection: self, flushes: flushes)
     }
 
     func changed(isClosed: Bool) {
@@ -212,11 +256,16 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
         onChange?(self, isClosed)
         guard isClosed else { return }
         onChange = nil
-        handler = nil  // breaks the cycle
+        // Breaks the cycles.
+        handler = nil
+        stream = nil
     }
     override func open(_ receiver: any ResponseReceiver) -> UpstreamStream? {
         guard let handler, handler.begin(receiver) else { return nil }
-        return HTTP1UpstreamStream(handler, connection: self)
+        if let stream { return stream }
+        let made = HTTP1UpstreamStream(handler, connection: self)
+        stream = made
+        return made
     }
     override func drain() {
         isDraining = true
@@ -240,10 +289,11 @@ final class HTTP1UpstreamStream: UpstreamStream {
     override func send(_ head: RequestHead, endStream: Bool) { handler.send(head, endStream: endStream) }
     override func write(body: ByteBuffer) { handler.write(body) }
     override func writeEnd(trailers: HeaderBlock?) { handler.writeEnd(trailers) }
-    override func flush() { handler.context?.flush() }
+    override func flush() { handler.flush() }
     override func reset() { handler.abort() }
     override func setReading(_ on: Bool) { handler.setReading(on) }
     override var isWritable: Bool { handler.context?.channel.isWritable ?? false }
     override func startTunnel() { handler.startTunnel() }
+    override var batchesReads: Bool { true }
     override var localAddress: SocketAddress? { handler.context?.channel.localAddress }
 }

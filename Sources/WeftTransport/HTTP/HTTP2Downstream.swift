@@ -1,75 +1,131 @@
 import NIOCore
-import NIOHPACK
-import NIOHTTP2
 import WeftHTTP
 
 /// The downstream end of an HTTP/2 connection.
 final class HTTP2Downstream: HTTP2Session {
     private let delegate: any DownstreamConnectionDelegate
+    private let limits: DownstreamLimits
+    private var requests = 0
+    private var idleTimer: Scheduled<Void>?
+    private var idleSince: NIODeadline = .now()
 
-    init(delegate: any DownstreamConnectionDelegate) { self.delegate = delegate }
+    init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
+        self.delegate = delegate
+        self.limits = limits
+        super.init(role: .server, configuration: limits.http2)
+    }
 
-    override func headersReceived(_ id: HTTP2StreamID, _ entry: Entry?, _ frame: HTTP2Frame.FramePayload.Headers) {
-        if let entry {
-            if frame.endStream { endReceived(id, entry, trailers: HeaderBlock(frame.headers)) }
-            return
-        }
-        let entry = Entry()
-        streams[id] = entry
-        let stream = HTTP2DownstreamStream(session: self, id: id)
-        guard let head = RequestHead(frame.headers, endStream: frame.endStream) else {
-            entry.receivedEnd = frame.endStream
-            return delegate.refuse(stream: stream, error: .malformed)
-        }
-        entry.receiver = delegate.open(stream: stream, head: head, endStream: frame.endStream)
-        if frame.endStream {
-            entry.receivedEnd = true
-            finishIfDone(id, entry)
+    override func handlerAdded(context: ChannelHandlerContext) {
+        super.handlerAdded(context: context)
+        startIdleTimer(after: limits.idleTimeout)
+    }
+
+    override func handle(_ event: HTTP2Event) {
+        switch event {
+        case .request(let ref, let head, let endStream):
+            countRequest()
+            let stream = HTTP2DownstreamStream(session: self, ref: ref)
+            let receiver = delegate.open(stream: stream, head: head, endStream: endStream)
+            guard codec.contains(ref) else { return streamsChanged() }
+            register(receiver, ref)
+            if !endStream { touch(receiver) }
+        case .headersTooLarge(let ref):
+            delegate.refuse(stream: HTTP2DownstreamStream(session: self, ref: ref), error: .headersTooLarge)
+        default: break
         }
     }
 
+    private func countRequest() {
+        requests += 1
+        if let most = limits.maximumRequests, requests >= most { drain() }
+    }
+
     override func channelInactive(context: ChannelHandlerContext) {
+        idleTimer?.cancel()
         super.channelInactive(context: context)
         delegate.connectionClosed()
     }
 
-    /// Says goodbye: streams under way finish, no new ones are taken.
+    /// Says goodbye: streams under way finish, and so do those that cross the first GOAWAY.
     func drain() {
-        guard !isGoingAway else { return }
-        isGoingAway = true
-        send(
-            .rootStream, .goAway(lastStreamID: streams.keys.max() ?? .rootStream, errorCode: .noError, opaqueData: nil))
-        context?.flush()
-        streamEnded()
+        guard !codec.isDraining, let context else { return }
+        codec.startDrain()
+        scheduleFlush()
+        context.eventLoop.assumeIsolated().scheduleTask(in: limits.http2.drainTimeout) { [weak self] in
+            guard let self else { return }
+            self.codec.finishDrain()
+            self.flush()
+            self.closeIfDrained()
+        }
     }
 
-    override func streamEnded() {
-        if isGoingAway, streams.isEmpty { context?.close(promise: nil) }
+    private func closeIfDrained() { if codec.isDrained { close() } }
+
+    override func channelReadComplete(context: ChannelHandlerContext) {
+        super.channelReadComplete(context: context)
+        closeIfDrained()
+    }
+
+    override func streamsChanged() {
+        guard codec.streamCount == 0 else { return }
+        idleSince = .now()
+        closeIfDrained()
+    }
+
+    /// One timer for the connection, moved only when it fires.
+    private func startIdleTimer(after span: TimeAmount?) {
+        guard let span, let limit = limits.idleTimeout, let context else { return }
+        idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: span) { [weak self] in
+            guard let self else { return }
+            guard self.codec.streamCount == 0 else { return self.startIdleTimer(after: limit) }
+            let rest = limit - (NIODeadline.now() - self.idleSince)
+            if rest > .zero { return self.startIdleTimer(after: rest) }
+            self.drain()
+            self.codec.finishDrain()
+            self.close()
+        }
     }
 }
 
 /// One request on an HTTP/2 downstream connection.
 final class HTTP2DownstreamStream: DownstreamStream {
     private let session: HTTP2Downstream
-    private let id: HTTP2StreamID
+    private let ref: HTTP2StreamRef
 
-    init(session: HTTP2Downstream, id: HTTP2StreamID) {
+    init(session: HTTP2Downstream, ref: HTTP2StreamRef) {
         self.session = session
-        self.id = id
+        self.ref = ref
     }
 
     override func respond(_ head: ResponseHead, endStream: Bool) {
-        session.write(id, headers: HPACKHeaders(head), endStream: endStream)
+        session.codec.send(head, on: ref, endStream: endStream)
+        if endStream { finish() }
     }
     override func inform(_ head: ResponseHead) {
-        session.write(id, headers: HPACKHeaders(head), endStream: false)
-        session.context?.flush()
+        session.codec.send(head, on: ref, endStream: false)
+        session.scheduleFlush()
     }
-    override func write(body: ByteBuffer) { session.write(id, body: body) }
-    override func writeEnd(trailers: HeaderBlock?) { session.writeEnd(id, trailers: trailers) }
-    override func flush() { session.context?.flush() }
-    override func reset() { session.abort(id) }
-    override func setReading(_ on: Bool) { session.setReading(id, on) }
-    override var isWritable: Bool { session.context?.channel.isWritable ?? false }
+    override func write(body: ByteBuffer) { session.codec.send(body, on: ref) }
+    override func writeEnd(trailers: HeaderBlock?) {
+        session.codec.sendEnd(on: ref, trailers: trailers)
+        finish()
+    }
+    private func finish() {
+        session.scheduleFlush()
+        guard !session.codec.contains(ref) else { return }
+        session.forget(ref)
+        session.streamsChanged()
+    }
+    override func flush() { session.scheduleFlush() }
+    override var batchesReads: Bool { true }
+    override func reset() {
+        session.codec.reset(ref, .internalError)
+        finish()
+    }
+    override func setReading(_ on: Bool) {
+        session.codec.setReading(ref, on)
+        session.scheduleFlush()
+    }
+    override var isWritable: Bool { session.codec.isWritable(ref) }
     override func closeAfterResponse() { session.drain() }
 }

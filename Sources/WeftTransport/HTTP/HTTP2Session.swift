@@ -1,175 +1,235 @@
 import NIOCore
-import NIOHPACK
-import NIOHTTP2
 import WeftHTTP
 
-/// What both ends of an HTTP/2 connection do with frames: one handler for all streams, no channel per stream.
+/// What both ends of an HTTP/2 connection do: bytes from the channel into the codec, events to receivers, output back.
 ///
-/// Abstract and loop-confined. Window credit is given back as bytes are passed on, unless the stream is paused; then it
-/// is kept until reading goes on, which is HTTP/2's own back-pressure.
+/// Abstract and loop-confined. One handler for all streams; a stream is a reference into the codec's table. What streams
+/// write within one turn of the event loop leaves in one flush.
 class HTTP2Session: ChannelInboundHandler {
-    typealias InboundIn = HTTP2Frame
-    typealias OutboundOut = HTTP2Frame
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
-    /// One stream as this handler sees it.
-    final class Entry {
+    let codec: HTTP2Connection
+    private(set) var context: ChannelHandlerContext?
+    private struct Entry {
+        var id: UInt32 = 0
         var receiver: (any HTTPStreamReceiver)?
-        var isReading = true
-        var owedCredit = 0
-        var receivedHead = false
-        var receivedEnd = false
-        var sentEnd = false
     }
 
-    var streams: [HTTP2StreamID: Entry] = [:]
-    private(set) var context: ChannelHandlerContext?
-    private var rootCredit = 0
-    var isGoingAway = false
+    /// Who takes what comes on the stream in each slot.
+    private var entries: [Entry] = []
+    /// Who got something with this read and waits for the word to flush.
+    private var touched: [any HTTPStreamReceiver] = []
+    private var isInReadCycle = false
+    private var flushIsScheduled = false
+    /// Takes the place of the codec's output while that is written.
+    private var spare = HTTP2Output()
+    private var isClosing = false
+    private let keepAlive: HTTP2KeepAlive
+    private var keepAliveTimer: Scheduled<Void>?
+    private var awaitsPing = false
+    private var sawBytes = false
 
-    static let settings: HTTP2Settings = [
-        HTTP2Setting(parameter: .maxConcurrentStreams, value: 1 << 20),
-        HTTP2Setting(parameter: .maxHeaderListSize, value: 1 << 16),
-        HTTP2Setting(parameter: .initialWindowSize, value: 1 << 18),
-    ]
+    init(role: HTTP2Connection.Role, configuration: HTTP2TransportOptions) {
+        codec = HTTP2Connection(role: role, options: configuration.codec, statistics: configuration.statistics)
+        keepAlive = configuration.keepAlive
+    }
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    // MARK: - For the two ends
+
+    func handle(_ event: HTTP2Event) {}
+    /// A stream ended, or limits changed.
+    func streamsChanged() {}
+
+    func register(_ receiver: any HTTPStreamReceiver, _ ref: HTTP2StreamRef) {
+        while entries.count <= ref.slot { entries.append(Entry()) }
+        entries[ref.slot] = Entry(id: ref.id, receiver: receiver)
+    }
+
+    /// Who takes what comes on the stream; forgotten at once when the stream is gone from the codec.
+    func receiver(_ ref: HTTP2StreamRef) -> (any HTTPStreamReceiver)? {
+        guard owns(ref) else { return nil }
+        let receiver = entries[ref.slot].receiver
+        if !codec.contains(ref) { forget(ref) }
+        return receiver
+    }
+
+    /// Whether the slot is still this stream's.
+    func owns(_ ref: HTTP2StreamRef) -> Bool { ref.slot < entries.count && entries[ref.slot].id == ref.id }
+
+    func forget(_ ref: HTTP2StreamRef) { if owns(ref) { entries[ref.slot] = Entry() } }
+
+    /// Notes that the receiver is to hear ``HTTPStreamReceiver/readComplete()``.
+    func touch(_ receiver: any HTTPStreamReceiver) {
+        if let last = touched.last, last === receiver { return }
+        touched.append(receiver)
+    }
+
+    // MARK: - Channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        codec.isTransportWritable = context.channel.isWritable
+        codec.start()
+        if context.channel.isActive { flush() }
+        scheduleKeepAlive()
+    }
+
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    // Overridden by the two ends.
-    func headersReceived(_ id: HTTP2StreamID, _ entry: Entry?, _ frame: HTTP2Frame.FramePayload.Headers) {}
-    func streamEnded() {}
-    func goAwayReceived(last: HTTP2StreamID) {}
+    func channelActive(context: ChannelHandlerContext) {
+        flush()
+        context.fireChannelActive()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let frame = unwrapInboundIn(data)
-        switch frame.payload {
-        case .headers(let headers):
-            headersReceived(frame.streamID, streams[frame.streamID], headers)
-        case .data(let content): receive(content, frame.streamID)
-        case .rstStream(let code): reset(frame.streamID, code == .refusedStream ? .refused : .remote)
-        case .goAway(let last, _, _):
-            isGoingAway = true
-            goAwayReceived(last: last)
-        default: break
-        }
+        guard !isClosing else { return }
+        isInReadCycle = true
+        sawBytes = true
+        codec.receive(unwrapInboundIn(data), now: NIODeadline.now().uptimeNanoseconds / 1_000_000)
+        drainEvents()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if rootCredit > 0 {
-            send(.rootStream, .windowUpdate(windowSizeIncrement: rootCredit))
-            rootCredit = 0
-        }
-        context.flush()
+        for receiver in touched { receiver.readComplete() }
+        touched.removeAll(keepingCapacity: true)
+        isInReadCycle = false
+        flush()
         context.fireChannelReadComplete()
     }
 
-    private func receive(_ content: HTTP2Frame.FramePayload.Data, _ id: HTTP2StreamID) {
-        guard case .byteBuffer(let bytes) = content.data else { return }
-        let size = bytes.readableBytes + (content.paddingBytes ?? 0)
-        rootCredit += size
-        guard let entry = streams[id] else { return }
-        if !content.endStream, size > 0 {
-            if entry.isReading {
-                send(id, .windowUpdate(windowSizeIncrement: size))
-            } else {
-                entry.owedCredit += size
-            }
+    private func drainEvents() {
+        while let event = codec.next() { dispatch(event) }
+    }
+
+    private func dispatch(_ event: HTTP2Event) {
+        switch event {
+        case .data(let ref, let bytes, let endStream):
+            guard let receiver = receiver(ref) else { return }
+            if bytes.readableBytes > 0 { receiver.receive(body: bytes) }
+            guard endStream else { return touch(receiver) }
+            receiver.receiveEnd(trailers: nil)
+            streamsChanged()
+        case .trailers(let ref, let trailers):
+            receiver(ref)?.receiveEnd(trailers: trailers)
+            streamsChanged()
+        case .reset(let ref, let code, let isRemote):
+            let reason: StreamReset = code == .refusedStream ? .refused : isRemote ? .remote : .protocolError
+            receiver(ref)?.receive(reset: reason)
+            streamsChanged()
+        case .writable(let ref): receiver(ref)?.writabilityChanged(codec.isWritable(ref))
+        case .pingAcknowledged: awaitsPing = false
+        case .failed: close()
+        default: handle(event)
         }
-        if bytes.readableBytes > 0 { entry.receiver?.receive(body: bytes) }
-        if content.endStream { endReceived(id, entry, trailers: nil) }
-    }
-
-    func endReceived(_ id: HTTP2StreamID, _ entry: Entry, trailers: HeaderBlock?) {
-        entry.receivedEnd = true
-        entry.receiver?.receiveEnd(trailers: trailers)
-        finishIfDone(id, entry)
-    }
-
-    func finishIfDone(_ id: HTTP2StreamID, _ entry: Entry) {
-        guard entry.receivedEnd, entry.sentEnd, streams.removeValue(forKey: id) != nil else { return }
-        entry.receiver = nil
-        streamEnded()
-    }
-
-    private func reset(_ id: HTTP2StreamID, _ reason: StreamReset) {
-        guard let entry = streams.removeValue(forKey: id) else { return }
-        let receiver = entry.receiver
-        entry.receiver = nil
-        receiver?.receive(reset: reason)
-        streamEnded()
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if let closed = event as? StreamClosedEvent, closed.reason != nil { reset(closed.streamID, .remote) }
-        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
-        context.fireUserInboundEventTriggered(event)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        for entry in streams.values { entry.receiver?.writabilityChanged(context.channel.isWritable) }
+        codec.isTransportWritable = context.channel.isWritable
+        drainEvents()
+        for slot in 0..<codec.slotCount {
+            guard let ref = codec.stream(at: slot) else { continue }
+            receiver(ref)?.writabilityChanged(codec.isWritable(ref))
+        }
+        scheduleFlush()
         context.fireChannelWritabilityChanged()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if error is NIOHTTP2Errors.StreamError { return }
-        context.close(promise: nil)
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            flush()
+            context.close(promise: nil)
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
     func channelInactive(context: ChannelHandlerContext) {
-        isGoingAway = true
-        for id in Array(streams.keys) { reset(id, .connectionClosed) }
+        isClosing = true
+        keepAliveTimer?.cancel()
+        codec.close()
+        failStreams(.connectionClosed)
         context.fireChannelInactive()
     }
 
-    // MARK: writing
-
-    func send(_ id: HTTP2StreamID, _ payload: HTTP2Frame.FramePayload) {
-        guard let context else { return }
-        context.write(wrapOutboundOut(HTTP2Frame(streamID: id, payload: payload)), promise: nil)
-    }
-
-    func write(_ id: HTTP2StreamID, headers: HPACKHeaders, endStream: Bool) {
-        guard let entry = streams[id], !entry.sentEnd else { return }
-        send(id, .headers(.init(headers: headers, endStream: endStream)))
-        if endStream { end(id, entry) }
-    }
-
-    func write(_ id: HTTP2StreamID, body: ByteBuffer) {
-        guard let entry = streams[id], !entry.sentEnd else { return }
-        send(id, .data(.init(data: .byteBuffer(body))))
-    }
-
-    func writeEnd(_ id: HTTP2StreamID, trailers: HeaderBlock?) {
-        guard let entry = streams[id], !entry.sentEnd else { return }
-        if let trailers {
-            send(id, .headers(.init(headers: HPACKHeaders(trailers), endStream: true)))
-        } else {
-            send(id, .data(.init(data: .byteBuffer(ByteBuffer()), endStream: true)))
+    private func failStreams(_ reason: StreamReset) {
+        for (slot, entry) in entries.enumerated() where entry.receiver != nil {
+            forget(HTTP2StreamRef(id: entry.id, slot: slot))
+            entry.receiver?.receive(reset: reason)
         }
-        end(id, entry)
     }
 
-    private func end(_ id: HTTP2StreamID, _ entry: Entry) {
-        entry.sentEnd = true
-        context?.flush()
-        finishIfDone(id, entry)
+    // MARK: - Output
+
+    /// Sends what was written so far, at the end of this turn of the event loop.
+    func scheduleFlush() {
+        guard !isInReadCycle, !flushIsScheduled, !codec.output.isEmpty, let context else { return }
+        flushIsScheduled = true
+        context.eventLoop.assumeIsolated().execute { [self] in
+            flushIsScheduled = false
+            flush()
+        }
     }
 
-    func abort(_ id: HTTP2StreamID) {
-        guard let entry = streams.removeValue(forKey: id) else { return }
-        entry.receiver = nil
-        send(id, .rstStream(.cancel))
-        context?.flush()
-        streamEnded()
+    func flush() {
+        guard let context, context.channel.isActive, !codec.output.isEmpty else { return }
+        // A write may change the channel's writability at once, and then streams write more.
+        var outgoing = spare
+        spare = HTTP2Output()
+        swap(&outgoing, &codec.output)
+        outgoing.take { context.write(wrapOutboundOut($0), promise: nil) }
+        context.flush()
+        outgoing.recycle()
+        spare = outgoing
+        noteDrained(context)
     }
 
-    func setReading(_ id: HTTP2StreamID, _ on: Bool) {
-        guard let entry = streams[id], entry.isReading != on else { return }
-        entry.isReading = on
-        if on, entry.owedCredit > 0 {
-            if !entry.receivedEnd { send(id, .windowUpdate(windowSizeIncrement: entry.owedCredit)) }
-            entry.owedCredit = 0
-            context?.flush()
+    /// Tells the codec that nothing waits to leave, when it matters.
+    private func noteDrained(_ context: ChannelHandlerContext) {
+        guard codec.outboundFrames > 100,
+            (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0 == 0
+        else { return }
+        codec.outputDrained()
+    }
+
+    /// Closes after GOAWAY has left; what still comes is dropped, so that no reset overtakes it.
+    func close() {
+        guard !isClosing, let context else { return }
+        flush()
+        isClosing = true
+        failStreams(.protocolError)
+        context.close(mode: .output, promise: nil)
+        context.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
+            self?.context?.close(promise: nil)
+        }
+    }
+
+    // MARK: - Keep-alive
+
+    /// A PING when nothing came for an interval; no answer within the timeout ends the connection.
+    private func scheduleKeepAlive() {
+        guard let interval = keepAlive.interval, let context else { return }
+        keepAliveTimer = context.eventLoop.assumeIsolated().scheduleTask(in: interval) { [weak self] in
+            guard let self, !self.isClosing else { return }
+            if self.sawBytes {
+                self.sawBytes = false
+                return self.scheduleKeepAlive()
+            }
+            self.awaitsPing = true
+            self.codec.sendKeepAlive()
+            self.flush()
+            self.awaitPing()
+        }
+    }
+
+    private func awaitPing() {
+        guard let context else { return }
+        keepAliveTimer = context.eventLoop.assumeIsolated().scheduleTask(in: keepAlive.timeout) { [weak self] in
+            guard let self, !self.isClosing else { return }
+            guard self.awaitsPing else { return self.scheduleKeepAlive() }
+            self.codec.fail(.noError, .keepAliveTimeout)
+            self.drainEvents()
         }
     }
 }

@@ -1,47 +1,48 @@
 import NIOCore
-import NIOHPACK
-import NIOHTTP2
 import WeftHTTP
 
 /// The upstream end of an HTTP/2 connection.
 final class HTTP2Upstream: HTTP2Session {
-    private var nextID = HTTP2StreamID(1)
     let connection: HTTP2UpstreamConnection
-    var isClosed = false
+    var isDraining = false
+    private(set) var isClosed = false
+    /// Who waits for the head of a response, by slot; kept typed, because a cast costs more than all else here.
+    private var responders: [(any ResponseReceiver)?] = []
 
-    init(connection: HTTP2UpstreamConnection) { self.connection = connection }
-
-    func open(_ receiver: any ResponseReceiver) -> HTTP2StreamID? {
-        guard !isGoingAway, !isClosed, context != nil else { return nil }
-        let id = nextID
-        nextID = nextID.advanced(by: 2)
-        let entry = Entry()
-        entry.receiver = receiver
-        streams[id] = entry
-        return id
+    init(connection: HTTP2UpstreamConnection, configuration: HTTP2TransportOptions) {
+        self.connection = connection
+        super.init(role: .client, configuration: configuration)
     }
 
-    override func headersReceived(_ id: HTTP2StreamID, _ entry: Entry?, _ frame: HTTP2Frame.FramePayload.Headers) {
-        guard let entry, let receiver = entry.receiver as? any ResponseReceiver else { return }
-        if entry.receivedHead {
-            if frame.endStream { endReceived(id, entry, trailers: HeaderBlock(frame.headers)) }
-            return
-        }
-        guard let head = ResponseHead(frame.headers, endStream: frame.endStream) else {
-            abort(id)
-            return receiver.receive(reset: .protocolError)
-        }
-        if head.status < 200 { return receiver.receive(informational: head) }
-        entry.receivedHead = true
-        entry.receivedEnd = frame.endStream
-        receiver.receive(head: head, endStream: frame.endStream)
-        finishIfDone(id, entry)
+    func open(_ receiver: any ResponseReceiver) -> HTTP2StreamRef? {
+        guard !isDraining, !isClosed, context != nil, let ref = codec.open() else { return nil }
+        register(receiver, ref)
+        while responders.count <= ref.slot { responders.append(nil) }
+        responders[ref.slot] = receiver
+        return ref
     }
 
-    override func streamEnded() { connection.changed(isClosed: false) }
+    override func forget(_ ref: HTTP2StreamRef) {
+        if owns(ref) { responders[ref.slot] = nil }
+        super.forget(ref)
+    }
 
-    override func goAwayReceived(last: HTTP2StreamID) {
-        if streams.isEmpty { context?.close(promise: nil) }
+    override func handle(_ event: HTTP2Event) {
+        switch event {
+        case .informational(let ref, let head): if owns(ref) { responders[ref.slot]?.receive(informational: head) }
+        case .response(let ref, let head, let endStream):
+            guard owns(ref), let receiver = responders[ref.slot] else { return }
+            if !codec.contains(ref) { forget(ref) }
+            receiver.receive(head: head, endStream: endStream)
+            if endStream { streamsChanged() } else { touch(receiver) }
+        case .settings, .goAway: streamsChanged()
+        default: break
+        }
+    }
+
+    override func streamsChanged() {
+        if isDraining || codec.peerIsGoingAway, codec.streamCount == 0 { context?.close(promise: nil) }
+        connection.changed(isClosed: false)
     }
 
     override func channelInactive(context: ChannelHandlerContext) {
@@ -57,11 +58,11 @@ final class HTTP2UpstreamConnection: UpstreamHTTPConnection {
     private let channel: any Channel
     private let maxStreams: Int
 
-    init(channel: any Channel, maxStreams: Int) {
+    init(channel: any Channel, maxStreams: Int, configuration: HTTP2TransportOptions) {
         self.channel = channel
         self.maxStreams = maxStreams
         super.init()
-        session = HTTP2Upstream(connection: self)
+        session = HTTP2Upstream(connection: self, configuration: configuration)
     }
 
     func changed(isClosed: Bool) {
@@ -71,41 +72,56 @@ final class HTTP2UpstreamConnection: UpstreamHTTPConnection {
         session = nil  // breaks the cycle
     }
     override func open(_ receiver: any ResponseReceiver) -> UpstreamStream? {
-        guard let session, let id = session.open(receiver) else { return nil }
-        return HTTP2UpstreamStream(session: session, connection: self, id: id)
+        guard let session, session.codec.streamCount < maxStreams, let ref = session.open(receiver) else { return nil }
+        return HTTP2UpstreamStream(session: session, ref: ref)
     }
     override func drain() {
-        session?.isGoingAway = true
+        session?.isDraining = true
         if activeStreams == 0 { close() }
     }
     override func close() { channel.close(promise: nil) }
-    override var activeStreams: Int { session?.streams.count ?? 0 }
+    override var activeStreams: Int { session?.codec.streamCount ?? 0 }
     override var capacity: Int {
-        guard let session, !session.isGoingAway, !session.isClosed else { return 0 }
-        return max(0, maxStreams - session.streams.count)
+        guard let session, !session.isDraining, !session.isClosed else { return 0 }
+        return max(0, min(maxStreams - session.codec.streamCount, session.codec.capacity))
     }
 }
 
 /// One request on an HTTP/2 upstream connection.
 final class HTTP2UpstreamStream: UpstreamStream {
     private let session: HTTP2Upstream
-    private let connection: HTTP2UpstreamConnection
-    private let id: HTTP2StreamID
+    private let ref: HTTP2StreamRef
 
-    init(session: HTTP2Upstream, connection: HTTP2UpstreamConnection, id: HTTP2StreamID) {
+    init(session: HTTP2Upstream, ref: HTTP2StreamRef) {
         self.session = session
-        self.connection = connection
-        self.id = id
+        self.ref = ref
     }
 
     override func send(_ head: RequestHead, endStream: Bool) {
-        session.write(id, headers: HPACKHeaders(head), endStream: endStream)
+        session.codec.send(head, on: ref, endStream: endStream)
+        if endStream { finish() }
     }
-    override func write(body: ByteBuffer) { session.write(id, body: body) }
-    override func writeEnd(trailers: HeaderBlock?) { session.writeEnd(id, trailers: trailers) }
-    override func flush() { session.context?.flush() }
-    override func reset() { session.abort(id) }
-    override func setReading(_ on: Bool) { session.setReading(id, on) }
-    override var isWritable: Bool { session.context?.channel.isWritable ?? false }
+    override func write(body: ByteBuffer) { session.codec.send(body, on: ref) }
+    override func writeEnd(trailers: HeaderBlock?) {
+        session.codec.sendEnd(on: ref, trailers: trailers)
+        finish()
+    }
+    private func finish() {
+        session.scheduleFlush()
+        guard !session.codec.contains(ref) else { return }
+        session.forget(ref)
+        session.streamsChanged()
+    }
+    override func flush() { session.scheduleFlush() }
+    override var batchesReads: Bool { true }
+    override func reset() {
+        session.codec.reset(ref, .cancel)
+        finish()
+    }
+    override func setReading(_ on: Bool) {
+        session.codec.setReading(ref, on)
+        session.scheduleFlush()
+    }
+    override var isWritable: Bool { session.codec.isWritable(ref) }
     override var localAddress: SocketAddress? { session.context?.channel.localAddress }
 }

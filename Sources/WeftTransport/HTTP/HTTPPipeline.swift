@@ -1,5 +1,4 @@
 package import NIOCore
-import NIOHTTP2
 
 /// Which codec a connection gets.
 package enum HTTPVersion: Sendable { case http1, http2 }
@@ -21,45 +20,36 @@ package struct DownstreamCodec {
     }
 }
 
-/// Puts codecs on channels. Every call is made on the channel's event loop.
+/// Puts codecs on channels. Every call is made on the channel's event loop. Without a ``FlushBatch`` codecs flush at once.
 package enum HTTPPipeline {
     package static func configureDownstream(
         _ channel: any Channel, version: HTTPVersion, limits: DownstreamLimits,
-        delegate: any DownstreamConnectionDelegate
+        delegate: any DownstreamConnectionDelegate, flushes: FlushBatch? = nil
     ) throws -> DownstreamCodec {
         switch version {
         case .http1:
-            let handler = HTTP1Downstream(delegate: delegate, limits: limits)
+            let handler = HTTP1Downstream(delegate: delegate, limits: limits, flushes: flushes)
             try channel.pipeline.syncOperations.addHandler(handler)
             return DownstreamCodec(http1: handler)
         case .http2:
-            let handler = HTTP2Downstream(delegate: delegate)
-            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-            configuration.initialSettings = HTTP2Session.settings
-            try channel.pipeline.syncOperations.addHandlers([
-                NIOHTTP2Handler(mode: .server, connectionConfiguration: configuration), handler,
-            ])
+            let handler = HTTP2Downstream(delegate: delegate, limits: limits)
+            try channel.pipeline.syncOperations.addHandler(handler)
             return DownstreamCodec(http2: handler)
         }
     }
 
     package static func configureUpstream(
-        _ channel: any Channel, version: HTTPVersion, maxStreams: Int
+        _ channel: any Channel, version: HTTPVersion, maxStreams: Int, flushes: FlushBatch? = nil,
+        http2: HTTP2TransportOptions = HTTP2TransportOptions()
     ) throws -> UpstreamHTTPConnection {
         switch version {
         case .http1:
-            let connection = HTTP1UpstreamConnection(channel: channel)
+            let connection = HTTP1UpstreamConnection(channel: channel, flushes: flushes)
             if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
             return connection
         case .http2:
-            let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams)
-            var configuration = NIOHTTP2Handler.ConnectionConfiguration()
-            configuration.initialSettings = HTTP2Session.settings
-            if let session = connection.session {
-                try channel.pipeline.syncOperations.addHandlers([
-                    NIOHTTP2Handler(mode: .client, connectionConfiguration: configuration), session,
-                ])
-            }
+            let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams, configuration: http2)
+            if let session = connection.session { try channel.pipeline.syncOperations.addHandler(session) }
             return connection
         }
     }

@@ -20,6 +20,13 @@ package protocol HTTPStreamReceiver: AnyObject {
     /// The last call; nothing follows.
     func receive(reset: StreamReset)
     func writabilityChanged(_ isWritable: Bool)
+    /// All that could be read at once has been handed over: the moment to flush. Only codecs whose streams say
+    /// ``HTTPStream/batchesReads`` call it.
+    func readComplete()
+}
+
+extension HTTPStreamReceiver {
+    package func readComplete() {}
 }
 
 /// Takes a response, head first.
@@ -52,6 +59,8 @@ package class HTTPStream {
     package func reset() {}
     package func setReading(_ on: Bool) {}
     package var isWritable: Bool { true }
+    /// Whether the receiver hears ``HTTPStreamReceiver/readComplete()`` after what one read brought.
+    package var batchesReads: Bool { false }
     /// From here on both directions are bytes without framing (after 101, or 200 to CONNECT).
     package func startTunnel() {}
 }
@@ -81,6 +90,13 @@ package class UpstreamHTTPConnection {
     /// How many exchanges may be added right now.
     package var capacity: Int { 0 }
     package var activeStreams: Int { 0 }
+    /// Exchanges that were started on it; the pool's count.
+    package var served: UInt32 = 0
+    /// Whether it lies in its pool's list of free connections, and since when; the pool's.
+    package var isPooled = false
+    package var idleSince = NIODeadline.distantPast
+    /// `address:port` of our end, for logs; set once by whoever opened it.
+    package var localName: String?
     /// Called whenever ``capacity`` grew, and when the connection is gone.
     package var onChange: ((_ connection: UpstreamHTTPConnection, _ isClosed: Bool) -> Void)?
 }

@@ -10,15 +10,18 @@ extension Cluster {
         wire.name = name
         wire.altStatName = altStatName
         wire.connectTimeout = .init(milliseconds: connectTimeoutMilliseconds)
-        setDiscovery(&wire)
-        setLoadBalancer(&wire)
+        try setDiscovery(&wire)
+        try setLoadBalancer(&wire)
         if let endpoints { wire.loadAssignment = endpoints.wire(target) }
-        var thresholds = Envoy_Config_Cluster_V3_CircuitBreakers.Thresholds()
-        thresholds.maxConnections = .init(circuitBreakers.maxConnections)
-        thresholds.maxPendingRequests = .init(circuitBreakers.maxPendingRequests)
-        thresholds.maxRequests = .init(circuitBreakers.maxRequests)
-        thresholds.maxRetries = .init(circuitBreakers.maxRetries)
-        wire.circuitBreakers.thresholds = [thresholds]
+        wire.circuitBreakers.thresholds = [circuitBreakers.wire(.default)]
+        if let high = highPriorityCircuitBreakers { wire.circuitBreakers.thresholds.append(high.wire(.high)) }
+        wire.healthChecks = healthChecks.map { $0.wire() }
+        if preconnect.perUpstreamRatio != 1 {
+            wire.preconnectPolicy.perUpstreamPreconnectRatio = .init(preconnect.perUpstreamRatio)
+        }
+        if preconnect.predictiveRatio != 1 {
+            wire.preconnectPolicy.predictivePreconnectRatio = .init(preconnect.predictiveRatio)
+        }
         if let outlierDetection { wire.outlierDetection = outlierDetection.wire() }
         if let tls { wire.transportSocket = try tls.transportSocket() }
         wire.transportSocketMatches = try transportSocketMatches.map { match in
@@ -31,12 +34,13 @@ extension Cluster {
         wire.typedExtensionProtocolOptions[Self.httpOptionsKey] = try pack(httpOptions())
         setConnection(&wire)
         wire.commonLbConfig.healthyPanicThreshold.value = healthyPanicThresholdPercent
-        wire.dnsRefreshRate = .init(milliseconds: dnsRefreshMilliseconds)
+        if dnsRefreshMilliseconds != 5_000 { wire.dnsRefreshRate = .init(milliseconds: dnsRefreshMilliseconds) }
+        dns.write(to: &wire)
         wire.metadata = metadata(target)
         return wire
     }
 
-    private func setDiscovery(_ wire: inout WireCluster) {
+    private func setDiscovery(_ wire: inout WireCluster) throws {
         switch discovery {
         case .static: wire.type = .static
         case .strictDNS: wire.type = .strictDns
@@ -49,10 +53,17 @@ extension Cluster {
         case .originalDestination(let useHTTPHeader):
             wire.type = .originalDst
             if useHTTPHeader { wire.originalDstLbConfig.useHTTPHeader = true }
+            if let originalDestinationHeader { wire.originalDstLbConfig.httpHeaderName = originalDestinationHeader }
+            if let port = originalDestinationPort {
+                wire.originalDstLbConfig.upstreamPortOverride = .init(UInt32(port))
+            }
+        case .dynamicForwardProxy(let proxy):
+            wire.clusterType.name = "envoy.clusters.dynamic_forward_proxy"
+            wire.clusterType.typedConfig = try pack(proxy.wire(dns))
         }
     }
 
-    private func setLoadBalancer(_ wire: inout WireCluster) {
+    private func setLoadBalancer(_ wire: inout WireCluster) throws {
         switch loadBalancer {
         case .roundRobin: wire.lbPolicy = .roundRobin
         case .leastRequest(let count):
@@ -66,13 +77,17 @@ extension Cluster {
             wire.lbPolicy = .maglev
             wire.maglevLbConfig.tableSize = .init(size)
         case .clusterProvided: wire.lbPolicy = .clusterProvided
+        case .clientSideWeightedRoundRobin, .peakEWMA: wire.lbPolicy = .loadBalancingPolicyConfig
         }
+        if let policy = try extensionPolicy() { wire.loadBalancingPolicy = policy }
+        balancing.write(to: &wire, for: loadBalancer)
     }
 
     private func httpOptions() -> WireUpstreamHTTP {
         var options = WireUpstreamHTTP()
         var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
         if let http2MaxConcurrentStreams { http2.maxConcurrentStreams = .init(http2MaxConcurrentStreams) }
+        self.http2?.write(to: &http2)
         switch httpProtocol {
         case .http1: options.explicitHTTPConfig.httpProtocolOptions = .init()
         case .http2: options.explicitHTTPConfig.http2ProtocolOptions = http2
@@ -136,18 +151,31 @@ extension Cluster {
         self.init(name: wire.name, discovery: try Cluster.discovery(wire, reader))
         altStatName = wire.altStatName
         if wire.hasConnectTimeout { connectTimeoutMilliseconds = wire.connectTimeout.milliseconds }
-        loadBalancer = try Cluster.loadBalancer(wire, reader)
+        try readBalancing(wire, reader)
         if wire.hasLoadAssignment {
             endpoints = try reader.at("load_assignment") { try ClusterLoadAssignment(wire.loadAssignment, reader) }
         }
-        for threshold in wire.circuitBreakers.thresholds where threshold.priority == .default {
-            if threshold.hasMaxConnections { circuitBreakers.maxConnections = threshold.maxConnections.value }
-            if threshold.hasMaxPendingRequests {
-                circuitBreakers.maxPendingRequests = threshold.maxPendingRequests.value
+        for threshold in wire.circuitBreakers.thresholds {
+            if threshold.priority == .high {
+                highPriorityCircuitBreakers = CircuitBreakers(threshold)
+            } else {
+                circuitBreakers = CircuitBreakers(threshold)
             }
-            if threshold.hasMaxRequests { circuitBreakers.maxRequests = threshold.maxRequests.value }
-            if threshold.hasMaxRetries { circuitBreakers.maxRetries = threshold.maxRetries.value }
         }
+        healthChecks = try reader.map("health_checks", wire.healthChecks) { try HealthCheck($0, reader) }
+        if wire.preconnectPolicy.hasPerUpstreamPreconnectRatio {
+            preconnect.perUpstreamRatio = wire.preconnectPolicy.perUpstreamPreconnectRatio.value
+        }
+        if wire.preconnectPolicy.hasPredictivePreconnectRatio {
+            preconnect.predictiveRatio = wire.preconnectPolicy.predictivePreconnectRatio.value
+        }
+        if !wire.originalDstLbConfig.httpHeaderName.isEmpty {
+            originalDestinationHeader = wire.originalDstLbConfig.httpHeaderName.lowercased()
+        }
+        if wire.originalDstLbConfig.hasUpstreamPortOverride {
+            originalDestinationPort = try reader.port(wire.originalDstLbConfig.upstreamPortOverride.value)
+        }
+        dns.read(wire)
         if wire.hasOutlierDetection { outlierDetection = OutlierDetection(wire.outlierDetection, reader) }
         if wire.hasTransportSocket {
             tls = try reader.at("transport_socket") { try UpstreamTLS.from(wire.transportSocket, reader) }
@@ -171,13 +199,39 @@ extension Cluster {
     }
 
     private static func discovery(_ wire: WireCluster, _ reader: WireReader) throws -> Discovery {
-        switch wire.type {
+        if case .clusterType(let custom) = wire.clusterDiscoveryType {
+            return try reader.at("cluster_type") { try customDiscovery(custom, reader) }
+        }
+        return switch wire.type {
         case .static: .static
         case .strictDns: .strictDNS
         case .logicalDns: .logicalDNS
         case .eds: .eds(serviceName: wire.edsClusterConfig.serviceName)
         case .originalDst: .originalDestination(useHTTPHeader: wire.originalDstLbConfig.useHTTPHeader)
         case .UNRECOGNIZED(let value): throw reader.error("unknown discovery type \(value)")
+        }
+    }
+
+    private static func customDiscovery(_ wire: WireCluster.CustomClusterType, _ reader: WireReader) throws -> Discovery
+    {
+        guard wire.typedConfig.holds(WireForwardCluster.self) else {
+            throw reader.error("cluster type \(wire.name) (\(wire.typedConfig.messageName)) is not supported")
+        }
+        let config = try reader.unpack(wire.typedConfig, as: WireForwardCluster.self)
+        return .dynamicForwardProxy(DynamicForwardProxy(config.dnsCacheConfig))
+    }
+
+    private mutating func readBalancing(_ wire: WireCluster, _ reader: WireReader) throws {
+        balancing = try LoadBalancing(wire, reader)
+        if wire.hasLoadBalancingPolicy {
+            try reader.at("load_balancing_policy") { try readPolicy(wire.loadBalancingPolicy, reader) }
+        } else {
+            loadBalancer = try Cluster.loadBalancer(wire, reader)
+        }
+        // These have no host list to choose from.
+        switch discovery {
+        case .originalDestination, .dynamicForwardProxy: loadBalancer = .clusterProvided
+        default: break
         }
     }
 
@@ -201,7 +255,6 @@ extension Cluster {
     }
 
     private mutating func readHTTPOptions(_ wire: WireCluster, _ reader: WireReader) throws {
-        reader.ignored("http_protocol_options", if: wire.hasHTTPProtocolOptions)
         if wire.hasHTTP2ProtocolOptions { httpProtocol = .http2 }
         if wire.hasMaxRequestsPerConnection { maxRequestsPerConnection = wire.maxRequestsPerConnection.value }
         for (key, any) in wire.typedExtensionProtocolOptions.sorted(by: { $0.key < $1.key }) {
@@ -227,6 +280,7 @@ extension Cluster {
             case nil: break
             }
             if http2.hasMaxConcurrentStreams { http2MaxConcurrentStreams = http2.maxConcurrentStreams.value }
+            self.http2 = HTTP2ProtocolOptions(http2)
             let common = options.commonHTTPProtocolOptions
             if common.hasIdleTimeout { idleTimeoutMilliseconds = common.idleTimeout.milliseconds }
             if common.hasMaxConnectionDuration {
@@ -247,48 +301,5 @@ extension Cluster {
         }
         if wire.upstreamBindConfig.hasSourceAddress { bindAddress = wire.upstreamBindConfig.sourceAddress.address }
         if wire.hasPerConnectionBufferLimitBytes { perConnectionBufferLimit = wire.perConnectionBufferLimitBytes.value }
-    }
-}
-
-extension OutlierDetection {
-    func wire() -> WireOutlier {
-        var wire = WireOutlier()
-        wire.consecutive5Xx = .init(consecutive5xx)
-        wire.enforcingConsecutive5Xx = .init(enforcingConsecutive5xxPercent)
-        wire.consecutiveGatewayFailure = .init(consecutiveGatewayFailure)
-        wire.enforcingConsecutiveGatewayFailure = .init(enforcingConsecutiveGatewayFailurePercent)
-        wire.consecutiveLocalOriginFailure = .init(consecutiveLocalOriginFailure)
-        wire.enforcingConsecutiveLocalOriginFailure = .init(enforcingConsecutiveLocalOriginFailurePercent)
-        wire.splitExternalLocalOriginErrors = splitExternalLocalOriginErrors
-        wire.interval = .init(milliseconds: intervalMilliseconds)
-        wire.baseEjectionTime = .init(milliseconds: baseEjectionMilliseconds)
-        wire.maxEjectionTime = .init(milliseconds: maxEjectionMilliseconds)
-        wire.maxEjectionPercent = .init(maxEjectionPercent)
-        wire.enforcingSuccessRate = .init(enforcingSuccessRatePercent)
-        return wire
-    }
-
-    init(_ wire: WireOutlier, _ reader: WireReader) {
-        self.init()
-        if wire.hasConsecutive5Xx { consecutive5xx = wire.consecutive5Xx.value }
-        if wire.hasEnforcingConsecutive5Xx { enforcingConsecutive5xxPercent = wire.enforcingConsecutive5Xx.value }
-        if wire.hasConsecutiveGatewayFailure { consecutiveGatewayFailure = wire.consecutiveGatewayFailure.value }
-        if wire.hasEnforcingConsecutiveGatewayFailure {
-            enforcingConsecutiveGatewayFailurePercent = wire.enforcingConsecutiveGatewayFailure.value
-        }
-        if wire.hasConsecutiveLocalOriginFailure {
-            consecutiveLocalOriginFailure = wire.consecutiveLocalOriginFailure.value
-        }
-        if wire.hasEnforcingConsecutiveLocalOriginFailure {
-            enforcingConsecutiveLocalOriginFailurePercent = wire.enforcingConsecutiveLocalOriginFailure.value
-        }
-        splitExternalLocalOriginErrors = wire.splitExternalLocalOriginErrors
-        if wire.hasInterval { intervalMilliseconds = wire.interval.milliseconds }
-        if wire.hasBaseEjectionTime { baseEjectionMilliseconds = wire.baseEjectionTime.milliseconds }
-        // Envoy's default is 300 s, and never less than the base.
-        maxEjectionMilliseconds =
-            wire.hasMaxEjectionTime ? wire.maxEjectionTime.milliseconds : max(300_000, baseEjectionMilliseconds)
-        if wire.hasMaxEjectionPercent { maxEjectionPercent = wire.maxEjectionPercent.value }
-        if wire.hasEnforcingSuccessRate { enforcingSuccessRatePercent = wire.enforcingSuccessRate.value }
     }
 }

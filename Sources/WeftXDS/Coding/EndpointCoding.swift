@@ -10,6 +10,7 @@ extension ClusterLoadAssignment {
         var wire = WireAssignment()
         wire.clusterName = clusterName
         wire.policy.overprovisioningFactor = .init(overprovisioningFactor)
+        wire.policy.weightedPriorityHealth = weighsPriorityHealth
         wire.endpoints = localities.map { $0.wire() }
         if target == .weft, emptyReason != nil || provenance != nil {
             var note = Envoy_Config_Endpoint_V3_LocalityLbEndpoints()
@@ -23,6 +24,7 @@ extension ClusterLoadAssignment {
 
     init(_ wire: WireAssignment, _ reader: WireReader) throws {
         self.init(clusterName: wire.clusterName)
+        weighsPriorityHealth = wire.policy.weightedPriorityHealth
         if wire.policy.hasOverprovisioningFactor { overprovisioningFactor = wire.policy.overprovisioningFactor.value }
         for (index, locality) in wire.endpoints.enumerated() {
             if let note = locality.metadata.filterMetadata[Self.noteKey] {
@@ -76,6 +78,12 @@ extension Endpoint {
         if !transportSocketMatch.isEmpty {
             wire.metadata.filterMetadata["envoy.transport_socket_match"] = .init(strings: transportSocketMatch)
         }
+        wire.metadata.balancing = balancingMetadata
+        if healthCheckPort != nil || !healthCheckHostname.isEmpty || skipsActiveHealthCheck {
+            wire.endpoint.healthCheckConfig.portValue = UInt32(healthCheckPort ?? 0)
+            wire.endpoint.healthCheckConfig.hostname = healthCheckHostname
+            wire.endpoint.healthCheckConfig.disableActiveHealthCheck = skipsActiveHealthCheck
+        }
         if let workload {
             wire.metadata.filterMetadata["istio", default: .init()].fields["workload"] = .init(workload.text)
         }
@@ -96,6 +104,11 @@ extension Endpoint {
             default: .unknown
             }
         transportSocketMatch = wire.metadata.filterMetadata["envoy.transport_socket_match"]?.strings ?? [:]
+        balancingMetadata = wire.metadata.balancing
+        let check = wire.endpoint.healthCheckConfig
+        healthCheckPort = check.portValue == 0 ? nil : try reader.port(check.portValue)
+        healthCheckHostname = check.hostname
+        skipsActiveHealthCheck = check.disableActiveHealthCheck
         if let text = wire.metadata.filterMetadata["istio"]?.fields["workload"]?.stringValue, !text.isEmpty {
             workload = WorkloadMetadata(text: text)
         }

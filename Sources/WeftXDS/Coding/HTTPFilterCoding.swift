@@ -2,6 +2,12 @@ import SwiftProtobuf
 import WeftIR
 import WeftProto
 
+/// A filter whose protobuf form is not among our definitions yet: it cannot be sent.
+struct NoWireFormError: Error, CustomStringConvertible {
+    var filter: String
+    var description: String { "HTTP filter \(filter) has no protobuf form here, so it cannot be sent to a proxy" }
+}
+
 extension HTTPFilter {
     /// - Returns: `nil` for a filter that the target does not have.
     func wire(_ target: Target) throws -> WireHTTPFilter? {
@@ -16,6 +22,8 @@ extension HTTPFilter {
         case .stats(let stats):
             guard target == .weft else { return nil }
             wire.typedConfig = try pack(stats.wire())
+        case .localRateLimit, .headerMutation, .buffer, .healthCheck, .grpcWeb, .jwt:
+            throw NoWireFormError(filter: name)
         }
         return wire
     }
@@ -28,7 +36,9 @@ extension HTTPFilter {
         case WireHTTPRBAC.protoMessageName: kind = .rbac(try RBAC(reader.unpack(any, as: WireHTTPRBAC.self), reader))
         case WireFault.protoMessageName: kind = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
         case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
-        case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName: kind = .router
+        case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
+            _ = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self)
+            kind = .router
         case Weft_V1_Stats.protoMessageName:
             kind = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
         case _ where wire.isOptional:
@@ -51,6 +61,7 @@ extension PerRouteFilter {
             return try pack(wire)
         case .fault(let fault): return try pack(fault.wire(target))
         case .cors(let policy): return try pack(policy.wire())
+        case .localRateLimit, .headerMutation, .buffer, .jwt: throw NoWireFormError(filter: "per route")
         case .disabled:
             var wire = Envoy_Config_Route_V3_FilterConfig()
             wire.disabled = true
@@ -86,17 +97,22 @@ extension PerRouteFilter {
 extension Fault {
     func wire(_ target: Target) -> WireFault {
         var wire = WireFault()
-        if let delayMilliseconds {
+        if delayFromHeader {
+            wire.delay.headerDelay = .init()
+            wire.delay.percentage = delayPercentage.wire()
+        } else if let delayMilliseconds {
             wire.delay.fixedDelay = .init(milliseconds: delayMilliseconds)
             wire.delay.percentage = delayPercentage.wire()
         }
         switch abort {
         case .http(let status): wire.abort.httpStatus = UInt32(status)
         case .grpc(let status): wire.abort.grpcStatus = status
+        case .header: wire.abort.headerAbort = .init()
         case nil: break
         }
         if abort != nil { wire.abort.percentage = abortPercentage.wire() }
         wire.headers = headers.map { $0.wire() }
+        wire.upstreamCluster = upstreamCluster
         if let provenance { wire.filterMetadata = provenance.fields() }
         return wire
     }
@@ -107,17 +123,19 @@ extension Fault {
         case .fixedDelay(let delay):
             delayMilliseconds = delay.milliseconds
             delayPercentage = FractionalPercent(wire.delay.percentage)
-        case .headerDelay: throw reader.error("delays by request header are not supported")
+        case .headerDelay:
+            delayFromHeader = true
+            delayPercentage = FractionalPercent(wire.delay.percentage)
         case nil: break
         }
         switch wire.abort.errorType {
         case .httpStatus(let status): abort = .http(status: try reader.status(status))
         case .grpcStatus(let status): abort = .grpc(status: status)
-        case .headerAbort: throw reader.error("aborts by request header are not supported")
+        case .headerAbort: abort = .header
         case nil: break
         }
         if abort != nil { abortPercentage = FractionalPercent(wire.abort.percentage) }
-        if !wire.upstreamCluster.isEmpty { throw reader.error("upstream_cluster of a fault is not supported") }
+        upstreamCluster = wire.upstreamCluster
         headers = try reader.map("headers", wire.headers) { try HeaderMatcher($0, reader) }
         provenance = wire.hasFilterMetadata ? Provenance(wire.filterMetadata) : nil
     }

@@ -59,6 +59,11 @@ extension Listener {
     }
 }
 
+private typealias WireOriginalDst = Envoy_Extensions_Filters_Listener_OriginalDst_V3_OriginalDst
+private typealias WireTLSInspector = Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector
+private typealias WireHTTPInspector = Envoy_Extensions_Filters_Listener_HttpInspector_V3_HttpInspector
+private typealias WireProxyProtocol = Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol
+
 extension ListenerFilter {
     func wire() throws -> Envoy_Config_Listener_V3_ListenerFilter {
         var wire = Envoy_Config_Listener_V3_ListenerFilter()
@@ -80,11 +85,20 @@ extension ListenerFilter {
     }
 
     init(_ wire: Envoy_Config_Listener_V3_ListenerFilter, _ reader: WireReader) throws {
-        switch wire.typedConfig.messageName {
-        case Envoy_Extensions_Filters_Listener_OriginalDst_V3_OriginalDst.protoMessageName: self = .originalDestination
-        case Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector.protoMessageName: self = .tlsInspector
-        case Envoy_Extensions_Filters_Listener_HttpInspector_V3_HttpInspector.protoMessageName: self = .httpInspector
-        case Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol.protoMessageName: self = .proxyProtocol
+        let any = wire.typedConfig
+        switch any.messageName {
+        case WireOriginalDst.protoMessageName:
+            _ = try reader.unpack(any, as: WireOriginalDst.self)
+            self = .originalDestination
+        case WireTLSInspector.protoMessageName:
+            _ = try reader.unpack(any, as: WireTLSInspector.self)
+            self = .tlsInspector
+        case WireHTTPInspector.protoMessageName:
+            _ = try reader.unpack(any, as: WireHTTPInspector.self)
+            self = .httpInspector
+        case WireProxyProtocol.protoMessageName:
+            _ = try reader.unpack(any, as: WireProxyProtocol.self)
+            self = .proxyProtocol
         default: throw reader.error("listener filter \(wire.name) (\(wire.typedConfig.messageName)) is not supported")
         }
     }

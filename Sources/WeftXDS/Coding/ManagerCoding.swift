@@ -110,6 +110,7 @@ extension HTTPConnectionManager {
         if let http2MaxConcurrentStreams {
             wire.http2ProtocolOptions.maxConcurrentStreams = .init(http2MaxConcurrentStreams)
         }
+        http2?.write(to: &wire.http2ProtocolOptions)
         if upgradeTypes.contains("connect") { wire.http2ProtocolOptions.allowConnect = true }
     }
 }
@@ -198,11 +199,6 @@ extension HTTPConnectionManager {
         }
         if common.hasMaxRequestsPerConnection { maxRequestsPerConnection = common.maxRequestsPerConnection.value }
         if common.hasMaxHeadersCount { maxHeadersCount = common.maxHeadersCount.value }
-        reader.ignored("common_http_protocol_options.max_stream_duration", if: common.hasMaxStreamDuration)
-        reader.ignored(
-            "common_http_protocol_options.headers_with_underscores_action",
-            if: common.headersWithUnderscoresAction != .allow)
-        reader.ignored("delayed_close_timeout", if: wire.hasDelayedCloseTimeout)
         if wire.hasStreamIdleTimeout { streamIdleTimeoutMilliseconds = wire.streamIdleTimeout.milliseconds }
         if wire.hasRequestTimeout { requestTimeoutMilliseconds = wire.requestTimeout.milliseconds }
         if wire.hasRequestHeadersTimeout { requestHeadersTimeoutMilliseconds = wire.requestHeadersTimeout.milliseconds }
@@ -225,5 +221,6 @@ extension HTTPConnectionManager {
         if wire.http2ProtocolOptions.hasMaxConcurrentStreams {
             http2MaxConcurrentStreams = wire.http2ProtocolOptions.maxConcurrentStreams.value
         }
+        http2 = HTTP2ProtocolOptions(wire.http2ProtocolOptions)
     }
 }

@@ -3,24 +3,32 @@ import WeftIR
 import WeftProto
 
 extension RouteAction {
-    func wire() throws -> WireRoute.Action {
+    func wire(_ target: Target) throws -> WireRoute.Action {
         var wire = WireRoute.Action()
         switch cluster {
         case .cluster(let name): wire.cluster = name
         case .header(let name): wire.clusterHeader = name
-        case .weighted(let clusters): wire.weightedClusters.clusters = clusters.map { $0.wire() }
+        case .weighted(let clusters): wire.weightedClusters.clusters = try clusters.map { try $0.wire(target) }
         }
         switch pathRewrite {
         case .prefix(let text): wire.prefixRewrite = text
         case .regex(let pattern, let substitution):
             wire.regexRewrite.pattern.regex = pattern
             wire.regexRewrite.substitution = substitution
+        case .template(let text):
+            var template = WireTemplateRewrite()
+            template.pathTemplateRewrite = text
+            wire.pathRewritePolicy.name = "envoy.path.rewrite.uri_template.uri_template_rewriter"
+            wire.pathRewritePolicy.typedConfig = try pack(template)
         case nil: break
         }
         switch hostRewrite {
         case .literal(let text): wire.hostRewriteLiteral = text
         case .header(let name): wire.hostRewriteHeader = name
         case .auto: wire.autoHostRewrite = .init(true)
+        case .pathRegex(let pattern, let substitution):
+            wire.hostRewritePathRegex.pattern.regex = pattern
+            wire.hostRewritePathRegex.substitution = substitution
         case nil: break
         }
         wire.timeout = .init(milliseconds: timeoutMilliseconds)
@@ -43,6 +51,9 @@ extension RouteAction {
             return value
         }
         wire.appendXForwardedHost = appendXForwardedHost
+        wire.priority = priority == .high ? .high : .default
+        if !metadataMatch.isEmpty { wire.metadataMatch.balancing = metadataMatch }
+        if let hedge { wire.hedgePolicy = hedge.wire() }
         switch clusterNotFoundStatus {
         case 404: wire.clusterNotFoundResponseCode = .notFound
         case 500: wire.clusterNotFoundResponseCode = .internalServerError
@@ -58,17 +69,28 @@ extension RouteAction {
         case .weightedClusters(let weighted):
             self.init(
                 cluster: .weighted(
-                    reader.map("weighted_clusters.clusters", weighted.clusters) { WeightedCluster($0, reader) }))
+                    try reader.map("weighted_clusters.clusters", weighted.clusters) { try WeightedCluster($0, reader) })
+            )
         case nil: throw reader.error("cluster specifier of a kind that is not supported")
         }
         if !wire.prefixRewrite.isEmpty { pathRewrite = .prefix(wire.prefixRewrite) }
         if wire.hasRegexRewrite {
             pathRewrite = .regex(pattern: wire.regexRewrite.pattern.regex, substitution: wire.regexRewrite.substitution)
         }
+        if wire.hasPathRewritePolicy {
+            let any = wire.pathRewritePolicy.typedConfig
+            guard any.holds(WireTemplateRewrite.self) else {
+                throw reader.error(
+                    "path_rewrite_policy \(wire.pathRewritePolicy.name) (\(any.messageName)) is not supported")
+            }
+            pathRewrite = .template(try reader.unpack(any, as: WireTemplateRewrite.self).pathTemplateRewrite)
+        }
         switch wire.hostRewriteSpecifier {
         case .hostRewriteLiteral(let text): hostRewrite = .literal(text)
         case .hostRewriteHeader(let name): hostRewrite = .header(name)
         case .autoHostRewrite(let enabled): hostRewrite = enabled.value ? .auto : nil
+        case .hostRewritePathRegex(let rewrite):
+            hostRewrite = .pathRegex(pattern: rewrite.pattern.regex, substitution: rewrite.substitution)
         case nil: break
         }
         if wire.hasTimeout { timeoutMilliseconds = wire.timeout.milliseconds }
@@ -76,8 +98,9 @@ extension RouteAction {
         if wire.maxStreamDuration.hasGrpcTimeoutHeaderMax {
             grpcTimeoutHeaderMaxMilliseconds = wire.maxStreamDuration.grpcTimeoutHeaderMax.milliseconds
         }
-        reader.ignored("max_stream_duration.max_stream_duration", if: wire.maxStreamDuration.hasMaxStreamDuration)
-        reader.ignored("priority", if: wire.priority != .default)
+        priority = wire.priority == .high ? .high : .default
+        metadataMatch = wire.metadataMatch.balancing
+        if wire.hasHedgePolicy { hedge = Hedge(wire.hedgePolicy) }
         if wire.hasRetryPolicy {
             retryPolicy = try reader.at("retry_policy") { try RetryPolicy(wire.retryPolicy, reader) }
         }
@@ -100,9 +123,13 @@ extension RouteAction {
 }
 
 extension WeightedCluster {
-    func wire() -> Envoy_Config_Route_V3_WeightedCluster.ClusterWeight {
+    func wire(_ target: Target) throws -> Envoy_Config_Route_V3_WeightedCluster.ClusterWeight {
         var wire = Envoy_Config_Route_V3_WeightedCluster.ClusterWeight()
         wire.name = name
+        wire.clusterHeader = clusterHeader ?? ""
+        if !metadataMatch.isEmpty { wire.metadataMatch.balancing = metadataMatch }
+        if let hostRewrite { wire.hostRewriteLiteral = hostRewrite }
+        wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         wire.weight = .init(weight)
         wire.requestHeadersToAdd = requestHeaders.wireAppend
         wire.requestHeadersToRemove = requestHeaders.remove
@@ -111,9 +138,15 @@ extension WeightedCluster {
         return wire
     }
 
-    init(_ wire: Envoy_Config_Route_V3_WeightedCluster.ClusterWeight, _ reader: WireReader) {
+    init(_ wire: Envoy_Config_Route_V3_WeightedCluster.ClusterWeight, _ reader: WireReader) throws {
         self.init(name: wire.name, weight: wire.weight.value)
-        reader.ignored("typed_per_filter_config", if: !wire.typedPerFilterConfig.isEmpty)
+        if wire.name.isEmpty == wire.clusterHeader.isEmpty {
+            throw reader.error("exactly one of name and cluster_header is needed")
+        }
+        if !wire.clusterHeader.isEmpty { clusterHeader = wire.clusterHeader.lowercased() }
+        metadataMatch = wire.metadataMatch.balancing
+        if case .hostRewriteLiteral(let text) = wire.hostRewriteSpecifier { hostRewrite = text }
+        perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
     }
@@ -137,13 +170,26 @@ extension HashPolicy {
         case .queryParameter(let name, let terminal):
             wire.queryParameter.name = name
             wire.terminal = terminal
+        case .rewrittenHeader(let name, let pattern, let substitution, let terminal):
+            wire.header.headerName = name
+            wire.header.regexRewrite.pattern.regex = pattern
+            wire.header.regexRewrite.substitution = substitution
+            wire.terminal = terminal
+        case .filterState(let key, let terminal):
+            wire.filterState.key = key
+            wire.terminal = terminal
         }
         return wire
     }
 
     init(_ wire: WireRoute.Action.HashPolicy, _ reader: WireReader) throws {
         switch wire.policySpecifier {
+        case .header(let header) where header.hasRegexRewrite:
+            self = .rewrittenHeader(
+                header.headerName.lowercased(), pattern: header.regexRewrite.pattern.regex,
+                substitution: header.regexRewrite.substitution, terminal: wire.terminal)
         case .header(let header): self = .header(header.headerName, terminal: wire.terminal)
+        case .filterState(let state): self = .filterState(state.key, terminal: wire.terminal)
         case .cookie(let cookie):
             let ttl = cookie.hasTtl ? cookie.ttl.milliseconds : nil
             self = .cookie(name: cookie.name, ttlMilliseconds: ttl, path: cookie.path, terminal: wire.terminal)
@@ -154,58 +200,19 @@ extension HashPolicy {
     }
 }
 
-extension RetryPolicy {
-    private static let previousHosts = "envoy.retry_host_predicates.previous_hosts"
-
-    func wire() throws -> WireRoute.Retry {
-        var wire = WireRoute.Retry()
-        wire.retryOn = retryOn.joined(separator: ",")
-        wire.retriableStatusCodes = retriableStatusCodes.map(UInt32.init)
-        wire.retriableHeaders = retriableHeaders.map { $0.wire() }
-        wire.numRetries = .init(numRetries)
-        if let perTryTimeoutMilliseconds { wire.perTryTimeout = .init(milliseconds: perTryTimeoutMilliseconds) }
-        if let perTryIdleTimeoutMilliseconds {
-            wire.perTryIdleTimeout = .init(milliseconds: perTryIdleTimeoutMilliseconds)
-        }
-        wire.retryBackOff.baseInterval = .init(milliseconds: backOffBaseMilliseconds)
-        if let backOffMaxMilliseconds { wire.retryBackOff.maxInterval = .init(milliseconds: backOffMaxMilliseconds) }
-        wire.hostSelectionRetryMaxAttempts = hostSelectionRetryMaxAttempts
-        if avoidPreviousHosts {
-            var predicate = WireRoute.Retry.RetryHostPredicate()
-            predicate.name = Self.previousHosts
-            predicate.typedConfig = try pack(Envoy_Extensions_Retry_Host_PreviousHosts_V3_PreviousHostsPredicate())
-            wire.retryHostPredicate = [predicate]
-        }
+extension RouteAction.Hedge {
+    func wire() -> Envoy_Config_Route_V3_HedgePolicy {
+        var wire = Envoy_Config_Route_V3_HedgePolicy()
+        wire.initialRequests = .init(initialRequests)
+        wire.additionalRequestChance = additionalRequestChance.wire()
+        wire.hedgeOnPerTryTimeout = onPerTryTimeout
         return wire
     }
 
-    init(_ wire: WireRoute.Retry, _ reader: WireReader) throws {
-        self.init(retryOn: wire.retryOn.split(separator: ",").map { $0.trimmed })
-        retriableStatusCodes = try wire.retriableStatusCodes.map { try reader.status($0) }
-        retriableHeaders = try reader.map("retriable_headers", wire.retriableHeaders) { try HeaderMatcher($0, reader) }
-        if wire.hasNumRetries { numRetries = wire.numRetries.value }
-        if wire.hasPerTryTimeout { perTryTimeoutMilliseconds = wire.perTryTimeout.milliseconds }
-        if wire.hasPerTryIdleTimeout { perTryIdleTimeoutMilliseconds = wire.perTryIdleTimeout.milliseconds }
-        if wire.hasRetryBackOff {
-            backOffBaseMilliseconds = wire.retryBackOff.baseInterval.milliseconds
-            if wire.retryBackOff.hasMaxInterval { backOffMaxMilliseconds = wire.retryBackOff.maxInterval.milliseconds }
-        }
-        hostSelectionRetryMaxAttempts = max(1, wire.hostSelectionRetryMaxAttempts)
-        for predicate in wire.retryHostPredicate {
-            guard predicate.name == Self.previousHosts else {
-                throw reader.error("retry host predicate \(predicate.name) is not supported")
-            }
-            avoidPreviousHosts = true
-        }
-        reader.ignored("retry_priority", if: wire.hasRetryPriority)
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: String {
-        var text = self
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        return String(text)
+    init(_ wire: Envoy_Config_Route_V3_HedgePolicy) {
+        self.init()
+        if wire.hasInitialRequests { initialRequests = wire.initialRequests.value }
+        additionalRequestChance = FractionalPercent(wire.additionalRequestChance)
+        onPerTryTimeout = wire.hedgeOnPerTryTimeout
     }
 }

@@ -76,9 +76,9 @@ extension Route {
     func wire(_ target: Target) throws -> WireRoute.Route {
         var wire = WireRoute.Route()
         wire.name = name
-        wire.match = match.wire()
+        wire.match = try match.wire()
         switch action {
-        case .forward(let action): wire.route = try action.wire()
+        case .forward(let action): wire.route = try action.wire(target)
         case .redirect(let redirect): wire.redirect = redirect.wire()
         case .directResponse(let response):
             wire.directResponse.status = UInt32(response.status)
@@ -120,7 +120,7 @@ extension Route {
 }
 
 extension RouteMatch {
-    func wire() -> WireRoute.Match {
+    func wire() throws -> WireRoute.Match {
         var wire = WireRoute.Match()
         switch path {
         case .prefix(let text): wire.prefix = text
@@ -128,7 +128,18 @@ extension RouteMatch {
         case .exact(let text): wire.path = text
         case .regex(let text): wire.safeRegex.regex = text
         case .connect: wire.connectMatcher = .init()
+        case .template(let text):
+            wire.pathMatchPolicy.name = "envoy.path.match.uri_template.uri_template_matcher"
+            var template = WireTemplateMatch()
+            template.pathTemplate = text
+            wire.pathMatchPolicy.typedConfig = try pack(template)
         }
+        if let tls {
+            wire.tlsContext = .init()
+            if let presented = tls.presented { wire.tlsContext.presented = .init(presented) }
+            if let validated = tls.validated { wire.tlsContext.validated = .init(validated) }
+        }
+        wire.dynamicMetadata = dynamicMetadata.map { $0.wire() }
         wire.caseSensitive = .init(caseSensitive)
         wire.headers = headers.map { $0.wire() }
         wire.queryParameters = queryParameters.map { $0.wire() }
@@ -144,12 +155,26 @@ extension RouteMatch {
         case .path(let text): self.init(path: .exact(text))
         case .safeRegex(let regex): self.init(path: .regex(regex.regex))
         case .connectMatcher: self.init(path: .connect)
+        case .pathMatchPolicy(let policy):
+            guard policy.typedConfig.holds(WireTemplateMatch.self) else {
+                throw reader.error(
+                    "path_match_policy \(policy.name) (\(policy.typedConfig.messageName)) is not supported")
+            }
+            self.init(path: .template(try reader.unpack(policy.typedConfig, as: WireTemplateMatch.self).pathTemplate))
         case nil: throw reader.error("path match of a kind that is not supported")
         }
         caseSensitive = wire.hasCaseSensitive ? wire.caseSensitive.value : true
         headers = try reader.map("headers", wire.headers) { try HeaderMatcher($0, reader) }
         queryParameters = try reader.map("query_parameters", wire.queryParameters) {
             try QueryParameterMatcher($0, reader)
+        }
+        if wire.hasTlsContext {
+            tls = TLSContextMatch(
+                presented: wire.tlsContext.hasPresented ? wire.tlsContext.presented.value : nil,
+                validated: wire.tlsContext.hasValidated ? wire.tlsContext.validated.value : nil)
+        }
+        dynamicMetadata = try reader.map("dynamic_metadata", wire.dynamicMetadata) {
+            try DynamicMetadataMatcher($0, reader)
         }
         grpcOnly = wire.hasGrpc
         if wire.hasRuntimeFraction { runtimeFraction = FractionalPercent(wire.runtimeFraction.defaultValue) }

@@ -18,6 +18,8 @@ extension SecretReference {
         case .workload:
             wire.sdsConfig.pathConfigSource.path = Self.workloadPaths[name] ?? "/etc/istio/proxy/sds-\(name).json"
         case .path(let path): wire.sdsConfig.pathConfigSource.path = path
+        // Static secrets have no source; inline ones are written where they are used.
+        case .bootstrap, .inline: wire.clearSdsConfig()
         }
         return wire
     }
@@ -30,7 +32,7 @@ extension SecretReference {
             self.init(name: wire.name, source: source.path == ours ? .workload : .path(source.path))
         case .path(let path): self.init(name: wire.name, source: .path(path))
         case .apiConfigSource: throw reader.error("sds_config.api_config_source is not supported")
-        case nil: throw reader.error("secret \(wire.name) must come by SDS")
+        case nil: self.init(name: wire.name, source: .bootstrap)
         }
     }
 }
@@ -38,7 +40,13 @@ extension SecretReference {
 extension CommonTLS {
     func wire() -> WireCommonTLS {
         var wire = WireCommonTLS()
-        wire.tlsCertificateSdsSecretConfigs = certificates.map { $0.wire() }
+        for reference in certificates {
+            if case .inline(let content) = reference.source {
+                wire.tlsCertificates.append(Secret(name: reference.name, content: content).wire().tlsCertificate)
+            } else {
+                wire.tlsCertificateSdsSecretConfigs.append(reference.wire())
+            }
+        }
         wire.alpnProtocols = alpnProtocols
         if minimumVersion != .auto || maximumVersion != .auto || !cipherSuites.isEmpty {
             wire.tlsParams.tlsMinimumProtocolVersion = minimumVersion.wire
@@ -51,6 +59,13 @@ extension CommonTLS {
             name.sanType = matcher.looksLikeURI ? .uri : .dns
             name.matcher = matcher.wire()
             return name
+        }
+        var validation = validation
+        if case .inline(let content)? = validation?.source {
+            context.trustedCa = Secret(name: "", content: content).wire().validationContext.trustedCa
+            wire.validationContext = context
+            validation = nil
+            return wire
         }
         switch (validation, subjectAltNames.isEmpty) {
         case (let validation?, true): wire.validationContextSdsSecretConfig = validation.wire()
@@ -65,15 +80,16 @@ extension CommonTLS {
 
     init(_ wire: WireCommonTLS, _ reader: WireReader) throws {
         self.init()
-        if !wire.tlsCertificates.isEmpty { throw reader.error("inline tls_certificates are not supported; use SDS") }
-        certificates = try reader.map("tls_certificate_sds_secret_configs", wire.tlsCertificateSdsSecretConfigs) {
+        certificates = try reader.map("tls_certificates", wire.tlsCertificates) {
+            SecretReference(name: "tls_certificates", source: .inline(try Secret.Content($0, reader)))
+        }
+        certificates += try reader.map("tls_certificate_sds_secret_configs", wire.tlsCertificateSdsSecretConfigs) {
             try SecretReference($0, reader)
         }
         alpnProtocols = wire.alpnProtocols
         minimumVersion = TLSVersion(wire.tlsParams.tlsMinimumProtocolVersion)
         maximumVersion = TLSVersion(wire.tlsParams.tlsMaximumProtocolVersion)
         cipherSuites = wire.tlsParams.cipherSuites
-        reader.ignored("tls_params.ecdh_curves", if: !wire.tlsParams.ecdhCurves.isEmpty)
         var context = Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext()
         switch wire.validationContextType {
         case .validationContextSdsSecretConfig(let secret): validation = try SecretReference(secret, reader)
@@ -83,7 +99,10 @@ extension CommonTLS {
             validation = try SecretReference(both.validationContextSdsSecretConfig, reader)
         case nil: break
         }
-        if context.hasTrustedCa { throw reader.error("an inline trusted_ca is not supported; use SDS") }
+        if context.hasTrustedCa, validation == nil {
+            let source = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
+            validation = SecretReference(name: "trusted_ca", source: .inline(.validationFrom(trustedCA: source)))
+        }
         let pins = context.verifyCertificateHash + context.verifyCertificateSpki
         if !pins.isEmpty || context.hasCrl {
             throw reader.error("certificate pins and revocation lists are not supported")
@@ -160,7 +179,6 @@ extension DownstreamTLS {
         var value = DownstreamTLS()
         value.common = try CommonTLS(wire.commonTlsContext, reader)
         value.requireClientCertificate = wire.requireClientCertificate.value
-        reader.ignored("require_sni", if: wire.requireSni.value)
         return value
     }
 }
@@ -199,6 +217,10 @@ extension Secret {
             wire.tlsCertificate.certificateChain.inlineBytes = Data(chain.utf8)
             wire.tlsCertificate.privateKey.inlineBytes = Data(key.bytes)
         case .validation(let authority): wire.validationContext.trustedCa.inlineBytes = Data(authority.utf8)
+        case .certificateFrom(let chain, let key):
+            wire.tlsCertificate.certificateChain = chain.wire
+            wire.tlsCertificate.privateKey = key.wire
+        case .validationFrom(let authority): wire.validationContext.trustedCa = authority.wire
         }
         return wire
     }
@@ -206,17 +228,52 @@ extension Secret {
     init(_ wire: WireSecret, _ reader: WireReader) throws {
         switch wire.type {
         case .tlsCertificate(let certificate):
-            let chain = try reader.at("certificate_chain") { try certificate.certificateChain.inline(reader) }
-            let key = try reader.at("private_key") { try certificate.privateKey.inline(reader) }
-            self.init(
-                name: wire.name,
-                content: .certificate(chainPEM: String(decoding: chain, as: UTF8.self), privateKey: .init([UInt8](key)))
-            )
+            self.init(name: wire.name, content: try Secret.Content(certificate, reader))
         case .validationContext(let context):
-            let bytes = try reader.at("trusted_ca") { try context.trustedCa.inline(reader) }
-            self.init(name: wire.name, content: .validation(trustedCAPEM: String(decoding: bytes, as: UTF8.self)))
+            let source = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
+            if case .inline(let bytes) = source {
+                self.init(
+                    name: wire.name, content: .validation(trustedCAPEM: String(decoding: bytes.bytes, as: UTF8.self)))
+            } else {
+                self.init(name: wire.name, content: .validationFrom(trustedCA: source))
+            }
         case .genericSecret, nil: throw reader.error("secret of a kind that is not supported")
         }
+    }
+}
+
+extension Secret.Content {
+    init(_ wire: Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate, _ reader: WireReader) throws {
+        let chain = try reader.at("certificate_chain") { try DataSource(wire.certificateChain, reader) }
+        let key = try reader.at("private_key") { try DataSource(wire.privateKey, reader) }
+        if case .inline(let chain) = chain, case .inline(let key) = key {
+            self = .certificate(chainPEM: String(decoding: chain.bytes, as: UTF8.self), privateKey: key)
+        } else {
+            self = .certificateFrom(chain: chain, privateKey: key)
+        }
+    }
+}
+
+extension DataSource {
+    init(_ wire: Core.DataSource, _ reader: WireReader) throws {
+        switch wire.specifier {
+        case .inlineBytes(let bytes): self = .inline(PrivateBytes([UInt8](bytes)))
+        case .inlineString(let text): self = .inline(PrivateBytes(Array(text.utf8)))
+        case .filename(let path): self = .file(path)
+        case .environmentVariable(let name): self = .environment(name)
+        case nil:
+            throw reader.error("data is missing: give filename, inline_string, inline_bytes or environment_variable")
+        }
+    }
+
+    var wire: Core.DataSource {
+        var wire = Core.DataSource()
+        switch self {
+        case .inline(let bytes): wire.inlineBytes = Data(bytes.bytes)
+        case .file(let path): wire.filename = path
+        case .environment(let name): wire.environmentVariable = name
+        }
+        return wire
     }
 }
 

@@ -5,6 +5,8 @@ import SwiftProtobuf
 final class WireReader {
     var resource = ""
     private(set) var warnings: [String] = []
+    /// Full names of the fields that have no effect, as often as they were met.
+    private(set) var ignoredFields: [String] = []
     private var path: [String] = []
 
     /// Runs `body` inside a field, so that errors and warnings name it.
@@ -27,11 +29,6 @@ final class WireReader {
         warnings.append((path + [text]).joined(separator: path.isEmpty ? "" : ": "))
     }
 
-    /// - Parameter condition: true if the setting is there but has no effect.
-    func ignored(_ field: String, if condition: Bool) {
-        if condition { warn("\(field) is not supported and has no effect") }
-    }
-
     /// Unpacks a typed message; fields that its definition does not have become warnings.
     func unpack<M: Message>(_ any: Google_Protobuf_Any, as type: M.Type) throws -> M {
         let message: M
@@ -40,10 +37,25 @@ final class WireReader {
         } catch {
             throw self.error("malformed \(M.protoMessageName)")
         }
-        var visitor = UnknownFieldVisitor(message: M.protoMessageName)
-        try message.traverse(visitor: &visitor)
-        for finding in visitor.findings.sorted() { warn(finding) }
+        try check(message)
         return message
+    }
+
+    /// Names the fields of a message that are set and not obeyed.
+    /// - Throws: If one of them refuses the resource.
+    func check<M: Message>(_ message: M) throws {
+        var visitor = FieldVisitor(M.self)
+        try message.traverse(visitor: &visitor)
+        for finding in visitor.findings {
+            switch finding.entry.verdict {
+            case .obeyed, .accepted: break
+            case .ignored:
+                warn("\(finding.path) has no effect: \(finding.entry.reason)")
+                ignoredFields.append("\(finding.entry.message).\(finding.entry.name)")
+            case .refused:
+                throw at(finding.path, { error("is not supported: \(finding.entry.reason)") })
+            }
+        }
     }
 
     func port(_ value: UInt32) throws -> UInt16 {
@@ -72,48 +84,4 @@ func pack(_ message: some Message) throws -> Google_Protobuf_Any {
     any.typeURL = "type.googleapis.com/\(type(of: message).protoMessageName)"
     any.value = try message.serializedBytes(options: options)
     return any
-}
-
-/// Finds fields that our reduced definitions do not have, in a message and everything below it.
-private struct UnknownFieldVisitor: Visitor {
-    let message: String
-    var findings: Set<String> = []
-
-    init(message: String) { self.message = message }
-
-    mutating func visitUnknown(bytes: Data) throws {
-        findings.insert("\(message) has fields that are not supported and have no effect")
-    }
-
-    mutating func visitSingularMessageField<M: Message>(value: M, fieldNumber: Int) throws {
-        var inner = UnknownFieldVisitor(message: M.protoMessageName)
-        try value.traverse(visitor: &inner)
-        findings.formUnion(inner.findings)
-    }
-
-    mutating func visitMapField<KeyType, ValueType: MapValueType>(
-        fieldType: _ProtobufMap<KeyType, ValueType>.Type, value: _ProtobufMap<KeyType, ValueType>.BaseType,
-        fieldNumber: Int
-    ) throws {}
-
-    mutating func visitMapField<KeyType, ValueType>(
-        fieldType: _ProtobufEnumMap<KeyType, ValueType>.Type, value: _ProtobufEnumMap<KeyType, ValueType>.BaseType,
-        fieldNumber: Int
-    ) throws where ValueType.RawValue == Int {}
-
-    mutating func visitMapField<KeyType, ValueType>(
-        fieldType: _ProtobufMessageMap<KeyType, ValueType>.Type,
-        value: _ProtobufMessageMap<KeyType, ValueType>.BaseType,
-        fieldNumber: Int
-    ) throws {
-        for element in value.values { try visitSingularMessageField(value: element, fieldNumber: fieldNumber) }
-    }
-
-    mutating func visitSingularDoubleField(value: Double, fieldNumber: Int) throws {}
-    mutating func visitSingularInt64Field(value: Int64, fieldNumber: Int) throws {}
-    mutating func visitSingularUInt64Field(value: UInt64, fieldNumber: Int) throws {}
-    mutating func visitSingularBoolField(value: Bool, fieldNumber: Int) throws {}
-    mutating func visitSingularStringField(value: String, fieldNumber: Int) throws {}
-    mutating func visitSingularBytesField(value: Data, fieldNumber: Int) throws {}
-    mutating func visitSingularEnumField<E: Enum>(value: E, fieldNumber: Int) throws {}
 }

@@ -19,6 +19,8 @@ package struct ClientSubscription: Sendable {
         package var removed: [String] = []
         package var errors: [String] = []
         package var warnings: [String] = []
+        /// Full names of the fields that have no effect, as often as they were met.
+        package var ignoredFields: [String] = []
     }
 
     /// What has been accepted so far.
@@ -77,6 +79,7 @@ package struct ClientSubscription: Sendable {
                 return
             }
             reaction.warnings += decoded.warnings.map { "\(resource.name): \($0)" }
+            reaction.ignoredFields += decoded.ignoredFields
             if let reason = check(decoded.value) {
                 reaction.errors.append("\(resource.name): \(reason)")
                 return

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// One HTTP answer, read from what `curl -i` printed.
 struct Answer: CustomStringConvertible {

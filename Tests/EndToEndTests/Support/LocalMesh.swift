@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// A local mesh that the tests started with `weft up`, and the tools that a user would type against it.
 final class LocalMesh: Sendable {

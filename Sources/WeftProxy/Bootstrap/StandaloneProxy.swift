@@ -1,0 +1,111 @@
+import FoundationEssentials
+import Logging
+import NIOPosix
+import WeftCore
+import WeftIR
+import WeftXDS
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// A proxy that is nobody's sidecar: its bootstrap says all, no pod and no control plane are needed.
+struct StandaloneProxy {
+    let bootstrap: Bootstrap
+    /// What of the bootstrap has no effect.
+    let warnings: [String]
+    let ignoredFields: [String]
+    let workers: Int
+    let drainSeconds: Int
+    let logs: LogLevels
+    let adminAddressPath: String?
+
+    /// Builds what would be served, and serves nothing.
+    /// - Throws: ``BootstrapError`` with what cannot be built.
+    func validate() async throws {
+        var files = SecretFileReader()
+        let (configuration, unread) = files.resolve(bootstrap.configuration)
+        var builder = SnapshotBuilder()
+        let (_, problems) = builder.build(configuration, workload: [:])
+        _ = try StandaloneDiscovery(bootstrap)
+        let all = ResourceCheck.problems(bootstrap.configuration) + unread + problems
+        guard all.isEmpty else { throw BootstrapError(lines: all) }
+        report()
+    }
+
+    /// Returns when the process is to end.
+    /// - Throws: ``BootstrapError`` if the static configuration cannot be served as it is.
+    func run() async throws {
+        let logger = logs.logger("weft-proxy")
+        report()
+        let signals = TerminationSignals.stream()
+        let (quits, quit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        var options = DataPlane.Options()
+        options.concurrency = workers
+        options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        let discovery = try StandaloneDiscovery(bootstrap)
+        let plane = DataPlane(options: options)
+        let status = AgentStatus()
+        status.ignored(ignoredFields)
+        let pages = StandalonePages(
+            plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
+        let admin = try await startAdmin(pages, logger)
+        let refused = ResourceCheck.problems(bootstrap.configuration)
+        guard refused.isEmpty else { throw BootstrapError(lines: refused) }
+        let problems = await plane.apply(bootstrap.configuration)
+        guard problems.isEmpty else { throw BootstrapError(lines: problems) }
+        for (name, addresses) in plane.bound.sorted(by: { $0.key < $1.key }) {
+            let places = Set(addresses.map { "\($0)" }).sorted().joined(separator: ", ")
+            logger.info("listener \(name) on \(places)")
+        }
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await number in signals {
+                    logger.info("signal \(number): ending")
+                    break
+                }
+            }
+            group.addTask { for await _ in quits { break } }
+            group.addTask {
+                await plane.followSecretFiles { problems in
+                    for problem in problems { logger.warning("\(problem)") }
+                }
+            }
+            if let discovery {
+                group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+        // As Envoy: a signal ends the process at once; whoever wants to drain asks /drain_listeners first.
+        await plane.shutdown(grace: .zero)
+        await admin?.stop()
+        logger.info("ended")
+    }
+
+    private func report() {
+        let logger = logs.logger("bootstrap")
+        for warning in warnings { logger.warning("\(warning)") }
+    }
+
+    private func startAdmin(_ pages: StandalonePages, _ logger: Logger) async throws -> AdminServer? {
+        guard let address = bootstrap.admin else { return nil }
+        guard case .ip(let host, let port) = address else {
+            throw BootstrapError(lines: ["admin.address: only an IP address with a port is supported"])
+        }
+        let server = AdminServer(routes: pages.routes)
+        do {
+            let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
+            let bound = try await server.start(host: host, port: port, on: loop)
+            logger.info("admin on \(host):\(bound)")
+            if let adminAddressPath {
+                try Data("\(host):\(bound)".utf8).write(to: URL(filePath: adminAddressPath), options: .atomic)
+            }
+        } catch {
+            throw BootstrapError(lines: ["admin.address: \(error)"])
+        }
+        return server
+    }
+}

@@ -1,0 +1,147 @@
+import NIOCore
+import WeftHTTP
+import WeftIR
+import WeftRouting
+
+/// Faults, CORS, rate limits, header mutation, buffering, health checks and gRPC-Web.
+extension Exchange {
+    func inject(_ configured: FaultEngine, _ name: String) -> FilterStep {
+        var engine = configured
+        switch routeFilter(name) {
+        case .fault(let own)?: engine = own
+        case .disabled?: return .next
+        default: break
+        }
+        let injection = engine.decide(head, cluster: faultCluster(engine.fault), draw: draw)
+        guard !injection.isEmpty else { return .next }
+        keptState().fault = engine
+        let provenance = engine.fault.provenance ?? decision?.route.provenance
+        guard let span = injection.delayMilliseconds else {
+            if let abort = injection.abort { answer(abort, provenance) }
+            return .next
+        }
+        record.flag = "DI"
+        schedule(.milliseconds(Int64(clamping: span))) { [self] in
+            guard !isFinished else { return }
+            if let abort = injection.abort { answer(abort, provenance) } else { runFilters() }
+        }
+        return .pause
+    }
+
+    private func faultCluster(_ fault: Fault) -> String {
+        guard !fault.upstreamCluster.isEmpty, case .forward(let action)? = resolveRoute()?.route.action,
+            case .cluster(let name) = action.cluster
+        else { return "" }
+        return name
+    }
+
+    private func answer(_ abort: FaultEngine.Abort, _ provenance: Provenance?) {
+        switch abort {
+        case .http(let status): reply(.faultAbort(status: status), provenance: provenance)
+        case .grpc(let status):
+            // As Envoy: HTTP status 200, and the gRPC status for who understands it.
+            var headers = HeaderBlock()
+            if original.isGRPC { headers.set(.grpcStatus, String(status)) }
+            reply(.faultAbort(status: 200), provenance: provenance, headers: headers)
+        }
+    }
+
+    func cors(_ name: String) {
+        guard head.headers.contains(.origin), case .cors(let engine)? = routeFilter(name) else { return }
+        switch engine.decide(head, draw: draw) {
+        case .pass, .unknownOrigin, .shadow: return
+        case .allow(let headers): keptState().corsHeaders = headers
+        case .preflight(let headers): reply(.corsPreflight, headers: headers)
+        }
+    }
+
+    func limit(_ configured: LocalRateLimiter, _ name: String) {
+        var limiter = configured
+        switch routeFilter(name) {
+        case .localRateLimit(let own)?: limiter = own
+        case .disabled?: return
+        default: break
+        }
+        guard limiter.settings.bucket != nil || !limiter.settings.descriptors.isEmpty else { return }
+        let buckets = limiter.settings.perConnection ? connection.buckets(of: limiter) : limiter.buckets
+        let decision = limiter.decide(descriptors(limiter), buckets: buckets, now: monotonicNow, draw: draw)
+        guard let decision else { return }
+        if decision.limit != nil { keptState().rateLimit = decision }
+        if decision.isShadow { applyToRequest(limiter.settings.requestHeadersWhenNotEnforced) }
+        guard !decision.allowed else { return }
+        if !limiter.settings.responseHeaders.isEmpty {
+            keptState().rateLimitHeaders = limiter.settings.responseHeaders
+        }
+        var headers = HeaderBlock()
+        headers.set("x-envoy-ratelimited", "true")
+        if original.isGRPC, limiter.settings.resourceExhausted { headers.set("grpc-status", "8") }
+        reply(
+            .rateLimited(status: limiter.status),
+            provenance: limiter.settings.provenance ?? self.decision?.route.provenance, headers: headers)
+    }
+
+    private func descriptors(_ limiter: LocalRateLimiter) -> [RateLimitDescriptor] {
+        guard !limiter.rules.isEmpty else { return [] }
+        var cluster = ""
+        if case .forward(let action)? = resolveRoute()?.route.action, case .cluster(let name) = action.cluster {
+            cluster = name
+        }
+        return limiter.rules.descriptors(
+            RateLimitView(head: head, remoteIP: trustedClientIP(), destinationCluster: cluster))
+    }
+
+    func mutate(_ configured: HeaderMutator, _ name: String) {
+        var chain = [configured]
+        switch routeFilter(name) {
+        case .headerMutation(let host, let route)?:
+            // The last one to touch a header wins.
+            chain += (configured.mostSpecificWins ? [host, route] : [route, host]).compactMap(\.self)
+        case .disabled?: return
+        default: break
+        }
+        for mutator in chain {
+            mutator.apply(toRequest: &head) { value, _ in Substitution.expand(value, self) }
+        }
+        let responding = chain.filter(\.changesResponse)
+        if !responding.isEmpty { keptState().responseMutators += responding }
+    }
+
+    func hold(_ configured: BufferFilter, _ name: String) -> FilterStep {
+        var buffer = configured
+        switch routeFilter(name) {
+        case .buffer(let own)?: buffer = own
+        case .disabled?: return .next
+        default: break
+        }
+        guard !requestEnded, !isUpgrade else { return .next }
+        let limit = Int(buffer.maxRequestBytes)
+        let announced = head.headers[.contentLength].flatMap(ASCII.decimal) ?? 0
+        guard bodyBytes <= limit, announced <= UInt64(limit) else {
+            reply(.bodyTooLarge)
+            return .next
+        }
+        keptState().bufferLimit = limit
+        // A client that stops sending must not hold its buffer for ever.
+        startTimers()
+        return .pause
+    }
+
+    func checkHealth(_ responder: HealthCheckResponder) {
+        let decision = responder.decide(head, isDraining: worker.isDraining, now: monotonicNow) { name in
+            guard let hosts = worker.cluster(name)?.compiled.hosts else { return nil }
+            let bad: SharedHost.Flags = [.failedActiveCheck, .ejected]
+            return .init(healthy: hosts.count { $0.shared.flags.isDisjoint(with: bad) }, total: hosts.count)
+        }
+        switch decision {
+        case .pass, .forward(remembers: false): return
+        case .forward(remembers: true): keptState().healthCheck = responder
+        case .answer(let status, let details): reply(.healthCheck(status: status, details: details))
+        }
+    }
+
+    func translateGRPCWeb(_ name: String) {
+        if case .disabled? = routeFilter(name) { return }
+        guard let translator = GRPCWebTranslator(&head) else { return }
+        keptState().grpcWeb = translator
+    }
+}

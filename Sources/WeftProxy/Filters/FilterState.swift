@@ -1,0 +1,117 @@
+import NIOCore
+import WeftHTTP
+import WeftIR
+import WeftRouting
+
+/// What the filters of one exchange keep beyond their turn. Loop-confined; made when the first filter needs it.
+final class FilterState {
+    /// Dynamic metadata by filter name; routes can match on it.
+    var metadata: [String: DynamicValue] = [:]
+    var corsHeaders: HeaderBlock?
+    var rateLimit: LocalRateLimiter.Decision?
+    var rateLimitHeaders: HeaderMutations?
+    /// Mutators of the response, in the order in which they apply.
+    var responseMutators: [HeaderMutator] = []
+    var grpcWeb: GRPCWebTranslator?
+    /// Counts the exchange among its active faults.
+    var fault: FaultEngine?
+    /// While the whole body is awaited: how much of it may come.
+    var bufferLimit: Int?
+    var healthCheck: HealthCheckResponder?
+
+    /// The exchange is over.
+    func end() {
+        fault?.release()
+        fault = nil
+    }
+}
+
+/// Whether the chain goes on at once. A filter that pauses calls ``Exchange/runFilters()`` when it is done.
+enum FilterStep { case next, pause }
+
+extension Exchange {
+    /// Runs the chain from where it stands, until a filter pauses it, answers, or the router takes over.
+    func runFilters() {
+        while !isFinished, nextFilter < connection.manager.filters.count {
+            let filter = connection.manager.filters[nextFilter]
+            nextFilter += 1
+            guard run(filter) == .next else { return }
+        }
+    }
+
+    private func run(_ filter: CompiledManager.Filter) -> FilterStep {
+        switch filter {
+        case .rbac(let engine, let name): authorize(engine, name)
+        case .fault(let engine, let name): return inject(engine, name)
+        case .cors(let name): cors(name)
+        case .stats: record.reporter = connection.manager.stats
+        case .localRateLimit(let limiter, let name): limit(limiter, name)
+        case .headerMutation(let mutator, let name): mutate(mutator, name)
+        case .buffer(let buffer, let name): return hold(buffer, name)
+        case .healthCheck(let responder): checkHealth(responder)
+        case .grpcWeb(let name): translateGRPCWeb(name)
+        case .jwt(let authenticator, let name): return authenticate(authenticator, name)
+        case .router:
+            forward()
+            return .pause
+        }
+        return .next
+    }
+
+    /// The state of this exchange's filters, made now if there is none.
+    func keptState() -> FilterState {
+        if let filterState { return filterState }
+        let made = FilterState()
+        filterState = made
+        return made
+    }
+
+    func routeFilter(_ name: String) -> CompiledRouteFilter? { resolveRoute()?.filters[name] }
+
+    func draw() -> UInt32 { worker.decisions.next(upperBound: 1_000_000) }
+
+    var monotonicNow: Int64 { Int64(clamping: NIODeadline.now().uptimeNanoseconds) }
+
+    // MARK: Body and response
+
+    /// - Returns: `nil` when the exchange has been answered.
+    func filter(requestBody bytes: ByteBuffer, _ state: FilterState) -> ByteBuffer? {
+        guard !isFinished else { return nil }
+        var bytes = bytes
+        if state.grpcWeb != nil {
+            guard let decoded = state.grpcWeb?.decode(request: bytes) else {
+                reply(.badGRPCWeb)
+                return nil
+            }
+            bytes = decoded
+        }
+        if let limit = state.bufferLimit, bodyBytes + bytes.readableBytes > limit {
+            reply(.bodyTooLarge)
+            return nil
+        }
+        return bytes
+    }
+
+    func requestEnded(_ state: FilterState) {
+        if state.grpcWeb?.isComplete == false { return reply(.badGRPCWeb) }
+        guard state.bufferLimit != nil else { return }
+        state.bufferLimit = nil
+        runFilters()
+    }
+
+    /// - Returns: The whole body, when the filters made one of a response that had none.
+    func filter(response: inout ResponseHead, _ endStream: Bool, _ state: FilterState) -> ByteBuffer? {
+        state.healthCheck?.remember(response.status, now: monotonicNow)
+        return state.grpcWeb?.translate(response: &response, endStream: endStream)
+    }
+
+    /// For upstream's answers and our own.
+    func addHeaders(to response: inout ResponseHead, _ state: FilterState) {
+        state.corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
+        state.rateLimit?.add(to: &response.headers)
+        if let mutations = state.rateLimitHeaders { apply(mutations, to: &response.headers) }
+        for mutator in state.responseMutators {
+            mutator.apply(toResponse: &response.headers) { Substitution.expand($0, self) }
+        }
+    }
+}

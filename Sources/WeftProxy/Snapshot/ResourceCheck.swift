@@ -1,0 +1,74 @@
+import NIOCore
+import NIOSSL
+import WeftIR
+import WeftRouting
+import WeftXDS
+
+/// Says of one resource why it cannot be served, before it is: the answer becomes its NACK. Pure.
+///
+/// Access rules whose patterns do not compile are not refused here: to keep the old listener would keep the old rules,
+/// while the new one refuses what they match (fail closed).
+enum ResourceCheck {
+    static func problem(_ resource: DecodedResource) -> String? {
+        switch resource {
+        case .listener(let listener): problem(listener)
+        case .route(let table): problem(table)
+        case .secret(let secret): problem(secret)
+        case .cluster, .endpoints: nil
+        }
+    }
+
+    /// The same for a whole configuration, as sentences.
+    static func problems(_ configuration: ProxyConfiguration) -> [String] {
+        let listeners = configuration.listeners.values.map { ("listener", DecodedResource.listener($0)) }
+        let routes = configuration.routes.values.map { ("route table", DecodedResource.route($0)) }
+        let secrets = configuration.secrets.values.map { ("secret", DecodedResource.secret($0)) }
+        return (listeners + routes + secrets).compactMap { kind, resource in
+            problem(resource).map { "\(kind) \(resource.name): \($0)" }
+        }.sorted()
+    }
+
+    private static func problem(_ listener: Listener) -> String? {
+        for case .ip(let ip, let port) in [listener.address] + listener.additionalAddresses {
+            if (try? SocketAddress(ipAddress: ip, port: Int(port))) == nil {
+                return "address \"\(ip)\" is not an IP address"
+            }
+        }
+        if let first = FilterChainMatcher(listener.filterChains).problems.first { return first }
+        for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
+            for case .httpConnectionManager(let manager) in chain.filters {
+                if case .inline(let table) = manager.routes, let problem = problem(table) { return problem }
+            }
+        }
+        return nil
+    }
+
+    /// Patterns must compile, and no domain may be served twice.
+    private static func problem(_ table: RouteConfiguration) -> String? {
+        var owners: [String: String] = [:]
+        for host in table.virtualHosts {
+            for domain in host.domains {
+                if let owner = owners.updateValue(host.name, forKey: domain.lowercased()) {
+                    return "domain \"\(domain)\" is in virtual host \(owner) and in \(host.name)"
+                }
+            }
+        }
+        return RouteTable(table).problems.first
+    }
+
+    private static func problem(_ secret: Secret) -> String? {
+        do {
+            switch secret.content {
+            case .certificate(let chain, let key):
+                _ = try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8))
+                _ = try NIOSSLPrivateKey(bytes: key.bytes, format: .pem)
+            case .validation(let authority): _ = try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8))
+            // Read when it is used; what is wrong then is told then.
+            case .certificateFrom, .validationFrom: break
+            }
+            return nil
+        } catch {
+            return "is no certificate and key in PEM form: \(error)"
+        }
+    }
+}

@@ -1,0 +1,160 @@
+package import WeftIR
+
+/// Which route a request takes, and why: the virtual host and the route, with all that it needs compiled once.
+///
+/// Immutable and shared: handing one out costs a reference.
+package final class RouteDecision: Sendable {
+    package let virtualHost: VirtualHost
+    package let route: Route
+    /// Position of the route in its virtual host.
+    package let index: Int
+    /// For routes that forward.
+    package let forward: CompiledForward?
+    /// Policies of `typed_per_filter_config`, by filter name; `nil` turns the filter off on this route.
+    package let accessPolicies: [String: RBACEngine?]
+    /// Other configurations of filters, compiled, by filter name.
+    package let filters: [String: CompiledRouteFilter]
+    /// The regex of a redirect.
+    package let redirectRewrite: RegexReplacement?
+    /// What of it cannot be compiled.
+    let problems: [String]
+    /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
+    let isBroken: Bool
+
+    init(virtualHost: VirtualHost, route: Route, index: Int) {
+        self.virtualHost = virtualHost
+        self.route = route
+        self.index = index
+        var problems: [String] = []
+        var accessPolicies: [String: RBACEngine?] = [:]
+        var filters: [String: CompiledRouteFilter] = [:]
+        for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
+            switch filter {
+            case .rbac(let rules):
+                let engine = rules.map(RBACEngine.init)
+                problems += engine?.problems ?? []
+                accessPolicies[name] = .some(engine)
+            case .disabled: accessPolicies[name] = .some(nil)
+            default: break
+            }
+            filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
+        }
+        self.accessPolicies = accessPolicies
+        self.filters = filters
+        var redirect: RegexReplacement?
+        if case .redirect(let target) = route.action, case .regex(let pattern, let substitution)? = target.path {
+            do { redirect = try RegexReplacement(pattern, substitution: substitution) } catch {
+                problems.append("the redirect's pattern: \(error.message)")
+            }
+        }
+        redirectRewrite = redirect
+        if case .forward(let action) = route.action {
+            let compiled = CompiledForward(action, match: route.match, virtualHost: virtualHost)
+            problems += compiled.problems
+            forward = compiled
+        } else {
+            forward = nil
+        }
+        self.problems = problems
+        let lacksRedirect =
+            if case .redirect(let target) = route.action, case .regex? = target.path { redirect == nil } else { false }
+        isBroken = lacksRedirect || forward?.problems.isEmpty == false
+    }
+
+    /// The configuration of a filter for this route: the route's own, or the virtual host's.
+    package func perFilter(_ name: String) -> PerRouteFilter? { route.perFilter[name] ?? virtualHost.perFilter[name] }
+}
+
+/// A forwarding action with its patterns, hash policies and subsets compiled.
+package final class CompiledForward: Sendable {
+    package let action: RouteAction
+    /// Sum of the weights of the clusters.
+    package let totalWeight: UInt64
+    package let retry: CompiledRetryPolicy?
+    package let hashPolicies: [CompiledHashPolicy]
+    private let subset: SubsetKey
+    private let weightedSubsets: [SubsetKey]
+    private let pathRewrite: RegexReplacement?
+    private let hostRewrite: RegexReplacement?
+    private let template: PathTemplate?
+    let problems: [String]
+
+    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost) {
+        self.action = action
+        var problems: [String] = []
+        func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexReplacement? {
+            do { return try RegexReplacement(pattern, substitution: substitution) } catch {
+                problems.append("the \(what)'s pattern: \(error.message)")
+                return nil
+            }
+        }
+        if case .regex(let pattern, let substitution)? = action.pathRewrite {
+            pathRewrite = compile("path rewrite", pattern, substitution)
+        } else {
+            pathRewrite = nil
+        }
+        if case .pathRegex(let pattern, let substitution)? = action.hostRewrite {
+            hostRewrite = compile("host rewrite", pattern, substitution)
+        } else {
+            hostRewrite = nil
+        }
+        if case .template(let pattern) = match.path { template = try? PathTemplate(pattern) } else { template = nil }
+        if case .template(let target)? = action.pathRewrite {
+            if let template {
+                problems += template.problem(rewriting: target).map { ["the path rewrite: \($0)"] } ?? []
+            } else {
+                problems.append("a path template rewrite needs a path template match")
+            }
+        }
+        var weightedSubsets: [SubsetKey] = []
+        var total: UInt64 = 0
+        if case .weighted(let clusters) = action.cluster {
+            weightedSubsets = clusters.map { SubsetKey(action.metadataMatch.merging($0.metadataMatch) { $1 }) }
+            total = clusters.reduce(0) { $0 + UInt64($1.weight) }
+        }
+        totalWeight = total
+        self.weightedSubsets = weightedSubsets
+        subset = SubsetKey(action.metadataMatch)
+        let policy = action.retryPolicy ?? virtualHost.retryPolicy
+        retry = policy.map(CompiledRetryPolicy.init)
+        problems += retry?.problems ?? []
+        hashPolicies = action.hashPolicies.map(CompiledHashPolicy.init)
+        problems += hashPolicies.compactMap(\.problem)
+        self.problems = problems
+    }
+
+    /// - Returns: The position of one of the weighted clusters; `nil` when the route has none or all weigh nothing.
+    package func weightedChoice(_ random: UInt64) -> Int? {
+        guard case .weighted(let clusters) = action.cluster, totalWeight > 0 else { return nil }
+        var rest = random % totalWeight
+        for (index, cluster) in clusters.enumerated() {
+            if rest < UInt64(cluster.weight) { return index }
+            rest -= UInt64(cluster.weight)
+        }
+        return nil
+    }
+
+    /// The subset that the route asks for, with what the chosen weighted cluster adds.
+    package func subset(weighted: Int?) -> SubsetKey { weighted.map { weightedSubsets[$0] } ?? subset }
+
+    /// The path and query to send upstream, or `nil` when the route rewrites nothing.
+    package func rewrittenPath(_ target: String, matched: RouteMatch) -> String? {
+        guard let rewrite = action.pathRewrite else { return nil }
+        let cut = target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex
+        switch rewrite {
+        case .prefix(let new): return PathRewriter.replacePrefix(of: target, matched: matched, by: new)
+        case .regex:
+            guard let pathRewrite else { return nil }
+            return String(decoding: pathRewrite.apply(to: Array(target[..<cut].utf8)), as: UTF8.self) + target[cut...]
+        case .template(let pattern):
+            guard let path = template?.rewrite(target[..<cut].utf8, by: pattern) else { return nil }
+            return String(decoding: path, as: UTF8.self) + target[cut...]
+        }
+    }
+
+    /// The host that a path regex makes of the path, or `nil` when it does not match.
+    package func hostFromPath(_ target: String) -> String? {
+        let path = target[..<(target.firstIndex { $0 == "?" || $0 == "#" } ?? target.endIndex)]
+        return hostRewrite.map { String(decoding: $0.apply(to: Array(path.utf8)), as: UTF8.self) }
+    }
+}

@@ -1,0 +1,261 @@
+/// Every field that is not simply obeyed, and why. Whoever makes the proxy obey one removes its line.
+///
+/// `refused` is for what changes who may do what, or what is matched; `ignored` for what a request survives without.
+enum FieldExceptions {
+    static let text = """
+        envoy.config.accesslog.v3.AccessLog
+          ignored 2 filter: every request is logged
+        envoy.config.bootstrap.v3.Admin
+          ignored 1 access_log_path: admin requests are not logged
+          ignored 5 access_log: admin requests are not logged
+        envoy.config.bootstrap.v3.Bootstrap
+          accepted 5 flags_path: flags are read from the command line alone
+          accepted 7 stats_flush_interval: counters are always current
+          accepted 8 watchdog: there is none to set
+          accepted 13 stats_config: tags are made from names when metrics are asked for
+          accepted 16 enable_dispatcher_stats: there is no dispatcher
+          accepted 27 watchdogs: there is none to set
+          accepted 29 stats_flush_on_admin: counters are always current
+          refused 18 header_prefix: headers keep the prefix x-envoy
+          refused 22 config_sources: name the source at each resource
+          refused 23 default_config_source: name the source at each resource
+        envoy.config.bootstrap.v3.RuntimeLayer
+          accepted 4 admin_layer: runtime values cannot be set through the admin pages
+        envoy.config.cluster.v3.CircuitBreakers
+          ignored 2 per_host_thresholds: limits hold for the cluster
+        envoy.config.cluster.v3.CircuitBreakers.Thresholds
+          accepted 6 track_remaining: the counters of what is open tell the same
+          ignored 7 max_connection_pools: there is one pool for each endpoint and worker
+        envoy.config.cluster.v3.Cluster
+          accepted 28 alt_stat_name: counters carry the cluster's name
+          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
+          ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
+          ignored 32 ignore_health_on_host_removal: a removed host goes at once
+          ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
+          ignored 50 preconnect_policy: connections are opened when needed
+          refused 40 filters: upstream network filters are not implemented
+        envoy.config.cluster.v3.Cluster.CommonLbConfig
+          ignored 4 update_merge_window: every update counts at once
+          ignored 5 ignore_new_hosts_until_first_hc: endpoints are not probed
+          ignored 6 close_connections_on_host_set_change: connections of hosts that stay are kept
+        envoy.config.core.v3.ApiConfigSource
+          accepted 2 cluster_names: grpc_services names the cluster
+          accepted 3 refresh_delay: streams need none
+          accepted 7 set_node_on_first_message_only: the node goes with the first message alone
+          accepted 8 transport_api_version: there is only V3
+        envoy.config.core.v3.BindConfig
+          ignored 2 freebind: the address must be one of this machine
+        envoy.config.core.v3.ConfigSource
+          ignored 4 initial_fetch_timeout: listeners wait five seconds for what they name
+          accepted 6 resource_api_version: there is only V3
+        envoy.config.core.v3.GrpcService
+          ignored 3 timeout: not implemented
+        envoy.config.core.v3.GrpcService.EnvoyGrpc
+          ignored 2 authority: the cluster's name is the authority
+        envoy.config.core.v3.HeaderValueOption
+          ignored 4 keep_empty_value: an empty value adds an empty header
+        envoy.config.core.v3.Http1ProtocolOptions
+          ignored 1 allow_absolute_url: absolute form is always taken
+          ignored 2 accept_http_10: not implemented
+          ignored 3 default_host_for_http_10: not implemented
+          ignored 5 enable_trailers: trailers are always passed on
+          refused 6 allow_chunked_length: a message with both is refused, against request smuggling
+          ignored 7 override_stream_error_on_invalid_http_message: a bad message always ends its connection
+          ignored 8 send_fully_qualified_url: the origin form is always sent
+        envoy.config.core.v3.Http2ProtocolOptions
+          ignored 1 hpack_table_size: the default is used
+          ignored 3 initial_stream_window_size: the default is used
+          ignored 4 initial_connection_window_size: the default is used
+          ignored 7 max_outbound_frames: the codec has limits of its own
+          ignored 8 max_outbound_control_frames: the codec has limits of its own
+          ignored 9 max_consecutive_inbound_frames_with_empty_payload: the codec has limits of its own
+          ignored 10 max_inbound_priority_frames_per_stream: the codec has limits of its own
+          ignored 11 max_inbound_window_update_frames_per_data_frame_sent: the codec has limits of its own
+          ignored 12 stream_error_on_invalid_http_messaging: not implemented
+          ignored 14 override_stream_error_on_invalid_http_message: not implemented
+          ignored 15 connection_keepalive: not implemented
+        envoy.config.core.v3.HttpProtocolOptions
+          ignored 4 max_stream_duration: not implemented
+          ignored 5 headers_with_underscores_action: header names with underscores are passed on
+          ignored 7 max_response_headers_kb: the limit is 60 KiB
+        envoy.config.core.v3.Node
+          accepted 6 user_agent_name: the proxy gives its own
+          accepted 7 user_agent_version: the proxy gives its own
+          accepted 8 user_agent_build_version: the proxy gives its own
+          accepted 10 client_features: the proxy gives its own
+          accepted 11 listening_addresses: the proxy gives its own
+        envoy.config.core.v3.PathConfigSource
+          accepted 2 watched_directory: a file that is replaced is read again without it
+        envoy.config.core.v3.Pipe
+          ignored 2 mode: a socket gets the process's default mode
+        envoy.config.core.v3.RuntimeDouble
+          ignored 2 runtime_key: the default value always counts
+        envoy.config.core.v3.RuntimeFractionalPercent
+          ignored 2 runtime_key: the default value always counts
+        envoy.config.core.v3.RuntimeUInt32
+          ignored 3 runtime_key: the default value always counts
+        envoy.config.core.v3.SocketAddress
+          refused 5 resolver_name: only the system's resolver is there
+          ignored 6 ipv4_compat: an IPv6 socket takes IPv6 alone
+          refused 7 network_namespace_filepath: not implemented
+        envoy.config.core.v3.SubstitutionFormatString
+          ignored 3 omit_empty_values: not implemented
+          ignored 4 content_type: not implemented
+        envoy.config.core.v3.TcpKeepalive
+          ignored 1 keepalive_probes: keep-alive is turned on with the system's values
+          ignored 2 keepalive_time: keep-alive is turned on with the system's values
+          ignored 3 keepalive_interval: keep-alive is turned on with the system's values
+        envoy.config.endpoint.v3.ClusterLoadAssignment
+          refused 5 named_endpoints: not implemented
+        envoy.config.endpoint.v3.Endpoint
+          ignored 4 additional_addresses: only the first address is tried
+        envoy.config.endpoint.v3.ClusterLoadAssignment.Policy
+          refused 2 drop_overloads: not implemented
+        envoy.config.listener.v3.Filter
+          refused 5 config_discovery: not implemented
+        envoy.config.listener.v3.FilterChain
+          ignored 9 transport_socket_connect_timeout: the time of the listener filters counts for TLS too
+          refused 4 use_proxy_proto: use the listener filter proxy_protocol
+        envoy.config.listener.v3.FilterChainMatch
+          refused 4 address_suffix: not implemented
+          refused 5 suffix_len: not implemented
+        envoy.config.listener.v3.Listener
+          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
+          accepted 8 drain_type: a changed listener always drains
+          ignored 24 tcp_backlog_size: the backlog is 4096
+          accepted 29 enable_reuse_port: each worker has a socket of its own
+          refused 18 udp_listener_config: UDP is not implemented
+          refused 32 filter_chain_matcher: not implemented
+        envoy.config.listener.v3.ListenerFilter
+          refused 4 filter_disabled: not implemented
+          refused 5 config_discovery: not implemented
+        envoy.config.rbac.v3.Policy
+          refused 3 condition: not implemented
+          refused 4 checked_condition: not implemented
+          refused 5 cel_config: not implemented
+        envoy.config.route.v3.Decorator
+          ignored 2 propagate: no span carries the name yet
+        envoy.config.route.v3.HedgePolicy
+          ignored 1 initial_requests: one request is sent first
+          ignored 2 additional_request_chance: one request is sent first
+        envoy.config.route.v3.RouteAction
+          ignored 27 hedge_policy: decided, and no second request is sent
+          ignored 34 internal_redirect_policy: redirects of upstreams go to the client
+          refused 37 cluster_specifier_plugin: not implemented
+          refused 39 inline_cluster_specifier_plugin: not implemented
+          refused 26 internal_redirect_action: use internal_redirect_policy
+        envoy.config.route.v3.RouteAction.MaxStreamDuration
+          ignored 1 max_stream_duration: not implemented
+          ignored 3 grpc_timeout_header_offset: not implemented
+        envoy.config.route.v3.RouteMatch
+          refused 16 filter_state: not implemented
+        envoy.config.route.v3.Route
+          ignored 16 per_request_buffer_limit_bytes: the limits are the proxy's own
+          refused 17 filter_action: not implemented
+        envoy.config.route.v3.RouteConfiguration
+          ignored 7 validate_clusters: a route to no cluster answers as cluster_not_found_response_code says
+          refused 9 vhds: not implemented
+        envoy.config.route.v3.RetryPolicy
+          ignored 13 per_try_idle_timeout: not implemented
+        envoy.config.route.v3.VirtualHost
+          refused 21 matcher: not implemented
+        envoy.config.route.v3.WeightedCluster
+          accepted 3 total_weight: the sum of the weights counts
+        envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig
+          accepted 2 allow_insecure_cluster_options: nothing here needs it
+        envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
+          accepted 1 name: each cluster has a cache of its own
+        envoy.extensions.filters.http.cors.v3.CorsPolicy
+          ignored 10 forward_not_matching_preflights: a preflight that matches nothing is passed on
+        envoy.extensions.filters.http.rbac.v3.RBAC
+          ignored 3 shadow_rules_stat_prefix: shadow results have no counters of their own
+          refused 4 matcher: not implemented
+          ignored 5 shadow_matcher: not implemented
+        envoy.extensions.filters.http.router.v3.Router
+          accepted 1 dynamic_stats: there are no dynamic counters
+          ignored 2 start_child_span: not implemented
+          ignored 4 suppress_envoy_headers: headers x-envoy-* are sent
+        envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
+          ignored 2 allow_requests_without_proxy_protocol: the header is demanded
+        envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          ignored 12 drain_timeout: connections close after their exchange
+          ignored 22 via: not implemented
+          ignored 18 proxy_100_continue: the proxy answers 100-continue as the upstream does
+          ignored 26 delayed_close_timeout: not implemented
+          ignored 28 request_timeout: not implemented
+          ignored 41 request_headers_timeout: the limits are the proxy's own
+          ignored 38 local_reply_config: local replies keep their text
+          ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
+          ignored 39 strip_matching_host_port: not implemented
+          ignored 47 strip_trailing_host_dot: not implemented
+          ignored 51 append_x_forwarded_port: not implemented
+          refused 31 scoped_routes: not implemented
+          refused 46 original_ip_detection_extensions: not implemented
+        envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
+          refused 5 config_discovery: not implemented
+        envoy.extensions.filters.network.rbac.v3.RBAC
+          ignored 4 enforcement_type: rules are applied once, when the connection opens
+          ignored 5 shadow_rules_stat_prefix: shadow results have no counters of their own
+          refused 6 matcher: not implemented
+          ignored 7 shadow_matcher: not implemented
+        envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
+          ignored 9 metadata_match: every endpoint of the cluster may be chosen
+          ignored 13 max_downstream_connection_duration: not implemented
+          ignored 15 access_log_flush_interval: a connection is logged when it ends
+          refused 12 tunneling_config: not implemented
+        envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
+          ignored 3 metadata_match: every endpoint of the cluster may be chosen
+        envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
+          ignored 1 forward_reason_phrase: the reason phrase is the standard one
+        envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
+          refused 1 config: the transport socket is not implemented
+          refused 2 transport_socket: the transport socket is not implemented
+        envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
+          refused 7 crl: not implemented
+          refused 6 require_signed_certificate_timestamp: not implemented
+          refused 8 allow_expired_certificate: expired certificates are refused
+          refused 9 match_subject_alt_names: use match_typed_subject_alt_names
+          refused 10 trust_chain_verification: a peer that does not verify is refused
+          accepted 11 watched_directory: a file that is replaced is read again without it
+          refused 12 custom_validator_config: not implemented
+          refused 13 ca_certificate_provider_instance: not implemented
+          refused 14 only_verify_leaf_cert_crl: not implemented
+          refused 16 max_verify_depth: not implemented
+          refused 17 system_root_certs: not implemented
+        envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
+          refused 9 tls_certificate_certificate_provider: not implemented
+          refused 10 validation_context_certificate_provider: not implemented
+          refused 11 tls_certificate_certificate_provider_instance: not implemented
+          refused 12 validation_context_certificate_provider_instance: not implemented
+          refused 13 custom_handshaker: not implemented
+          refused 14 tls_certificate_provider_instance: not implemented
+          refused 16 custom_tls_certificate_selector: not implemented
+        envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          ignored 3 require_sni: a client without SNI is served
+          ignored 4 session_ticket_keys: keys are the process's own
+          ignored 5 session_ticket_keys_sds_secret_config: keys are the process's own
+          ignored 6 session_timeout: not implemented
+          ignored 7 disable_stateless_session_resumption: the library's default counts
+          ignored 10 disable_stateful_session_resumption: the library's default counts
+        envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
+          refused 3 oid: not implemented
+        envoy.extensions.transport_sockets.tls.v3.TlsCertificate
+          refused 3 password: not implemented
+          refused 6 private_key_provider: not implemented
+          accepted 7 watched_directory: a file that is replaced is read again without it
+          refused 8 pkcs12: not implemented
+        envoy.extensions.transport_sockets.tls.v3.TlsParameters
+          ignored 3 cipher_suites: the library's defaults count
+          ignored 4 ecdh_curves: the library's defaults count
+        envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
+          ignored 3 allow_renegotiation: renegotiation is never allowed
+          ignored 4 max_session_keys: not implemented
+          ignored 6 auto_host_sni: SNI is what sni says
+          refused 7 auto_sni_san_validation: not implemented
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          ignored 2 upstream_http_protocol_options: SNI is what the transport socket says
+          refused 6 http_filters: upstream HTTP filters are not implemented
+        envoy.type.matcher.v3.StringMatcher
+          refused 8 custom: not implemented
+        """
+}

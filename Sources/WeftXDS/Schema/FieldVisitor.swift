@@ -1,0 +1,129 @@
+import Foundation
+import SwiftProtobuf
+
+/// Walks a message and finds the fields that are set and not obeyed: those that ``FieldExceptions`` names, and those
+/// that our definitions do not have.
+struct FieldVisitor: Visitor {
+    struct Finding: Hashable {
+        /// From the message that was walked: `filter_chains[0].filter_chain_match`.
+        var path: String
+        var entry: FieldSupport.Entry
+    }
+    /// A step down: the message that was left, the field, and the index in a list.
+    private struct Step {
+        var message: String
+        var number: Int
+        var index: Int?
+    }
+
+    private(set) var findings: [Finding] = []
+    private let message: String
+    private let steps: [Step]
+    private let entries: [Int: FieldSupport.Entry]?
+
+    init<M: Message>(_ type: M.Type) { self.init(message: M.protoMessageName, steps: []) }
+
+    private init(message: String, steps: [Step]) {
+        self.message = message
+        self.steps = steps
+        entries = FieldSupport.shared.entries(of: message)
+    }
+
+    private mutating func check(_ number: Int) {
+        guard let entry = entries?[number], !findings.contains(where: { $0.entry == entry }) else { return }
+        find(entry)
+    }
+
+    private mutating func find(_ entry: FieldSupport.Entry) {
+        let names = steps.map { step in
+            let name = FieldSchema.shared.messages[step.message]?.field(step.number)?.name ?? "\(step.number)"
+            return step.index.map { "\(name)[\($0)]" } ?? name
+        }
+        findings.append(Finding(path: (names + [entry.name]).joined(separator: "."), entry: entry))
+    }
+
+    private mutating func descend<M: Message>(_ value: M, _ number: Int, _ index: Int?) throws {
+        var inner = FieldVisitor(
+            message: M.protoMessageName, steps: steps + [Step(message: message, number: number, index: index)])
+        try value.traverse(visitor: &inner)
+        findings += inner.findings
+    }
+
+    mutating func visitUnknown(bytes: Data) throws {
+        for number in UnknownFields.numbers(in: bytes) { find(FieldSupport.shared.unknown(message, number)) }
+    }
+
+    mutating func visitSingularMessageField<M: Message>(value: M, fieldNumber: Int) throws {
+        check(fieldNumber)
+        try descend(value, fieldNumber, nil)
+    }
+
+    mutating func visitRepeatedMessageField<M: Message>(value: [M], fieldNumber: Int) throws {
+        check(fieldNumber)
+        for (index, element) in value.enumerated() { try descend(element, fieldNumber, index) }
+    }
+
+    mutating func visitMapField<KeyType, ValueType: MapValueType>(
+        fieldType: _ProtobufMap<KeyType, ValueType>.Type, value: _ProtobufMap<KeyType, ValueType>.BaseType,
+        fieldNumber: Int
+    ) throws { check(fieldNumber) }
+
+    mutating func visitMapField<KeyType, ValueType>(
+        fieldType: _ProtobufEnumMap<KeyType, ValueType>.Type, value: _ProtobufEnumMap<KeyType, ValueType>.BaseType,
+        fieldNumber: Int
+    ) throws where ValueType.RawValue == Int { check(fieldNumber) }
+
+    mutating func visitMapField<KeyType, ValueType>(
+        fieldType: _ProtobufMessageMap<KeyType, ValueType>.Type,
+        value: _ProtobufMessageMap<KeyType, ValueType>.BaseType,
+        fieldNumber: Int
+    ) throws {
+        check(fieldNumber)
+        for element in value.values { try descend(element, fieldNumber, nil) }
+    }
+
+    mutating func visitSingularFloatField(value: Float, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularDoubleField(value: Double, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularInt32Field(value: Int32, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularInt64Field(value: Int64, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularUInt32Field(value: UInt32, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularUInt64Field(value: UInt64, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularBoolField(value: Bool, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularStringField(value: String, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularBytesField(value: Data, fieldNumber: Int) throws { check(fieldNumber) }
+    mutating func visitSingularEnumField<E: Enum>(value: E, fieldNumber: Int) throws { check(fieldNumber) }
+}
+
+/// Reads the tags of fields that a message type does not know (protobuf's wire format).
+enum UnknownFields {
+    /// - Returns: Field numbers, each once, in the order of the bytes. Stops at what is malformed.
+    static func numbers(in bytes: Data) -> [Int] {
+        var rest = Array(bytes)[...]
+        var numbers: [Int] = []
+        while let tag = varint(&rest) {
+            let number = Int(tag >> 3)
+            if !numbers.contains(number) { numbers.append(number) }
+            switch tag & 7 {
+            case 0: _ = varint(&rest)
+            case 1: rest = rest.dropFirst(8)
+            case 2:
+                let length = varint(&rest) ?? 0
+                rest = rest.dropFirst(Int(clamping: length))
+            case 3, 4: break
+            case 5: rest = rest.dropFirst(4)
+            default: return numbers
+            }
+        }
+        return numbers
+    }
+
+    private static func varint(_ bytes: inout ArraySlice<UInt8>) -> UInt64? {
+        var value: UInt64 = 0
+        for shift in stride(from: 0, to: 64, by: 7) {
+            guard let byte = bytes.popFirst() else { return nil }
+            value |= UInt64(byte & 0x7F) << UInt64(shift)
+            if byte < 0x80 { return value }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import TestSupport
+
+/// All cases put to both proxies once; the tests look at the result.
+final class DifferentialRun: Sendable {
+    /// Case name to what differs, per request.
+    let differences: [String: [[Difference]]]
+    let proxyOutput: String
+
+    static func shared() async throws -> DifferentialRun { try await sharedTask.value }
+    private static let sharedTask = Task {
+        let random = RandomCases.generate(count: RandomCases.count, seed: RandomCases.seed)
+        let known = try KnownDifferences.committed()
+        let supported = HandWritten.cases.filter { known.entries[$0.name]?.isUnsupported != true }
+        return try await DifferentialRun(supported + random)
+    }
+
+    /// What `weft-proxy --mode validate` says about a bootstrap with one case alone.
+    static func validate(_ one: DifferentialCase, folder: String) async throws -> CommandResult {
+        let bootstrap = Bootstrap(
+            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4], deadPort: 5, adminPort: 6, sharedPort: 7, ports: [one.name: 8],
+            address: "127.0.0.3", logPath: folder + "/log")
+        try bootstrap.text([one]).write(toFile: folder + "/weft.yaml", atomically: true, encoding: .utf8)
+        return try await command([Workspace.weftProxy, "--mode", "validate", "-c", folder + "/weft.yaml"])
+    }
+
+    init(_ cases: [DifferentialCase]) async throws {
+        let folder = try Workspace.folder("differential")
+        let record = UpstreamRecord()
+        let upstreams = try ["a", "b", "c", "d"].map { try RecordingUpstream(name: $0, record: record) }
+        defer { upstreams.forEach { $0.close() } }
+        let own = cases.filter(\.needsListener)
+        let ports = try RawListener.freePorts(own.count + 3)
+        func bootstrap(_ kind: ProxyUnderTest.Kind, _ address: String) -> Bootstrap {
+            Bootstrap(
+                upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0.port) }), deadPort: ports[0],
+                adminPort: ports[1], sharedPort: ports[2],
+                ports: Dictionary(uniqueKeysWithValues: zip(own.map(\.name), ports.dropFirst(3))),
+                address: address, logPath: "\(folder)/access-\(kind.rawValue).log")
+        }
+        let envoy = try ProxyUnderTest(
+            .envoy, bootstrap: bootstrap(.envoy, "127.0.0.2"), cases: cases, folder: folder, record: record)
+        defer { envoy.process.stop() }
+        let weft = try ProxyUnderTest(
+            .weft, bootstrap: bootstrap(.weft, "127.0.0.3"), cases: cases, folder: folder, record: record)
+        defer { weft.process.stop() }
+        try await envoy.waitUntilReady()
+        try await weft.waitUntilReady()
+        let results = CaseResults()
+        await onThreads(6, cases) { one in
+            results.add(one.name, envoy: envoy.run(one), weft: weft.run(one))
+        }
+        guard weft.process.isRunning else { throw StepFailure("weft-proxy ended:\n\(weft.process.output)") }
+        let logs = try await Self.logs(envoy, weft, results)
+        differences = results.all.mapValues { pair in
+            zip(pair.envoy, pair.weft).map { left, right in
+                envoy.observation(of: left, log: logs.envoy[left.id] ?? [])
+                    .differences(from: weft.observation(of: right, log: logs.weft[right.id] ?? []))
+            }
+        }
+        proxyOutput = weft.process.output
+    }
+
+    private typealias Log = [String: [[String: String]]]
+
+    /// Waits until the logs tell of every exchange that got a response; what stays missing is a difference.
+    private static func logs(
+        _ envoy: ProxyUnderTest, _ weft: ProxyUnderTest, _ results: CaseResults
+    ) async throws -> (envoy: Log, weft: Log) {
+        var pair = (envoy: envoy.logLines(), weft: weft.logLines())
+        let expected = results.all.values.flatMap(\.envoy).map { String($0.id.dropFirst()) }
+        for _ in 0..<30 {
+            let missing = expected.contains { id in
+                pair.envoy["e" + id] != nil && pair.weft["w" + id] == nil
+            }
+            guard missing || pair.envoy.isEmpty else { break }
+            try await Task.sleep(for: .milliseconds(100))
+            pair = (envoy.logLines(), weft.logLines())
+        }
+        return pair
+    }
+}
+
+/// Collects from several threads.
+private final class CaseResults: @unchecked Sendable {
+    private let lock = NSLock()
+    private var stored: [String: (envoy: [ProxyUnderTest.Exchange], weft: [ProxyUnderTest.Exchange])] = [:]
+
+    func add(_ name: String, envoy: [ProxyUnderTest.Exchange], weft: [ProxyUnderTest.Exchange]) {
+        lock.withLock { stored[name] = (envoy, weft) }
+    }
+    var all: [String: (envoy: [ProxyUnderTest.Exchange], weft: [ProxyUnderTest.Exchange])] { lock.withLock { stored } }
+}

@@ -1,0 +1,209 @@
+import Foundation
+import Synchronization
+
+/// A request as an upstream saw it.
+package struct SeenRequest: Sendable {
+    package var upstream: String
+    package var message: WireMessage
+    /// Counts the connections of this upstream.
+    package var connection: Int
+    /// Counts all requests of all upstreams, in the order of arrival.
+    package var order: Int
+}
+
+/// Everything that a set of upstreams saw, by the value of `x-id`.
+package final class UpstreamRecord: Sendable {
+    private struct State {
+        var requests: [String: [SeenRequest]] = [:]
+        var rawBytes: [String: [UInt8]] = [:]
+        var total = 0
+    }
+    private let state = Mutex(State())
+    package init() {}
+
+    /// - Returns: how many requests this upstream had with the same id before.
+    fileprivate func add(_ message: WireMessage, upstream: String, connection: Int) -> Int {
+        state.withLock { state in
+            state.total += 1
+            let id = message.first("x-id") ?? ""
+            let before = state.requests[id, default: []].count
+            state.requests[id, default: []].append(
+                SeenRequest(upstream: upstream, message: message, connection: connection, order: state.total))
+            return before
+        }
+    }
+    fileprivate func add(raw: [UInt8], upstream: String, connection: Int) {
+        state.withLock { $0.rawBytes["\(upstream)#\(connection)", default: []] += raw }
+    }
+
+    package func requests(_ id: String) -> [SeenRequest] { state.withLock { $0.requests[id] ?? [] } }
+    package var allRequests: [SeenRequest] { state.withLock { $0.requests.values.flatMap(\.self) } }
+    package var total: Int { state.withLock { $0.total } }
+    package func forgetAll() { state.withLock { $0 = State() } }
+}
+
+/// An HTTP/1.1 server that records what it sees and does what the request's `x-do` header says.
+///
+/// `x-do` is a list of steps separated by `|`, one a try; the last one stays. A step is a list separated by `;`:
+/// `status=503`, `body=text`, `size=N`, `delay=MS`, `header=Name:value` (again for more), `trailer=Name:value`,
+/// `chunked`, `early` (answer before the body), `hint` (103 first), `close` (close after the response), `reset`
+/// (RST instead of a response), `fin` (FIN instead of a response), `cut` (RST in the middle of the body), `hang`,
+/// `garbage`, `switch` (101 and echo).
+/// One thread per connection: a test has few.
+package final class RecordingUpstream: Sendable {
+    package let name: String
+    package let port: UInt16
+    private let listener: RawListener
+    private let record: UpstreamRecord
+    private let connections = Mutex(0)
+
+    package init(name: String, record: UpstreamRecord, address: String = "127.0.0.1", port: UInt16 = 0) throws {
+        self.name = name
+        self.record = record
+        self.listener = try RawListener(address: address, port: port)
+        self.port = listener.port
+        let (listener, name) = (listener, name)
+        let thread = Thread { [weak self] in
+            while let socket = listener.accept() {
+                guard let self else { return }
+                self.serve(socket, name)
+            }
+        }
+        thread.start()
+    }
+
+    package func close() { listener.close() }
+
+    private func serve(_ socket: RawSocket, _ name: String) {
+        let number = connections.withLock {
+            $0 += 1
+            return $0
+        }
+        // The descriptor alone goes to the thread, which owns it from here on.
+        nonisolated(unsafe) let owned = socket
+        let thread = Thread { [record] in
+            UpstreamConversation(socket: owned, upstream: name, number: number, record: record).run()
+        }
+        thread.start()
+    }
+}
+
+/// One connection of a ``RecordingUpstream``.
+private final class UpstreamConversation {
+    let socket: RawSocket
+    let upstream: String
+    let number: Int
+    let record: UpstreamRecord
+    var reader = WireReader()
+
+    init(socket: RawSocket, upstream: String, number: Int, record: UpstreamRecord) {
+        self.socket = socket
+        self.upstream = upstream
+        self.number = number
+        self.record = record
+    }
+
+    func run() {
+        while true {
+            while let message = reader.next(isResponse: false) {
+                guard answer(message) else { return socket.close() }
+            }
+            switch socket.receive(within: 60_000) {
+            case .bytes(let bytes):
+                record.add(raw: bytes, upstream: upstream, connection: number)
+                reader.buffer += bytes
+            case .closed, .reset, .nothing: return socket.close()
+            }
+        }
+    }
+
+    /// - Returns: false when the connection is over.
+    private func answer(_ message: WireMessage) -> Bool {
+        let before = record.add(message, upstream: upstream, connection: number)
+        let steps = (message.first("x-do") ?? "").split(separator: "|", omittingEmptySubsequences: false)
+        let script = UpstreamScript(steps.isEmpty ? "" : steps[min(before, steps.count - 1)])
+        if script.delay > 0 { Thread.sleep(forTimeInterval: Double(script.delay) / 1000) }
+        switch script.ending {
+        case .reset:
+            socket.reset()
+            return false
+        case .fin: return false
+        case .hang:
+            _ = socket.receiveAll(within: 60_000)
+            return false
+        case .garbage:
+            socket.send("NOT HTTP AT ALL\r\n\r\n")
+            return false
+        case .tunnel: return tunnel()
+        case .none, .close, .cut: break
+        }
+        if script.hint { socket.send("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n") }
+        socket.send(script.response(upstream, isHead: message.method == "HEAD"))
+        if script.ending == .cut { socket.reset() }
+        return script.ending == .none && message.first("connection")?.lowercased() != "close"
+    }
+
+    private func tunnel() -> Bool {
+        socket.send("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+        if !reader.rest.isEmpty { socket.send(Array(reader.rest)) }
+        while case .bytes(let bytes) = socket.receive(within: 60_000) { socket.send(bytes) }
+        return false
+    }
+}
+
+/// One step of `x-do`.
+private struct UpstreamScript {
+    enum Ending { case none, close, cut, reset, fin, hang, garbage, tunnel }
+    var status = 200
+    var delay = 0
+    var body: String?
+    var size: Int?
+    var fields: [String] = []
+    var trailers: [String] = []
+    var chunked = false
+    var hint = false
+    var ending = Ending.none
+
+    init(_ text: Substring) {
+        for part in text.split(separator: ";") {
+            let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
+            let value = pair.count > 1 ? pair[1] : ""
+            switch pair[0] {
+            case "status": status = Int(value) ?? 500
+            case "delay": delay = Int(value) ?? 0
+            case "body": body = value
+            case "size": size = Int(value)
+            case "header": fields.append(value.replacing(":", with: ": ", maxReplacements: 1))
+            case "trailer": trailers.append(value.replacing(":", with: ": ", maxReplacements: 1))
+            case "chunked": chunked = true
+            case "hint": hint = true
+            case "close": ending = .close
+            case "cut": ending = .cut
+            case "reset": ending = .reset
+            case "fin": ending = .fin
+            case "hang": ending = .hang
+            case "garbage": ending = .garbage
+            case "switch": ending = .tunnel
+            default: status = 599
+            }
+        }
+    }
+
+    func response(_ upstream: String, isHead: Bool) -> String {
+        let bodiless = status == 204 || status == 304
+        let content = bodiless ? "" : size.map { String(repeating: "x", count: $0) } ?? body ?? "from \(upstream)\n"
+        var text = "HTTP/1.1 \(status) Scripted\r\nx-upstream: \(upstream)\r\n"
+        for field in fields { text += field + "\r\n" }
+        if chunked || !trailers.isEmpty {
+            let size = String(content.utf8.count, radix: 16)
+            text += "transfer-encoding: chunked\r\n\r\n"
+            if isHead { return text }
+            if !content.isEmpty { text += "\(size)\r\n\(content)\r\n" }
+            return text + "0\r\n" + trailers.map { $0 + "\r\n" }.joined() + "\r\n"
+        }
+        // The length of what was promised; `cut` sends less.
+        if !bodiless { text += "content-length: \(content.utf8.count + (ending == .cut ? 100 : 0))\r\n" }
+        if ending == .close { text += "connection: close\r\n" }
+        return text + "\r\n" + (isHead ? "" : content)
+    }
+}

@@ -1,0 +1,154 @@
+import Foundation
+import Synchronization
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Where the repository and what the tests run are.
+package enum Workspace {
+    package static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().path(percentEncoded: false)
+    /// `WEFT_PROXY` names another build, such as the release one.
+    package static let weftProxy =
+        ProcessInfo.processInfo.environment["WEFT_PROXY"] ?? root + ".build/debug/weft-proxy"
+    package static let envoy = root + ".build-tools/envoy/envoy/_bin/envoy"
+
+    /// A new empty folder for the files of one test run.
+    package static func folder(_ name: String) throws -> String {
+        let path = root + ".build/tests/" + name
+        try? FileManager.default.removeItem(atPath: path)
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+}
+
+/// A server that a test started, ended when the test asks or the test process exits.
+///
+/// Foundation's `Process` waits in a run loop, which a thread of the concurrency runtime does not have: it spins for
+/// ever. So this starts and reaps by itself.
+package final class ServerProcess: Sendable {
+    package let name: String
+    package let log: String
+    package let identifier: Int32
+    private let hasEnded = Mutex(false)
+
+    package init(_ name: String, _ executable: String, _ arguments: [String], log: String) throws {
+        self.name = name
+        self.log = log
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // What the tests have open, listening sockets among it, is no business of the server.
+        for descriptor in CInt(3)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        let words = ([executable] + arguments).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var child: pid_t = 0
+        let status = posix_spawn(&child, executable, &actions, nil, words, environ)
+        guard status == 0 else { throw StepFailure("\(executable): \(String(cString: strerror(status)))") }
+        identifier = child
+        ProcessEnd.kill(atExit: child)
+    }
+
+    package var isRunning: Bool {
+        hasEnded.withLock { ended in
+            if !ended { ended = waitpid(identifier, nil, WNOHANG) == identifier }
+            return !ended
+        }
+    }
+    package var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
+
+    /// Waits until something listens on the port.
+    package func waitForPort(_ port: UInt16, address: String = "127.0.0.1") async throws {
+        let deadline = ContinuousClock.now + .seconds(30)
+        while ContinuousClock.now < deadline {
+            guard isRunning else { throw StepFailure("\(name) ended:\n\(output.prefix(1000))") }
+            if let socket = try? RawSocket(to: address, port: port) { return socket.close() }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw StepFailure("\(name) does not listen on \(address):\(port):\n\(output.prefix(1000))")
+    }
+
+    /// Resident memory in bytes.
+    package var residentBytes: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/statm", encoding: .utf8)) ?? ""
+        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+        return pages * 4096
+    }
+
+    /// Asks it to end, and insists after two seconds.
+    package func stop() {
+        guard isRunning else { return }
+        kill(identifier, SIGTERM)
+        for _ in 0..<200 {
+            guard isRunning else { return }
+            usleep(10_000)
+        }
+        kill(identifier, SIGKILL)
+        while isRunning { usleep(10_000) }
+    }
+}
+
+/// A failing test must not leave its servers behind.
+private enum ProcessEnd {
+    private static let identifiers = Mutex<[Int32]>([])
+    private static let installed: Void = {
+        atexit { ProcessEnd.identifiers.withLock { $0.forEach { Glibc.kill($0, SIGKILL) } } }
+    }()
+    static func kill(atExit identifier: Int32) {
+        _ = installed
+        identifiers.withLock { $0.append(identifier) }
+    }
+}
+
+/// Runs `body` for every element on `threads` threads, because the body blocks; waits for all.
+package func onThreads<Element: Sendable>(
+    _ threads: Int, _ elements: [Element], _ body: @escaping @Sendable (Element) -> Void
+) async {
+    await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+        let progress = ThreadProgress(threads: threads) { done.resume() }
+        for _ in 0..<threads {
+            let thread = Thread {
+                while let index = progress.next(below: elements.count) { body(elements[index]) }
+                progress.threadEnded()
+            }
+            thread.start()
+        }
+    }
+}
+
+/// What the threads of one ``onThreads(_:_:_:)`` share.
+private final class ThreadProgress: Sendable {
+    private struct State {
+        var next = 0
+        var running: Int
+    }
+    private let state: Mutex<State>
+    private let completion: @Sendable () -> Void
+
+    init(threads: Int, completion: @escaping @Sendable () -> Void) {
+        state = Mutex(State(running: threads))
+        self.completion = completion
+    }
+
+    func next(below end: Int) -> Int? {
+        state.withLock { state in
+            guard state.next < end else { return nil }
+            defer { state.next += 1 }
+            return state.next
+        }
+    }
+
+    func threadEnded() {
+        let isLast = state.withLock { state in
+            state.running -= 1
+            return state.running == 0
+        }
+        if isLast { completion() }
+    }
+}

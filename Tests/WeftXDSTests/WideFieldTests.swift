@@ -1,0 +1,197 @@
+import SwiftProtobuf
+import Testing
+import WeftIR
+import WeftProto
+
+@testable import WeftXDS
+
+/// Fields of clusters and routes beyond what Istio's usual configuration holds: through the wire and back.
+@Suite struct WideFieldTests {
+    private func roundTrip(_ resource: DecodedResource) throws -> DecodedResource {
+        try XDSDecoder().decode(XDSEncoder(target: .weft).encode(resource)).value
+    }
+
+    static let balancers: [(Cluster.LoadBalancer, @Sendable (inout LoadBalancing) -> Void)] = [
+        (.roundRobin, { $0.slowStart = .init(windowMilliseconds: 30_000) }),
+        (
+            .leastRequest(choiceCount: 4),
+            {
+                $0.activeRequestBias = 0.5
+                $0.locality = .weighted
+            }
+        ),
+        (
+            .ringHash(minimumRingSize: 16),
+            {
+                $0.hashFunction = .murmurHash2
+                $0.maximumRingSize = 4_096
+                $0.hashesHostname = true
+                $0.hashBalanceFactorPercent = 150
+            }
+        ),
+        (
+            .maglev(tableSize: 101),
+            {
+                var zone = LoadBalancing.ZoneAware()
+                zone.routingEnabledPercent = 50
+                zone.minimumClusterSize = 3
+                zone.failsTrafficOnPanic = true
+                $0.locality = .zoneAware(zone)
+            }
+        ),
+        (.clientSideWeightedRoundRobin, { $0.reportedWeights.blackoutMilliseconds = 5_000 }),
+        (
+            .random,
+            {
+                var subsets = Subsets()
+                subsets.fallback = .defaultSubset
+                subsets.defaultSubset = ["stage": .string("prod"), "canary": .bool(false), "n": .number(2)]
+                var selector = Subsets.Selector(keys: ["stage", "version"])
+                selector.fallback = .keysSubset
+                selector.fallbackKeys = ["stage"]
+                subsets.selectors = [selector]
+                subsets.panicModeAny = true
+                subsets.listAsAny = true
+                $0.subsets = subsets
+            }
+        ),
+    ]
+
+    @Test(arguments: balancers.indices) func balancing(index: Int) throws {
+        var cluster = Cluster(name: "c", discovery: .static)
+        cluster.loadBalancer = Self.balancers[index].0
+        Self.balancers[index].1(&cluster.balancing)
+        #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    @Test func clusterParts() throws {
+        var cluster = Cluster(name: "c", discovery: .strictDNS)
+        cluster.circuitBreakers.retryBudget = .init()
+        cluster.circuitBreakers.retryBudget?.budgetPercent = 30
+        var high = Cluster.CircuitBreakers()
+        high.maxRequests = 5
+        cluster.highPriorityCircuitBreakers = high
+        cluster.preconnect.perUpstreamRatio = 1.5
+        cluster.dns.family = .v4Preferred
+        cluster.dns.respectsTTL = true
+        cluster.dns.failureRefreshMilliseconds = 100
+        var outlier = OutlierDetection()
+        outlier.failurePercentageThreshold = 40
+        outlier.successRateMinimumHosts = 2
+        outlier.alwaysEjectsOneHost = true
+        cluster.outlierDetection = outlier
+        var endpoint = Endpoint(address: .hostname("a.example", port: 80))
+        endpoint.balancingMetadata = ["version": .string("v1"), "tags": .list([.string("x"), .string("y")])]
+        endpoint.healthCheckPort = 81
+        endpoint.healthCheckHostname = "health.example"
+        endpoint.skipsActiveHealthCheck = true
+        cluster.endpoints = ClusterLoadAssignment(
+            clusterName: "c", localities: [LocalityEndpoints(endpoints: [endpoint])])
+        cluster.endpoints?.weighsPriorityHealth = true
+        #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    static let checks: [HealthCheck.Kind] = {
+        var http = HealthCheck.HTTP(path: "/healthz")
+        http.method = "HEAD"
+        http.expectedStatuses = [.init(start: 200, end: 300)]
+        http.serviceName = StringMatcher(.prefix("s"))
+        var tcp = HealthCheck.TCP()
+        tcp.send = [0x70, 0x0A]
+        tcp.receive = [[0xFF], [1, 2]]
+        var grpc = HealthCheck.GRPC()
+        grpc.serviceName = "svc"
+        return [.http(http), .tcp(tcp), .grpc(grpc)]
+    }()
+
+    @Test(arguments: checks) func healthChecks(kind: HealthCheck.Kind) throws {
+        var check = HealthCheck(kind, timeoutMilliseconds: 500, intervalMilliseconds: 2_000)
+        check.unhealthyIntervalMilliseconds = 250
+        check.intervalJitterPercent = 10
+        var cluster = Cluster(name: "c", discovery: .static)
+        cluster.healthChecks = [check]
+        #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    @Test func dynamicForwardProxy() throws {
+        var proxy = DynamicForwardProxy()
+        proxy.maximumHosts = 5
+        var cluster = Cluster(name: "c", discovery: .dynamicForwardProxy(proxy))
+        cluster.loadBalancer = .clusterProvided
+        #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    @Test func routeParts() throws {
+        var match = RouteMatch(path: .template("/v1/{id=*}/**"))
+        match.tls = TLSContextMatch(presented: true)
+        match.dynamicMetadata = [
+            DynamicMetadataMatcher(filter: "f", path: ["a", "b"], test: .number(start: 1, end: 2)),
+            DynamicMetadataMatcher(filter: "f", path: ["c"], test: .string(StringMatcher(.exact("x"))), invert: true),
+        ]
+        var weighted = WeightedCluster(name: "a", weight: 3)
+        weighted.metadataMatch = ["version": .string("v2")]
+        weighted.hostRewrite = "a.example"
+        weighted.perFilter = ["envoy.filters.http.cors": .disabled]
+        var byHeader = WeightedCluster(name: "", weight: 1)
+        byHeader.clusterHeader = "x-cluster"
+        var action = RouteAction(cluster: .weighted([weighted, byHeader]))
+        action.pathRewrite = .template("/v2/{id}")
+        action.hostRewrite = .pathRegex(pattern: "^/(.+)/.+$", substitution: "\\1")
+        action.priority = .high
+        action.metadataMatch = ["stage": .string("prod")]
+        action.hedge = RouteAction.Hedge()
+        action.hedge?.onPerTryTimeout = true
+        action.hashPolicies = [
+            .rewrittenHeader("x", pattern: "a", substitution: "b", terminal: true), .filterState("k", terminal: false),
+        ]
+        var retry = RetryPolicy(retryOn: ["5xx", "envoy-ratelimited"])
+        retry.avoidPreviousHosts = true
+        retry.omitsCanaryHosts = true
+        retry.omittedMetadata = ["spot": .bool(true)]
+        retry.previousPrioritiesFrequency = 2
+        retry.retriableRequestHeaders = [HeaderMatcher(name: "x-retry", test: .present(true))]
+        retry.rateLimitedBackOff = .init(resetHeaders: [.init(name: "retry-after", format: .seconds)])
+        action.retryPolicy = retry
+        let host = VirtualHost(name: "h", domains: ["*"], routes: [Route(match: match, action: .forward(action))])
+        let table = RouteConfiguration(name: "r", virtualHosts: [host])
+        #expect(try roundTrip(.route(table)) == .route(table))
+    }
+
+    /// The extension form of each policy means what the number means.
+    @Test func balancerExtensions() throws {
+        typealias LeastRequest = Envoy_Extensions_LoadBalancingPolicies_LeastRequest_V3_LeastRequest
+        var policy = LeastRequest()
+        policy.selectionMethod = .fullScan
+        policy.localityLbConfig.localityWeightedLbConfig = .init()
+        var unknown = Envoy_Config_Cluster_V3_LoadBalancingPolicy.Policy()
+        unknown.typedExtensionConfig.typedConfig.typeURL = "type.googleapis.com/x.Y"
+        var known = Envoy_Config_Cluster_V3_LoadBalancingPolicy.Policy()
+        known.typedExtensionConfig.typedConfig = try pack(policy)
+        var wire = Envoy_Config_Cluster_V3_Cluster()
+        wire.name = "c"
+        wire.loadBalancingPolicy.policies = [unknown, known]
+        guard case .cluster(let cluster) = try XDSDecoder().decode(pack(wire)).value else { return }
+        #expect(cluster.loadBalancer == .leastRequest(choiceCount: 2))
+        #expect(cluster.balancing.scansAllHosts)
+        #expect(cluster.balancing.locality == .weighted)
+        wire.loadBalancingPolicy.policies = [unknown]
+        #expect(throws: XDSDecodingError.self) { try XDSDecoder().decode(pack(wire)) }
+    }
+
+    @Test func inlineAndFileSecrets() throws {
+        var tls = DownstreamTLS()
+        tls.common.certificates = [
+            SecretReference(
+                name: "tls_certificates",
+                source: .inline(.certificateFrom(chain: .file("/c.pem"), privateKey: .environment("KEY"))))
+        ]
+        tls.common.validation = SecretReference(
+            name: "trusted_ca", source: .inline(.validationFrom(trustedCA: .inline(PrivateBytes([65])))))
+        tls.common.subjectAltNames = [StringMatcher(.exact("spiffe://a/b"))]
+        var chain = FilterChain(name: "x")
+        chain.tls = tls
+        var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 1))
+        listener.filterChains = [chain]
+        #expect(try roundTrip(.listener(listener)) == .listener(listener))
+    }
+}

@@ -1,0 +1,294 @@
+"""The rows of the table in docs/benchmarks: what is set up, what load runs, what is divided by what."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import statistics
+import subprocess
+import tempfile
+import time
+
+from . import envoy_config, loads, other_config
+from .processes import Process
+from .proxies import PORTS, Workshop
+
+
+@dataclasses.dataclass
+class Settings:
+    root: pathlib.Path
+    rounds: int
+    seconds: int
+    only: list | None
+
+    def wants(self, subjects):
+        return [one for one in subjects if not self.only or one in self.only]
+
+
+@dataclasses.dataclass
+class Measure:
+    """One figure of every subject, with the bounds that issue 3 sets for Weft as a share of a peer's."""
+    name: str
+    unit: str
+    values: dict
+    rounds: dict
+    targets: list
+
+
+@dataclasses.dataclass
+class Row:
+    name: str
+    title: str
+    run: object
+
+    def measure(self, settings):
+        with tempfile.TemporaryDirectory(prefix="weft-bench-") as directory, contextlib.ExitStack() as stack:
+            workshop = Workshop(settings.root, directory)
+            backend = workshop.start_backend()
+            stack.callback(backend.stop)
+            try:
+                return {"row": self.name, "title": self.title, "measures": self.run(settings, workshop, stack)}
+            except (RuntimeError, loads.LoadError) as error:
+                return {"row": self.name, "title": self.title, "measures": [], "error": str(error)[-600:]}
+
+
+def cost(settings, subjects, load, name, unit, targets, warm=True):
+    """Rounds in alternating order. `subjects`: name to processes; `load(name)` returns what the load completed."""
+    rounds = {subject: [] for subject in subjects}
+    if warm:
+        for subject in subjects:
+            load(subject)
+    for turn in range(settings.rounds):
+        order = list(subjects)
+        order = order[turn % len(order):] + order[:turn % len(order)]
+        for subject in order:
+            before = sum(process.cpu() for process in subjects[subject])
+            done = load(subject)
+            spent = sum(process.cpu() for process in subjects[subject]) - before
+            rounds[subject].append(spent / 1000 / done)
+    values = {subject: statistics.median(each) for subject, each in rounds.items()}
+    return Measure(name, unit, values, rounds, targets)
+
+
+def http1(settings, workshop, stack):
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy"]):
+        subjects[subject] = [plain_http(workshop, subject)]
+        stack.callback(subjects[subject][0].stop)
+
+    def load(subject):
+        return loads.wrk(getattr(PORTS, subject), settings.seconds)[0]
+
+    targets = [("envoy", 0.35), ("nginx", 1.6)]
+    return [cost(settings, subjects, load, "CPU per request", "µs", targets)]
+
+
+def plain_http(workshop, subject):
+    if subject == "nginx":
+        return workshop.nginx(other_config.nginx_proxy(workshop.folder("nginx"), PORTS, PORTS.nginx), PORTS.nginx)
+    if subject == "haproxy":
+        return workshop.haproxy(other_config.haproxy(PORTS, PORTS.haproxy), PORTS.haproxy)
+    return workshop.start(subject, envoy_config.manager(envoy_config.one_route("backend")))
+
+
+def mesh(settings, workshop, stack):
+    """Client sidecar to server sidecar: mTLS between them, one identity allowed by RBAC at the server's."""
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft"]):
+        first, second = getattr(PORTS, subject), getattr(PORTS, subject) + PORTS.second
+        caller = "spiffe://cluster.local/ns/bench/sa/client"
+        inbound = envoy_config.manager(
+            envoy_config.one_route("backend"), [envoy_config.rbac(caller)],
+            forward_client_cert_details="APPEND_FORWARD", set_current_client_cert_details={"uri": True})
+        server = envoy_config.bootstrap(
+            [envoy_config.listener(second, inbound, envoy_config.server_tls())],
+            [envoy_config.cluster("backend", PORTS.backend)], workshop.certificates)
+        client = envoy_config.bootstrap(
+            [envoy_config.listener(first, envoy_config.manager(envoy_config.one_route("server")))],
+            [envoy_config.cluster("server", second, tls=envoy_config.client_tls())],
+            workshop.certificates)
+        start = getattr(workshop, subject)
+        subjects[subject] = [start(server, second, f"{subject}-server"), start(client, first, f"{subject}-client")]
+        for process in subjects[subject]:
+            stack.callback(process.stop)
+
+    def load(subject):
+        return loads.wrk(getattr(PORTS, subject), settings.seconds)[0]
+
+    return [cost(settings, subjects, load, "CPU of both proxies per request", "µs", [("envoy", 0.40)])]
+
+
+def grpc(settings, workshop, stack):
+    clusters = [envoy_config.cluster("backend", PORTS.backend_h2, http2=True)]
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft"]):
+        routes = envoy_config.manager(envoy_config.one_route("backend"))
+        subjects[subject] = [workshop.start(subject, routes, clusters=clusters)]
+        stack.callback(subjects[subject][0].stop)
+
+    def load(subject):
+        headers = ["content-type: application/grpc", "te: trailers"]
+        return loads.h2load(getattr(PORTS, subject), settings.seconds, data=workshop.grpc_request, headers=headers,
+                            path="/bench.Echo/Unary")
+
+    return [cost(settings, subjects, load, "CPU per call", "µs", [("envoy", 0.50)])]
+
+
+def body(settings, workshop, stack):
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy"]):
+        subjects[subject] = [plain_http(workshop, subject)]
+        stack.callback(subjects[subject][0].stop)
+
+    def load(subject):
+        return loads.wrk(getattr(PORTS, subject), settings.seconds, connections=8, path="/large")[1] / (1 << 20)
+
+    return [cost(settings, subjects, load, "CPU per MiB of 1 MiB responses", "µs", [("envoy", 1.0)])]
+
+
+def tcp(settings, workshop, stack):
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft", "haproxy"]):
+        if subject == "haproxy":
+            text = other_config.haproxy(PORTS, PORTS.haproxy, mode="tcp")
+            subjects[subject] = [workshop.haproxy(text, PORTS.haproxy)]
+        else:
+            subjects[subject] = [workshop.start(subject, envoy_config.tcp_proxy("backend"))]
+        stack.callback(subjects[subject][0].stop)
+
+    def load(subject):
+        return loads.wrk(getattr(PORTS, subject), settings.seconds, connections=8, path="/large")[1] / (1 << 20)
+
+    def small(subject):
+        return loads.wrk(getattr(PORTS, subject), settings.seconds)[0]
+
+    return [
+        cost(settings, subjects, load, "CPU per MiB through a TCP proxy", "µs", [("envoy", 1.0)]),
+        cost(settings, subjects, small, "CPU per small exchange through a TCP proxy", "µs", [("envoy", 1.0)]),
+    ]
+
+
+def tls(settings, workshop, stack):
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy"]):
+        port, certificates = getattr(PORTS, subject), workshop.certificates
+        if subject == "nginx":
+            text = other_config.nginx_proxy(workshop.folder("nginx"), PORTS, port, tls=certificates)
+            process = workshop.nginx(text, port)
+        elif subject == "haproxy":
+            process = workshop.haproxy(other_config.haproxy(PORTS, port, tls=certificates), port)
+        else:
+            process = workshop.start(subject, envoy_config.manager(envoy_config.one_route("backend")), tls=True)
+        subjects[subject] = [process]
+        stack.callback(process.stop)
+
+    def load(subject):
+        return loads.handshakes(getattr(PORTS, subject), settings.seconds, workshop.certificates)
+
+    return [cost(settings, subjects, load, "CPU per new mTLS connection with one request", "µs", [("envoy", 1.1)])]
+
+
+def latency(settings, workshop, stack):
+    """Half of what Envoy can do at most on this machine, offered to each in turn."""
+    subjects = {}
+    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy"]):
+        subjects[subject] = plain_http(workshop, subject)
+        stack.callback(subjects[subject].stop)
+    most = statistics.median(loads.wrk(PORTS.envoy, settings.seconds)[0] / settings.seconds for _ in range(3))
+    rate = most / 2
+    tails = {subject: [] for subject in subjects}
+    middles = {subject: [] for subject in subjects}
+    failed = 0
+    for turn in range(settings.rounds):
+        order = list(subjects)
+        order = order[turn % len(order):] + order[:turn % len(order)]
+        for subject in order:
+            port, log = getattr(PORTS, subject), workshop.directory / "paced.log"
+            ordered, failures = loads.paced(port, max(2, round(settings.seconds)), rate, log)
+            failed += failures
+            tails[subject].append(loads.percentile(ordered, 0.99))
+            middles[subject].append(loads.percentile(ordered, 0.5))
+    if failed:
+        raise loads.LoadError(f"{failed} requests failed")
+    note = f" at {rate:.0f} requests/s (half of Envoy's {most:.0f})"
+    values = [{name: statistics.median(each) for name, each in table.items()} for table in (tails, middles)]
+    return [
+        Measure("p99 latency" + note, "µs", values[0], tails, [("envoy", 0.7)]),
+        Measure("median latency" + note, "µs", values[1], middles, []),
+    ]
+
+
+def memory(settings, workshop, stack):
+    measures = []
+    for count, share in ((0, 0.35), (1000, 0.30), (5000, 0.25)):
+        values = {}
+        for subject in settings.wants(["envoy", "weft"]):
+            port = getattr(PORTS, subject)
+            process = getattr(workshop, subject)(envoy_config.many(count, port, PORTS.backend), port, f"{subject}-{count}")
+            try:
+                # Load after the start has settled, so that what serving needs is in memory again.
+                time.sleep(4)
+                loads.wrk(port, 1)
+                time.sleep(1)
+                values[subject] = process.resident() / 1024
+            finally:
+                process.stop()
+        what = "idle" if count == 0 else f"with {count} clusters and routes"
+        measures.append(Measure(f"memory {what}", "MB", values, {}, [("envoy", share)]))
+    values, growth = {}, {}
+    # HAProxy reserves two descriptors for every connection that it may take: more than this process may hand on.
+    for subject in settings.wants(["envoy", "weft", "nginx"]):
+        process = plain_http(workshop, subject)
+        try:
+            before = process.resident()
+            opened = loads.idle_connections(getattr(PORTS, subject), 10_000)
+            time.sleep(2)
+            values[subject] = process.resident() / 1024
+            growth[subject] = (process.resident() - before) * 1024 / len(opened)
+            for one in opened:
+                one.close()
+        finally:
+            process.stop()
+    measures.append(Measure("memory with 10000 idle connections", "MB", values, {}, [("envoy", 0.7)]))
+    measures.append(Measure("memory per idle connection", "bytes", growth, {}, []))
+    return measures
+
+
+def instructions(settings, workshop, stack):
+    """Instructions per request in user space, by callgrind: the same on every machine, so it has a budget."""
+    counts = {}
+    # Valgrind 3.19 gives up on Swift's debug information.
+    stripped = workshop.directory / "weft-proxy"
+    subprocess.run(["strip", "--strip-debug", "-o", stripped, workshop.weft_path], check=True)
+    for requests in (500, 2500):
+        folder = workshop.folder(f"callgrind-{requests}")
+        bootstrap = envoy_config.bootstrap(
+            [envoy_config.listener(PORTS.weft, envoy_config.manager(envoy_config.one_route("backend")))],
+            [envoy_config.cluster("backend", PORTS.backend)])
+        path = envoy_config.write(folder / "bootstrap.json", bootstrap)
+        output = folder / "callgrind.out"
+        process = Process(f"callgrind-{requests}", [
+            "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", stripped, "-c", path,
+            "--concurrency", "1", "-l", "warning"], folder).wait_for(PORTS.weft, seconds=120)
+        loads.requests(PORTS.weft, requests)
+        process.stop(seconds=60)
+        totals = [line for line in output.read_text().splitlines() if line.startswith(("summary:", "totals:"))]
+        counts[requests] = int(totals[-1].split()[1])
+    each = (counts[2500] - counts[500]) / 2000
+    most = json.loads((settings.root / "dev/benchmark/budget.json").read_text())["instructions_per_request"]
+    if each > most:
+        raise RuntimeError(f"{each:.0f} instructions per request are more than the budget of {most} (budget.json)")
+    return [Measure(f"instructions per request (budget {most})", "", {"weft": each}, {}, [])]
+
+
+ALL = {row.name: row for row in [
+    Row("http1", "HTTP/1.1 keep-alive, 32 connections, 60-byte reply", http1),
+    Row("mesh", "two hops, sidecar to sidecar, mTLS, RBAC", mesh),
+    Row("grpc", "gRPC unary over HTTP/2 on both sides", grpc),
+    Row("body", "1 MiB responses", body),
+    Row("tcp", "raw TCP", tcp),
+    Row("tls", "new mTLS connections", tls),
+    Row("latency", "latency at half of Envoy's saturation", latency),
+    Row("memory", "memory", memory),
+    Row("instructions", "instructions per request", instructions),
+]}
