@@ -125,6 +125,8 @@ package final class CompiledManager: Sendable {
     /// `nil` when paths stay as they are.
     let normalizer: PathNormalizer?
     let serverName: String
+    let trust: CallerTrust
+    let admission: RequestAdmission?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
@@ -157,6 +159,8 @@ package final class CompiledManager: Sendable {
         }
         normalizer = Self.normalizer(manager)
         serverName = manager.serverName ?? "envoy"
+        trust = CallerTrust(manager)
+        admission = RequestAdmission(manager)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
             switch filter {

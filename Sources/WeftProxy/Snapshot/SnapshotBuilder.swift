@@ -218,11 +218,15 @@ struct SnapshotBuilder {
     }
 
     private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
-        UpstreamTarget(
+        var target = UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
             keepAlive: cluster.tcpKeepalive != nil)
+        target.keepAliveProbes = cluster.tcpKeepalive?.probes
+        target.keepAliveTime = cluster.tcpKeepalive?.timeSeconds
+        target.keepAliveInterval = cluster.tcpKeepalive?.intervalSeconds
+        return target
     }
 }
 

@@ -143,7 +143,7 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
         } else if let length = head.headers.statedLength {
             head.framing = .length(endStream ? 0 : length)
         } else if endStream {
-            head.framing = head.method == .post || head.method == .put || head.method == .patch ? .length(0) : .none
+            head.framing = Self.hasNoBody(head.method) ? .none : .length(0)
         } else {
             head.framing = .chunked
         }
@@ -151,6 +151,14 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
         HTTP1Serializer.write(
             head, connection: isUpgrade && head.method != .connect ? .upgrade : .unspecified, into: &output)
         if endStream { end() }
+    }
+
+    /// Methods that usually have no body, of which nobody needs to be told that there is none.
+    private static func hasNoBody(_ method: HTTPMethod) -> Bool {
+        switch method {
+        case .get, .head, .delete, .trace, .connect: true
+        default: false
+        }
     }
 
     func write(_ body: ByteBuffer) {
