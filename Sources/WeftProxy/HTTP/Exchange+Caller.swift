@@ -51,9 +51,12 @@ extension Exchange {
         stream.inform(ResponseHead(status: 100))
     }
 
+    /// False when headers `x-envoy-*` that the proxy makes are not wanted.
+    var makesEnvoyHeaders: Bool { !connection.manager.manager.router.suppressesEnvoyHeaders }
+
     /// The host before a rewrite, for the upstream.
     func noteHost(_ before: String, _ action: RouteAction) {
-        if !manager.router.suppressesEnvoyHeaders { head.headers.set("x-envoy-original-host", before) }
+        if makesEnvoyHeaders { head.headers.set("x-envoy-original-host", before) }
         guard action.appendXForwardedHost, !before.isEmpty else { return }
         guard let known = head.headers.string(.forwardedHost), !known.isEmpty else {
             return head.headers.set(.forwardedHost, before)
@@ -73,6 +76,14 @@ extension Exchange {
     /// Of what a client says about transfer codings only `trailers` concerns an upstream.
     static func sanitizeTE(_ headers: inout HeaderBlock) {
         if headers.hasToken(.te, "trailers") { headers.set(.te, "trailers") } else { headers.remove(.te) }
+    }
+
+    /// What HTTP/2 accepts with 200, HTTP/1.1 accepts with 101.
+    func acceptUpgrade(_ response: inout ResponseHead) {
+        guard head.method != .connect, (200...299).contains(response.status) else { return }
+        response.status = 101
+        if let type = head.headers.string(.upgrade) { response.headers.set(.upgrade, type) }
+        response.headers.remove(.contentLength)
     }
 
     /// HTTP/2 always passes trailers on; HTTP/1 when it was told to.

@@ -18,45 +18,58 @@ extension Exchange {
         guard let decision = resolveRoute() else {
             return reply(.noRoute, provenance: routeTable?.refusing(head))
         }
+        if let forwarding = decision.forward {
+            self.forwarding = forwarding
+            return select(forwarding, decision)
+        }
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
             reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
-        case .forward(let action):
-            self.action = action
-            select(action, provenance)
+        case .forward: break
         }
     }
 
-    private func select(_ action: RouteAction, _ provenance: Provenance?) {
-        let name = clusterName(action)
-        guard let cluster = worker.cluster(name) else {
-            return reply(.clusterNotFound(name, status: action.clusterNotFoundStatus), provenance: provenance)
+    private func select(_ forwarding: CompiledForward, _ decision: RouteDecision) {
+        guard let cluster = worker.recentCluster(of: forwarding) ?? chooseCluster(forwarding, decision) else { return }
+        if isUpgrade, !upgradeAllowed(forwarding.action) {
+            return reply(.upgradeRefused, provenance: decision.route.provenance)
         }
-        if isUpgrade, !upgradeAllowed(action) { return reply(.upgradeRefused, provenance: provenance) }
         self.cluster = cluster
         let shared = cluster.compiled.shared
-        let breaker = CircuitBreaker(cluster.compiled.cluster, shared: shared, priority: action.priority)
+        let breaker = cluster.compiled.breaker(forwarding.action.priority)
         guard breaker.acquireRequest() else {
             shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
-            return reply(.overflow(isRetry: false), provenance: cluster.compiled.cluster.provenance ?? provenance)
+            return reply(
+                .overflow(isRetry: false), provenance: cluster.compiled.cluster.provenance ?? decision.route.provenance)
         }
         self.breaker = breaker
         holdsRequestSlot = true
-        let compiled = decision?.forward
-        longest = StreamDuration.limit(action, manager: manager.maxStreamDurationMilliseconds, head: &head)
-        hedge = action.hedge ?? decision?.virtualHost.hedge
+        longest = StreamDuration.limit(
+            forwarding, manager: connection.manager.manager.maxStreamDurationMilliseconds, head: &head)
         timeouts = RequestTimeouts(
-            action, retry: compiled?.retry?.policy, hedge: hedge, head: &head,
-            respectsExpected: manager.router.respectsExpectedTimeout)
-        retries = RetryState(compiled?.retry, head: &head)
-        preparePick(compiled)
-        mutateRequest(action)
-        mirror()
+            forwarding, head: &head, respectsExpected: connection.manager.manager.router.respectsExpectedTimeout)
+        retries = RetryState(forwarding.retry, head: &head)
+        preparePick(forwarding)
+        mutateRequest(forwarding)
+        if !forwarding.mirrors.isEmpty { mirror(forwarding) }
         startTimers()
         tryUpstream()
+    }
+
+    /// A cluster that depends on nothing but the route is found by the route's identity from then on.
+    /// - Returns: `nil` when the request has been answered, because there is no such cluster.
+    private func chooseCluster(_ forwarding: CompiledForward, _ decision: RouteDecision) -> WorkerCluster? {
+        let name = clusterName(forwarding.action)
+        guard let found = worker.cluster(name) else {
+            let status = forwarding.action.clusterNotFoundStatus
+            reply(.clusterNotFound(name, status: status), provenance: decision.route.provenance)
+            return nil
+        }
+        if case .cluster = forwarding.action.cluster { worker.remember(found, of: forwarding) }
+        return found
     }
 
     private func clusterName(_ action: RouteAction) -> String {
@@ -70,8 +83,7 @@ extension Exchange {
     }
 
     /// What stays the same for every try: hash, subset, predicates.
-    private func preparePick(_ compiled: CompiledForward?) {
-        guard let compiled else { return }
+    private func preparePick(_ compiled: CompiledForward) {
         pick.subset = compiled.subset(weighted: weightedIndex)
         if !compiled.hashPolicies.isEmpty {
             let info = connection.connection.info
@@ -129,7 +141,9 @@ extension Exchange {
         remember(host)
         record.upstreamHost = host.name
         record.host = host
-        if action?.hostRewrite == .auto, weighted?.hostRewrite == nil { nameHost(host) }
+        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil {
+            nameHost(host)
+        }
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
         self.attempt = attempt
         attempt.start(perTryMilliseconds: timeouts?.perTry, idleMilliseconds: timeouts?.perTryIdle)
@@ -159,7 +173,10 @@ extension Exchange {
     }
 
     private func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
-        if isUpgrade { return .http1 }
+        if isUpgrade {
+            // HTTP/2 carries it as extended CONNECT (RFC 8441).
+            return cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1
+        }
         return switch cluster.compiled.cluster.httpProtocol {
         case .http1: .http1
         case .http2: .http2
@@ -170,8 +187,8 @@ extension Exchange {
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
         // What differs between tries is replaced in place.
-        if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set(.envoyAttemptCount, String(attemptCount))
+        if decision?.countsAttemptsInRequest == true {
+            head.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         if decision?.virtualHost.includeTimeoutRetryHeader == true, attemptCount > 1 {
             head.headers.set("x-envoy-is-timeout-retry", retriesTimeout ? "true" : "false")

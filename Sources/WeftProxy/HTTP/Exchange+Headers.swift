@@ -18,7 +18,6 @@ extension Exchange {
     func prepareRequest() {
         let facts = connection.manager
         takePeerMetadata()
-        head.headers.reserve(fields: 8, bytes: 320)
         answerContinue()
         removeHopByHop(&head.headers, keepUpgrade: isUpgrade)
         let isEdge = judgeCaller()
@@ -26,7 +25,8 @@ extension Exchange {
         if facts.manager.generateRequestID,
             !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
-            head.headers.set(.requestID, RequestID.make(&worker.random))
+            let (high, low) = (worker.random.next(), worker.random.next())
+            head.headers.set(.requestID, length: RequestID.length) { RequestID.write(high, low, to: $0) }
         }
         forwardClientCertificate()
     }
@@ -70,7 +70,12 @@ extension Exchange {
         }
     }
 
+    private static let hopByHop: HeaderNameSet = [
+        .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade, .te,
+    ]
+
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
+        guard headers.mayContain(Self.hopByHop) else { return }
         if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
             !headers.isExactly(.connection, "close")
         {
@@ -89,19 +94,19 @@ extension Exchange {
     }
 
     /// After the route is known: its rewrites and mutations.
-    func mutateRequest(_ action: RouteAction) {
-        if let expected = timeouts?.expected, expected > 0, !manager.router.suppressesEnvoyHeaders {
-            head.headers.set(.expectedTimeout, String(expected))
+    func mutateRequest(_ forwarding: CompiledForward) {
+        if let expected = timeouts?.expected, expected > 0, makesEnvoyHeaders {
+            head.headers.set(.expectedTimeout, decimal: expected)
         }
         // Additions are made of the request as it came, before the rewrites (Envoy's order).
         if let weighted { applyToRequest(weighted.requestHeaders) }
-        if let decision {
+        if let decision, decision.changesRequest {
             if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
             if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
             if let table = decision.tableRequestHeaders { applyToRequest(table) }
         }
-        rewritePath(action)
-        rewriteHost(action)
+        if forwarding.rewritesPath { rewritePath(forwarding.action) }
+        if forwarding.rewritesHost { rewriteHost(forwarding.action) }
     }
 
     private func rewriteHost(_ action: RouteAction) {
@@ -127,7 +132,7 @@ extension Exchange {
         let before = head.target
         guard let after = decision.forward?.rewrittenPath(before, matched: decision.route.match) else { return }
         head.target = after
-        if !manager.router.suppressesEnvoyHeaders { head.headers.set("x-envoy-original-path", before) }
+        if makesEnvoyHeaders { head.headers.set("x-envoy-original-path", before) }
     }
 
     /// The target of a redirect, as RFC 9110 wants it: absolute.
@@ -139,16 +144,17 @@ extension Exchange {
 
     func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64?) {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
-        response.headers.remove(PeerMetadata.idHeader)
-        response.headers.remove(PeerMetadata.header)
+        if response.headers.mayContain(PeerMetadata.headers) {
+            response.headers.remove(PeerMetadata.idHeader)
+            response.headers.remove(PeerMetadata.header)
+        }
         record.grpcStatus = response.headers.string(.grpcStatus)
-        response.headers.reserve(fields: 4, bytes: 160)
-        if let serviceMilliseconds, !manager.router.suppressesEnvoyHeaders {
-            response.headers.set(.envoyUpstreamServiceTime, String(serviceMilliseconds))
+        if let serviceMilliseconds, makesEnvoyHeaders {
+            response.headers.set(.envoyUpstreamServiceTime, decimal: UInt64(clamping: serviceMilliseconds))
         }
         applyResponseMutations(&response.headers)
-        if let decision, decision.virtualHost.includeAttemptCountInResponse {
-            response.headers.set(.envoyAttemptCount, String(attemptCount))
+        if let decision, decision.countsAttemptsInResponse {
+            response.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
         finishResponse(&response)
@@ -173,8 +179,8 @@ extension Exchange {
 
     /// What the route and its virtual host say about responses, the proxy's own among them.
     func applyResponseMutations(_ headers: inout HeaderBlock) {
-        guard let decision else { return }
         if let weighted { apply(weighted.responseHeaders, to: &headers) }
+        guard let decision, decision.changesResponse else { return }
         if !decision.route.responseHeaders.isEmpty { apply(decision.route.responseHeaders, to: &headers) }
         if !decision.virtualHost.responseHeaders.isEmpty { apply(decision.virtualHost.responseHeaders, to: &headers) }
         if let table = decision.tableResponseHeaders { apply(table, to: &headers) }

@@ -6,11 +6,11 @@ import WeftTransport
 
 /// Shadow traffic: a copy of the request whose answer nobody waits for.
 extension Exchange {
-    func mirror() {
+    func mirror(_ forwarding: CompiledForward) {
         // Shadow traffic is nobody's session: it takes any host.
         var plain = PickRequest()
         plain.now = Int64(NIODeadline.now().uptimeNanoseconds)
-        for mirror in decision?.forward?.mirrors ?? [] {
+        for mirror in forwarding.mirrors {
             guard mirror.fraction.partsPerMillion > 0,
                 worker.decisions.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
                 let cluster = worker.cluster(mirror.clusterHeader.flatMap { header($0) } ?? mirror.cluster),

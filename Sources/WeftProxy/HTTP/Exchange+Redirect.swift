@@ -41,7 +41,8 @@ extension Exchange {
         follower.body = body
         follower.bodyBytes = body.reduce(0) { $0 + $1.readableBytes }
         follower.requestTrailers = requestTrailers
-        follower.record.bytesReceived = record.bytesReceived
+        // What is sent again counts again.
+        follower.record.bytesReceived = record.bytesReceived + follower.bodyBytes
         follower.record.client = record.client
         follower.record.peer = record.peer
         successor = follower

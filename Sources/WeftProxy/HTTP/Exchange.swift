@@ -21,7 +21,9 @@ final class Exchange: HTTPStreamReceiver {
     /// The table that this request is routed by.
     private var foundTable: RouteTable?
     var decision: RouteDecision?
-    var action: RouteAction?
+    /// What the router does, from when it has taken over.
+    var forwarding: CompiledForward?
+    var action: RouteAction? { forwarding?.action }
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
@@ -80,7 +82,6 @@ final class Exchange: HTTPStreamReceiver {
     unowned(unsafe) var previous: Exchange?
     private var timeout: Scheduled<Void>?
     var backOff: Scheduled<Void>?
-    var hedge: RouteAction.Hedge?
     /// The try under way follows one that took too long.
     var retriesTimeout = false
     /// When the host of the current try was picked.
@@ -89,7 +90,7 @@ final class Exchange: HTTPStreamReceiver {
     /// More than this is not kept for another try (Envoy's default buffer limit).
     static let retryBufferLimit = 1 << 20
 
-    init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
+    init(_ connection: HTTPConnection, stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) {
         self.connection = connection
         self.stream = stream
         original = OriginalRequest(head)
@@ -198,7 +199,7 @@ final class Exchange: HTTPStreamReceiver {
     func startTimers() {
         if requestEnded { startRequestTimer() }
         if let limit = longest { lastMoment = record.started + .milliseconds(Int64(clamping: limit)) }
-        let idle = action?.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
+        let idle = forwarding?.action.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
         idleLimit = .milliseconds(Int64(clamping: idle))
         guard deadline != nil || lastMoment != nil || idle > 0, !isFinished else { return }
         hasMoved = true
@@ -303,10 +304,11 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     /// - Parameter isMore: More follows at once, or a call to flush.
-    func receive(response: ResponseHead, endStream: Bool, isMore: Bool) {
+    func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
         hasMoved = true
-        var response = response
+        var response = upstream
+        if isUpgrade, attempt?.version == .http2 { acceptUpgrade(&response) }
         record.status = Int(response.status)
         record.details = "via_upstream"
         // While the request still comes, the time would be the client's as well.
@@ -399,7 +401,7 @@ struct OriginalRequest {
     var target: String { String(buffer: path) }
     var host: String { String(buffer: authority) }
 
-    init(_ head: RequestHead) {
+    init(_ head: __shared RequestHead) {
         method = head.method
         path = head.path
         authority = head.authority

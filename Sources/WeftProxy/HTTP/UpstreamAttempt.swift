@@ -50,7 +50,10 @@ final class UpstreamAttempt: ResponseReceiver {
             let span = TimeAmount.milliseconds(Int64(clamping: limit))
             perTry = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in perTryTimedOut() }
         }
-        if let free = pool.takeFree() { return connected(.success(free)) }
+        if let free = pool.takeFree() {
+            connected(.success(free))
+            return pool.preconnect()
+        }
         let waiter = PoolWaiter { [self] result in connected(result) }
         self.waiter = waiter
         pool.acquire(waiter)
@@ -198,22 +201,22 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receive(informational head: ResponseHead) { exchange?.receive(informational: head) }
 
-    func receive(head: ResponseHead, endStream: Bool) {
+    func receive(head: consuming ResponseHead, endStream: Bool) {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()
         perTry = nil
         if idle != nil { lastMoved = .now() }
         learn(from: head, endStream: endStream)
-        if exchange.maySpare(self, head.status) {
-            if endStream { end() } else { abandon() }
-            _ = exchange.forget(self)
-            return
-        }
         if !isHedged, let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
             _ = exchange.forget(self)
             return exchange.retry(afterMilliseconds: pause)
+        }
+        if exchange.maySpare(self, head.status) {
+            if endStream { end() } else { abandon() }
+            _ = exchange.forget(self)
+            return
         }
         exchange.choose(self)
         if exchange.redirectInternally(by: head) {

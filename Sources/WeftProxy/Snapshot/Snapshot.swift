@@ -18,12 +18,15 @@ package final class Snapshot: Sendable {
     let byDestination: [String: CompiledListener]
     /// Grows with every snapshot.
     let generation: Int
+    /// For zone-aware balancing.
+    let zone: LocalZone?
 
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster], generation: Int = 0
+        clusters: [String: CompiledCluster], generation: Int = 0, zone: LocalZone? = nil
     ) {
         self.generation = generation
+        self.zone = zone
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
@@ -207,7 +210,16 @@ package final class CompiledCluster: Sendable {
     let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
     let reachability: Reachability
-    var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
+    let outlierSplits: Bool
+    var isZoneAware: Bool { if case .zoneAware = cluster.balancing.locality { true } else { false } }
+    /// By position of the host: whether its connections have the mesh's own TLS.
+    let meshPeers: [Bool]
+    private let defaultBreaker: CircuitBreaker
+    private let highBreaker: CircuitBreaker
+
+    func breaker(_ priority: RouteAction.Priority) -> CircuitBreaker {
+        priority == .high ? highBreaker : defaultBreaker
+    }
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
@@ -221,6 +233,7 @@ package final class CompiledCluster: Sendable {
                 address: $0.name, endpoint: $0.endpoint, priority: $0.priority, locality: $0.locality,
                 shared: $0.shared)
         }
+        meshPeers = hosts.map { Self.meshTLS(for: $0, of: cluster) != nil }
         localities = (assignment?.localities ?? []).map {
             LocalitySetting(locality: $0.locality, priority: $0.priority, weight: $0.weight)
         }
@@ -232,6 +245,9 @@ package final class CompiledCluster: Sendable {
         emptyReason = assignment?.emptyReason
         self.shared = shared
         outlier = cluster.outlierDetection.map(OutlierDetector.init)
+        outlierSplits = cluster.outlierDetection?.splitExternalLocalOriginErrors == true
+        defaultBreaker = CircuitBreaker(cluster, shared: shared, priority: .default)
+        highBreaker = CircuitBreaker(cluster, shared: shared, priority: .high)
         self.template = template
         self.reachability = reachability
     }

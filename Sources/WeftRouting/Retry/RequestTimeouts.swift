@@ -1,6 +1,6 @@
 import NIOCore
 package import WeftHTTP
-package import WeftIR
+import WeftIR
 
 /// How long a request and each of its tries may take, in milliseconds; 0 is no limit.
 ///
@@ -24,19 +24,16 @@ package struct RequestTimeouts: Sendable, Hashable {
     ///   - head: The headers that are only for the proxy are taken out; `grpc-timeout` is written anew where the route
     ///     says that it counts.
     ///   - respectsExpected: A time limit that a proxy before this one has announced counts for more than the route's.
-    package init(
-        _ action: RouteAction, retry: RetryPolicy?, hedge: RouteAction.Hedge? = nil, head: inout RequestHead,
-        respectsExpected: Bool = false
-    ) {
-        perTry = retry?.perTryTimeoutMilliseconds ?? 0
-        perTryIdle = retry?.perTryIdleTimeoutMilliseconds ?? 0
-        hedgesOnPerTryTimeout = hedge?.onPerTryTimeout ?? false
+    package init(_ forwarding: CompiledForward, head: inout RequestHead, respectsExpected: Bool = false) {
+        perTry = forwarding.retry?.policy.perTryTimeoutMilliseconds ?? 0
+        perTryIdle = forwarding.retry?.policy.perTryIdleTimeoutMilliseconds ?? 0
+        hedgesOnPerTryTimeout = forwarding.hedgesOnPerTryTimeout
         // A route with max_stream_duration has no other limit: the connection manager watches.
-        let isOld = action.streamDuration == nil
-        rewritesGRPCTimeout = isOld && action.grpcTimeoutHeaderMaxMilliseconds != nil && head.isGRPC
-        request = isOld ? action.timeoutMilliseconds : 0
-        if rewritesGRPCTimeout, let most = action.grpcTimeoutHeaderMaxMilliseconds {
-            request = Self.grpc(head, most: most, offset: action.grpcTimeoutOffsetMilliseconds ?? 0)
+        let isOld = forwarding.action.streamDuration == nil
+        rewritesGRPCTimeout = isOld && forwarding.action.grpcTimeoutHeaderMaxMilliseconds != nil && head.isGRPC
+        request = isOld ? forwarding.action.timeoutMilliseconds : 0
+        if rewritesGRPCTimeout, let most = forwarding.action.grpcTimeoutHeaderMaxMilliseconds {
+            request = Self.grpc(head, most: most, offset: forwarding.action.grpcTimeoutOffsetMilliseconds ?? 0)
         }
         readHeaders(&head, respectsExpected: respectsExpected)
         // A try that may take as long as the whole request needs no limit of its own.
@@ -104,8 +101,8 @@ package enum GRPCTimeout {
 package enum StreamDuration {
     /// - Parameter head: Of a gRPC request the header `grpc-timeout` is set to what counts.
     /// - Returns: Milliseconds; 0 ends the request at once; `nil` is no limit.
-    package static func limit(_ action: RouteAction?, manager: UInt64?, head: inout RequestHead) -> UInt64? {
-        let route = action?.streamDuration
+    package static func limit(_ forwarding: CompiledForward, manager: UInt64?, head: inout RequestHead) -> UInt64? {
+        let route = forwarding.action.streamDuration
         var limit: UInt64?
         if let most = route?.grpcHeaderMax, let asked = head.headers[.grpcTimeout].flatMap(GRPCTimeout.milliseconds) {
             var value = most != 0 ? min(asked, most) : asked

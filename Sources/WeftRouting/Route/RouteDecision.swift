@@ -17,6 +17,11 @@ package final class RouteDecision: Sendable {
     package let accessPolicies: [String: RBACEngine?]
     /// Other configurations of filters, compiled, by filter name.
     package let filters: [String: CompiledRouteFilter]
+    /// Whether the route or its virtual host changes headers of requests, or of responses.
+    package let changesRequest: Bool
+    package let changesResponse: Bool
+    package let countsAttemptsInRequest: Bool
+    package let countsAttemptsInResponse: Bool
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
@@ -44,6 +49,12 @@ package final class RouteDecision: Sendable {
             }
             filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
         }
+        changesRequest =
+            !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
+        changesResponse =
+            !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
+        countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
+        countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
         self.accessPolicies = accessPolicies
         self.filters = filters
         var redirect: RegexReplacement?
@@ -80,6 +91,11 @@ package final class CompiledForward: Sendable {
     package let hashPolicies: [CompiledHashPolicy]
     /// The route's own, or else its virtual host's, or else the table's.
     package let mirrors: [Mirror]
+    /// The route's own hedging, or else its virtual host's.
+    package let hedgesOnPerTryTimeout: Bool
+    /// Whether it says something about the path, or about the host.
+    package let rewritesPath: Bool
+    package let rewritesHost: Bool
     private let subset: SubsetKey
     private let weightedSubsets: [SubsetKey]
     private let pathRewrite: RegexReplacement?
@@ -89,6 +105,7 @@ package final class CompiledForward: Sendable {
 
     init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost, tableMirrors: [Mirror] = []) {
         self.action = action
+        hedgesOnPerTryTimeout = (action.hedge ?? virtualHost.hedge)?.onPerTryTimeout ?? false
         mirrors = [action.mirrors, virtualHost.mirrors, tableMirrors].first { !$0.isEmpty } ?? []
         var problems: [String] = []
         func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexReplacement? {
@@ -122,6 +139,12 @@ package final class CompiledForward: Sendable {
             total = clusters.reduce(0) { $0 + UInt64($1.weight) }
         }
         totalWeight = total
+        rewritesPath = action.pathRewrite != nil
+        if case .weighted(let clusters) = action.cluster {
+            rewritesHost = action.hostRewrite != nil || clusters.contains { $0.hostRewrite != nil }
+        } else {
+            rewritesHost = action.hostRewrite != nil
+        }
         self.weightedSubsets = weightedSubsets
         subset = SubsetKey(action.metadataMatch)
         let policy = action.retryPolicy ?? virtualHost.retryPolicy

@@ -71,11 +71,11 @@ package struct CallerTrust: Sendable {
         if verdict.isInternal {
             head.headers.set(Self.isInternalHeader, "true")
         } else {
-            if verdict.isEdge {
-                for name in Self.edgeOnly where head.headers.contains(name) { head.headers.remove(name) }
+            if verdict.isEdge, head.headers.mayContain(Self.edgeOnlySet) {
+                for name in Self.edgeOnly { head.headers.remove(name) }
             }
-            for name in Self.orders where head.headers.contains(name) { head.headers.remove(name) }
-            for name in internalOnly where head.headers.contains(name) { head.headers.remove(name) }
+            if head.headers.mayContain(Self.orderSet) { for name in Self.orders { head.headers.remove(name) } }
+            for name in internalOnly { head.headers.remove(name) }
         }
         if verdict.isEdge { head.headers.set(Self.externalAddress, verdict.client ?? peer.ip) }
         return verdict
@@ -130,6 +130,9 @@ package struct CallerTrust: Sendable {
         "x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
         "x-envoy-external-address", "x-envoy-original-path", "x-envoy-original-host", "x-envoy-attempt-count",
     ]
+
+    private static let edgeOnlySet = HeaderNameSet(edgeOnly)
+    private static let orderSet = HeaderNameSet(orders)
 
     /// What only callers inside may ask of the router.
     private static let orders: [HeaderName] = [

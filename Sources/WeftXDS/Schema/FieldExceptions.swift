@@ -32,8 +32,9 @@ enum FieldExceptions {
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
           ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
-          ignored 50 preconnect_policy: connections are opened when needed
           refused 40 filters: upstream network filters are not implemented
+        envoy.config.cluster.v3.Cluster.PreconnectPolicy
+          ignored 2 predictive_preconnect_ratio: connections are opened ahead for the endpoint that is in use
         envoy.config.cluster.v3.Cluster.CommonLbConfig
           ignored 4 update_merge_window: every update counts at once
           ignored 5 ignore_new_hosts_until_first_hc: endpoints are not probed

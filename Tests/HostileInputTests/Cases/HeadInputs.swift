@@ -29,8 +29,8 @@ extension HostileInputs {
             http1("Request lines", "HTTP/2.0", "GET /x HTTP/2.0\nhost: a.test\n\n" + good(), refused),
             http1("Request lines", "HTTP/1.2", "GET /x HTTP/1.2\nhost: a.test\nx-id: {id}\n\n" + good(), refused),
             http1(
-                "Request lines", "HTTP/1.0", "GET /x HTTP/1.0\nhost: a.test\nx-id: {id}\n\n" + good(), "200 closed",
-                ["GET /x"]),
+                "Request lines", "HTTP/1.0", "GET /x HTTP/1.0\nhost: a.test\nx-id: {id}\n\n" + good(), "426 closed",
+                []),
             http1(
                 "Request lines", "method prefix", "GETS /x HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", "400 closed",
                 []),
