@@ -136,7 +136,6 @@ extension Exchange {
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
-        record.upstreamHost = host.name
         record.host = host
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
         self.attempt = attempt
