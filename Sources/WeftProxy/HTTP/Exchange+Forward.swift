@@ -139,7 +139,6 @@ extension Exchange {
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
-        record.upstreamHost = host.name
         record.host = host
         if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil {
             nameHost(host)

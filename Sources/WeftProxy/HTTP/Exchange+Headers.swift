@@ -76,9 +76,7 @@ extension Exchange {
 
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
         guard headers.mayContain(Self.hopByHop) else { return }
-        if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
-            !headers.isExactly(.connection, "close")
-        {
+        if headers.connectionOption == .other {
             for name in (headers.string(.connection) ?? "").split(separator: ",") {
                 let name = HeaderName(name.trimmingSpaces())
                 if name != .upgrade, name != .connection, name != .keepAlive { headers.remove(name) }

@@ -421,9 +421,9 @@ struct ExchangeRecord {
     var bytesReceived = 0
     var bytesSent = 0
     var upstreamServiceMilliseconds: Int64?
-    var upstreamHost: String?
     /// The endpoint tried last.
     var host: CompiledHost?
+    var upstreamHost: String? { host?.name }
     /// The client, in the worker's ``PeerTable``.
     var peer = 0
     var upstreamLocal: String?
