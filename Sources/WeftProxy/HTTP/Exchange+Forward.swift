@@ -220,7 +220,7 @@ extension Exchange {
         let provenance = decision?.route.provenance
         switch failure {
         case .reset(.overflow, _):
-            record.upstreamHost = nil
+            record.host = nil
             reply(.overflow(isRetry: isRetry), provenance: cluster?.compiled.cluster.provenance ?? provenance)
         case .reset(let why, let transport):
             record.transportFailure = transport
