@@ -140,7 +140,8 @@ extension Exchange {
         }
         remember(host)
         record.host = host
-        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil {
+        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil
+        {
             nameHost(host)
         }
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
