@@ -43,7 +43,7 @@ package struct HTTP1RequestParser: Sendable {
             guard let length = try reader.section(in: &buffer, hasStartLine: true) else { return nil }
             let head = try requestHead(buffer, length)
             reader.finish(&buffer, length: length)
-            upgradePending = head.method == .connect || head.wantsUpgrade
+            upgradePending = head.method.isConnect || head.wantsUpgrade
             switch head.framing {
             case .none, .tunnel: state = .length(0)
             case .length(let length): state = .length(length)
@@ -142,7 +142,7 @@ package struct HTTP1RequestParser: Sendable {
         let framing = try HeadReader.framing(headers, version: line.version)
         return RequestHead(
             method: line.method, path: path, authority: authority, scheme: scheme,
-            version: line.version, headers: headers, framing: line.method == .connect ? .tunnel : framing ?? .none,
+            version: line.version, headers: headers, framing: line.method.isConnect ? .tunnel : framing ?? .none,
             keepAlive: HeadReader.keepAlive(headers, version: line.version))
     }
 
@@ -196,7 +196,7 @@ package struct HTTP1RequestParser: Sendable {
         let version = try version(UnsafeRawBufferPointer(rebasing: bytes[versionStart..<end]))
         return Line(
             method: method, targetStart: start, targetLength: length, version: version, end: end,
-            isOriginForm: bytes[start] == 47 && method != .connect)
+            isOriginForm: bytes[start] == 47 && !method.isConnect)
     }
 
     /// What is wrong with a start line: its end, or what it says.
@@ -226,7 +226,7 @@ package struct HTTP1RequestParser: Sendable {
 
     /// The four forms of RFC 9112 section 3.2.
     private static func target(_ bytes: ByteBufferView, method: HTTPMethod) throws(HTTP1ParseError) -> Target {
-        if method == .connect { return Target(authority: bytes, path: ByteBufferView()) }
+        if method.isConnect { return Target(authority: bytes, path: ByteBufferView()) }
         if bytes.elementsEqual("*".utf8) {
             guard method == .options else { throw .invalidRequestLine }
             return Target(path: bytes)

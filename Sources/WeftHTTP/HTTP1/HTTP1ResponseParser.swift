@@ -169,7 +169,7 @@ package struct HTTP1ResponseParser: Sendable {
         _ status: UInt16, _ headers: HeaderBlock, _ version: HTTPProtocolVersion
     ) throws(HTTP1ParseError) -> BodyFraming {
         let stated = try HeadReader.framing(headers, version: version)
-        if status == 101 || (method == .connect && status / 100 == 2) { return .tunnel }
+        if status == 101 || (method.isConnect && status / 100 == 2) { return .tunnel }
         if method == .head || status < 200 || status == 204 || status == 304 { return .none }
         return stated ?? .untilClose
     }

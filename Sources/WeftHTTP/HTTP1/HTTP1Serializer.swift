@@ -14,7 +14,7 @@ package enum HTTP1Serializer {
     package static func write(
         _ head: RequestHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
-        let target = head.method == .connect ? head.authority : head.path
+        let target = head.method.isConnect ? head.authority : head.path
         var method = head.method.description
         let most =
             method.utf8.count + target.readableBytes + head.authority.readableBytes + head.headers.mostWireBytes + 128

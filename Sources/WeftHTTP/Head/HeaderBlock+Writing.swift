@@ -127,11 +127,7 @@ extension HeaderBlock {
 
     /// - Returns: whether there was such a field.
     @discardableResult
-    @inline(__always) package mutating func remove(_ name: HeaderName) -> Bool {
-        mask & name.bit != 0 && removeAll(name)
-    }
-
-    private mutating func removeAll(_ name: HeaderName) -> Bool {
+    package mutating func remove(_ name: HeaderName) -> Bool {
         guard let first = index(of: name) else { return false }
         entries.remove(at: first)
         while let next = index(of: name, from: first) { entries.remove(at: next) }

@@ -44,12 +44,6 @@ package struct HeaderBlock: Sendable {
         self.mask = mask
     }
 
-    /// Room for `fields` more fields of `bytes` together, so that appending them moves nothing twice.
-    package mutating func reserve(fields: Int, bytes count: Int) {
-        entries.reserveCapacity(entries.count + fields)
-        bytes.reserveCapacity(minimumWritableBytes: count)
-    }
-
     package var count: Int { entries.count }
     package var isEmpty: Bool { entries.isEmpty }
     /// Bytes of all names and values.
@@ -71,23 +65,17 @@ extension HeaderBlock {
     package func value(at index: Int) -> ByteBufferView { view(entries[index].valueStart, entries[index].valueLength) }
 
     /// The first value of `name`, or `nil`.
-    @inline(__always) package subscript(name: HeaderName) -> ByteBufferView? {
-        mask & name.bit == 0 ? nil : search(name, from: 0).map { value(at: $0) }
-    }
+    package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
 
-    package func named(_ name: HeaderName, at index: Int) -> Bool { matches(entries[index], name) }
+    package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
-    @inline(__always) package func contains(_ name: HeaderName) -> Bool {
-        mask & name.bit != 0 && search(name, from: 0) != nil
-    }
-
-    @inline(__always) package func index(of name: HeaderName, from start: Int = 0) -> Int? {
+    package func index(of name: HeaderName, from start: Int = 0) -> Int? {
         guard mask & name.bit != 0 else { return nil }
         return search(name, from: start)
     }
 
     /// Whether any of the names in `names` may be there; false is certain.
-    @inline(__always) package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
+    package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
 
     /// What the connection options say, as far as one look tells.
     package var connectionOption: ConnectionOption {
@@ -153,11 +141,7 @@ extension HeaderBlock {
         return joined.readableBytesView
     }
 
-    @inline(__always) package func string(_ name: HeaderName) -> String? {
-        mask & name.bit == 0 ? nil : text(name)
-    }
-
-    private func text(_ name: HeaderName) -> String? { self[name].map { String(decoding: $0, as: UTF8.self) } }
+    package func string(_ name: HeaderName) -> String? { self[name].map { String(decoding: $0, as: UTF8.self) } }
 
     /// Whether a comma-separated list field holds `token`, compared without case.
     package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {

@@ -95,7 +95,6 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
 package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
     let bits: UInt64
     package init(arrayLiteral names: HeaderName...) { bits = names.reduce(0) { $0 | $1.bit } }
-    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
 }
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
@@ -105,7 +104,9 @@ package enum ASCII {
     }
 
     /// One of 64 bits for a fingerprint: a set of them says which names are certainly absent.
-    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 { 1 << UInt64(fingerprint & 63) }
+    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 {
+        1 << UInt64(fingerprint & 63)
+    }
 
     /// FNV-1a over the lower-case bytes.
     @inlinable package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {

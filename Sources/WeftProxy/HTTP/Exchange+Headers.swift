@@ -9,7 +9,7 @@ extension Exchange {
     var isUpgrade: Bool { original.isUpgrade }
 
     func upgradeAllowed(_ action: RouteAction) -> Bool {
-        let type = original.method == .connect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
+        let type = original.method.isConnect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
         if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) { return own.enabled }
         return manager.upgradeTypes.contains(type)
     }

@@ -115,7 +115,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     private func begin(_ head: consuming RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
-        let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
+        let endStream = head.framing == .none && !head.method.isConnect && !head.wantsUpgrade
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -123,7 +123,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
         isHTTP10 = head.version == .http10
         isHead = head.method == .head
-        awaitsUpgrade = head.method == .connect || head.wantsUpgrade
+        awaitsUpgrade = head.method.isConnect || head.wantsUpgrade
         endPending = true
         let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }

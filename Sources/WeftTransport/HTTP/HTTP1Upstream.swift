@@ -148,7 +148,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     func send(_ head: RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
         parser.begin(head.method)
-        let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        let isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
         let framing: BodyFraming
         if isUpgrade {
             framing = .none
@@ -160,7 +160,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
             framing = .chunked
         }
         chunked = framing == .chunked
-        let connection: HTTP1Serializer.Connection = isUpgrade && head.method != .connect ? .upgrade : .unspecified
+        let connection: HTTP1Serializer.Connection = isUpgrade && !head.method.isConnect ? .upgrade : .unspecified
         withOutput { HTTP1Serializer.write(head, framing: framing, connection: connection, into: &$0) }
         if endStream { end() }
     }
