@@ -17,6 +17,7 @@ enum AttemptFailure {
 /// The router: from the route to an upstream's response, with retries.
 extension Exchange {
     func forward() {
+        connection.counters.add(HTTPCounter.routed)
         guard let decision = resolveRoute() else {
             return reply(.noRoute, provenance: routeTable?.refusing(head))
         }
@@ -27,8 +28,10 @@ extension Exchange {
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
+            connection.counters.add(HTTPCounter.directResponses)
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
+            connection.counters.add(HTTPCounter.redirects)
             reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
         case .forward: break
         }
@@ -131,14 +134,17 @@ extension Exchange {
     private func tryHost(_ picked: CompiledHost?) {
         guard let cluster else { return }
         attemptCount += 1
-        guard let host = picked else {
+        guard let host = picked, !isAstray(host) else {
+            cluster.counters.add(.noneHealthy)
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
         record.upstreamHost = host.name
         record.host = host
-        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
+        let version = upstreamVersion(cluster)
+        record.upstreamProtocol = version == .http2 ? "HTTP/2" : "HTTP/1.1"
+        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: version)
         self.attempt = attempt
         attempt.start(perTryMilliseconds: timeouts?.perTry)
     }
@@ -182,6 +188,11 @@ extension Exchange {
             head.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         addPeerMetadata(to: &head, host: record.host)
+        if span != nil { carryTrace() }
+        if connection.manager.keeps.contains(.times) {
+            record.times.upstreamStart = .now()
+            if requestEnded, record.times.requestEnd == nil { record.times.requestEnd = record.started }
+        }
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
         stream.send(head, endStream: isComplete && !isUpgrade)
         if isUpgrade { return stream.flush() }

@@ -189,6 +189,7 @@ extension Exchange {
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
+        if facts.keeps.contains(.response) { record.responseHeaders = response.headers }
     }
 
     /// What the route and its virtual host say about responses, the proxy's own among them.

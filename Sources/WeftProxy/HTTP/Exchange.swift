@@ -46,6 +46,9 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
+    /// This proxy's span, while requests are traced, and that of the try under way.
+    var span: Span?
+    var upstreamSpan: Span?
     /// Position of the filter that comes next.
     var nextFilter = 0
     /// What filters keep for the rest of the exchange; `nil` while none has anything to keep.
@@ -80,8 +83,10 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func start() {
+        countStart()
         prepareRequest()
         guard normalizePath() else { return }
+        if let tracing = connection.manager.tracing { startTrace(tracing) }
         runFilters()
     }
 
@@ -104,11 +109,12 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
-        var bytes = bytes
-        if let state = filterState, !isTunnel {
-            guard let translated = filter(requestBody: bytes, state) else { return }
-            bytes = translated
-        }
+        guard let state = filterState, !isTunnel else { return deliver(bytes) }
+        if let translated = filter(requestBody: bytes, state) { deliver(translated) }
+    }
+
+    /// Towards the upstream, and into what is kept for another try.
+    private func deliver(_ bytes: ByteBuffer) {
         if isTunnel || attempt?.isStreaming == true {
             attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
@@ -131,8 +137,12 @@ final class Exchange: HTTPStreamReceiver {
     func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
 
     func receiveEnd(trailers: HeaderBlock?) {
+        if let compressor = filterState?.compression?.requestCompressor, !isFinished {
+            deliver(compressor.compress(ByteBuffer(), isLast: true))
+        }
         requestEnded = true
         requestTrailers = trailers
+        if connection.manager.keeps.contains(.times) { record.times.requestEnd = .now() }
         for shadow in shadows { shadow.end() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
         if let state = filterState { requestEnded(state) }
@@ -216,14 +226,20 @@ final class Exchange: HTTPStreamReceiver {
         }
         if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
+        if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
         applyResponseMutations(&head.headers)
         finishResponse(&head)
+        var body = ByteBuffer(string: local.body)
+        if let compression = filterState?.compression {
+            recode(response: &head, endStream: local.body.isEmpty || original.method == .head, compression)
+            if let compressor = compression.responseCompressor { body = compressor.compress(body, isLast: true) }
+        }
         stream.respond(head, endStream: local.body.isEmpty)
         if !local.body.isEmpty {
-            if original.method != .head { record.bytesSent += local.body.utf8.count }
-            stream.write(body: ByteBuffer(string: local.body))
+            if original.method != .head { record.bytesSent += body.readableBytes }
+            stream.write(body: body)
             stream.writeEnd(trailers: nil)
         }
         finish()
@@ -248,7 +264,9 @@ final class Exchange: HTTPStreamReceiver {
         var response = upstream
         record.status = Int(response.status)
         record.details = "via_upstream"
-        let service = (NIODeadline.now() - record.started).nanoseconds / 1_000_000
+        let now = NIODeadline.now()
+        record.times.responseStart = now
+        let service = (now - record.started).nanoseconds / 1_000_000
         record.upstreamServiceMilliseconds = service
         mutateResponse(&response, serviceMilliseconds: service)
         if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
@@ -272,7 +290,11 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
-        let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
+        var bytes = bytes
+        if let state = filterState {
+            guard let filtered = filter(responseBody: bytes, state) else { return }
+            bytes = filtered
+        }
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
         if !isMore { stream.flush() }
@@ -282,6 +304,12 @@ final class Exchange: HTTPStreamReceiver {
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
+        if connection.manager.keeps.contains(.trailers) { record.responseTrailers = trailers }
+        if let compressor = filterState?.compression?.responseCompressor {
+            let last = compressor.compress(ByteBuffer(), isLast: true)
+            record.bytesSent += last.readableBytes
+            stream.write(body: last)
+        }
         if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
             record.bytesSent += last.readableBytes
             stream.write(body: last)
@@ -319,6 +347,8 @@ final class Exchange: HTTPStreamReceiver {
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
+        countEnd()
+        if span != nil { endTrace() }
         worker.logs.exchangeFinished(self)
         worker.metrics.exchangeFinished(self)
     }
@@ -364,8 +394,26 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// `HTTP/1.1` or `HTTP/2`, of the last try.
+    var upstreamProtocol: String?
+    /// A health check filter took it for a check.
+    var isHealthCheck = false
+    /// Kept when an access log asks for them (``KeptForLogs``).
+    var responseHeaders: HeaderBlock?
+    var responseTrailers: HeaderBlock?
+    var localReplyBody: String?
+    var times = ExchangeTimes()
     /// It would have been tried again, but for the limit.
     var retriesExhausted = false
     /// What shadow rules would have decided; not enforced.
     var shadowPolicies: [RBACShadow] = []
+}
+
+/// Moments of an exchange after its start; `nil` is not yet.
+struct ExchangeTimes {
+    /// The client had sent everything; kept when an access log asks for it.
+    var requestEnd: NIODeadline?
+    /// The last try began to be sent.
+    var upstreamStart: NIODeadline?
+    var responseStart: NIODeadline?
 }

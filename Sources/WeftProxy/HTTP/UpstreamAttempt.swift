@@ -73,7 +73,7 @@ final class UpstreamAttempt: ResponseReceiver {
         }
     }
 
-    private static func text(_ error: UpstreamConnectError) -> String {
+    static func text(_ error: UpstreamConnectError) -> String {
         switch error {
         case .timeout: "connection timeout"
         case .connect: "connection refused or unreachable"
@@ -85,6 +85,7 @@ final class UpstreamAttempt: ResponseReceiver {
     private func perTryTimedOut() {
         guard let exchange, !isOver else { return }
         recordTimeout()
+        cluster.counters.add(.perTryTimeouts)
         abandon()
         exchange.attemptFailed(.perTryTimeout)
     }
@@ -100,7 +101,10 @@ final class UpstreamAttempt: ResponseReceiver {
     func startTunnel() { stream?.startTunnel() }
     var isWritable: Bool { stream?.isWritable ?? true }
 
-    func recordTimeout() { if !sawHead { count(.timeout) } }
+    func recordTimeout() {
+        cluster.counters.add(.timeouts)
+        if !sawHead { count(.timeout) }
+    }
 
     private func count(_ outcome: OutlierDetector.Outcome) {
         guard let outlier = cluster.compiled.outlier else { return }
@@ -144,8 +148,12 @@ final class UpstreamAttempt: ResponseReceiver {
     func abandon() {
         guard !isOver else { return }
         end()
-        if let waiter { pool.cancel(waiter) }
+        if let waiter {
+            cluster.counters.add(.cancelled)
+            pool.cancel(waiter)
+        }
         waiter = nil
+        if stream != nil { cluster.counters.add(.ownResets) }
         stream?.reset()
         stream = nil
     }
@@ -171,11 +179,14 @@ final class UpstreamAttempt: ResponseReceiver {
         sawHead = true
         perTry?.cancel()
         perTry = nil
+        cluster.counters.responded(
+            head.status, milliseconds: UInt64(clamping: (NIODeadline.now() - started).nanoseconds / 1_000_000))
         learn(from: head, endStream: endStream)
         if let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
             return exchange.retry(afterMilliseconds: pause)
         }
+        if exchange.attemptCount > 1, head.status < 500 { cluster.counters.add(.retrySuccesses) }
         let isMore = batchesReads
         if endStream { end() }
         exchange.receive(response: head, endStream: endStream, isMore: isMore)
@@ -194,6 +205,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receive(reset: StreamReset) {
         guard let exchange, !isOver else { return }
+        cluster.counters.add(.upstreamResets)
         end()
         if sawHead { return exchange.responseBroken() }
         count(.connectFailed)

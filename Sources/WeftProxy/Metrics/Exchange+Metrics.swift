@@ -14,6 +14,13 @@ extension Exchange {
         return worker.snapshot.clusters[name]
     }
 
+    /// The cluster that logs and spans name: where the request went, or where its route leads. A request that was refused
+    /// before its route was looked for has none.
+    var logCluster: String? {
+        guard cluster == nil else { return cluster?.compiled.cluster.name }
+        return nextFilter > 0 ? metricsCluster?.cluster.name : nil
+    }
+
     /// Before any filter: the client's metadata is for the proxy, not for the application.
     func takePeerMetadata() {
         record.peer = worker.metrics.peers.take(

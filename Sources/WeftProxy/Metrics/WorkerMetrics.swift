@@ -61,6 +61,8 @@ final class WorkerMetrics {
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
 
     let node: MetricsNode
+    /// Under Envoy's names.
+    let counters: WorkerCounters
     var peers = PeerTable()
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
@@ -75,7 +77,10 @@ final class WorkerMetrics {
     private var ticks = 0
     private static let cacheLimit = 10_000
 
-    init(recorder: MetricRecorder, node: MetricsNode) {
+    init(
+        recorder: MetricRecorder, node: MetricsNode, counters: WorkerCounters = WorkerCounters(CounterTables())
+    ) {
+        self.counters = counters
         self.recorder = recorder
         self.node = node
     }

@@ -20,6 +20,7 @@ extension HTTPConnectionManager {
         }
         wire.httpFilters = try filters.compactMap { try $0.wire(target) }
         wire.accessLog = try accessLogs.map { try $0.wire() }
+        try setTracing(&wire)
         setHeaders(&wire)
         setPaths(&wire)
         setTimes(&wire)
@@ -140,6 +141,7 @@ extension HTTPConnectionManager {
         case .http3, .UNRECOGNIZED: throw reader.error("codec_type \(wire.codecType.rawValue) is not supported")
         }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
+        try readTracing(wire, reader)
         readHeaders(wire)
         readPaths(wire, reader)
         readTimes(wire, reader)
