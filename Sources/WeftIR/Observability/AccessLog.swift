@@ -74,7 +74,7 @@ package indirect enum AccessLogFilter: Sendable, Hashable, Codable {
     /// Milliseconds.
     case duration(Comparison, UInt32)
     case notHealthCheck
-    /// The request is traced.
+    /// The request is traced because a service demanded it.
     case traceable
     /// A share of the requests; by request id when there is one, unless `isIndependent`.
     case runtime(FractionalPercent, isIndependent: Bool)

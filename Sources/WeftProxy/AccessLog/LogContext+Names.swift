@@ -34,7 +34,7 @@ extension LogContext {
         let record = exchange?.record
         switch name {
         case .protocolName: return FormatValue(exchange.map { "\($0.original.version.name)" })
-        case .upstreamProtocol: return FormatValue(record?.upstreamProtocol)
+        case .upstreamProtocol: return FormatValue(record?.upstreamLocal == nil ? nil : record?.upstreamProtocol)
         case .responseCode: return .int(Int64(record?.status ?? 0))
         case .responseCodeDetails: return FormatValue(details)
         case .connectionTerminationDetails: return FormatValue(connection.termination)
@@ -73,12 +73,13 @@ extension LogContext {
 
     private func address(_ name: FormatOperatorName) -> FormatValue {
         switch name {
-        case .upstreamHost, .upstreamRemoteAddress: FormatValue(upstreamHost)
+        case .upstreamHost: FormatValue(upstreamHost)
+        case .upstreamRemoteAddress: FormatValue(upstreamRemote)
         case .upstreamHostName: FormatValue(filled(exchange?.record.host?.endpoint.hostname) ?? upstreamHost)
         case .upstreamHostNameWithoutPort:
             FormatValue(filled(exchange?.record.host?.endpoint.hostname) ?? upstreamHost.map(Endpoint.ip))
-        case .upstreamRemoteAddressWithoutPort: FormatValue(upstreamHost.map(Endpoint.ip))
-        case .upstreamRemotePort: upstreamHost.flatMap(Endpoint.port).map { .int($0) } ?? .none
+        case .upstreamRemoteAddressWithoutPort: FormatValue(upstreamRemote.map(Endpoint.ip))
+        case .upstreamRemotePort: upstreamRemote.flatMap(Endpoint.port).map { .int($0) } ?? .none
         case .upstreamCluster: FormatValue(altStatName ?? cluster)
         case .upstreamClusterRaw: FormatValue(cluster)
         case .upstreamLocalAddress: FormatValue(upstreamLocal)
@@ -87,6 +88,9 @@ extension LogContext {
         default: downstream(name)
         }
     }
+
+    /// The host, once there was a connection.
+    private var upstreamRemote: String? { upstreamLocal == nil ? nil : upstreamHost }
 
     /// What a cluster wants to be called in logs and counters.
     private var altStatName: String? { filled(exchange?.cluster?.compiled.cluster.altStatName) }

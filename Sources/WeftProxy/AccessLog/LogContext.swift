@@ -89,7 +89,7 @@ struct LogContext {
         guard let exchange else { return view }
         view.status = UInt32(clamping: exchange.record.status)
         view.isHealthCheck = exchange.record.isHealthCheck
-        view.isTraced = exchange.span?.isSampled == true
+        view.isTraced = exchange.span?.reason == .serviceForced
         view.grpcStatus = grpcStatus ?? 2
         view.head = exchange.head
         view.metadata = exchange.filterState?.metadata ?? [:]

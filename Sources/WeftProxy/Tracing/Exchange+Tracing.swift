@@ -19,6 +19,7 @@ extension Exchange {
         let isTraced = reason != .notTraceable
         var span = openSpan(tracing, isTraced: isTraced)
         nameSpan(&span, tracing, own, route)
+        span.reason = reason
         self.span = span
     }
 

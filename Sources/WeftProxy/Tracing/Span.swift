@@ -10,6 +10,8 @@ final class Span {
     /// Both ends of the call have one span id (Zipkin).
     let isShared: Bool
     let started: NIODeadline
+    /// Why the request is traced.
+    var reason = TraceReason.notTraceable
     var isSampled: Bool { context.isSampled }
 
     init(_ context: TraceContext, name: String, isClient: Bool, isShared: Bool = false, started: NIODeadline) {

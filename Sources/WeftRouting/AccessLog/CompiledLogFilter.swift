@@ -7,6 +7,7 @@ package struct LogFilterView {
     package var status: UInt32 = 0
     package var durationMilliseconds: UInt64 = 0
     package var isHealthCheck = false
+    /// Traced because a service demanded it (`x-envoy-force-trace`); Envoy's filter asks for nothing less.
     package var isTraced = false
     /// Response flags, separated by commas; `-` is none.
     package var flags = "-"

@@ -20,7 +20,7 @@ extension HandWritten {
             routes(
                 "match: {prefix: /named}, name: named, route: {cluster: a}",
                 "match: {prefix: /direct}, direct_response: {status: 418, body: {inline_string: tea}}",
-                "match: {prefix: /dead}, route: {cluster: dead}", "match: {prefix: /}, route: {cluster: a}"),
+                "match: {prefix: /dead}, route: {cluster: empty}", "match: {prefix: /}, route: {cluster: a}"),
             get("/named?q=1&w=2", "x-a: abc", "user-agent: ua"), get("/direct"), get("/dead"),
             post("/", "hello", "x-a: \"quoted\""), send("HEAD", "/")
         ).logging(
@@ -77,7 +77,7 @@ extension HandWritten {
             name,
             routes(
                 "match: {prefix: /teapot}, direct_response: {status: 418}",
-                "match: {prefix: /dead}, route: {cluster: dead}", "match: {prefix: /}, route: {cluster: a}"),
+                "match: {prefix: /dead}, route: {cluster: empty}", "match: {prefix: /}, route: {cluster: a}"),
             requests: requests
         ).logging(log("seen: \"yes\"", filter: filter))
     }
@@ -97,7 +97,7 @@ extension HandWritten {
         filtered(
             "log-filter-header", "header_filter: {header: {name: x-log, string_match: {exact: \"yes\"}}}",
             get("/"), get("/", "x-log: yes")),
-        filtered("log-filter-flags", "response_flag_filter: {flags: [UF]}", get("/"), get("/dead"), get("/teapot")),
+        filtered("log-filter-flags", "response_flag_filter: {flags: [UH]}", get("/"), get("/dead"), get("/teapot")),
         filtered("log-filter-any-flag", "response_flag_filter: {}", get("/"), get("/dead")),
         filtered(
             "log-filter-grpc", "grpc_status_filter: {statuses: [NOT_FOUND, UNAVAILABLE]}", get("/"), get("/dead"),
@@ -124,7 +124,7 @@ extension HandWritten {
             "log-filter-metadata",
             "metadata_filter: {matcher: {filter: none, path: [{key: k}], value: {present_match: true}}, "
                 + "match_if_key_not_found: false}", get("/")),
-        filtered("log-filter-traceable", "traceable_filter: {}", get("/"), get("/", "x-envoy-force-trace: 1")),
+        filtered("log-filter-traceable", "traceable_filter: {}", get("/"))
     ]
 
     private static let id = "x-request-id: 0000000a-1111-4222-8333-444444444444"
@@ -138,18 +138,20 @@ extension HandWritten {
             manager:
                 "tracing: {provider: {name: z, typed_config: \(zipkin)}\(more)}\npreserve_external_request_id: true",
             requests: requests
-        ).logging(log("seen: \"%REQ(X-REQUEST-ID)%\"", filter: "traceable_filter: {}"))
+        ).logging(
+            log("seen: \"%REQ(X-REQUEST-ID)%\""),
+            log("demanded: \"%REQ(X-REQUEST-ID)%\"", filter: "traceable_filter: {}"))
     }
 
     /// The sampling decision, where it travels, and the context that is passed on.
     private static let traceCases: [DifferentialCase] = [
         traced(
-            "trace-none", ", random_sampling: {value: 0}", get("/", id), get("/", id, "x-envoy-force-trace: 1"),
+            "trace-none", ", random_sampling: {value: 0}", get("/", id),
             get("/", id, "x-client-trace-id: c")),
         traced("trace-all", "", get("/", id), get("/", "x-request-id: no-uuid")),
         traced(
             "trace-overall-none", ", overall_sampling: {value: 0}", get("/", id),
-            get("/", id, "x-envoy-force-trace: 1")),
+            get("/", id, "x-client-trace-id: c")),
         traced(
             "trace-decided", ", random_sampling: {value: 0}",
             get("/", "x-request-id: 0000000a-1111-9222-8333-444444444444"),
