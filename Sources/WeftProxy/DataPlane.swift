@@ -22,6 +22,8 @@ package final class DataPlane: Sendable {
         var observedNode = ObservedNode()
         /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
         package var labelPrefix = ""
+        /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
+        package var home = ProxyHome()
         package init() {}
     }
 
@@ -76,7 +78,9 @@ package final class DataPlane: Sendable {
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
                 tracing: tracing, node: options.observedNode)
         }
-        state = Mutex(State(snapshot: empty))
+        var initial = State(snapshot: empty)
+        initial.builder.home = options.home
+        state = Mutex(initial)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }

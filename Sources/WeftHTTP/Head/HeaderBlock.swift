@@ -71,13 +71,17 @@ extension HeaderBlock {
     package func value(at index: Int) -> ByteBufferView { view(entries[index].valueStart, entries[index].valueLength) }
 
     /// The first value of `name`, or `nil`.
-    package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
+    @inline(__always) package subscript(name: HeaderName) -> ByteBufferView? {
+        mask & name.bit == 0 ? nil : search(name, from: 0).map { value(at: $0) }
+    }
 
     package func named(_ name: HeaderName, at index: Int) -> Bool { matches(entries[index], name) }
 
-    package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
+    @inline(__always) package func contains(_ name: HeaderName) -> Bool {
+        mask & name.bit != 0 && search(name, from: 0) != nil
+    }
 
-    package func index(of name: HeaderName, from start: Int = 0) -> Int? {
+    @inline(__always) package func index(of name: HeaderName, from start: Int = 0) -> Int? {
         guard mask & name.bit != 0 else { return nil }
         return search(name, from: start)
     }
@@ -85,9 +89,17 @@ extension HeaderBlock {
     /// Whether any of the names in `names` may be there; false is certain.
     @inline(__always) package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
 
-    private func search(_ name: HeaderName, from start: Int) -> Int? {
+    /// What the connection options say, as far as one look tells.
+    package var connectionOption: ConnectionOption {
+        guard let first = index(of: .connection) else { return .absent }
+        guard index(of: .connection, from: first + 1) == nil else { return .other }
+        if value(at: first, is: "keep-alive") { return .keepAlive }
+        return value(at: first, is: "close") ? .close : .other
+    }
+
+    func search(_ name: HeaderName, from start: Int) -> Int? {
         let wanted = name.fingerprint
-        let length = Int32(truncatingIfNeeded: name.bytes.count)
+        let length = Int32(truncatingIfNeeded: name.count)
         return entries.withUnsafeBufferPointer { entries in
             var position = start
             while position < entries.count {
@@ -141,7 +153,11 @@ extension HeaderBlock {
         return joined.readableBytesView
     }
 
-    package func string(_ name: HeaderName) -> String? { self[name].map { String(decoding: $0, as: UTF8.self) } }
+    @inline(__always) package func string(_ name: HeaderName) -> String? {
+        mask & name.bit == 0 ? nil : text(name)
+    }
+
+    private func text(_ name: HeaderName) -> String? { self[name].map { String(decoding: $0, as: UTF8.self) } }
 
     /// Whether a comma-separated list field holds `token`, compared without case.
     package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {
@@ -159,10 +175,14 @@ extension HeaderBlock {
 
     /// Whether there is one field of this name, and its whole value is `text`, compared without case.
     package func isExactly(_ name: HeaderName, _ text: StaticString) -> Bool {
-        guard let first = index(of: name), index(of: name, from: first + 1) == nil,
-            Int(entries[first].valueLength) == text.utf8CodeUnitCount
-        else { return false }
-        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        guard let first = index(of: name), index(of: name, from: first + 1) == nil else { return false }
+        return value(at: first, is: text)
+    }
+
+    private func value(at index: Int, is text: StaticString) -> Bool {
+        let entry = entries[index]
+        guard Int(entry.valueLength) == text.utf8CodeUnitCount else { return false }
+        let start = Int(entry.valueStart) - bytes.readerIndex
         return bytes.withUnsafeReadableBytes { all in
             let value = UnsafeRawBufferPointer(rebasing: all[start..<(start + text.utf8CodeUnitCount)])
             for offset in 0..<value.count
@@ -189,14 +209,25 @@ extension HeaderBlock {
         bytes.viewBytes(at: Int(start), length: Int(length)) ?? ByteBufferView()
     }
 
-    private func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
-        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.bytes.count else { return false }
-        return bytes.withUnsafeReadableBytes { all in
-            let start = Int(entry.nameStart) - bytes.readerIndex
-            for offset in 0..<name.bytes.count where ASCII.lowercased(all[start + offset]) != name.bytes[offset] {
-                return false
+    func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
+        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.count else { return false }
+        return name.withBytes { wanted in
+            bytes.withUnsafeReadableBytes { all in
+                let start = Int(entry.nameStart) - bytes.readerIndex
+                let name = UnsafeRawBufferPointer(rebasing: all[start..<(start + wanted.count)])
+                for offset in 0..<wanted.count {
+                    let byte = name[offset]
+                    if byte != wanted[offset], ASCII.lowercased(byte) != wanted[offset] { return false }
+                }
+                return true
             }
-            return true
         }
     }
+}
+
+/// What a message's `connection` header asks for.
+package enum ConnectionOption: Sendable {
+    case absent, keepAlive, close
+    /// Several options, or names of fields.
+    case other
 }

@@ -69,7 +69,7 @@ extension LogContext {
 
     var upstreamHost: String? { exchange == nil ? connection.upstreamHost : exchange?.record.upstreamHost }
     var upstreamLocal: String? { exchange == nil ? connection.upstreamLocal : exchange?.record.upstreamLocal }
-    var cluster: String? { exchange == nil ? connection.cluster : exchange?.logCluster }
+    var cluster: String? { exchange == nil ? connection.cluster : exchange?.clusterName }
 
     private func address(_ name: FormatOperatorName) -> FormatValue {
         switch name {
@@ -103,8 +103,8 @@ extension LogContext {
         case .downstreamDirectLocalAddress: .text(Endpoint.text(info.localIP, info.localPort))
         case .downstreamDirectLocalAddressWithoutPort: .text(info.localIP)
         case .downstreamDirectLocalPort: .int(Int64(info.localPort))
-        case .downstreamRemoteAddress: .text(Endpoint.text(info.remoteIP, info.remotePort))
-        case .downstreamRemoteAddressWithoutPort: .text(info.remoteIP)
+        case .downstreamRemoteAddress: .text(exchange?.clientAddress ?? Endpoint.text(info.remoteIP, info.remotePort))
+        case .downstreamRemoteAddressWithoutPort: .text(exchange?.clientIP ?? info.remoteIP)
         case .downstreamRemotePort: .int(Int64(info.remotePort))
         case .downstreamDirectRemoteAddress: .text(Endpoint.text(info.remoteIP, info.remotePort))
         case .downstreamDirectRemoteAddressWithoutPort: .text(info.remoteIP)

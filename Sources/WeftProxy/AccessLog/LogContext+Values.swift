@@ -33,7 +33,8 @@ extension LogContext {
         guard let exchange else { return nil }
         // The colon of a pseudo header may be left out in an alternative, as in Envoy's default format.
         switch name {
-        case ":path", "path": return exchange.head.target
+        // CONNECT has none.
+        case ":path", "path": return exchange.head.target.isEmpty ? nil : exchange.head.target
         default: return exchange.header(name)
         }
     }
@@ -52,13 +53,15 @@ extension LogContext {
         return LogClock.format(nanoseconds, format, isLocal: time.isLocal)
     }
 
+    private var requestEnd: NIODeadline? { exchange.flatMap { $0.requestEnded ? $0.completedAt : nil } }
+
     private func moment(_ point: FormatOperator.TimePoint) -> NIODeadline? {
         let times = exchange?.record.times
         return switch point {
         case .requestStart: started
-        case .requestEnd: times?.requestEnd
+        case .requestEnd: requestEnd
         case .upstreamStart: times?.upstreamStart
-        case .upstreamEnd: times?.upstreamStart.flatMap { start in times?.requestEnd.map { max(start, $0) } }
+        case .upstreamEnd: times?.upstreamStart.flatMap { start in requestEnd.map { max(start, $0) } }
         case .responseStart, .downstreamStart: times?.responseStart
         case .responseEnd, .downstreamEnd: times?.responseStart == nil ? nil : now
         }

@@ -48,6 +48,7 @@ struct StandaloneProxy {
         options.labelPrefix = "envoy_"
         options.observedNode = ObservedNode(
             id: bootstrap.node.id, cluster: bootstrap.node.cluster, zone: bootstrap.node.locality.zone)
+        options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
         let status = AgentStatus()

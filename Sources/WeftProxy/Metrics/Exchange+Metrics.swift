@@ -14,13 +14,6 @@ extension Exchange {
         return worker.snapshot.clusters[name]
     }
 
-    /// The cluster that logs and spans name: where the request went, or where its route leads. A request that was refused
-    /// before its route was looked for has none.
-    var logCluster: String? {
-        guard cluster == nil else { return cluster?.compiled.cluster.name }
-        return nextFilter > 0 ? metricsCluster?.cluster.name : nil
-    }
-
     /// Before any filter: the client's metadata is for the proxy, not for the application.
     func takePeerMetadata() {
         record.peer = worker.metrics.peers.take(
@@ -30,8 +23,7 @@ extension Exchange {
 
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.
     func addPeerMetadata(to head: inout RequestHead, host: CompiledHost?) {
-        let node = worker.metrics.node
-        guard !node.header.isEmpty, let host, cluster?.compiled.isMeshPeer(host) == true else {
+        guard worker.metrics.introducesItself, let host, cluster?.compiled.isMeshPeer(host) == true else {
             // An earlier try may have gone to a peer inside.
             if attemptCount > 1 {
                 head.headers.remove(PeerMetadata.idHeader)
@@ -39,8 +31,8 @@ extension Exchange {
             }
             return
         }
-        head.headers.set(PeerMetadata.idHeader, node.id)
-        head.headers.set(PeerMetadata.header, node.header)
+        head.headers.set(PeerMetadata.idHeader, worker.metrics.node.id)
+        head.headers.set(PeerMetadata.header, worker.metrics.node.header)
     }
 }
 

@@ -63,6 +63,8 @@ final class WorkerMetrics {
     let node: MetricsNode
     /// Under Envoy's names.
     let counters: WorkerCounters
+    /// Whether peers inside the mesh are told who this is.
+    let introducesItself: Bool
     var peers = PeerTable()
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
@@ -83,6 +85,7 @@ final class WorkerMetrics {
         self.counters = counters
         self.recorder = recorder
         self.node = node
+        introducesItself = !node.header.isEmpty
     }
 
     /// Endpoints and clusters may mean something else now.

@@ -3,7 +3,7 @@ import WeftHTTP
 import WeftIR
 
 /// The conditions of one route over bytes.
-struct CompiledMatch: Sendable {
+final class CompiledMatch: Sendable {
     enum Path: Sendable {
         case prefix([UInt8])
         case separated([UInt8])

@@ -40,7 +40,6 @@ extension HTTPFilter {
         case WireFault.protoMessageName: kind = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
         case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
         case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
-            _ = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self)
             kind = .router
         case WireCompressor.protoMessageName:
             kind = .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))

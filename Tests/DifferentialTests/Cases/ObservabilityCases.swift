@@ -124,7 +124,7 @@ extension HandWritten {
             "log-filter-metadata",
             "metadata_filter: {matcher: {filter: none, path: [{key: k}], value: {present_match: true}}, "
                 + "match_if_key_not_found: false}", get("/")),
-        filtered("log-filter-traceable", "traceable_filter: {}", get("/"))
+        filtered("log-filter-traceable", "traceable_filter: {}", get("/")),
     ]
 
     private static let id = "x-request-id: 0000000a-1111-4222-8333-444444444444"

@@ -86,7 +86,7 @@ import WeftTransport
         let logs = [AccessLog(.service(service))]
         let proxy = try await ObservedProxy(["up": (upstream.port, false)]) { $0.accessLogs = logs }
         #expect(try await proxy.get("/").hasPrefix("HTTP/1.1 200 "))
-        while proxy.plane.tracing.logEntriesDropped.count == 0 { await Task.yield() }
+        while proxy.plane.tracing.logEntriesDropped.count == 0 { try await Task.sleep(for: .milliseconds(10)) }
         await proxy.stop()
         await upstream.stop()
     }

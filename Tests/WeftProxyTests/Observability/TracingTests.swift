@@ -135,7 +135,7 @@ import WeftTransport
             ["up": (upstream.port, false), "collector": (collector.port, false)]
         ) { $0.tracing = tracing }
         _ = try await proxy.get("/unsampled", Self.requestID)
-        _ = try await proxy.get("/forced", Self.requestID, "x-envoy-force-trace: true")
+        _ = try await proxy.get("/forced", Self.requestID, "x-envoy-force-trace: true", "x-forwarded-for: 10.0.0.1")
         let forwarded = try await first(upstream)
         #expect(forwarded.headers["traceparent"]?.hasSuffix("-00") == true)
         let found = try spans(try await first(collector).body)
@@ -152,7 +152,7 @@ import WeftTransport
         tracing.provider = openTelemetry(.http(uri: "http://otel/v1/traces"))
         let proxy = try await ObservedProxy(["up": (upstream.port, false)]) { $0.tracing = tracing }
         #expect(try await proxy.get("/", Self.requestID).hasPrefix("HTTP/1.1 200 "))
-        while proxy.plane.tracing.failed.count == 0 { await Task.yield() }
+        while proxy.plane.tracing.failed.count == 0 { try await Task.sleep(for: .milliseconds(10)) }
         #expect(proxy.plane.tracing.sent.count == 0)
         await proxy.stop()
         await upstream.stop()
