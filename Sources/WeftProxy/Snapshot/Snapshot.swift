@@ -130,6 +130,7 @@ package final class CompiledManager: Sendable {
     let serverName: String
     let trust: CallerTrust
     let admission: RequestAdmission?
+    let localReplies: CompiledLocalReplies?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
@@ -164,6 +165,7 @@ package final class CompiledManager: Sendable {
         serverName = manager.serverName ?? "envoy"
         trust = CallerTrust(manager)
         admission = RequestAdmission(manager)
+        localReplies = manager.localReplies.map(CompiledLocalReplies.init)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
             switch filter {

@@ -93,7 +93,6 @@ enum FieldExceptions {
           refused 7 network_namespace_filepath: not implemented
         envoy.config.core.v3.SubstitutionFormatString
           ignored 3 omit_empty_values: not implemented
-          ignored 4 content_type: not implemented
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
@@ -167,7 +166,6 @@ enum FieldExceptions {
           ignored 12 drain_timeout: connections close after their exchange
           ignored 26 delayed_close_timeout: not implemented
           ignored 41 request_headers_timeout: the limits are the proxy's own
-          ignored 38 local_reply_config: local replies keep their text
           ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
           refused 31 scoped_routes: not implemented
           refused 46 original_ip_detection_extensions: not implemented
