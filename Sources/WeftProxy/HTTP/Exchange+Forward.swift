@@ -139,9 +139,9 @@ extension Exchange {
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
-        record.upstreamHost = host.name
         record.host = host
-        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil {
+        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil
+        {
             nameHost(host)
         }
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
@@ -221,7 +221,7 @@ extension Exchange {
         let provenance = decision?.route.provenance
         switch failure {
         case .reset(.overflow, _):
-            record.upstreamHost = nil
+            record.host = nil
             reply(.overflow(isRetry: isRetry), provenance: cluster?.compiled.cluster.provenance ?? provenance)
         case .reset(let why, let transport):
             record.transportFailure = transport

@@ -67,8 +67,10 @@ final class AccessLogWriter {
         fields.method = exchange.original.method.description
         fields.path = exchange.head.headers.first("x-envoy-original-path") ?? exchange.head.target
         if fields.path.isEmpty { fields.path = "-" }
-        fields.remote = exchange.clientAddress
-        fields.remoteIP = exchange.clientIP
+        if let client = record.client {
+            fields.remote = exchange.clientAddress
+            fields.remoteIP = client
+        }
         fields.protocolName = "\(exchange.original.version.name)"
         fields.status = record.status
         fields.flag = record.flag
