@@ -110,8 +110,8 @@ package struct Cluster: Sendable, Hashable, Codable {
     /// `max_response_headers_kb` and `max_headers_count`; `nil` is the default.
     package var maxResponseHeadersKilobytes: UInt32?
     package var maxResponseHeadersCount: UInt32?
-    /// HTTP/1 trailers of responses are passed on (`enable_trailers`).
-    package var passesTrailers = true
+    /// HTTP/1 trailers end here (without `enable_trailers`).
+    package var dropsTrailers = false
     /// Case of header names on HTTP/1 connections.
     package var preserveHeaderCase = false
     package var properCaseHeaders = false

@@ -54,20 +54,23 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     /// Replaces the scheme and `x-forwarded-proto` (`scheme_to_overwrite`).
     package var schemeOverwrite: String?
     package var router = RouterOptions()
+    /// What replies of the proxy's own look like.
+    package var localReplies: LocalReplies?
     /// `upgrade_configs`, lower case: `websocket`, `connect`.
     package var upgradeTypes: [String] = []
-    package var acceptHTTP10 = true
+    /// HTTP/1.0 is answered with 426 (without `accept_http_10`).
+    package var refusesHTTP10 = false
     /// The host of HTTP/1.0 requests that name none (`default_host_for_http_10`).
     package var defaultHostForHTTP10: String?
     package var preserveHeaderCase = false
     /// Header names leave as `Proper-Case` (`proper_case_words`).
     package var properCaseHeaders = false
-    /// HTTP/1 trailers are passed on (`enable_trailers`).
-    package var passesTrailers = true
-    /// `100-continue` is the upstream's affair; otherwise the proxy answers it by itself.
-    package var proxiesContinue = true
-    /// Methods that are not registered are taken (`allow_custom_methods`).
-    package var allowsCustomMethods = true
+    /// HTTP/1 trailers end here (without `enable_trailers`).
+    package var dropsTrailers = false
+    /// The proxy answers `100-continue` by itself (without `proxy_100_continue`); otherwise it is the upstream's affair.
+    package var answersContinue = false
+    /// Methods that are not registered are no requests (without `allow_custom_methods`).
+    package var refusesCustomMethods = false
     package var via: String?
     /// All in milliseconds; `nil` is Envoy's default, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?

@@ -60,6 +60,9 @@ struct Bootstrap {
     /// access log with all fields.
     func fill(_ text: String) -> String {
         var result = text
+        for (name, port) in ports where result.contains("{port:") {
+            result = ByteSearch.replace("{port:\(name)}", with: String(port), in: result)
+        }
         for (name, port) in upstreams { result = ByteSearch.replace("{\(name)}", with: String(port), in: result) }
         for (name, value) in [
             ("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog), ("{logpath}", logPath),

@@ -60,8 +60,9 @@ private final class Answer: ChannelInboundHandler {
 
 /// What a request and a connection may cost in heap, in a debug build; a change that needs more says why, here.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct BudgetTests {
-    /// Measured 2026-11-21.
-    private static let allocationsPerRequest = 52.0
+    /// Measured 2026-11-21: 63.2. It was 50 before who calls, how long a request may take and what a stranger may say are
+    /// judged as Envoy does (`CallerTrust`, `StreamDuration`, `RequestAdmission`); which of it allocates is still to be found.
+    private static let allocationsPerRequest = 65.0
     private static let bytesPerIdleConnection = 16_000
 
     private func startProxy() async throws -> (plane: DataPlane, port: Int, upstream: any Channel) {

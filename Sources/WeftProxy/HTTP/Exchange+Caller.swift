@@ -46,7 +46,7 @@ extension Exchange {
 
     /// Answers `expect: 100-continue` for upstreams that are never asked.
     func answerContinue() {
-        guard !connection.manager.manager.proxiesContinue, head.expectsContinue else { return }
+        guard connection.manager.manager.answersContinue, head.expectsContinue else { return }
         head.headers.remove(.expect)
         stream.inform(ResponseHead(status: 100))
     }
@@ -87,12 +87,12 @@ extension Exchange {
     }
 
     /// HTTP/2 always passes trailers on; HTTP/1 when it was told to.
-    func passesTrailers(of version: HTTPProtocolVersion, _ enabled: Bool) -> Bool { enabled || version == .http2 }
+    func takesTrailers(_ version: HTTPProtocolVersion, _ enabled: Bool) -> Bool { enabled || version == .http2 }
 
     /// The request's trailers, as far as the upstream's connection takes them.
     var upstreamTrailers: HeaderBlock? {
         guard let requestTrailers, let cluster else { return requestTrailers }
-        return attempt?.version == .http2 || cluster.compiled.cluster.passesTrailers ? requestTrailers : nil
+        return attempt?.version == .http2 || !cluster.compiled.cluster.dropsTrailers ? requestTrailers : nil
     }
 }
 

@@ -10,7 +10,10 @@ extension Exchange {
 
     func upgradeAllowed(_ action: RouteAction) -> Bool {
         let type = original.method.isConnect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
-        if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) { return own.enabled }
+        if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) {
+            terminatesConnect = own.terminatesConnect && original.method.isConnect
+            return own.enabled
+        }
         return manager.upgradeTypes.contains(type)
     }
 

@@ -51,6 +51,8 @@ final class Exchange: HTTPStreamReceiver {
     /// This proxy's span, while requests are traced, and that of the try under way.
     var span: Span?
     var upstreamSpan: Span?
+    /// The upstream of a CONNECT speaks no HTTP.
+    var terminatesConnect = false
     private var hasClientLeft = false
     /// Position of the filter that comes next.
     var nextFilter = 0
@@ -176,7 +178,7 @@ final class Exchange: HTTPStreamReceiver {
         }
         requestEnded = true
         completedAt = .now()
-        requestTrailers = passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil
+        requestTrailers = takesTrailers(original.version, !manager.dropsTrailers) ? trailers : nil
         for shadow in shadows { shadow.end() }
         if isTunnel { noteClientLeft() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(upstreamTrailers) }
@@ -187,7 +189,13 @@ final class Exchange: HTTPStreamReceiver {
     func receive(reset: StreamReset) {
         if let successor { return successor.receive(reset: reset) }
         guard !isFinished else { return }
-        noteClientLeft()
+        if original.version == .http2, case .remote = reset {
+            hasClientLeft = true
+            record.note(flag: "DR")
+            record.details = "http2.remote_reset"
+        } else {
+            noteClientLeft()
+        }
         finish()
     }
 
@@ -273,7 +281,7 @@ final class Exchange: HTTPStreamReceiver {
     /// Answers by itself; after a response began there is only the reset left.
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
-        let local = LocalReply(reason, provenance: provenance)
+        var local = LocalReply(reason, provenance: provenance)
         record.note(flag: local.flag)
         record.details = local.code
         record.provenance = provenance
@@ -283,12 +291,13 @@ final class Exchange: HTTPStreamReceiver {
         }
         // A message that is no good: what follows it is not to be trusted either.
         if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
-        if original.isGRPC { return replyTrailersOnly(local, headers) }
-        record.status = local.status
         if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
+        let mapper = map(&local)
+        if original.isGRPC { return replyTrailersOnly(local, mapper, headers) }
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
         applyResponseMutations(&head.headers)
+        format(&local, &head, mapper)
         finishResponse(&head)
         var body = ByteBuffer(string: local.body)
         if let compression = filterState?.compression {
@@ -304,8 +313,15 @@ final class Exchange: HTTPStreamReceiver {
         finish()
     }
 
-    private func replyTrailersOnly(_ local: LocalReply, _ headers: HeaderBlock?) {
+    private func replyTrailersOnly(_ plain: LocalReply, _ mapper: LocalReplies.Mapper?, _ headers: HeaderBlock?) {
+        var local = plain
+        var mapped = ResponseHead(status: 200)
+        format(&local, &mapped, mapper)
+        if local.body.hasSuffix("\n"), mapped.headers.isExactly(.contentType, "application/json") {
+            local.body.removeLast()
+        }
         var head = local.grpcHead(explain: connection.explainsRefusals)
+        if let mapper { apply(mapper.headers, to: &head.headers) }
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
         record.status = 200
         record.grpcStatus = head.headers.string(.grpcStatus)
@@ -315,7 +331,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(informational head: ResponseHead) {
-        if !responseStarted, manager.proxiesContinue { stream.inform(head) }
+        if !responseStarted, !manager.answersContinue { stream.inform(head) }
     }
 
     /// - Parameter isMore: More follows at once, or a call to flush.
@@ -377,7 +393,7 @@ final class Exchange: HTTPStreamReceiver {
             stream.write(body: last)
             stream.writeEnd(trailers: nil)
         } else {
-            stream.writeEnd(trailers: passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil)
+            stream.writeEnd(trailers: takesTrailers(original.version, !manager.dropsTrailers) ? trailers : nil)
         }
         finish()
     }

@@ -72,7 +72,6 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     }
 
     func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
-        var head = head
         if let refusal = manager.admission?.check(&head) {
             refuse(stream: stream, with: LocalReply(refusal))
             return RefusedRequest()

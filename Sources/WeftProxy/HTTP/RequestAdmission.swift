@@ -14,9 +14,9 @@ struct RequestAdmission: Sendable {
     /// - Returns: `nil` when everything that the parser passes is taken as it is.
     init?(_ manager: HTTPConnectionManager) {
         underscores = manager.underscores
-        acceptsHTTP10 = manager.acceptHTTP10
+        acceptsHTTP10 = !manager.refusesHTTP10
         defaultHost = manager.defaultHostForHTTP10
-        acceptsCustomMethods = manager.allowsCustomMethods
+        acceptsCustomMethods = !manager.refusesCustomMethods
         if underscores == .allow, acceptsHTTP10, defaultHost == nil, acceptsCustomMethods { return nil }
     }
 

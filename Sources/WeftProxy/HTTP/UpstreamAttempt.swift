@@ -51,6 +51,7 @@ final class UpstreamAttempt: ResponseReceiver {
             let span = TimeAmount.milliseconds(Int64(clamping: limit))
             perTry = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in perTryTimedOut() }
         }
+        if exchange?.terminatesConnect == true { return connectRaw() }
         if let free = pool.takeFree() {
             connected(.success(free))
             return pool.preconnect()
@@ -85,6 +86,28 @@ final class UpstreamAttempt: ResponseReceiver {
             if cluster.compiled.outlierSplits { count(.connected) }
             exchange.record.upstreamLocal = connection.localName
             exchange.send(on: stream)
+        }
+    }
+
+    /// Goes to the endpoint without HTTP: the end of a CONNECT.
+    private func connectRaw() {
+        let shared = cluster.compiled.shared
+        guard SharedCluster.acquire(shared.connections, limit: cluster.compiled.cluster.circuitBreakers.maxConnections)
+        else { return connected(.failure(PoolFailureError(failure: .overflow))) }
+        UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
+            switch result {
+            case .failure(let error):
+                SharedCluster.release(shared.connections)
+                connected(.failure(PoolFailureError(failure: .connect(error))))
+            case .success(let far):
+                far.channel.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
+                guard let exchange, !isOver, let raw = try? RawUpstreamStream(far.channel, receiver: self) else {
+                    return far.channel.close(promise: nil)
+                }
+                stream = raw
+                isStreaming = true
+                exchange.send(on: raw)
+            }
         }
     }
 
@@ -251,7 +274,7 @@ final class UpstreamAttempt: ResponseReceiver {
         if awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(ofTrailers: trailers))) }
         end()
         exchange.receiveResponseEnd(
-            trailers: version == .http2 || cluster.compiled.cluster.passesTrailers ? trailers : nil)
+            trailers: version == .http2 || !cluster.compiled.cluster.dropsTrailers ? trailers : nil)
     }
 
     func receive(reset: StreamReset) {

@@ -152,6 +152,7 @@ package final class CompiledManager: Sendable {
     let serverName: String
     let trust: CallerTrust
     let admission: RequestAdmission?
+    let localReplies: CompiledLocalReplies?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
     let logs: [CompiledAccessLog]
@@ -195,6 +196,7 @@ package final class CompiledManager: Sendable {
         serverName = manager.serverName ?? "envoy"
         trust = CallerTrust(manager)
         admission = RequestAdmission(manager)
+        localReplies = manager.localReplies.map(CompiledLocalReplies.init)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         var problems: [String] = []
         logs = CompiledAccessLog.compile(manager.accessLogs, &problems)

@@ -74,7 +74,9 @@ package struct CallerTrust: Sendable {
             if verdict.isEdge, head.headers.mayContain(Self.edgeOnlySet) {
                 for name in Self.edgeOnly { head.headers.remove(name) }
             }
-            if head.headers.mayContain(Self.orderSet) { for name in Self.orders { head.headers.remove(name) } }
+            if head.headers.mayContain(Self.orderSet) {
+                for name in Self.orders where head.headers.contains(name) { head.headers.remove(name) }
+            }
             for name in internalOnly { head.headers.remove(name) }
         }
         if verdict.isEdge { head.headers.set(Self.externalAddress, verdict.client ?? peer.ip) }

@@ -257,7 +257,7 @@ extension Cluster {
 
     private mutating func readHTTPOptions(_ wire: WireCluster, _ reader: WireReader) throws {
         if wire.hasHTTP2ProtocolOptions { httpProtocol = .http2 }
-        passesTrailers = false
+        dropsTrailers = true
         if wire.hasMaxRequestsPerConnection { maxRequestsPerConnection = wire.maxRequestsPerConnection.value }
         for (key, any) in wire.typedExtensionProtocolOptions.sorted(by: { $0.key < $1.key }) {
             guard any.holds(WireUpstreamHTTP.self) else {

@@ -8,7 +8,7 @@ private typealias PreserveCase = Envoy_Extensions_Http_HeaderFormatters_Preserve
 extension Cluster {
     func http1Options() throws -> Envoy_Config_Core_V3_Http1ProtocolOptions {
         var wire = Envoy_Config_Core_V3_Http1ProtocolOptions()
-        wire.enableTrailers = passesTrailers
+        wire.enableTrailers = !dropsTrailers
         if properCaseHeaders { wire.headerKeyFormat.properCaseWords = .init() }
         if preserveHeaderCase {
             wire.headerKeyFormat.statefulFormatter.name = "preserve_case"
@@ -18,7 +18,7 @@ extension Cluster {
     }
 
     mutating func readHTTP1(_ wire: Envoy_Config_Core_V3_Http1ProtocolOptions, _ reader: WireReader) throws {
-        passesTrailers = wire.enableTrailers
+        dropsTrailers = !wire.enableTrailers
         switch wire.headerKeyFormat.headerFormat {
         case .statefulFormatter(let formatter):
             guard formatter.typedConfig.holds(PreserveCase.self) else {

@@ -108,8 +108,8 @@ extension HTTPConnectionManager {
     }
 
     private func setProtocol(_ wire: inout WireManager) throws {
-        if acceptHTTP10 { wire.httpProtocolOptions.acceptHTTP10 = true }
-        wire.proxy100Continue = proxiesContinue
+        wire.httpProtocolOptions.acceptHTTP10 = !refusesHTTP10
+        wire.proxy100Continue = !answersContinue
         setHTTP1(&wire)
         if preserveHeaderCase {
             var formatter = Envoy_Config_Core_V3_TypedExtensionConfig()
@@ -226,8 +226,8 @@ extension HTTPConnectionManager {
 
     private mutating func readProtocol(_ wire: WireManager, _ reader: WireReader) throws {
         typealias PreserveCase = Envoy_Extensions_Http_HeaderFormatters_PreserveCase_V3_PreserveCaseFormatterConfig
-        acceptHTTP10 = wire.httpProtocolOptions.acceptHTTP10
-        proxiesContinue = wire.proxy100Continue
+        refusesHTTP10 = !wire.httpProtocolOptions.acceptHTTP10
+        answersContinue = !wire.proxy100Continue
         readHTTP1(wire.httpProtocolOptions)
         switch wire.httpProtocolOptions.headerKeyFormat.headerFormat {
         case .statefulFormatter(let formatter):

@@ -12,6 +12,7 @@ extension HTTPConnectionManager {
         }
         if !internalAddresses.isEmpty { wire.internalAddressConfig.cidrRanges = internalAddresses.map { $0.wire() } }
         wire.appendXForwardedPort = appendXForwardedPort
+        localReplies?.write(to: &wire)
         if let schemeOverwrite { wire.schemeHeaderTransformation.schemeToOverwrite = schemeOverwrite }
     }
 
@@ -26,6 +27,9 @@ extension HTTPConnectionManager {
             "internal_address_config.cidr_ranges", wire.internalAddressConfig.cidrRanges
         ) { try CIDR($0, reader) }
         appendXForwardedPort = wire.appendXForwardedPort
+        if wire.hasLocalReplyConfig {
+            localReplies = try reader.at("local_reply_config") { try LocalReplies(wire, reader) }
+        }
         if case .schemeToOverwrite(let scheme) = wire.schemeHeaderTransformation.transformation {
             guard ["http", "https"].contains(scheme.lowercased()) else {
                 throw reader.error("scheme_to_overwrite must be http or https")
@@ -36,15 +40,15 @@ extension HTTPConnectionManager {
 
     func setHTTP1(_ wire: inout WireManager) {
         wire.httpProtocolOptions.defaultHostForHTTP10 = defaultHostForHTTP10 ?? ""
-        wire.httpProtocolOptions.enableTrailers = passesTrailers
-        wire.httpProtocolOptions.allowCustomMethods = allowsCustomMethods
+        wire.httpProtocolOptions.enableTrailers = !dropsTrailers
+        wire.httpProtocolOptions.allowCustomMethods = !refusesCustomMethods
         if properCaseHeaders { wire.httpProtocolOptions.headerKeyFormat.properCaseWords = .init() }
     }
 
     mutating func readHTTP1(_ wire: Envoy_Config_Core_V3_Http1ProtocolOptions) {
         defaultHostForHTTP10 = wire.defaultHostForHTTP10.isEmpty ? nil : wire.defaultHostForHTTP10
-        passesTrailers = wire.enableTrailers
-        allowsCustomMethods = wire.allowCustomMethods
+        dropsTrailers = !wire.enableTrailers
+        refusesCustomMethods = !wire.allowCustomMethods
     }
 }
 

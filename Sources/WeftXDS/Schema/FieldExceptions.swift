@@ -92,7 +92,6 @@ enum FieldExceptions {
           ignored 6 ipv4_compat: an IPv6 socket takes IPv6 alone
           refused 7 network_namespace_filepath: not implemented
         envoy.config.core.v3.SubstitutionFormatString
-          ignored 4 content_type: not implemented
           refused 6 formatters: the formatters METADATA and REQ_WITHOUT_QUERY are not implemented
         envoy.config.trace.v3.OpenTelemetryConfig
           refused 5 sampler: the sampling of the connection manager decides
@@ -177,7 +176,6 @@ enum FieldExceptions {
           ignored 12 drain_timeout: connections close after their exchange
           ignored 26 delayed_close_timeout: not implemented
           ignored 41 request_headers_timeout: the limits are the proxy's own
-          ignored 38 local_reply_config: local replies keep their text
           ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
           refused 31 scoped_routes: not implemented
           refused 46 original_ip_detection_extensions: not implemented

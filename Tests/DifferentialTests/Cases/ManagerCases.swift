@@ -215,6 +215,65 @@ extension HandWritten {
             get("/")),
     ]
 
+    /// Upgrades and CONNECT on their way to other protocols.
+    static let tunnelling: [DifferentialCase] = [
+        DifferentialCase(
+            "upgrade-h2-back",
+            manager: "codec_type: HTTP2\nhttp2_protocol_options: {allow_connect: true}\n"
+                + "upgrade_configs: [{upgrade_type: websocket}]"),
+        DifferentialCase(
+            "upgrade-h2", routes("match: {prefix: /}, route: {cluster: upgrade-h2}"),
+            manager: "upgrade_configs: [{upgrade_type: websocket}]",
+            clusters: """
+                - name: upgrade-h2
+                  type: STATIC
+                  typed_extension_protocol_options:
+                    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+                      "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+                      explicit_http_config: {http2_protocol_options: {allow_connect: true}}
+                  load_assignment:
+                    cluster_name: upgrade-h2
+                    endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: {address}, port_value: {port:upgrade-h2-back}}}}}]}]
+                """, get("/", "connection: upgrade", "upgrade: websocket", "x-do: switch"),
+            get("/", "connection: upgrade", "upgrade: websocket", "x-do: status=403"), get("/")),
+        DifferentialCase(
+            "connect-end",
+            "routes:\n- match: {connect_matcher: {}}\n  route: {cluster: a, upgrade_configs: "
+                + "[{upgrade_type: CONNECT, connect_config: {}}]}\n- {match: {prefix: /}, route: {cluster: b}}",
+            manager: "upgrade_configs: [{upgrade_type: CONNECT}]", connectThenGet, get("/")),
+        DifferentialCase(
+            "connect-end-dead",
+            "routes:\n- match: {connect_matcher: {}}\n  route: {cluster: dead, upgrade_configs: "
+                + "[{upgrade_type: CONNECT, connect_config: {}}]}",
+            manager: "upgrade_configs: [{upgrade_type: CONNECT}]",
+            raw("CONNECT h:1 HTTP/1.1\nhost: h:1\nx-id: {id}\n\n")),
+        DifferentialCase(
+            "local-reply-kinds",
+            routes(
+                "match: {prefix: /uh}, route: {cluster: empty}", "match: {prefix: /uf}, route: {cluster: dead}",
+                "match: {prefix: /direct}, direct_response: {status: 401, body: {inline_string: own}}",
+                "match: {prefix: /up}, route: {cluster: a}"),
+            manager: """
+                local_reply_config:
+                  mappers:
+                  - filter: {response_flag_filter: {flags: [UH]}}
+                    status_code: 502
+                    headers_to_add: [{header: {key: x-flag, value: "%RESPONSE_FLAGS%"}}]
+                  - filter: {and_filter: {filters: [{header_filter: {header: {name: x-json, present_match: true}}}, {status_code_filter: {comparison: {op: GE, value: {default_value: 400, runtime_key: k}}}}]}}
+                    body_format_override: {json_format: {status: "%RESPONSE_CODE%", text: "<%LOCAL_REPLY_BODY%>", inner: {flags: "%RESPONSE_FLAGS%"}}, content_type: "application/problem+json"}
+                  - filter: {status_code_filter: {comparison: {op: LE, value: {default_value: 401, runtime_key: k}}}}
+                    body: {inline_string: "mapped"}
+                  body_format: {text_format_source: {inline_string: "[%LOCAL_REPLY_BODY%] %REQ(x-id)%"}}
+                """, get("/uh"), get("/uf"), get("/uf", "x-json: 1"), get("/direct"), get("/none"), get("/up"),
+            get("/up", "x-do: status=404"), post("/uh", "x", "content-type: application/grpc"),
+            send("HEAD", "/uf")),
+    ]
+
+    /// The answer to CONNECT has no body, and neither is one expected of what follows.
+    private static let connectThenGet = Sending(
+        text: "CONNECT h:443 HTTP/1.1\r\nhost: h:443\r\nx-id: {id}\r\n\r\n"
+            + "GET /inside HTTP/1.1\r\nhost: x\r\nx-id: {id}\r\n\r\n", responses: 2, isHead: true)
+
     private static let orders = [
         get("/", "x-envoy-retry-on: 5xx", "x-do: status=503|status=200"),
         get("/", "x-envoy-max-retries: 2", "x-envoy-retry-on: 5xx", "x-do: status=503|status=503|status=200"),
