@@ -135,7 +135,7 @@ import WeftTransport
             ["up": (upstream.port, false), "collector": (collector.port, false)]
         ) { $0.tracing = tracing }
         _ = try await proxy.get("/unsampled", Self.requestID)
-        _ = try await proxy.get("/forced", Self.requestID, "x-envoy-force-trace: true", "x-forwarded-for: 10.0.0.1")
+        _ = try await proxy.get("/forced", "x-request-id: 0000000a-1111-a222-8333-444444444444")
         let forwarded = try await first(upstream)
         #expect(forwarded.headers["traceparent"]?.hasSuffix("-00") == true)
         let found = try spans(try await first(collector).body)
