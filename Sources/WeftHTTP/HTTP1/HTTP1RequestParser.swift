@@ -90,31 +90,12 @@ package struct HTTP1RequestParser: Sendable {
         }
         let parts = try HTTP1RequestParser.target(target, method: line.method)
         authority = parts.authority ?? authority
-        guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
+        guard authority.withUnsafeBytes(RequestTarget.isAuthority) else { throw .invalidHost }
         let framing = try HeadReader.framing(headers, version: spoken)
         return RequestHead(
             method: line.method, path: ByteBuffer(parts.path), authority: ByteBuffer(authority), scheme: parts.scheme,
             version: spoken, headers: headers, framing: line.method == .connect ? .tunnel : framing ?? .none,
             keepAlive: HeadReader.keepAlive(headers, version: spoken))
-    }
-
-    private static func isAuthority(_ bytes: ByteBufferView) -> Bool {
-        bytes.withUnsafeBytes { all in
-            // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
-            var colon: Int?
-            for (index, byte) in all.enumerated() {
-                switch byte {
-                case 58: colon = index
-                case 93: colon = nil
-                case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
-                default: break
-                }
-            }
-            if all.first == 91, !all.contains(93) { return false }
-            guard let colon else { return true }
-            let port = all[(colon + 1)...]
-            return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
-        }
     }
 
     private struct Line {

@@ -11,7 +11,7 @@ struct HeadReader: Sendable {
     /// - Parameter hasStartLine: trailers have none.
     /// - Returns: the section without its last empty line, or `nil` when more bytes are needed.
     mutating func section(from buffer: inout ByteBuffer, hasStartLine: Bool) throws(HTTP1ParseError) -> ByteBuffer? {
-        if hasStartLine, scanned == 0 { skipEmptyLines(&buffer) }
+        if hasStartLine, scanned <= 1 { skipEmptyLines(&buffer) }
         guard let length = try findEnd(buffer) else {
             if buffer.readableBytes > limits.headBytes { throw .headersTooLarge }
             return nil
@@ -23,10 +23,11 @@ struct HeadReader: Sendable {
         return section
     }
 
-    /// RFC 9112 section 2.2: a server ignores an empty line before the request line.
-    private func skipEmptyLines(_ buffer: inout ByteBuffer) {
+    /// RFC 9112 section 2.2: a server ignores an empty line before the request line. Its CR may have been seen alone.
+    private mutating func skipEmptyLines(_ buffer: inout ByteBuffer) {
         while buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) == 0x0D0A {
             buffer.moveReaderIndex(forwardBy: 2)
+            scanned = 0
         }
     }
 
