@@ -5,8 +5,8 @@ enum RequestTarget {
     /// ASCII alone. Empty is an authority.
     static func isAuthority(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var colon: Int?
-        for (index, byte) in bytes.enumerated() {
-            switch byte {
+        for index in 0..<bytes.count {
+            switch bytes[index] {
             case 58: colon = index
             case 93: colon = nil
             case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
