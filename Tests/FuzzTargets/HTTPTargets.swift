@@ -68,7 +68,7 @@ extension FuzzTarget {
 
     private static func readResponses(_ pieces: [[UInt8]], _ method: HTTPMethod) -> Reading {
         var parser = HTTP1ResponseParser()
-        parser.begin(method)
+        parser.begin(method, allowsUpgrade: true)
         var buffer = ByteBuffer()
         var reading = Reading()
         do {

@@ -81,7 +81,7 @@ final class HostileRun: Sendable {
         }
         let isWeft = server.kind == .weft
         // Weft's answer is defined, so waiting ends when it is there; others are waited for until they fall silent.
-        let quiet = isWeft ? 4_000 : 500
+        let quiet = isWeft ? 20_000 : 500
         reading: while true {
             if isWeft, one.expected.hasSuffix("open"), observer.summary(ended: false) == one.expected {
                 // It must stay so: a second answer would come at once.

@@ -3,7 +3,10 @@ import TestSupport
 import Testing
 
 /// Whatever is sent, and whoever does not read: the proxy holds little.
-@Suite(.serialized) struct MemoryTests {
+///
+/// Inside the other suite, because it must not run beside it.
+extension HostileInputTests {
+    @Suite(.serialized) struct MemoryTests {
     /// Resident bytes above those of before, at the peak. Four connections with full buffers and windows need a few MiB.
     static let bound = 40 << 20
 
@@ -17,6 +20,7 @@ import Testing
         let run = try await MemoryRun.shared()
         #expect(run.isAlive, "\(run.output.suffix(2000))")
     }
+}
 }
 
 /// All ``MemoryCase``s put to weft-proxy, and to Envoy when its table is to be written.

@@ -75,7 +75,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         }
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
         // A pipelined request waits in the parser, and so does its sender.
-        if phase == .exchange, requestEnded { setReading(false) }
+        if (phase == .exchange && requestEnded) || (phase == .idle && !isWritable) { setReading(false) }
         parse()
     }
 
@@ -83,7 +83,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         guard !isParsing else { return }
         isParsing = true
         defer { isParsing = false }
-        while phase == .idle || (phase == .exchange && endPending) {
+        // Who does not read the answers gets no more of them: the next request waits until the last answer has left.
+        while (phase == .idle && isWritable) || (phase == .exchange && endPending) {
             do {
                 if parser.expectsHead {
                     guard let head = try parser.nextHead(from: &input) else { break }
@@ -176,8 +177,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         awaitsUpgrade = false
         phase = .idle
         if limits.idleTimeout != nil { idleSince = .now() }
-        setReading(true)
-        if !isParsing, input.readableBytes > 0, let context {
+        setReading(isWritable)
+        if !isParsing, isWritable, input.readableBytes > 0, let context {
             context.eventLoop.assumeIsolated().execute { [self] in
                 parse()
                 receiver?.readComplete()
@@ -222,6 +223,10 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         receiver?.writabilityChanged(isWritable)
+        guard isWritable, phase == .idle else { return }
+        setReading(true)
+        parse()
+        receiver?.readComplete()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

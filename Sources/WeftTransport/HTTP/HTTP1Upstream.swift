@@ -149,7 +149,7 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
 
     func send(_ head: RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
-        parser.begin(head.method)
+        parser.begin(head.method, allowsUpgrade: head.headers.contains(.upgrade))
         let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
         let framing: BodyFraming
         if isUpgrade {
