@@ -18,6 +18,8 @@ package final class DataPlane: Sendable {
         package var localPrincipal: String?
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
+        /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
+        package var home = ProxyHome()
         package init() {}
     }
 
@@ -64,7 +66,9 @@ package final class DataPlane: Sendable {
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
         }
-        state = Mutex(State(snapshot: empty))
+        var initial = State(snapshot: empty)
+        initial.builder.home = options.home
+        state = Mutex(initial)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }

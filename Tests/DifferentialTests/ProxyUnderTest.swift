@@ -51,6 +51,7 @@ final class ProxyUnderTest: Sendable {
         var isHead = false
         /// Further things to compare: what TLS agreed on, how HTTP/2 ended.
         var facts: [String: String] = [:]
+        var seesCase = false
     }
 
     func run(_ one: DifferentialCase) -> [Exchange] {
@@ -62,7 +63,7 @@ final class ProxyUnderTest: Sendable {
     }
 
     private func exchange(_ sending: Sending, _ one: DifferentialCase, id: String) -> Exchange {
-        var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead)
+        var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead, seesCase: sending.seesCase)
         let port = bootstrap.ports[one.name] ?? bootstrap.sharedPort
         guard let socket = try? RawSocket(to: address, port: port, from: Self.client) else { return result }
         let text = ByteSearch.replace(
@@ -143,11 +144,24 @@ final class ProxyUnderTest: Sendable {
     }
 
     func observation(of exchange: Exchange, log: [[String: String]]) -> Observation {
-        var observation = Observer(address: address, id: exchange.id, client: Self.client).observe(
+        let seen = record.requests(exchange.id)
+        var result = Observer(address: address, id: exchange.id, client: Self.client).observe(
             responses: exchange.isHead ? exchange.responses.map(Observer.withoutFraming) : exchange.responses,
-            rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd,
-            seen: record.requests(exchange.id), log: log)
-        observation.fields.merge(exchange.facts) { $1 }
-        return observation
+            rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd, seen: seen, log: log)
+        result.fields.merge(exchange.facts) { $1 }
+        if exchange.seesCase { result.addNames(exchange, seen) }
+        return result
+    }
+}
+
+extension Observation {
+    /// Names as they were spelled, apart from those that Weft alone adds.
+    fileprivate mutating func addNames(_ exchange: ProxyUnderTest.Exchange, _ seen: [SeenRequest]) {
+        func names(_ message: WireMessage?) -> String {
+            let all = (message?.fields ?? []).map(\.name).filter { !ignoredHeaders.contains($0.lowercased()) }
+            return all.sorted().joined(separator: " ")
+        }
+        fields["names.response"] = names(exchange.responses.last)
+        fields["names.upstream"] = names(seen.last?.message)
     }
 }

@@ -108,6 +108,23 @@ extension HeaderBlock {
         while let second = index(of: name, from: first + 1) { entries.remove(at: second) }
     }
 
+    /// Writes every name as `Proper-Case`: a capital at its start and after whatever is no letter or digit.
+    package mutating func useProperCase() {
+        let base = bytes.readerIndex
+        bytes.withUnsafeMutableReadableBytes { all in
+            for entry in entries {
+                var startsWord = true
+                let start = Int(entry.nameStart) - base
+                for position in start..<(start + Int(entry.nameLength)) {
+                    let byte = all[position]
+                    let isLetter = (byte | 0x20) >= 97 && (byte | 0x20) <= 122
+                    if startsWord, isLetter { all[position] = byte & 0xDF }
+                    startsWord = !isLetter && !(byte >= 48 && byte <= 57)
+                }
+            }
+        }
+    }
+
     /// - Returns: whether there was such a field.
     @discardableResult
     package mutating func remove(_ name: HeaderName) -> Bool {

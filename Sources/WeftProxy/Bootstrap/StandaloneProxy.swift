@@ -45,6 +45,7 @@ struct StandaloneProxy {
         var options = DataPlane.Options()
         options.concurrency = workers
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
         let status = AgentStatus()

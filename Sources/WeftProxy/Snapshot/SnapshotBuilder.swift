@@ -18,6 +18,7 @@ struct SnapshotBuilder {
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
     private var generation = 0
+    var home = ProxyHome()
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -56,7 +57,7 @@ struct SnapshotBuilder {
         generation += 1
         let snapshot = Snapshot(
             configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
-            generation: generation)
+            generation: generation, zone: home.zone(clusters))
         return (snapshot, problems)
     }
 
@@ -218,11 +219,15 @@ struct SnapshotBuilder {
     }
 
     private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
-        UpstreamTarget(
+        var target = UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
             keepAlive: cluster.tcpKeepalive != nil)
+        target.keepAliveProbes = cluster.tcpKeepalive?.probes
+        target.keepAliveTime = cluster.tcpKeepalive?.timeSeconds
+        target.keepAliveInterval = cluster.tcpKeepalive?.intervalSeconds
+        return target
     }
 }
 

@@ -18,11 +18,17 @@ package final class RouteTable: Sendable {
     /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
     package let problems: [String]
 
+    /// Taken from requests of strangers.
+    package let internalOnlyHeaders: [HeaderName]
+
     package init(_ configuration: RouteConfiguration) {
         self.configuration = configuration
+        internalOnlyHeaders = configuration.internalOnlyHeaders.map { HeaderName($0) }
         domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
         hosts = configuration.virtualHosts.map { host in
-            let decisions = host.routes.enumerated().map { RouteDecision(virtualHost: host, route: $1, index: $0) }
+            let decisions = host.routes.enumerated().map {
+                RouteDecision(virtualHost: host, route: $1, index: $0, table: configuration)
+            }
             let matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
             let redirect = RouteDecision(virtualHost: host, route: RouteTable.redirectToTLS, index: 0)
             return Host(
@@ -60,7 +66,7 @@ package final class RouteTable: Sendable {
     private static let redirectToTLS: Route = {
         var redirect = Redirect()
         redirect.httpsRedirect = true
-        return Route(name: "https-redirect", match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
+        return Route(match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
     }()
 
     /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.

@@ -271,6 +271,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         // What is left of the request would be taken for the next one: this connection ends with the reply.
         let isWhole = endStream || stated != nil
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
+        // Bytes after a refused upgrade may be the other protocol's.
+        if awaitsUpgrade, !isTunnel { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)

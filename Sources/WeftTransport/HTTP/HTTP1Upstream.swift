@@ -157,7 +157,7 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
         } else if let length = head.headers.statedLength {
             framing = .length(endStream ? 0 : length)
         } else if endStream {
-            framing = head.method == .post || head.method == .put || head.method == .patch ? .length(0) : .none
+            framing = Self.hasNoBody(head.method) ? .none : .length(0)
         } else {
             framing = .chunked
         }
@@ -165,6 +165,14 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
         let connection: HTTP1Serializer.Connection = isUpgrade && head.method != .connect ? .upgrade : .unspecified
         withOutput { HTTP1Serializer.write(head, framing: framing, connection: connection, into: &$0) }
         if endStream { end() }
+    }
+
+    /// Methods that usually have no body, of which nobody needs to be told that there is none.
+    private static func hasNoBody(_ method: HTTPMethod) -> Bool {
+        switch method {
+        case .get, .head, .delete, .trace, .connect: true
+        default: false
+        }
     }
 
     func write(_ body: ByteBuffer) {
