@@ -85,7 +85,7 @@ enum HostileTable {
         lines += [
             "", "## Memory", "",
             "Resident MiB above those of before, at the peak, while some connections (four unless the name says otherwise) "
-                + "send as much as is taken and read nothing. The tests hold Weft below \(MemoryTests.bound >> 20) MiB in each "
+                + "send as much as is taken and read nothing. The tests hold Weft below \(HostileInputTests.MemoryTests.bound >> 20) MiB in each "
                 + "class; the figures are of one run of a debug build.", "",
             "| class | Weft | Envoy |", "| --- | --- | --- |",
         ]

@@ -7,20 +7,20 @@ import Testing
 /// Inside the other suite, because it must not run beside it.
 extension HostileInputTests {
     @Suite(.serialized) struct MemoryTests {
-    /// Resident bytes above those of before, at the peak. Four connections with full buffers and windows need a few MiB.
-    static let bound = 40 << 20
+        /// Resident bytes above those of before, at the peak. Four connections with full buffers and windows need a few MiB.
+        static let bound = 40 << 20
 
-    @Test(arguments: MemoryCase.all.map(\.name))
-    func isBounded(_ name: String) async throws {
-        let growth = try #require(try await MemoryRun.shared().growth[.weft]?[name])
-        #expect(growth < Self.bound, "\(name): \(growth >> 20) MiB more")
-    }
+        @Test(arguments: MemoryCase.all.map(\.name))
+        func isBounded(_ name: String) async throws {
+            let growth = try #require(try await MemoryRun.shared().growth[.weft]?[name])
+            #expect(growth < Self.bound, "\(name): \(growth >> 20) MiB more")
+        }
 
-    @Test func theProxyLivesOn() async throws {
-        let run = try await MemoryRun.shared()
-        #expect(run.isAlive, "\(run.output.suffix(2000))")
+        @Test func theProxyLivesOn() async throws {
+            let run = try await MemoryRun.shared()
+            #expect(run.isAlive, "\(run.output.suffix(2000))")
+        }
     }
-}
 }
 
 /// All ``MemoryCase``s put to weft-proxy, and to Envoy when its table is to be written.

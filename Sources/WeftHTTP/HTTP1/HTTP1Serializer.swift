@@ -41,7 +41,9 @@ package enum HTTP1Serializer {
     package static func write(
         _ head: ResponseHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
-        let fields = FieldWriter(head.headers, framing: framing, connection: connection, isRequest: false)
+        let fields = FieldWriter(
+            head.headers, framing: framing, connection: connection, isRequest: false,
+            mayStateLength: head.status >= 200 && head.status != 204)
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: fields.mostBytes + 64) { room in
             var out = WirePointer(room)
             out.write("HTTP/1.1 ")
@@ -95,14 +97,18 @@ private struct FieldWriter {
     private let keepsLength: Bool
     private let skipped: UInt64
 
-    init(_ headers: HeaderBlock, framing: BodyFraming, connection: HTTP1Serializer.Connection, isRequest: Bool) {
+    /// - Parameter mayStateLength: RFC 9110, 8.6: no Content-Length in 1xx and 204.
+    init(
+        _ headers: HeaderBlock, framing: BodyFraming, connection: HTTP1Serializer.Connection, isRequest: Bool,
+        mayStateLength: Bool = true
+    ) {
         self.headers = headers
         self.framing = framing
         self.connection = connection
         self.isRequest = isRequest
         keepsLength =
             switch framing {
-            case .none: !isRequest
+            case .none: !isRequest && mayStateLength
             case .length(let length): headers.contentLength.map { $0.value == length && $0.isOnly } ?? false
             case .chunked, .untilClose, .tunnel: false
             }

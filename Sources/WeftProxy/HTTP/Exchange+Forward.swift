@@ -52,8 +52,9 @@ extension Exchange {
         timeouts = RequestTimeouts(
             forwarding, head: &head, respectsExpected: connection.manager.manager.router.respectsExpectedTimeout)
         retries = RetryState(forwarding.retry, head: &head)
-        preparePick(forwarding)
         mutateRequest(forwarding)
+        // After the mutations: hash policies see the request as the upstream will.
+        preparePick(forwarding)
         if !forwarding.mirrors.isEmpty { mirror(forwarding) }
         startTimers()
         tryUpstream()
@@ -141,7 +142,8 @@ extension Exchange {
         remember(host)
         record.upstreamHost = host.name
         record.host = host
-        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil {
+        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil
+        {
             nameHost(host)
         }
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
@@ -172,7 +174,7 @@ extension Exchange {
         return connection.connection.info.destination
     }
 
-    private func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
+    func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
         if isUpgrade {
             // HTTP/2 carries it as extended CONNECT (RFC 8441).
             return cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1

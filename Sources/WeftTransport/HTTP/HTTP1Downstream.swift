@@ -97,6 +97,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
         }
+        if phase == .idle { setReading(isWritable) }
         // The bytes of a finished request are not kept for the sake of a place in their buffer.
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
@@ -128,6 +129,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         isHead = head.method == .head
         awaitsUpgrade = head.method == .connect || head.wantsUpgrade
         endPending = true
+        if !endStream { setReading(true) }
         let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
         finishIfDone()
@@ -177,7 +179,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         awaitsUpgrade = false
         phase = .idle
         if limits.idleTimeout != nil { idleSince = .now() }
-        setReading(isWritable)
+        // What is there already comes first: reading on for each answer would gather requests faster than it answers.
+        if input.readableBytes == 0 { setReading(isWritable) }
         if !isParsing, isWritable, input.readableBytes > 0, let context {
             context.eventLoop.assumeIsolated().execute { [self] in
                 parse()
@@ -224,7 +227,6 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         isWritable = context.channel.isWritable
         receiver?.writabilityChanged(isWritable)
         guard isWritable, phase == .idle else { return }
-        setReading(true)
         parse()
         receiver?.readComplete()
     }

@@ -105,7 +105,7 @@ extension HostileInputs {
         frames("WINDOW_UPDATE of zero", frame(8, 0, zero, stream: zero)),
         frames("PING of seven bytes", frame(6, 0, [UInt8](repeating: 0, count: 7), stream: zero)),
         frames("CONTINUATION alone", frame(9, 4, [])),
-        frames("GOAWAY that refuses the stream", frame(7, 0, [0, 0, 0, 0, 0, 0, 0, 0], stream: zero)),
+        frames("GOAWAY that refuses the stream", frame(7, 0, [0, 0, 0, 0, 0, 0, 0, 0], stream: zero), "503 200 open"),
         frames(
             "a thousand interim responses", head([(":status", "102")], flags: 4), times: 1_000,
             then: frame(3, 0, [0, 0, 0, 2])),
