@@ -140,7 +140,6 @@ extension Exchange {
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
-        record.upstreamHost = host.name
         record.host = host
         if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil
         {
@@ -223,7 +222,7 @@ extension Exchange {
         let provenance = decision?.route.provenance
         switch failure {
         case .reset(.overflow, _):
-            record.upstreamHost = nil
+            record.host = nil
             reply(.overflow(isRetry: isRetry), provenance: cluster?.compiled.cluster.provenance ?? provenance)
         case .reset(let why, let transport):
             record.transportFailure = transport

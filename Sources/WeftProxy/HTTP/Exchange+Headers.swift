@@ -9,7 +9,7 @@ extension Exchange {
     var isUpgrade: Bool { original.isUpgrade }
 
     func upgradeAllowed(_ action: RouteAction) -> Bool {
-        let type = original.method == .connect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
+        let type = original.method.isConnect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
         if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) { return own.enabled }
         return manager.upgradeTypes.contains(type)
     }
@@ -76,9 +76,7 @@ extension Exchange {
 
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
         guard headers.mayContain(Self.hopByHop) else { return }
-        if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
-            !headers.isExactly(.connection, "close")
-        {
+        if headers.connectionOption == .other {
             for name in (headers.string(.connection) ?? "").split(separator: ",") {
                 let name = HeaderName(name.trimmingSpaces())
                 if name != .upgrade, name != .connection, name != .keepAlive { headers.remove(name) }

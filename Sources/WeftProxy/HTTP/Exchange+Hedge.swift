@@ -42,7 +42,6 @@ extension Exchange {
         backOff?.cancel()
         backOff = nil
         record.host = winner.host
-        record.upstreamHost = winner.host.name
     }
 
     /// Whether a bad answer may be dropped because another try goes on.

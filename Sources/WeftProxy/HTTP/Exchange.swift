@@ -330,7 +330,7 @@ final class Exchange: HTTPStreamReceiver {
         let service = requestEnded && !isUpgrade ? (NIODeadline.now() - completedAt).nanoseconds / 1_000_000 : nil
         record.upstreamServiceMilliseconds = service
         mutateResponse(&response, serviceMilliseconds: service)
-        if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
+        if response.status == 101 || head.method.isConnect && (200...299).contains(response.status) {
             isTunnel = true
             stopTimers()
             stream.respond(response, endStream: false)
@@ -421,7 +421,7 @@ struct OriginalRequest {
         path = head.path
         authority = head.authority
         version = head.version
-        isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
         isGRPC = head.isGRPC
     }
 }
@@ -436,9 +436,9 @@ struct ExchangeRecord {
     var bytesReceived = 0
     var bytesSent = 0
     var upstreamServiceMilliseconds: Int64?
-    var upstreamHost: String?
     /// The endpoint tried last.
     var host: CompiledHost?
+    var upstreamHost: String? { host?.name }
     /// The client, in the worker's ``PeerTable``.
     var peer = 0
     var upstreamLocal: String?

@@ -11,7 +11,8 @@ import WeftTransport
 final class UpstreamAttempt: ResponseReceiver {
     /// Until the try is over: a cycle that ``end()`` breaks.
     private var exchange: Exchange?
-    private let worker: Worker
+    /// Lives as long as its event loop.
+    private unowned(unsafe) let worker: Worker
     let host: CompiledHost
     private let cluster: WorkerCluster
     private let pool: HTTPPool

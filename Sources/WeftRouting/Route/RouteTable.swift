@@ -5,12 +5,19 @@ package import WeftIR
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
 package final class RouteTable: Sendable {
     /// A virtual host with its routes, ready to run.
-    private struct Host: Sendable {
+    private final class Host: Sendable {
         /// For plain requests to a host that wants TLS.
         let redirectToTLS: RouteDecision?
         let matches: [CompiledMatch]
         let decisions: [RouteDecision]
         let index: PathIndex?
+
+        init(redirectToTLS: RouteDecision?, matches: [CompiledMatch], decisions: [RouteDecision], index: PathIndex?) {
+            self.redirectToTLS = redirectToTLS
+            self.matches = matches
+            self.decisions = decisions
+            self.index = index
+        }
     }
     package let configuration: RouteConfiguration
     private let domains: DomainIndex
