@@ -20,7 +20,7 @@ extension RandomTable {
     private mutating func redirect(_ kind: MatchKind) -> String {
         var parts: [String] = []
         switch random.below(4) {
-        case 0: parts.append("path_redirect: \(path())\(random.chance(20) ? "?new=1" : "")")
+        case 0: parts.append("path_redirect: \(quoted(path() + (random.chance(20) ? "?new=1" : "")))")
         case 1 where kind == .prefix: parts.append("prefix_rewrite: \(quoted(random.chance(30) ? "/" : path()))")
         case 2: parts.append("regex_rewrite: \(regexRewrite())")
         default: parts.append("host_redirect: \(random.pick(["other.example", "o.example:81"]))")
