@@ -47,7 +47,7 @@ struct Bootstrap {
             listeners.append(
                 listener(
                     one.name, ports[one.name] ?? 0, manager: one.manager ?? "", filters: one.filters ?? "",
-                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? "", tls: one.tls))
+                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? "", tls: one.tls, logs: one.logs))
         }
         return fill(
             """
@@ -70,6 +70,7 @@ struct Bootstrap {
         for (name, port) in upstreams { result = ByteSearch.replace("{\(name)}", with: String(port), in: result) }
         for (name, value) in [
             ("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog), ("{certs}", certificates),
+            ("{logpath}", logPath),
         ] {
             result = ByteSearch.replace(name, with: value, in: result)
         }
@@ -100,7 +101,7 @@ struct Bootstrap {
 
     private func listener(
         _ name: String, _ port: UInt16, manager: String, filters: String, hosts: String, _ more: String,
-        tls: String? = nil
+        tls: String? = nil, logs: [String] = []
     ) -> String {
         """
         - name: \(name)
@@ -108,23 +109,27 @@ struct Bootstrap {
         \(indent(more, 2))
           filter_chains:
           - filters:
-        \(indent(connectionManager(name, manager: manager, filters: filters, hosts: hosts), 4))
+        \(indent(connectionManager(name, manager: manager, filters: filters, hosts: hosts, logs: logs), 4))
         \(indent(tls.map(Self.downstreamTLS) ?? "", 4))
         """
     }
 
-    func connectionManager(_ name: String, manager: String, filters: String, hosts: String) -> String {
-        Self.manager(name, manager: manager, filters: filters, hosts: hosts)
+    func connectionManager(
+        _ name: String, manager: String, filters: String, hosts: String, logs: [String] = []
+    ) -> String {
+        Self.manager(name, manager: manager, filters: filters, hosts: hosts, logs: logs)
     }
 
-    static func manager(_ name: String, manager: String = "", filters: String = "", hosts: String) -> String {
+    static func manager(
+        _ name: String, manager: String = "", filters: String = "", hosts: String, logs: [String] = []
+    ) -> String {
         let httpManager = type("filters.network.http_connection_manager.v3.HttpConnectionManager")
         return """
             - name: envoy.filters.network.http_connection_manager
               typed_config:
                 "@type": \(httpManager)
                 stat_prefix: \(name)
-                access_log: [{log}]
+                access_log: [\((["{log}"] + logs).joined(separator: ", "))]
             \(indent(manager, 4))
                 http_filters:
             \(indent(filters, 4))

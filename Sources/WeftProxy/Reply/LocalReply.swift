@@ -38,6 +38,7 @@ struct LocalReply {
         case rateLimited(status: UInt16)
         case healthCheck(status: UInt16, details: String)
         case badGRPCWeb
+        case badCompressedBody
         case tokenRefused(status: UInt16, text: String, details: String)
     }
 
@@ -108,6 +109,7 @@ struct LocalReply {
         case .healthCheck(let status, let details):
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
         case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
+        case .badCompressedBody: return (400, "the body is not gzip", "-", "request_decompression_failed")
         case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }

@@ -50,13 +50,28 @@ package final class Snapshot: Sendable {
 package final class CompiledListener: Sendable {
     let listener: Listener
     let matcher: FilterChainMatcher
+    /// Of connections, whatever their chain.
+    let logs: [CompiledAccessLog]
     let chains: [CompiledChain]
     let defaultChain: CompiledChain?
     let inspectsTLS: Bool
     let inspectsHTTP: Bool
+    /// What its counters are called by: `0.0.0.0_8080`, colons replaced.
+    let statName: String
 
-    init(_ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?) {
+    init(
+        _ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?, logs: [CompiledAccessLog] = []
+    ) {
+        self.logs = logs
         self.listener = listener
+        statName =
+            switch listener.address {
+            case .ip(let ip, let port) where ip.contains(":"): "[\(ip.replacing(":", with: "_"))]_\(port)"
+            case .ip(let ip, let port): "\(ip)_\(port)"
+            case .hostname(let name, let port): "\(name)_\(port)"
+            case .unix(let path): path.replacing(":", with: "_")
+            case .internalListener(let name): "envoy_internal_\(name)"
+            }
         self.matcher = FilterChainMatcher(listener.filterChains)
         self.chains = chains
         self.defaultChain = defaultChain
@@ -81,6 +96,8 @@ package final class CompiledChain: Sendable {
     let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
     let networkRBAC: [RBACEngine]
     let terminal: Terminal
+    /// Of TCP connections.
+    let logs: [CompiledAccessLog]
 
     enum Terminal: Sendable {
         case tcp(TCPProxy)
@@ -90,8 +107,10 @@ package final class CompiledChain: Sendable {
 
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
-        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal,
+        logs: [CompiledAccessLog] = []
     ) {
+        self.logs = logs
         self.chain = chain
         self.tls = tls
         self.isWaitingForSecret = isWaitingForSecret
@@ -114,6 +133,9 @@ package final class CompiledManager: Sendable {
         case healthCheck(HealthCheckResponder)
         case grpcWeb(name: String)
         case jwt(JWTAuthenticator, name: String)
+        case compressor(CompressionEngine, name: String)
+        case decompressor(DecompressionEngine, name: String)
+        case statefulSession(SessionEngine, name: String)
         case router
     }
 
@@ -132,6 +154,12 @@ package final class CompiledManager: Sendable {
     let admission: RequestAdmission?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
+    let logs: [CompiledAccessLog]
+    /// What exchanges keep for the access logs.
+    let keeps: KeptForLogs
+    /// `nil` traces nothing.
+    let tracing: CompiledTracing?
+    let traceCounts = TraceReasonCounts()
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
@@ -150,6 +178,9 @@ package final class CompiledManager: Sendable {
             case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
             case .grpcWeb: .grpcWeb(name: filter.name)
             case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
+            case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
+            case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
+            case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)
             case .router: .router
             }
         }
@@ -165,6 +196,10 @@ package final class CompiledManager: Sendable {
         trust = CallerTrust(manager)
         admission = RequestAdmission(manager)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
+        var problems: [String] = []
+        logs = CompiledAccessLog.compile(manager.accessLogs, &problems)
+        keeps = CompiledAccessLog.needs(logs)
+        tracing = manager.tracing.map { CompiledTracing($0, direction: direction) }
         let policies = filters.flatMap { filter in
             switch filter {
             case .rbac(let engine, _): engine.problems
@@ -172,7 +207,7 @@ package final class CompiledManager: Sendable {
             default: [String]()
             }
         }
-        problems = policies + (table?.problems ?? [])
+        self.problems = problems + policies + (table?.problems ?? [])
     }
 
     private static func normalizer(_ manager: HTTPConnectionManager) -> PathNormalizer? {
