@@ -16,7 +16,6 @@ extension RandomTable {
         random.pick([
             "[a-z]+", "one|two", "(o|O)ne", "\\d+", "-?[0-9]{1,2}", ".*", "x*", "o.e", "[^0-9]*", "(?i)ONE", "a,?b",
             "\\w+ \\w+", "(one|two)( .*)?", "(?:o)(n)e", "[[:alpha:]]+", "o{1}ne|t", "\\S+", "^one$", "(one){1,3}",
-            "\\pL+",
         ])
     }
 
