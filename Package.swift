@@ -95,7 +95,7 @@ let testTargets: [Target] = [
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
     .testTarget(
-        name: "DifferentialTests", dependencies: ["TestSupport"], exclude: ["known-differences.txt"],
+        name: "DifferentialTests", dependencies: ["TestSupport", nioSSL], exclude: ["known-differences.txt"],
         swiftSettings: strict),
     .testTarget(
         name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),
@@ -240,10 +240,14 @@ let package = Package(
             ], swiftSettings: strict),
         // tests: processes and sockets of the suites that start servers
         .target(
-            name: "TestSupport", dependencies: [subprocess], path: "Tests/TestSupport", swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: [subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS], path: "Tests/TestSupport",
+            swiftSettings: strict),
         .target(
             name: "FuzzTargets",
-            dependencies: ["WeftCore", "WeftHTTP", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf],
+            dependencies: [
+                "WeftCore", "WeftHTTP", "WeftJWT", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf,
+            ],
             path: "Tests/FuzzTargets", swiftSettings: strict),
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),

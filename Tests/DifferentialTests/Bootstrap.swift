@@ -12,6 +12,8 @@ struct Bootstrap {
     /// The address of the proxy, and the path of its access log.
     var address: String
     var logPath: String
+    /// The folder of ``DifferentialCertificates``.
+    var certificates: String
 
     /// Names an access log field, and the operator that gives it.
     static let logFields = [
@@ -26,12 +28,17 @@ struct Bootstrap {
     func text(_ cases: [DifferentialCase]) -> String {
         let shared = cases.filter { !$0.needsListener }
         let own = cases.filter(\.needsListener)
-        let corsFilter = """
-            - name: envoy.filters.http.cors
-              typed_config: {"@type": \(Self.type("filters.http.cors.v3.Cors"))}
-            """
+        // Filters that do nothing unless a route configures them.
+        let quiet = ["cors": "cors.v3.Cors", "fault": "fault.v3.HTTPFault", "rbac": "rbac.v3.RBAC"]
+        let quietFilters = quiet.sorted { $0.key < $1.key }.map { name, message in
+            "- name: envoy.filters.http.\(name)\n  typed_config: {\"@type\": \(Self.type("filters.http.\(message)"))}"
+        }
         let sharedHosts = shared.map { virtualHost($0, domains: "[\"\($0.domain)\"]") }.joined(separator: "\n")
-        var listeners = [listener("shared", sharedPort, manager: "", filters: corsFilter, hosts: sharedHosts, "")]
+        var listeners = [
+            listener(
+                "shared", sharedPort, manager: "", filters: quietFilters.joined(separator: "\n"), hosts: sharedHosts, ""
+            )
+        ]
         for one in own {
             if let chain = one.chain {
                 listeners.append(rawListener(one, chain))
@@ -40,7 +47,7 @@ struct Bootstrap {
             listeners.append(
                 listener(
                     one.name, ports[one.name] ?? 0, manager: one.manager ?? "", filters: one.filters ?? "",
-                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? "", logs: one.logs))
+                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? "", tls: one.tls, logs: one.logs))
         }
         return fill(
             """
@@ -57,7 +64,7 @@ struct Bootstrap {
     }
 
     /// `{a}` is the port of upstream a, `{dead}` a port that refuses, `{address}` the proxy's own address, `{log}` an
-    /// access log with all fields.
+    /// access log with all fields, `{certs}` the folder of the certificates.
     func fill(_ text: String) -> String {
         var result = text
         for (name, port) in ports where result.contains("{port:") {
@@ -65,7 +72,8 @@ struct Bootstrap {
         }
         for (name, port) in upstreams { result = ByteSearch.replace("{\(name)}", with: String(port), in: result) }
         for (name, value) in [
-            ("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog), ("{logpath}", logPath),
+            ("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog), ("{certs}", certificates),
+            ("{logpath}", logPath),
         ] {
             result = ByteSearch.replace(name, with: value, in: result)
         }
@@ -80,13 +88,23 @@ struct Bootstrap {
             + "path: \(logPath), log_format: {json_format: {\(fields.joined(separator: ", "))}}}}"
     }
 
+    static func downstreamTLS(_ fields: String) -> String {
+        """
+        transport_socket:
+          name: envoy.transport_sockets.tls
+          typed_config:
+            "@type": \(type("transport_sockets.tls.v3.DownstreamTlsContext"))
+        \(indent(fields, 4))
+        """
+    }
+
     private func virtualHost(_ one: DifferentialCase, domains: String) -> String {
         "- name: \(one.name)\n  domains: \(domains)\n" + indent(one.virtualHost, 2)
     }
 
     private func listener(
         _ name: String, _ port: UInt16, manager: String, filters: String, hosts: String, _ more: String,
-        logs: [String] = []
+        tls: String? = nil, logs: [String] = []
     ) -> String {
         """
         - name: \(name)
@@ -95,13 +113,20 @@ struct Bootstrap {
           filter_chains:
           - filters:
         \(indent(connectionManager(name, manager: manager, filters: filters, hosts: hosts, logs: logs), 4))
+        \(indent(tls.map(Self.downstreamTLS) ?? "", 4))
         """
     }
 
     func connectionManager(
         _ name: String, manager: String, filters: String, hosts: String, logs: [String] = []
     ) -> String {
-        let httpManager = Self.type("filters.network.http_connection_manager.v3.HttpConnectionManager")
+        Self.manager(name, manager: manager, filters: filters, hosts: hosts, logs: logs)
+    }
+
+    static func manager(
+        _ name: String, manager: String = "", filters: String = "", hosts: String, logs: [String] = []
+    ) -> String {
+        let httpManager = type("filters.network.http_connection_manager.v3.HttpConnectionManager")
         return """
             - name: envoy.filters.network.http_connection_manager
               typed_config:
@@ -112,7 +137,7 @@ struct Bootstrap {
                 http_filters:
             \(indent(filters, 4))
                 - name: envoy.filters.http.router
-                  typed_config: {"@type": \(Self.type("filters.http.router.v3.Router"))}
+                  typed_config: {"@type": \(type("filters.http.router.v3.Router"))}
                 route_config:
                   name: \(name)
                   virtual_hosts:
@@ -141,10 +166,50 @@ struct Bootstrap {
                 cluster("dead", endpoints: ["dead"]),
                 cluster("empty", endpoints: []),
                 cluster("half", endpoints: ["dead", "a"]),
-            ]).joined(separator: "\n")
+            ] + protocolClusters()).joined(separator: "\n")
     }
 
-    private func cluster(_ name: String, policy: String = "ROUND_ROBIN", endpoints: [String]) -> String {
+    private func protocolClusters() -> [String] {
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        func speaks(_ fields: String) -> String {
+            "typed_extension_protocol_options: {\(options): {\"@type\": type.googleapis.com/\(options), \(fields)}}\n"
+        }
+        func tls(_ fields: String) -> String {
+            "transport_socket: {name: envoy.transport_sockets.tls, typed_config: {\"@type\": "
+                + "\(Self.type("transport_sockets.tls.v3.UpstreamTlsContext")), \(fields)}}\n"
+        }
+        let http2 = speaks("explicit_http_config: {http2_protocol_options: {}}")
+        let trusted = "validation_context: {trusted_ca: {filename: {certs}/ca.pem}"
+        let client =
+            "tls_certificates: [{certificate_chain: {filename: {certs}/client.pem}, "
+            + "private_key: {filename: {certs}/client.key}}], "
+        func sans(_ value: String, _ kind: String = "URI") -> String {
+            "common_tls_context: {\(trusted), match_typed_subject_alt_names: "
+                + "[{san_type: \(kind), matcher: {exact: \"\(value)\"}}]}}"
+        }
+        return [
+            cluster("h2", endpoints: ["a"], http2), cluster("h2-b", endpoints: ["b"], http2),
+            cluster("tls", endpoints: ["t"], tls("sni: upstream.test, common_tls_context: {\(trusted)}}")),
+            cluster("tls-h2", endpoints: ["t"], http2 + tls("common_tls_context: {\(trusted)}}")),
+            cluster(
+                "tls-auto", endpoints: ["t"],
+                speaks("auto_config: {http2_protocol_options: {}}") + tls("common_tls_context: {\(trusted)}}")),
+            cluster("tls-san", endpoints: ["t"], tls(sans("spiffe://td/ns/x/sa/up"))),
+            cluster("tls-dns", endpoints: ["t"], tls(sans("upstream.test", "DNS"))),
+            cluster("tls-wrong", endpoints: ["t"], tls(sans("spiffe://td/ns/x/sa/other"))),
+            cluster(
+                "tls-untrusted", endpoints: ["t"],
+                tls("common_tls_context: {validation_context: {trusted_ca: {filename: {certs}/other-ca.pem}}}")),
+            cluster("mtls", endpoints: ["m"], tls("common_tls_context: {\(client)\(trusted)}}")),
+            cluster("mtls-missing", endpoints: ["m"], tls("common_tls_context: {\(trusted)}}")),
+            cluster("plain-to-tls", endpoints: ["t"]),
+            cluster("tls-to-plain", endpoints: ["a"], tls("common_tls_context: {}")),
+        ]
+    }
+
+    private func cluster(
+        _ name: String, policy: String = "ROUND_ROBIN", endpoints: [String], _ more: String = ""
+    ) -> String {
         let list = endpoints.map {
             "{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {\($0)}}}}}"
         }
@@ -154,6 +219,7 @@ struct Bootstrap {
               connect_timeout: 1s
               circuit_breakers: {thresholds: [{max_retries: 1000}]}
               lb_policy: \(policy)
+            \(indent(more, 2))
               load_assignment: {cluster_name: \(name), endpoints: [{lb_endpoints: [\(list.joined(separator: ", "))]}]}
             """
     }

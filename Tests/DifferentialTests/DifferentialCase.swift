@@ -1,3 +1,5 @@
+import TestSupport
+
 /// One thing to compare: configuration, and requests that show it.
 ///
 /// Without ``manager``, ``filters``, ``listener`` and ``chain`` the case is a virtual host of the listener that all such
@@ -15,13 +17,17 @@ struct DifferentialCase: Sendable {
     var listener: String?
     /// Replaces the only filter chain (fields of `filter_chains[0]`).
     var chain: String?
+    /// `DownstreamTlsContext` (YAML) of the listener of its own.
+    var tls: String?
     /// Further clusters; their names must be the case's own.
     var clusters: String
     var requests: [Sending]
     /// Further access logs; `{logpath}` is the file that is compared.
     var logs: [String] = []
 
-    var needsListener: Bool { !logs.isEmpty || manager != nil || filters != nil || listener != nil || chain != nil }
+    var needsListener: Bool {
+        !logs.isEmpty || manager != nil || filters != nil || listener != nil || chain != nil || tls != nil
+    }
     var domain: String { name + ".test" }
 
     /// With further access logs, each as YAML in one line.
@@ -77,6 +83,10 @@ struct Sending: Sendable {
     var isHead = false
     /// Waits for the end of the connection after the last response.
     var untilClosed = false
+    /// Begins with a TLS handshake.
+    var tls: TLSClient?
+    /// The text is put into frames of HTTP/2, one stream a request, all at once.
+    var isHTTP2 = false
     /// Requests that reach an upstream out of step with the response (mirrors): wait for so many.
     var upstreamRequests: Int?
     /// Compares the spelling of header names too.
@@ -118,6 +128,56 @@ extension Sending {
     func closing() -> Sending {
         var copy = self
         copy.untilClosed = true
+        return copy
+    }
+}
+
+/// How a client begins TLS.
+struct TLSClient: Sendable {
+    var serverName: String? = "a.test"
+    var protocols: [String] = []
+    /// Name of a certificate of the run; see ``DifferentialCertificates``.
+    var certificate: String?
+    /// 2 for TLS 1.2 alone, 3 for TLS 1.3 alone.
+    var version: Int?
+    /// Offers no session ticket and takes none.
+    static let plain = TLSClient()
+}
+
+extension Sending {
+    func over(_ tls: TLSClient) -> Sending {
+        var copy = self
+        copy.tls = tls
+        return copy
+    }
+    /// HTTP/2 with prior knowledge, or after ALPN when TLS is set.
+    func http2() -> Sending {
+        var copy = self
+        copy.isHTTP2 = true
+        return copy
+    }
+}
+
+extension DifferentialCase {
+    func securely(_ context: String) -> DifferentialCase {
+        var copy = self
+        copy.tls = context
+        return copy
+    }
+
+    /// The same case with every request in HTTP/2, under a name and a domain of its own.
+    func overHTTP2() -> DifferentialCase {
+        var copy = self
+        copy.name = "h2-" + name
+        func renamed(_ text: String) -> String { ByteSearch.replace(domain, with: copy.domain, in: text) }
+        copy.virtualHost = renamed(virtualHost)
+        // The clusters of the case are there already.
+        copy.clusters = ""
+        copy.requests = requests.map { sending in
+            var sending = sending.http2()
+            sending.text = renamed(sending.text)
+            return sending
+        }
         return copy
     }
 }

@@ -5,21 +5,27 @@ import TestSupport
 final class DifferentialRun: Sendable {
     /// Case name to what differs, per request.
     let differences: [String: [[Difference]]]
+    /// What Envoy did, for the report of a long run.
+    let observations: [String: [Observation]]
+    /// Case name to its configuration.
+    let configurations: [String: String]
     let proxyOutput: String
 
     static func shared() async throws -> DifferentialRun { try await sharedTask.value }
     private static let sharedTask = Task {
         let random = RandomCases.generate(count: RandomCases.count, seed: RandomCases.seed)
         let known = try KnownDifferences.committed()
-        let supported = HandWritten.cases.filter { known.entries[$0.name]?.isUnsupported != true }
+        let supported = HandWritten.cases.filter { known.entry(for: $0.name)?.isUnsupported != true }
         return try await DifferentialRun(supported + random)
     }
 
     /// What `weft-proxy --mode validate` says about a bootstrap with one case alone.
     static func validate(_ one: DifferentialCase, folder: String) async throws -> CommandResult {
         let bootstrap = Bootstrap(
-            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4], deadPort: 5, adminPort: 6, sharedPort: 7, ports: [one.name: 8],
-            address: "127.0.0.3", logPath: folder + "/log")
+            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4, "t": 9, "m": 10], deadPort: 5, adminPort: 6, sharedPort: 7,
+            ports: [one.name: 8],
+            address: "127.0.0.3", logPath: folder + "/log", certificates: folder)
+        try await DifferentialCertificates.make(in: folder)
         try bootstrap.text([one]).write(toFile: folder + "/weft.yaml", atomically: true, encoding: .utf8)
         return try await command([Workspace.weftProxy, "--mode", "validate", "-c", folder + "/weft.yaml"])
     }
@@ -27,7 +33,13 @@ final class DifferentialRun: Sendable {
     init(_ cases: [DifferentialCase]) async throws {
         let folder = try Workspace.folder("differential")
         let record = UpstreamRecord()
-        let upstreams = try ["a", "b", "c", "d"].map { try RecordingUpstream(name: $0, record: record) }
+        try await DifferentialCertificates.make(in: folder)
+        let upstreams =
+            try ["a", "b", "c", "d"].map { try RecordingUpstream(name: $0, record: record) }
+            + [("t", false), ("m", true)].map { name, demands in
+                let tls = try DifferentialCertificates.server(folder: folder, demandsCertificate: demands)
+                return try RecordingUpstream(name: name, record: record, tls: tls)
+            }
         defer { upstreams.forEach { $0.close() } }
         let own = cases.filter(\.needsListener)
         let ports = try RawListener.freePorts(own.count + 3)
@@ -36,7 +48,7 @@ final class DifferentialRun: Sendable {
                 upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0.port) }), deadPort: ports[0],
                 adminPort: ports[1], sharedPort: ports[2],
                 ports: Dictionary(uniqueKeysWithValues: zip(own.map(\.name), ports.dropFirst(3))),
-                address: address, logPath: "\(folder)/access-\(kind.rawValue).log")
+                address: address, logPath: "\(folder)/access-\(kind.rawValue).log", certificates: folder)
         }
         let envoy = try ProxyUnderTest(
             .envoy, bootstrap: bootstrap(.envoy, "127.0.0.2"), cases: cases, folder: folder, record: record)
@@ -58,6 +70,10 @@ final class DifferentialRun: Sendable {
                     .differences(from: weft.observation(of: right, log: logs.weft[right.id] ?? []))
             }
         }
+        observations = results.all.mapValues { pair in
+            pair.envoy.map { envoy.observation(of: $0, log: logs.envoy[$0.id] ?? []) }
+        }
+        configurations = Dictionary(cases.map { ($0.name, $0.virtualHost) }) { first, _ in first }
         proxyOutput = weft.process.output
     }
 

@@ -49,8 +49,9 @@ final class ProxyUnderTest: Sendable {
         var ended = false
         var wantsEnd = false
         var isHead = false
+        /// Further things to compare: what TLS agreed on, how HTTP/2 ended.
+        var facts: [String: String] = [:]
         var seesCase = false
-        var seen: [SeenRequest] = []
     }
 
     func run(_ one: DifferentialCase) -> [Exchange] {
@@ -65,12 +66,48 @@ final class ProxyUnderTest: Sendable {
         var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead, seesCase: sending.seesCase)
         let port = bootstrap.ports[one.name] ?? bootstrap.sharedPort
         guard let socket = try? RawSocket(to: address, port: port, from: Self.client) else { return result }
-        defer { socket.close() }
         let text = ByteSearch.replace(
             "{id}", with: id, in: ByteSearch.replace("{host}", with: one.domain, in: bootstrap.fill(sending.text)))
-        socket.send(text)
-        var reader = WireReader()
         let deadline = ContinuousClock.now + .seconds(10)
+        if let stream = open(socket, sending.tls, &result) {
+            defer { stream.close() }
+            if sending.isHTTP2 {
+                HTTP2Exchange(stream, deadline: deadline).run(text, sending, &result)
+            } else {
+                exchangeHTTP1(stream, text, sending, deadline, &result)
+            }
+        }
+        if let count = sending.upstreamRequests {
+            while record.requests(id).count < count, ContinuousClock.now < deadline {
+                Thread.sleep(forTimeInterval: 0.005)
+            }
+        }
+        return result
+    }
+
+    private func open(_ socket: RawSocket, _ tls: TLSClient?, _ result: inout Exchange) -> (any ByteStream)? {
+        guard let tls else { return socket }
+        guard let stream = try? DifferentialCertificates.client(socket, tls, folder: bootstrap.certificates) else {
+            result.facts["tls.failure"] = "no client"
+            return nil
+        }
+        result.facts["tls.established"] = "\(stream.isEstablished)"
+        result.facts["tls.protocol"] = stream.negotiatedProtocol ?? "-"
+        result.facts["tls.version"] = stream.version ?? "-"
+        result.facts["tls.certificate"] = DifferentialCertificates.name(
+            of: stream.peerCertificate, folder: bootstrap.certificates)
+        result.ended = !stream.isEstablished
+        if stream.isEstablished { return stream }
+        stream.close()
+        return nil
+    }
+
+    private func exchangeHTTP1(
+        _ stream: any ByteStream, _ text: String, _ sending: Sending, _ deadline: ContinuousClock.Instant,
+        _ result: inout Exchange
+    ) {
+        stream.send(text)
+        var reader = WireReader()
         while ContinuousClock.now < deadline {
             while result.responses.count < sending.responses || sending.untilClosed,
                 let next = reader.next(isResponse: true, hasBody: !sending.isHead, ended: result.ended)
@@ -80,20 +117,13 @@ final class ProxyUnderTest: Sendable {
             }
             let final = result.responses.count { $0.status >= 200 || $0.status == 101 }
             if result.ended || (final >= sending.responses && !sending.untilClosed) { break }
-            switch socket.receive(within: 200) {
+            switch stream.receive(within: 200) {
             case .bytes(let bytes): reader.buffer += bytes
             case .closed, .reset: result.ended = true
             case .nothing: break
             }
         }
         result.rest = Array(reader.rest)
-        if let count = sending.upstreamRequests {
-            while record.requests(id).count < count, ContinuousClock.now < deadline {
-                Thread.sleep(forTimeInterval: 0.005)
-            }
-        }
-        result.seen = record.requests(id)
-        return result
     }
 
     /// Members of an object in the order of their names; numbers as they are.
@@ -122,23 +152,24 @@ final class ProxyUnderTest: Sendable {
     }
 
     func observation(of exchange: Exchange, log: [[String: String]]) -> Observation {
+        let seen = record.requests(exchange.id)
         var result = Observer(address: address, id: exchange.id, client: Self.client).observe(
             responses: exchange.isHead ? exchange.responses.map(Observer.withoutFraming) : exchange.responses,
-            rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd,
-            seen: exchange.seen, log: log)
-        if exchange.seesCase { result.addNames(exchange) }
+            rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd, seen: seen, log: log)
+        result.fields.merge(exchange.facts) { $1 }
+        if exchange.seesCase { result.addNames(exchange, seen) }
         return result
     }
 }
 
 extension Observation {
     /// Names as they were spelled, apart from those that Weft alone adds.
-    fileprivate mutating func addNames(_ exchange: ProxyUnderTest.Exchange) {
+    fileprivate mutating func addNames(_ exchange: ProxyUnderTest.Exchange, _ seen: [SeenRequest]) {
         func names(_ message: WireMessage?) -> String {
             let all = (message?.fields ?? []).map(\.name).filter { !ignoredHeaders.contains($0.lowercased()) }
             return all.sorted().joined(separator: " ")
         }
         fields["names.response"] = names(exchange.responses.last)
-        fields["names.upstream"] = names(exchange.seen.last?.message)
+        fields["names.upstream"] = names(seen.last?.message)
     }
 }

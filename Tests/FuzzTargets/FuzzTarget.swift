@@ -9,7 +9,8 @@ package struct FuzzTarget: Sendable {
     package var check: @Sendable ([UInt8]) -> String?
 
     package static let all = [
-        http1Request, http1Response, http2, hpack, clientHello, path, regex, rewrite, xds, bootstrap,
+        http1Request, http1Response, chunked, http1Relay, http2, http2Client, http2Relay, hpack, clientHello, path,
+        regex, rewrite, jwt, jwks, xds, bootstrap,
     ]
     package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

@@ -41,9 +41,12 @@ import Testing
     @Test func theTableIsUpToDate() async throws {
         let path = Workspace.root + "docs/hostile-inputs.md"
         if ProcessInfo.processInfo.environment["WEFT_WRITE_DOCS"] != nil {
-            try HostileTable.text(try await HostileRun.shared()).write(toFile: path, atomically: true, encoding: .utf8)
+            let memory = try await MemoryRun.shared()
+            try HostileTable.text(try await HostileRun.shared(), memory).write(
+                toFile: path, atomically: true, encoding: .utf8)
         }
         let text = try String(contentsOfFile: path, encoding: .utf8)
+        for one in MemoryCase.all { #expect(text.contains("| \(one.name) | ")) }
         for one in HostileInputs.all {
             #expect(text.contains("| \(one.group) | \(one.name) | \(HostileTable.defined(one)) |"), "\(one.id)")
         }
@@ -64,7 +67,7 @@ enum HostileTable {
         return text.replacing("|", with: "\\|")
     }
 
-    static func text(_ run: HostileRun) -> String {
+    static func text(_ run: HostileRun, _ memory: MemoryRun) -> String {
         let others: [HostileServer.Kind] = [.envoy, .nginx, .haproxy]
         var lines = [
             "# Hostile inputs and what proxies answer", "",
@@ -78,6 +81,19 @@ enum HostileTable {
         for one in HostileInputs.all {
             let cells = others.map { kind in run.results[kind]?[one.id].map(cell) ?? "-" }
             lines.append("| \(one.group) | \(one.name) | \(defined(one)) | \(cells.joined(separator: " | ")) |")
+        }
+        lines += [
+            "", "## Memory", "",
+            "Resident MiB above those of before, at the peak, while some connections (four unless the name says otherwise) "
+                + "send as much as is taken and read nothing. The tests hold Weft below \(HostileInputTests.MemoryTests.bound >> 20) MiB in each "
+                + "class; the figures are of one run of a debug build.", "",
+            "| class | Weft | Envoy |", "| --- | --- | --- |",
+        ]
+        for one in MemoryCase.all {
+            let cells = [HostileServer.Kind.weft, .envoy].map { kind in
+                memory.growth[kind]?[one.name].map { String(max(0, $0) >> 20) } ?? "-"
+            }
+            lines.append("| \(one.name) | \(cells.joined(separator: " | ")) |")
         }
         return lines.joined(separator: "\n") + "\n"
     }

@@ -60,7 +60,7 @@ final class HostileRun: Sendable {
         try both.joined().write(toFile: "\(folder)/both.pem", atomically: true, encoding: .utf8)
     }
 
-    private static func answersPlainRequest(_ server: HostileServer) -> Bool {
+    static func answersPlainRequest(_ server: HostileServer) -> Bool {
         guard let socket = try? RawSocket(to: "127.0.0.1", port: server.ports[.http] ?? 0) else { return false }
         defer { socket.close() }
         socket.send("GET /alive HTTP/1.1\r\nhost: a.test\r\nx-id: alive\r\nconnection: close\r\n\r\n")
@@ -81,7 +81,7 @@ final class HostileRun: Sendable {
         }
         let isWeft = server.kind == .weft
         // Weft's answer is defined, so waiting ends when it is there; others are waited for until they fall silent.
-        let quiet = isWeft ? 4_000 : 500
+        let quiet = isWeft ? 20_000 : 500
         reading: while true {
             if isWeft, one.expected.hasSuffix("open"), observer.summary(ended: false) == one.expected {
                 // It must stay so: a second answer would come at once.

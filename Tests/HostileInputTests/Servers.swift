@@ -22,12 +22,13 @@ final class HostileServer: Sendable {
         return candidates.first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
-    init(_ kind: Kind, executable: String, folder: String) throws {
+    /// - Parameter deaf: the port of an upstream that never reads, for paths below `/deaf`.
+    init(_ kind: Kind, executable: String, folder: String, deaf: UInt16? = nil) throws {
         self.kind = kind
         upstream = try RecordingUpstream(name: "up", record: record)
         let free = try RawListener.freePorts(4)
         ports = [.http: free[0], .proxyProtocol: free[1], .tls: free[2]]
-        let settings = ServerSettings(ports: free, upstream: upstream.port, folder: folder)
+        let settings = ServerSettings(ports: free, upstream: upstream.port, deaf: deaf ?? upstream.port, folder: folder)
         let file = "\(folder)/\(kind.rawValue).conf"
         let log = "\(folder)/\(kind.rawValue).log"
         let text: String
@@ -64,6 +65,7 @@ final class HostileServer: Sendable {
 struct ServerSettings {
     var ports: [UInt16]
     var upstream: UInt16
+    var deaf: UInt16
     var folder: String
 
     var envoy: String {
@@ -99,7 +101,7 @@ struct ServerSettings {
                 route_config:
                   virtual_hosts:
                   - {name: secret, domains: [secret.test], routes: [{match: {prefix: /}, direct_response: {status: 403}}]}
-                  - {name: all, domains: ["*"], routes: [{match: {prefix: /}, route: {cluster: up}}]}
+                  - {name: all, domains: ["*"], routes: [{match: {prefix: /deaf}, route: {cluster: deaf}}, {match: {prefix: /h2up}, route: {cluster: up2}}, {match: {prefix: /}, route: {cluster: up}}]}
             """
         }
         func listener(_ name: String, _ port: UInt16, _ more: String) -> String {
@@ -148,13 +150,27 @@ struct ServerSettings {
               listeners:
             \(indented(listeners.joined(separator: "\n"), 2))
               clusters:
-              - name: up
-                type: STATIC
-                load_assignment:
-                  cluster_name: up
-                  endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: \(upstream)}}}}]}]
+            \(indented(cluster("up", upstream) + cluster("deaf", deaf) + cluster("up2", upstream, http2), 2))
 
             """
+    }
+
+    private var http2: String {
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        return "typed_extension_protocol_options: {\(options): {\"@type\": type.googleapis.com/\(options), "
+            + "explicit_http_config: {http2_protocol_options: {}}}}"
+    }
+
+    private func cluster(_ name: String, _ port: UInt16, _ more: String = "") -> String {
+        """
+        - name: \(name)
+          type: STATIC
+          \(more)
+          load_assignment:
+            cluster_name: \(name)
+            endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: \(port)}}}}]}]
+
+        """
     }
 
     var nginx: String {

@@ -76,6 +76,34 @@ package final class RawSocket {
         }
     }
 
+    /// Sends everything unless the other side takes nothing for `milliseconds`, or has closed.
+    package func trySend(_ bytes: [UInt8], within milliseconds: Int) -> Bool {
+        var offset = 0
+        while offset < bytes.count {
+            let count = bytes.withUnsafeBytes { all in
+                all.baseAddress.map {
+                    Glibc.send(descriptor, $0 + offset, all.count - offset, CInt(MSG_NOSIGNAL | MSG_DONTWAIT))
+                } ?? -1
+            }
+            if count > 0 {
+                offset += count
+                continue
+            }
+            guard errno == EAGAIN || errno == EINTR else { return false }
+            var poller = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            guard poll(&poller, 1, CInt(clamping: milliseconds)) > 0, poller.revents & Int16(POLLERR | POLLHUP) == 0
+            else { return false }
+        }
+        return true
+    }
+
+    /// Lets the other side work for at most `milliseconds`, reading nothing; ends when it closes.
+    package func hold(_ milliseconds: Int) {
+        // No event is asked for: only an error or the end of both directions wakes it.
+        var poller = pollfd(fd: descriptor, events: 0, revents: 0)
+        _ = poll(&poller, 1, CInt(clamping: milliseconds))
+    }
+
     @discardableResult
     package func send(_ text: String) -> Bool { send(Array(text.utf8)) }
 

@@ -1,4 +1,5 @@
 import Foundation
+package import NIOSSL
 import Synchronization
 
 /// A request as an upstream saw it.
@@ -22,7 +23,7 @@ package final class UpstreamRecord: Sendable {
     package init() {}
 
     /// - Returns: how many requests this upstream had with the same id before.
-    fileprivate func add(_ message: WireMessage, upstream: String, connection: Int) -> Int {
+    func add(_ message: WireMessage, upstream: String, connection: Int) -> Int {
         state.withLock { state in
             state.total += 1
             let id = message.first("x-id") ?? ""
@@ -42,13 +43,15 @@ package final class UpstreamRecord: Sendable {
     package func forgetAll() { state.withLock { $0 = State() } }
 }
 
-/// An HTTP/1.1 server that records what it sees and does what the request's `x-do` header says.
+/// A server of HTTP/1.1, and of HTTP/2 to clients that begin with its preface, that records what it sees and does what the request's `x-do` header says.
 ///
 /// `x-do` is a list of steps separated by `|`, one a try; the last one stays. A step is a list separated by `;`:
 /// `status=503`, `body=text`, `size=N`, `delay=MS`, `header=Name:value` (again for more), `trailer=Name:value`,
 /// `chunked`, `early` (answer before the body), `hint` (103 first), `close` (close after the response), `reset`
 /// (RST instead of a response), `fin` (FIN instead of a response), `cut` (RST in the middle of the body), `hang`,
-/// `garbage`, `switch` (101 and echo).
+/// `garbage`, `switch` (101 and echo). Over HTTP/2 the endings reset the stream, and there are `rst=CODE` (RST_STREAM),
+/// `only` (the head ends the response, its trailers in it) and `echo` (head at once, each part of the body comes back,
+/// trailers at the end). `raw=HEX,HEX*COUNT` sends exactly these bytes, over HTTP/2 with `STRM` replaced by the stream's number.
 /// One thread per connection: a test has few.
 package final class RecordingUpstream: Sendable {
     package let name: String
@@ -56,10 +59,16 @@ package final class RecordingUpstream: Sendable {
     private let listener: RawListener
     private let record: UpstreamRecord
     private let connections = Mutex(0)
+    private let tls: NIOSSLContext?
 
-    package init(name: String, record: UpstreamRecord, address: String = "127.0.0.1", port: UInt16 = 0) throws {
+    /// - Parameter tls: every connection begins with this side of a TLS handshake; one that fails is closed.
+    package init(
+        name: String, record: UpstreamRecord, address: String = "127.0.0.1", port: UInt16 = 0,
+        tls: NIOSSLContext? = nil
+    ) throws {
         self.name = name
         self.record = record
+        self.tls = tls
         self.listener = try RawListener(address: address, port: port)
         self.port = listener.port
         let (listener, name) = (listener, name)
@@ -81,8 +90,15 @@ package final class RecordingUpstream: Sendable {
         }
         // The descriptor alone goes to the thread, which owns it from here on.
         nonisolated(unsafe) let owned = socket
-        let thread = Thread { [record] in
-            UpstreamConversation(socket: owned, upstream: name, number: number, record: record).run()
+        let thread = Thread { [record, tls] in
+            var stream: any ByteStream = owned
+            if let tls {
+                guard let secure = try? TLSStream(server: owned, tls), secure.isEstablished else {
+                    return owned.close()
+                }
+                stream = secure
+            }
+            UpstreamConversation(socket: stream, upstream: name, number: number, record: record).run()
         }
         thread.start()
     }
@@ -90,13 +106,13 @@ package final class RecordingUpstream: Sendable {
 
 /// One connection of a ``RecordingUpstream``.
 private final class UpstreamConversation {
-    let socket: RawSocket
+    let socket: any ByteStream
     let upstream: String
     let number: Int
     let record: UpstreamRecord
     var reader = WireReader()
 
-    init(socket: RawSocket, upstream: String, number: Int, record: UpstreamRecord) {
+    init(socket: any ByteStream, upstream: String, number: Int, record: UpstreamRecord) {
         self.socket = socket
         self.upstream = upstream
         self.number = number
@@ -112,6 +128,11 @@ private final class UpstreamConversation {
             case .bytes(let bytes):
                 record.add(raw: bytes, upstream: upstream, connection: number)
                 reader.buffer += bytes
+                if reader.buffer.starts(with: HTTP2Peer.preface) {
+                    return HTTP2Conversation(
+                        stream: socket, received: reader.buffer, upstream: upstream, number: number, record: record
+                    ).run()
+                }
             case .closed, .reset, .nothing: return socket.close()
             }
         }
@@ -120,8 +141,7 @@ private final class UpstreamConversation {
     /// - Returns: false when the connection is over.
     private func answer(_ message: WireMessage) -> Bool {
         let before = record.add(message, upstream: upstream, connection: number)
-        let steps = (message.first("x-do") ?? "").split(separator: "|", omittingEmptySubsequences: false)
-        let script = UpstreamScript(steps.isEmpty ? "" : steps[min(before, steps.count - 1)])
+        let script = UpstreamScript(message, before: before)
         if script.delay > 0 { Thread.sleep(forTimeInterval: Double(script.delay) / 1000) }
         switch script.ending {
         case .reset:
@@ -129,13 +149,16 @@ private final class UpstreamConversation {
             return false
         case .fin: return false
         case .hang:
-            _ = socket.receiveAll(within: 60_000)
+            while case .bytes = socket.receive(within: 60_000) {}
             return false
         case .garbage:
             socket.send("NOT HTTP AT ALL\r\n\r\n")
             return false
         case .tunnel: return tunnel()
-        case .none, .close, .cut: break
+        case .raw(let bytes):
+            socket.send(bytes)
+            return true
+        case .none, .close, .cut, .code, .only, .echo: break
         }
         if script.hint { socket.send("HTTP/1.1 103 Early Hints\r\nlink: </a.css>\r\n\r\n") }
         socket.send(script.response(upstream, isHead: message.method == "HEAD"))
@@ -152,8 +175,10 @@ private final class UpstreamConversation {
 }
 
 /// One step of `x-do`.
-private struct UpstreamScript {
-    enum Ending { case none, close, cut, reset, fin, hang, garbage, tunnel }
+struct UpstreamScript {
+    enum Ending: Equatable {
+        case none, close, cut, reset, fin, hang, garbage, tunnel, code(UInt32), only, echo, raw([UInt8])
+    }
     var status = 200
     var delay = 0
     var body: String?
@@ -163,6 +188,12 @@ private struct UpstreamScript {
     var chunked = false
     var hint = false
     var ending = Ending.none
+
+    /// The step of `x-do` that is due at try number `before`.
+    init(_ message: WireMessage, before: Int) {
+        let steps = (message.first("x-do") ?? "").split(separator: "|", omittingEmptySubsequences: false)
+        self.init(steps.isEmpty ? "" : steps[min(before, steps.count - 1)])
+    }
 
     init(_ text: Substring) {
         for part in text.split(separator: ";") {
@@ -184,14 +215,34 @@ private struct UpstreamScript {
             case "hang": ending = .hang
             case "garbage": ending = .garbage
             case "switch": ending = .tunnel
+            case "rst": ending = .code(UInt32(value) ?? 0)
+            case "only": ending = .only
+            case "echo": ending = .echo
+            case "raw":
+                ending = .raw(value.split(separator: ",").flatMap(UpstreamScript.bytes))
             default: status = 599
             }
         }
     }
 
+    /// `HEX` or `HEX*COUNT`.
+    private static func bytes(_ text: Substring) -> [UInt8] {
+        let parts = text.split(separator: "*")
+        let digits = Array(parts.first ?? "")
+        let unit = stride(from: 0, to: digits.count - 1, by: 2).map {
+            UInt8(String(digits[$0...($0 + 1)]), radix: 16) ?? 0
+        }
+        return Array(repeatElement(unit, count: parts.count > 1 ? Int(parts[1]) ?? 1 : 1).joined())
+    }
+
+    func content(_ upstream: String) -> String {
+        if status == 204 || status == 304 { return "" }
+        return size.map { String(repeating: "x", count: $0) } ?? body ?? "from \(upstream)\n"
+    }
+
     func response(_ upstream: String, isHead: Bool) -> String {
         let bodiless = status == 204 || status == 304
-        let content = bodiless ? "" : size.map { String(repeating: "x", count: $0) } ?? body ?? "from \(upstream)\n"
+        let content = content(upstream)
         var text = "HTTP/1.1 \(status) Scripted\r\nx-upstream: \(upstream)\r\n"
         for field in fields { text += field + "\r\n" }
         if chunked || !trailers.isEmpty {

@@ -81,6 +81,18 @@ package final class ServerProcess: Sendable {
         return pages * 4096
     }
 
+    /// Forgets the greatest resident memory so far.
+    package func resetPeak() {
+        try? "5".write(toFile: "/proc/\(identifier)/clear_refs", atomically: false, encoding: .utf8)
+    }
+
+    /// The greatest resident memory since ``resetPeak()``, in bytes.
+    package var peakBytes: Int {
+        let text = (try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") } ?? ""
+        return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
+    }
+
     /// Asks it to end, and insists after two seconds.
     package func stop() {
         guard isRunning else { return }

@@ -19,6 +19,11 @@ package struct WireMessage: Sendable, Equatable {
     package var body: [UInt8] = []
     package var trailers: [Field] = []
 
+    package init(startLine: String, fields: [Field] = []) {
+        self.startLine = startLine
+        self.fields = fields
+    }
+
     /// The middle word of a status line.
     package var status: Int { Int(startLine.split(separator: " ").dropFirst().first ?? "") ?? 0 }
     package var method: String { startLine.split(separator: " ").first.map(String.init) ?? "" }

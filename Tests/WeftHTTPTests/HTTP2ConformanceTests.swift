@@ -126,6 +126,15 @@ import Testing
             "8.3.1 empty path", [.headers(1, [(":method", "GET"), (":scheme", "http"), (":path", "")])],
             "stream 1 1"),
         Case("8.3.1 host contradicts authority", [.get(1, [("host", "b")])], "stream 1 1"),
+        Case("8.3.1 two hosts", [.get(1, [("host", "a"), ("host", "a")])], "stream 1 1"),
+        // What could not be said in HTTP/1 is refused: found by the relay targets of FuzzTests.
+        Case("8.3.1 authority of a bracket", [.target(1, authority: "[")], "stream 1 1"),
+        Case("8.3.1 authority not ASCII", [.target(1, authority: "\u{e9}")], "stream 1 1"),
+        Case("8.3.1 authority with a user", [.target(1, authority: "u@a")], "stream 1 1"),
+        Case("8.3.1 authority with a long port", [.target(1, authority: "a:123456")], "stream 1 1"),
+        Case("8.3.1 authority of an address", [.target(1, authority: "[::1]:80")], "fine"),
+        Case("8.3.1 fragment in a path", [.target(1, path: "/a#b")], "stream 1 1"),
+        Case("8.3.1 DEL in a path", [.target(1, path: "/a\u{7f}")], "stream 1 1"),
         Case("8.3.1 host repeats authority", [.get(1, [("host", "A")])], "fine"),
         Case("8.3.1 asterisk", [.headers(1, [(":method", "OPTIONS"), (":scheme", "http"), (":path", "*")])], "fine"),
         Case(
@@ -286,6 +295,7 @@ import Testing
         ([.headers(1, [(":status", "304"), ("content-length", "5")])], "fine"),
         ([.headers(1, [(":status", "100")])], "stream 1 1"),
         ([.headers(1, [(":status", "101")], end: false)], "stream 1 1"),
+        (.init(repeating: .headers(1, [(":status", "102")], end: false), count: 33), "stream 1 11"),
         ([.headers(1, [(":status", "20")])], "stream 1 1"), ([.headers(1, [("x", "y")])], "stream 1 1"),
         ([.headers(1, [(":status", "200"), (":path", "/")])], "stream 1 1"), ([.data(1, 1)], "stream 1 1"),
         ([.headers(3, [(":status", "200")])], "connection 1"), ([.headers(2, [(":status", "200")])], "connection 1"),

@@ -33,6 +33,9 @@ struct WireFrame: Equatable {
     static func post(_ id: UInt32, _ more: [(String, String)] = []) -> WireFrame {
         headers(id, request("POST") + more, end: false)
     }
+    static func target(_ id: UInt32, path: String = "/", authority: String = "a") -> WireFrame {
+        headers(id, [(":method", "GET"), (":scheme", "http"), (":path", path), (":authority", authority)])
+    }
     static func request(_ method: String) -> [(String, String)] {
         [(":method", method), (":scheme", "http"), (":path", "/"), (":authority", "a")]
     }

@@ -3,9 +3,11 @@ import Testing
 import WeftHTTP
 
 /// The answer to one request: heads, body, trailers and whether the connection may be used again.
-private func read(_ text: String, to method: HTTPMethod = .get, closes: Bool = false) throws -> [String] {
+private func read(
+    _ text: String, to method: HTTPMethod = .get, closes: Bool = false, asksUpgrade: Bool = false
+) throws -> [String] {
     var parser = HTTP1ResponseParser()
-    parser.begin(method)
+    parser.begin(method, allowsUpgrade: asksUpgrade)
     var result: [String] = []
     var body = ""
     func add(_ event: HTTP1ResponseParser.Event) {
@@ -38,7 +40,11 @@ private func read(_ text: String, to method: HTTPMethod = .get, closes: Bool = f
         #expect(
             try read("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
                 == ["100", "103", "200 length(0) true", "''"])
-        #expect(try read("HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw").first == "101 tunnel false")
+        let upgrade = "HTTP/1.1 101 Up\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nraw"
+        #expect(try read(upgrade, asksUpgrade: true).first == "101 tunnel false")
+        #expect(throws: HTTP1ParseError.unexpectedUpgrade) { try read(upgrade) }
+        let interim = String(repeating: "HTTP/1.1 102 Wait\r\n\r\n", count: 33)
+        #expect(throws: HTTP1ParseError.tooManyInterimResponses) { try read(interim) }
         #expect(try read("HTTP/1.1 200 OK\r\n\r\nraw", to: .connect).first == "200 tunnel false")
         #expect(
             try read("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").first == "200 length(0) false"

@@ -7,6 +7,8 @@ package enum HTTP1ParseError: Error, Sendable, Hashable {
     case invalidChunkSize, invalidChunkEnd
     case headersTooLarge, tooManyHeaders
     case unexpectedEnd
+    /// 101 to a request that asked for no upgrade; more interim responses than anybody needs.
+    case unexpectedUpgrade, tooManyInterimResponses
 
     /// The reply to a request that fails so.
     package var status: UInt16 {

@@ -138,31 +138,12 @@ package struct HTTP1RequestParser: Sendable {
             scheme = parts.scheme
             if let named = parts.authority { authority = ByteBuffer(named) }
         }
-        guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
+        guard authority.withUnsafeReadableBytes(RequestTarget.isAuthority) else { throw .invalidHost }
         let framing = try HeadReader.framing(headers, version: line.version)
         return RequestHead(
             method: line.method, path: path, authority: authority, scheme: scheme,
             version: line.version, headers: headers, framing: line.method.isConnect ? .tunnel : framing ?? .none,
             keepAlive: HeadReader.keepAlive(headers, version: line.version))
-    }
-
-    private static func isAuthority(_ bytes: ByteBuffer) -> Bool {
-        bytes.withUnsafeReadableBytes { all in
-            // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
-            var colon: Int?
-            for index in 0..<all.count {
-                switch all[index] {
-                case 58: colon = index
-                case 93: colon = nil
-                case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
-                default: break
-                }
-            }
-            if all.first == 91, !all.contains(93) { return false }
-            guard let colon else { return true }
-            let port = all[(colon + 1)...]
-            return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
-        }
     }
 
     private struct Line {

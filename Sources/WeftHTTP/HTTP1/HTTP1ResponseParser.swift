@@ -17,6 +17,10 @@ package struct HTTP1ResponseParser: Sendable {
     private var state = State.idle
     private var reader: HeadReader
     private var method = HTTPMethod.get
+    private var allowsUpgrade = false
+    private var interimResponses = 0
+    /// For one request. Progress reports (102) beyond this serve nobody and would fill a slow client's queue.
+    static let interimLimit = 32
     private let limits: HTTP1Limits
 
     package init(limits: HTTP1Limits = HTTP1Limits()) {
@@ -27,8 +31,12 @@ package struct HTTP1ResponseParser: Sendable {
     package var isIdle: Bool { if case .idle = state { true } else { false } }
 
     /// A request was sent; its method decides whether the answer has a body.
-    package mutating func begin(_ method: HTTPMethod) {
+    /// - Parameter allowsUpgrade: whether it asked for one. Without, 101 is an error: what follows it would pass for
+    ///   bytes of a tunnel that the client knows nothing of.
+    package mutating func begin(_ method: HTTPMethod, allowsUpgrade: Bool = false) {
         self.method = method
+        self.allowsUpgrade = allowsUpgrade
+        interimResponses = 0
         if isIdle { state = .head }
     }
 
@@ -48,7 +56,12 @@ package struct HTTP1ResponseParser: Sendable {
             guard let length = try reader.section(in: &buffer, hasStartLine: true) else { return nil }
             let head = try responseHead(buffer, length)
             reader.finish(&buffer, length: length)
-            if head.isInformational { return head }
+            if head.isInformational {
+                interimResponses += 1
+                guard interimResponses <= Self.interimLimit else { throw .tooManyInterimResponses }
+                return head
+            }
+            if head.status == 101, !allowsUpgrade { throw .unexpectedUpgrade }
             switch head.framing {
             case .none: state = .length(0)
             case .length(let length): state = .length(length)

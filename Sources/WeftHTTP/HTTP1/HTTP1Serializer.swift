@@ -48,7 +48,9 @@ package enum HTTP1Serializer {
             out.write(32)
             out.write(HTTPStatusText.reason(head.status))
             out.write(13, 10)
-            head.headers.write(to: &out, framing, connection, isRequest: false)
+            // RFC 9110, 8.6: no Content-Length in 1xx and 204.
+            let mayStateLength = head.status >= 200 && head.status != 204
+            head.headers.write(to: &out, framing, connection, isRequest: false, mayStateLength: mayStateLength)
             return out.count
         }
     }
@@ -90,12 +92,13 @@ extension HeaderBlock {
 
     /// Writes the fields as framing and connection want them, and the empty line.
     fileprivate func write(
-        to out: inout WirePointer, _ framing: BodyFraming, _ connection: HTTP1Serializer.Connection, isRequest: Bool
+        to out: inout WirePointer, _ framing: BodyFraming, _ connection: HTTP1Serializer.Connection, isRequest: Bool,
+        mayStateLength: Bool = true
     ) {
         // `Content-Length` stays where it is when it says what the framing says, or what GET would have had (HEAD, 304).
         let keepsLength =
             switch framing {
-            case .none: !isRequest
+            case .none: !isRequest && mayStateLength
             case .length(let length): contentLength.map { $0.value == length && $0.isOnly } ?? false
             case .chunked, .untilClose, .tunnel: false
             }

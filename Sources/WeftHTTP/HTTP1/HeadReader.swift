@@ -18,7 +18,7 @@ struct HeadReader: Sendable {
     /// - Returns: the length of the section without its last empty line, or `nil` when more bytes are needed. It stays
     ///   in `buffer`; ``finish(_:length:)`` takes it off.
     mutating func section(in buffer: inout ByteBuffer, hasStartLine: Bool) throws(HTTP1ParseError) -> Int? {
-        if hasStartLine, scanned == 0 { skipEmptyLines(&buffer) }
+        if hasStartLine, scanned <= 1 { skipEmptyLines(&buffer) }
         // Most heads come in one piece: then nothing but the ends of lines needs a look here.
         var end = scanned == 0 ? HeadReader.quickEnd(buffer) : nil
         if end == nil { end = try findEnd(buffer) }
@@ -34,10 +34,11 @@ struct HeadReader: Sendable {
     /// Takes a section of `length` bytes and its empty line off the buffer.
     func finish(_ buffer: inout ByteBuffer, length: Int) { buffer.moveReaderIndex(forwardBy: length + 2) }
 
-    /// RFC 9112 section 2.2: a server ignores an empty line before the request line.
-    private func skipEmptyLines(_ buffer: inout ByteBuffer) {
+    /// RFC 9112 section 2.2: a server ignores an empty line before the request line. Its CR may have been seen alone.
+    private mutating func skipEmptyLines(_ buffer: inout ByteBuffer) {
         while buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) == 0x0D0A {
             buffer.moveReaderIndex(forwardBy: 2)
+            scanned = 0
         }
     }
 

@@ -132,7 +132,13 @@ extension HTTP2Connection {
                 if !hasNoBody { try expect(reader.contentLength, &streams[slot], endStream) }
             }
         } catch { throw .stream(id, .protocolError, error) }
-        guard head.status >= 200 else { return .informational(ref, head) }
+        guard head.status >= 200 else {
+            streams[slot].interimResponses += 1
+            guard streams[slot].interimResponses <= HTTP1ResponseParser.interimLimit else {
+                throw .stream(id, .enhanceYourCalm, .interimResponses)
+            }
+            return .informational(ref, head)
+        }
         streams[slot].receivedHead = true
         if endStream { closeRemote(slot) }
         return .response(ref, head, endStream: endStream)

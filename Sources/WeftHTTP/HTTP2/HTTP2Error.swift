@@ -44,6 +44,7 @@ package enum HTTP2Reason: String, Error, Sendable, CaseIterable {
     case windowUpdateFlood = "http2.inbound_window_update_frames_flood"
     case continuationFlood = "http2.inbound_continuation_frames_flood"
     case headerList = "http2.header_overflow"
+    case interimResponses = "http2.interim_response_flood"
     case outboundFlood = "http2.outbound_flood"
     case outboundControlFlood = "http2.outbound_control_flood"
     // Not errors of the peer.

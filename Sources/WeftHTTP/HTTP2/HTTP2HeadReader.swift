@@ -66,7 +66,10 @@ struct HTTP2HeadReader {
         case .hopByHop: throw .connectionHeader
         case .te: guard HTTP2FieldKind.equal(list.value(field), "trailers") else { throw .connectionHeader }
         case .cookie: cookies += 1
-        case .host: host = host ?? field
+        case .host:
+            // As in HTTP/1: nobody may choose between two.
+            guard host == nil else { throw .pseudoHeader }
+            host = field
         case .contentLength:
             guard let length = ASCII.decimal(list.value(field)), contentLength == nil || contentLength == length
             else { throw .contentLength }
@@ -112,12 +115,16 @@ struct HTTP2HeadReader {
     private var isSecure: Bool { scheme.map { HTTP2FieldKind.equal(list.value($0), "https") } ?? false }
 
     private func isTarget(_ path: UnsafeBufferPointer<UInt8>, _ method: HTTPMethod) -> Bool {
-        if path.first == UInt8(ascii: "/") { return !path.contains(32) }
+        if path.first == UInt8(ascii: "/") { return RequestTarget.isPath(UnsafeRawBufferPointer(path)) }
         return method == .options && path.count == 1 && path.first == UInt8(ascii: "*")
     }
 
     /// `host` may repeat `:authority` but not contradict it (RFC 9113, 8.3.1).
     private func checkHost() throws(HTTP2Reason) {
+        for field in [authority, host] {
+            guard let field else { continue }
+            guard RequestTarget.isAuthority(UnsafeRawBufferPointer(list.value(field))) else { throw .pseudoHeader }
+        }
         guard let host, let authority else { return }
         guard ASCII.equalIgnoringCase(list.value(host), list.value(authority)) else { throw .pseudoHeader }
     }

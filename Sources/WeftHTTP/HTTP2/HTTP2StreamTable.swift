@@ -30,6 +30,8 @@ struct HTTP2Stream {
     var remoteClosed = false
     /// A final head came, so further HEADERS are trailers.
     var receivedHead = false
+    /// Heads below 200 so far.
+    var interimResponses: UInt8 = 0
     /// CONNECT: each direction ends by itself.
     var isTunnel = false
     /// Extended CONNECT: 101 leaves as 200 (RFC 8441, 5).

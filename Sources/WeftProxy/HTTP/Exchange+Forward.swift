@@ -55,8 +55,9 @@ extension Exchange {
         timeouts = RequestTimeouts(
             forwarding, head: &head, respectsExpected: connection.manager.manager.router.respectsExpectedTimeout)
         retries = RetryState(forwarding.retry, head: &head)
-        preparePick(forwarding)
         mutateRequest(forwarding)
+        // After the mutations: hash policies see the request as the upstream will.
+        preparePick(forwarding)
         if !forwarding.mirrors.isEmpty { mirror(forwarding) }
         startTimers()
         tryUpstream()
@@ -178,7 +179,7 @@ extension Exchange {
         return connection.connection.info.destination
     }
 
-    private func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
+    func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
         if isUpgrade {
             // HTTP/2 carries it as extended CONNECT (RFC 8441).
             return cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1

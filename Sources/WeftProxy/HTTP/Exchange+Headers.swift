@@ -114,16 +114,17 @@ extension Exchange {
         guard weighted?.hostRewrite != nil || action.hostRewrite != nil else { return }
         let before = head.host
         if let host = weighted?.hostRewrite {
+            // Of a weighted cluster, Envoy tells the upstream nothing of the host before.
             head.host = host
-        } else {
-            switch action.hostRewrite {
-            case .literal(let host): head.host = host
-            case .header(let name):
-                guard let host = head.headers.first(name) else { return }
-                head.host = host
-            case .pathRegex: head.host = decision?.forward?.hostFromPath(original.target) ?? head.host
-            case .auto, nil: return
-            }
+            return
+        }
+        switch action.hostRewrite {
+        case .literal(let host): head.host = host
+        case .header(let name):
+            guard let host = head.headers.first(name) else { return }
+            head.host = host
+        case .pathRegex: head.host = decision?.forward?.hostFromPath(original.target) ?? head.host
+        case .auto, nil: return
         }
         noteHost(before, action)
     }

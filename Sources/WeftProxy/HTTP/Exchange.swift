@@ -291,26 +291,41 @@ final class Exchange: HTTPStreamReceiver {
         }
         // A message that is no good: what follows it is not to be trusted either.
         if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
+        let headers = withAttempts(headers, reason)
         if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
         let mapper = map(&local)
         if original.isGRPC { return replyTrailersOnly(local, mapper, headers) }
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
-        applyResponseMutations(&head.headers)
+        // A route that does not forward has a say in its own answer alone, not in what a filter said before it.
+        if decision?.forward != nil || local.code == "direct_response" { applyResponseMutations(&head.headers) }
         format(&local, &head, mapper)
         finishResponse(&head)
+        let hasBody = !local.body.isEmpty && original.method != .head
         var body = ByteBuffer(string: local.body)
         if let compression = filterState?.compression {
-            recode(response: &head, endStream: local.body.isEmpty || original.method == .head, compression)
+            recode(response: &head, endStream: !hasBody, compression)
             if let compressor = compression.responseCompressor { body = compressor.compress(body, isLast: true) }
         }
-        stream.respond(head, endStream: local.body.isEmpty)
-        if !local.body.isEmpty {
-            if original.method != .head { record.bytesSent += body.readableBytes }
+        stream.respond(head, endStream: !hasBody)
+        if hasBody {
+            record.bytesSent += body.readableBytes
             stream.write(body: body)
             stream.writeEnd(trailers: nil)
         }
         finish()
+    }
+
+    /// Of an answer that the router makes, how often it tried.
+    private func withAttempts(_ headers: HeaderBlock?, _ reason: LocalReply.Reason) -> HeaderBlock? {
+        guard let decision, decision.countsAttemptsInResponse else { return headers }
+        switch reason {
+        case .noHealthyUpstream, .overflow, .upstreamReset, .requestTimeout, .perTryTimeout:
+            var all = headers ?? HeaderBlock()
+            all.set(.envoyAttemptCount, decimal: UInt64(max(1, attemptCount)))
+            return all
+        default: return headers
+        }
     }
 
     private func replyTrailersOnly(_ plain: LocalReply, _ mapper: LocalReplies.Mapper?, _ headers: HeaderBlock?) {

@@ -27,7 +27,9 @@ struct RequestAdmission: Sendable {
             guard acceptsHTTP10 else { return .lowVersion }
             if head.authority.readableBytes == 0, let defaultHost { head.host = defaultHost }
         }
-        if case .other(let name) = head.method, !acceptsCustomMethods, !Self.registered.contains(name) {
+        if head.version != .http2, case .other(let name) = head.method, !acceptsCustomMethods,
+            !Self.registered.contains(name)
+        {
             return .badRequest
         }
         guard underscores != .allow else { return nil }

@@ -124,8 +124,11 @@ struct LocalReply {
     /// - Parameter explain: True towards callers inside the mesh, who may know why.
     func head(explain: Bool) -> ResponseHead {
         var headers = HeaderBlock()
-        if status != 204, status != 304 { headers.set("content-length", String(body.utf8.count)) }
-        if !body.isEmpty { headers.set("content-type", "text/plain") }
+        // Without a body the codec tells: HTTP/1 by a length of zero, HTTP/2 by the end of the stream.
+        if !body.isEmpty {
+            headers.set("content-length", String(body.utf8.count))
+            headers.set("content-type", "text/plain")
+        }
         if let location { headers.set("location", location) }
         if isOverload { headers.set("x-envoy-overloaded", "true") }
         if explain, code != "direct_response" {

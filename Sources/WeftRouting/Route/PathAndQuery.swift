@@ -61,7 +61,9 @@ package struct RedirectTarget: Sendable {
         let port = redirect.port.map { ":\($0)" } ?? ""
         var host = redirect.host ?? authority
         if redirect.host == nil { host = withoutPort(host, scheme: scheme, replaced: !port.isEmpty) }
-        return "\(scheme)://\(host)\(port)\(path(redirect, decision))"
+        let path = path(redirect, decision)
+        // A rewrite may have eaten the slash that parts the host from the path.
+        return "\(scheme)://\(host)\(port)\(path.hasPrefix("/") ? path : "/" + path)"
     }
 
     /// A port that the new one replaces goes, and one that was the old scheme's default.

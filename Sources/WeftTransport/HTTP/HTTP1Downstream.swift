@@ -73,7 +73,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         }
         if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
         // A pipelined request waits in the parser, and so does its sender.
-        if phase == .exchange, requestEnded { setReading(false) }
+        if (phase == .exchange && requestEnded) || (phase == .idle && !isWritable) { setReading(false) }
         parse()
     }
 
@@ -81,7 +81,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         guard !isParsing else { return }
         isParsing = true
         defer { isParsing = false }
-        while phase == .idle || (phase == .exchange && endPending) {
+        // Who does not read the answers gets no more of them: the next request waits until the last answer has left.
+        while (phase == .idle && isWritable) || (phase == .exchange && endPending) {
             do {
                 if parser.expectsHead() {
                     guard let head = try parser.nextHead(from: &input) else { break }
@@ -94,6 +95,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
         }
+        if phase == .idle { setReading(isWritable) }
         // The bytes of a finished request are not kept for the sake of a place in their buffer.
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
@@ -125,6 +127,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         isHead = head.method == .head
         awaitsUpgrade = head.method.isConnect || head.wantsUpgrade
         endPending = true
+        if !endStream { setReading(true) }
         let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
         finishIfDone()
@@ -174,8 +177,9 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         awaitsUpgrade = false
         phase = .idle
         if limits.idleTimeout != nil { idleSince = .now() }
-        setReading(true)
-        if !isParsing, input.readableBytes > 0, let context {
+        // What is there already comes first: reading on for each answer would gather requests faster than it answers.
+        if input.readableBytes == 0 { setReading(isWritable) }
+        if !isParsing, isWritable, input.readableBytes > 0, let context {
             context.eventLoop.assumeIsolated().execute { [self] in
                 parse()
                 receiver?.readComplete()
@@ -220,6 +224,9 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
         receiver?.writabilityChanged(isWritable)
+        guard isWritable, phase == .idle else { return }
+        parse()
+        receiver?.readComplete()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

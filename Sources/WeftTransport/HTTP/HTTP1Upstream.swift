@@ -147,8 +147,9 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
 
     func send(_ head: RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
-        parser.begin(head.method)
-        let isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
+        let asksUpgrade = head.headers.contains(.upgrade)
+        parser.begin(head.method, allowsUpgrade: asksUpgrade)
+        let isUpgrade = head.method.isConnect || asksUpgrade
         let framing: BodyFraming
         if isUpgrade {
             framing = .none

@@ -231,7 +231,7 @@ extension HandWritten {
                 """, requests: requests)
     }
 
-    private static func tcpProxyFilter(_ fields: String) -> String {
+    static func tcpProxyFilter(_ fields: String) -> String {
         """
         - name: envoy.filters.network.tcp_proxy
           typed_config:

@@ -3,7 +3,7 @@ enum HostileInputs {
     static let all =
         lengths + encodings + chunks + lines + fields + targets + hosts + paths + identity + pipelines + upgrades
         + floods
-        + proxyProtocol + tls + frames + headerBlocks + http2Floods
+        + proxyProtocol + tls + frames + headerBlocks + http2Floods + responses + responseFrames
 
     static let refused = "400 closed"
 }
