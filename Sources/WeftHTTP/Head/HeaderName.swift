@@ -94,7 +94,8 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
 /// Several names as bits: one test says that a block has none of them. Made at start-up.
 package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
     let bits: UInt64
-    package init(arrayLiteral names: HeaderName...) { bits = names.reduce(0) { $0 | $1.bit } }
+    package init(arrayLiteral names: HeaderName...) { self.init(names) }
+    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
 }
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.

@@ -45,6 +45,7 @@ struct StandaloneProxy {
         var options = DataPlane.Options()
         options.concurrency = workers
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        options.limits = ConnectionLimits(runtime: bootstrap.runtime, overload: bootstrap.overload)
         options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
@@ -74,6 +75,7 @@ struct StandaloneProxy {
                     for problem in problems { logger.warning("\(problem)") }
                 }
             }
+            if let watch = OverloadWatch(bootstrap.overload, plane) { group.addTask { await watch.run() } }
             if let discovery {
                 group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
             }

@@ -100,6 +100,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func start() {
+        if worker.overload.anything.load(ordering: .relaxed), isShed() { return }
         guard normalizePath() else { return }
         if !requestEnded, let limit = manager.requestTimeoutMilliseconds, limit > 0 {
             requestDeadline = record.started + .milliseconds(Int64(clamping: limit))

@@ -15,7 +15,14 @@ final class DownstreamConnection {
     private(set) var listener: CompiledListener?
     private(set) var info: ConnectionInfo
     private var codec: DownstreamCodec?
-    var listenerName: String? { listener?.listener.name }
+    /// Once it was chosen.
+    private var chain: CompiledChain?
+
+    /// Whether the connection may go on under `snapshot`: its filter chain is what it was.
+    func isServed(by snapshot: Snapshot) -> Bool {
+        guard let listener, let chain else { return true }
+        return snapshot.listeners[listener.listener.name]?.carries(chain) ?? false
+    }
 
     init(worker: Worker, channel: any Channel) {
         self.worker = worker
@@ -83,6 +90,7 @@ final class DownstreamConnection {
     }
 
     private func run(_ chain: CompiledChain, applicationProtocol: String?) {
+        self.chain = chain
         for engine in chain.networkRBAC {
             let view = policyView()
             let decision = engine.evaluate(view)

@@ -38,6 +38,8 @@ struct LocalReply {
         case rateLimited(status: UInt16)
         case healthCheck(status: UInt16, details: String)
         case badGRPCWeb
+        /// Turned away by overload protection.
+        case overloaded
         case tokenRefused(status: UInt16, text: String, details: String)
     }
 
@@ -108,6 +110,7 @@ struct LocalReply {
         case .healthCheck(let status, let details):
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
         case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
+        case .overloaded: return (503, "envoy overloaded", "OM", "overload")
         case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }
