@@ -33,7 +33,11 @@ final class DownstreamConnection {
     /// - Parameter name: The listener whose socket accepted.
     func start(acceptedBy name: String) {
         worker.add(self)
-        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in worker.remove(self) }
+        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            // The codec's delegate knows this connection: neither would ever go.
+            codec = nil
+            worker.remove(self)
+        }
         guard let own = worker.snapshot.listeners[name] else { return channel.close(promise: nil) }
         var listener = own
         // The listener filter restores the address; only `use_original_dst` hands the connection to another listener.
