@@ -47,8 +47,8 @@ class Upstream:
         self.process = Process(f"upstream-{self.port}", ["nginx", "-p", folder, "-c", path], folder).wait_for(self.port)
 
     def kill(self):
-        """The master and its worker at once, in the middle of whatever they do."""
-        for pid in reversed(tree(self.process.child.pid)):
+        """The master, which would start another worker, then its worker: in the middle of whatever they do."""
+        for pid in tree(self.process.child.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.child.wait()
