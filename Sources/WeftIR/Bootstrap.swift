@@ -47,6 +47,8 @@ package struct Bootstrap: Sendable, Hashable {
     package var runtime: [String: JSONValue] = [:]
     /// `cluster_manager.local_cluster_name`: the cluster that this proxy is a member of, for zone-aware balancing.
     package var localCluster = ""
+    /// `overload_manager`
+    package var overload = Overload()
 
     package init() {}
 }

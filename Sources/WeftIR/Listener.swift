@@ -56,6 +56,8 @@ package struct Listener: Sendable, Hashable, Codable {
     package var defaultFilterChain: FilterChain?
     package var accessLogs: [AccessLog] = []
     package var perConnectionBufferLimit: UInt32?
+    /// The limit of the proxy on connections does not hold here, nor are they counted for it.
+    package var ignoresGlobalConnectionLimit = false
     package var provenance: Provenance?
 
     package init(name: String, address: Address) {

@@ -22,6 +22,7 @@ package final class DataPlane: Sendable {
         var observedNode = ObservedNode()
         /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
         package var labelPrefix = ""
+        package var limits = ConnectionLimits()
         /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
         package var home = ProxyHome()
         package init() {}
@@ -31,7 +32,7 @@ package final class DataPlane: Sendable {
     package typealias Bound = [String: [SocketAddress]]
 
     private struct State {
-        var builder = SnapshotBuilder()
+        var builder: SnapshotBuilder
         var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
@@ -39,6 +40,8 @@ package final class DataPlane: Sendable {
         /// Server channels by listener name, one per worker and address.
         var sockets: [String: (key: [String], channels: [any Channel])] = [:]
         var isDraining = false
+        /// Nothing is accepted until further notice; what comes waits in the kernel.
+        var isPaused = false
         /// Listeners that could not be opened, and why; tried again with every change.
         var bindFailures: [String: String] = [:]
         /// DNS clusters' names, kept by the first worker.
@@ -54,11 +57,16 @@ package final class DataPlane: Sendable {
     let http2 = HTTP2Statistics()
     /// How spans fared.
     let tracing = TracingCounts()
+    /// Who may come in, and what is shed when there is too much.
+    let gate: ConnectionGate
+    let overload = OverloadState()
     private let options: Options
     private let started = ContinuousClock.now
     /// Since this data plane was made.
     var uptimeSeconds: Int { Int((ContinuousClock.now - started).components.seconds) }
     private let state: Mutex<State>
+    /// Where route tables are compiled, before they are served and when they are.
+    let routeTables = RouteTables()
     /// How many configurations were applied.
     private let changes = Atomic<Int>(0)
 
@@ -70,15 +78,15 @@ package final class DataPlane: Sendable {
         let metrics = ProxyMetrics(
             node: options.node, workers: max(1, options.concurrency), labelPrefix: options.labelPrefix)
         self.metrics = metrics
-        let http2 = http2
-        let tracing = tracing
+        let (http2, overload, tracing) = (http2, overload, tracing)
+        gate = ConnectionGate(options.limits)
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
-                tracing: tracing, node: options.observedNode)
+                tracing: tracing, node: options.observedNode, overload: overload)
         }
-        var initial = State(snapshot: empty)
+        var initial = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
         initial.builder.home = options.home
         state = Mutex(initial)
         for worker in workers {
@@ -131,22 +139,23 @@ package final class DataPlane: Sendable {
     /// - Returns: What could not be used, as sentences for the log and the NACK.
     @discardableResult
     package func apply(_ configuration: ProxyConfiguration) async -> [String] {
-        let (snapshot, found) = state.withLock { state in
+        let (previous, snapshot, found) = state.withLock { state in
+            let previous = state.snapshot
             state.configuration = configuration
             let (complete, unread) = state.secretFiles.resolve(configuration)
             let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
-            return (result.0, unread + result.1)
+            return (previous, result.0, unread + result.1)
         }
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
-        let clusters = Array(configuration.clusters.values)
-        _ = try? await workers[0].eventLoop.submit { [self] in
-            state.withLock { $0.names }?.value.update(clusters)
-        }.get()
+        // A large snapshot takes a while to free: here, where no request waits for it.
+        withExtendedLifetime(previous) {}
+        if snapshot.clusterLineage !== previous.clusterLineage { await follow(Array(snapshot.named.values)) }
         await closeSockets(notIn: configuration)
+        gate.keep(configuration.listeners.keys)
         state.withLock { state in
             state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
         }
@@ -161,6 +170,13 @@ package final class DataPlane: Sendable {
         }
         releaseMemoryLater()
         return problems
+    }
+
+    /// Resolves the names of these clusters from now on.
+    private func follow(_ clusters: [Cluster]) async {
+        _ = try? await workers[0].eventLoop.submit { [self] in
+            state.withLock { $0.names }?.value.update(clusters)
+        }.get()
     }
 
     /// Reads secrets again when one of their files was replaced, once a second, until the task is cancelled.
@@ -229,13 +245,36 @@ package final class DataPlane: Sendable {
             }
         }
         let opened = channels
-        state.withLock { $0.sockets[listener.name] = (addresses.map { "\($0.0):\($0.1)" }, opened) }
+        let isPaused = state.withLock { state in
+            state.sockets[listener.name] = (addresses.map { "\($0.0):\($0.1)" }, opened)
+            return state.isPaused
+        }
+        if isPaused { await pauseAccepting(true) }
+    }
+
+    /// Leaves new connections in the kernel's queue, or takes them again.
+    func pauseAccepting(_ isPaused: Bool) async {
+        let channels = state.withLock { state in
+            state.isPaused = isPaused
+            return state.sockets.values.flatMap(\.channels)
+        }
+        for channel in channels { try? await channel.setOption(.autoRead, value: !isPaused).get() }
+    }
+
+    /// Ends the requests that hold most memory (`reset_high_memory_stream`).
+    /// - Parameter level: 0 to 1: how many of the classes of size, the largest first.
+    func resetStreams(_ level: Double) async {
+        for worker in workers {
+            let count = try? await worker.eventLoop.submit { worker.exchanges.resetLargest(level) }.get()
+            overload.streamsReset.wrappingAdd(count ?? 0, ordering: .relaxed)
+        }
     }
 
     private func accept(_ descriptor: CInt, _ worker: Worker, _ name: String) async throws -> any Channel {
-        try await ListeningSocket.accept(on: descriptor, eventLoop: worker.eventLoop) { channel in
+        let entrance = Entrance(gate: gate, listener: name)
+        return try await ListeningSocket.accept(on: descriptor, eventLoop: worker.eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(AcceptHandler(worker: worker, listener: name))
+                try channel.pipeline.syncOperations.addHandler(AcceptHandler(worker: worker, entrance: entrance))
             }
         }.get()
     }
@@ -283,22 +322,5 @@ package final class DataPlane: Sendable {
             }.get()
         }
         try? await group.shutdownGracefully()
-    }
-}
-
-/// Starts a ``DownstreamConnection`` when its channel becomes active, then leaves the pipeline.
-private final class AcceptHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-    private let worker: Worker
-    private let listener: String
-
-    init(worker: Worker, listener: String) {
-        self.worker = worker
-        self.listener = listener
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        DownstreamConnection(worker: worker, channel: context.channel).start(acceptedBy: listener)
-        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 }

@@ -52,15 +52,17 @@ final class Worker: @unchecked Sendable {
     /// Failures of downstream HTTP/2 connections, of all workers.
     let http2: HTTP2Statistics
     let flushes: FlushBatch
+    let overload: OverloadState
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
         localPrincipal: String?, http2: HTTP2Statistics, tracing: TracingCounts = TracingCounts(),
-        node: ObservedNode = ObservedNode()
+        node: ObservedNode = ObservedNode(), overload: OverloadState = OverloadState()
     ) {
         self.tracing = tracing
         self.node = node
         self.http2 = http2
+        self.overload = overload
         self.metrics = metrics
         self.localPrincipal = localPrincipal
         self.eventLoop = eventLoop
@@ -81,16 +83,24 @@ final class Worker: @unchecked Sendable {
         }
     }
 
-    /// Serves `next` from now on. Pools of unchanged clusters stay, also when certificates were renewed; the others finish
-    /// what they have.
+    /// Serves `next` from now on. What did not change costs nothing here. Pools of unchanged clusters stay, also when
+    /// certificates were renewed; the others finish what they have.
     func swap(to next: Snapshot) {
         let previous = snapshot
         // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
         guard next.generation >= previous.generation else { return }
         snapshot = next
         for index in recentClusters.indices { recentClusters[index] = nil }
-        metrics.snapshotChanged()
-        upkeep?.update(next.clusters)
+        if next.clusterLineage !== previous.clusterLineage {
+            metrics.snapshotChanged()
+            upkeep?.update(next.attended)
+            replaceClusters(of: previous, by: next)
+        }
+        guard next.listenerLineage !== previous.listenerLineage else { return }
+        for connection in Array(connections.values) where !connection.isServed(by: next) { connection.drain() }
+    }
+
+    private func replaceClusters(of previous: Snapshot, by next: Snapshot) {
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name] {
                 let isSpreadAnew = compiled.isZoneAware && next.zone != previous.zone
@@ -103,11 +113,6 @@ final class Worker: @unchecked Sendable {
             clusters[name] = nil
             if let compiled = next.clusters[name] { self.cluster(name, compiled).adopt(cluster) }
             cluster.drain()
-        }
-        for connection in Array(connections.values) {
-            guard let listener = connection.listenerName else { continue }
-            let now = next.configuration.listeners[listener]
-            if now != previous.configuration.listeners[listener] { connection.drain() }
         }
     }
 
@@ -192,6 +197,27 @@ final class ExchangeList {
         if let previous = exchange.previous { previous.next = next } else { first = next }
         exchange.next = nil
         exchange.previous = nil
+    }
+
+    /// Classes of size for ``resetLargest(_:)``: from 1 MiB to 128 MiB and more, doubling, as Envoy's.
+    private static let sizeClasses = 8
+    /// Envoy's bound on what one look may end.
+    private static let resetLimit = 50
+
+    /// Ends requests that hold a mebibyte and more, the largest classes first.
+    /// - Parameter level: 0 to 1, the share of the classes.
+    /// - Returns: How many were ended.
+    func resetLargest(_ level: Double) -> Int {
+        let lowest = Self.sizeClasses - min(Self.sizeClasses, Int(level * Double(Self.sizeClasses)) + 1)
+        var found: [Exchange] = []
+        var current = first
+        while let exchange = current {
+            current = exchange.next
+            if exchange.heldBytes >= 1 << (20 + lowest) { found.append(exchange) }
+        }
+        let largest = found.sorted { $0.heldBytes > $1.heldBytes }.prefix(Self.resetLimit)
+        for exchange in largest { exchange.timedOut(.overloaded) }
+        return largest.count
     }
 
     private func tick() {

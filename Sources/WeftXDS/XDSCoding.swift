@@ -42,6 +42,8 @@ package struct XDSDecodingError: Error, Hashable, Sendable, CustomStringConverti
 ///
 /// What cannot be honoured and matters (an unknown filter, an unknown match) refuses the resource; other settings that
 /// have no effect are named in the warnings. ``FieldSupport`` says which is which.
+///
+/// A decoder that is kept decodes a route table that it has seen before in a fraction of the time.
 package struct XDSDecoder: Sendable {
     package struct Result: Sendable, Hashable {
         package var value: DecodedResource
@@ -49,6 +51,8 @@ package struct XDSDecoder: Sendable {
         /// Full names of the fields that have no effect (``FieldSupport``).
         package var ignoredFields: [String] = []
     }
+
+    private let tables = RouteTableDecoder()
 
     package init() {}
 
@@ -69,11 +73,7 @@ package struct XDSDecoder: Sendable {
                             ClusterLoadAssignment.init))
                 case .listener:
                     .listener(try named(reader.unpack(any, as: WireListener.self), \.name, reader, Listener.init))
-                case .route:
-                    .route(
-                        try named(
-                            reader.unpack(any, as: WireRoute.Configuration.self), \.name, reader,
-                            RouteConfiguration.init))
+                case .route: .route(try tables.decode(any.value, reader))
                 case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
                 }
             return Result(value: value, warnings: reader.warnings, ignoredFields: reader.ignoredFields)

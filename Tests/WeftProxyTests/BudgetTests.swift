@@ -135,4 +135,26 @@ private final class Answer: ChannelInboundHandler {
         await plane.shutdown(grace: .zero)
         try await upstream.close()
     }
+
+    /// Closed connections are gone, with their codecs.
+    @Test func aClosedConnectionLeavesNothing() async throws {
+        let (plane, port, upstream) = try await startProxy()
+        let worker = try #require(plane.workers.first)
+        func openAndClose(_ count: Int) async throws {
+            for _ in 0..<count {
+                let client = try PlainClient(port: port)
+                #expect(client.exchange())
+            }
+            while try await !worker.eventLoop.submit({ worker.isIdle }).get() {
+                try await Task.sleep(for: .milliseconds(2))
+            }
+        }
+        try await openAndClose(50)
+        let before = try await onWorker(plane) { weft_thread_live_bytes() }
+        try await openAndClose(200)
+        let each = Int(try await onWorker(plane) { weft_thread_live_bytes() } - before) / 200
+        #expect(each < 500, "\(each) bytes are left of a connection")
+        await plane.shutdown(grace: .zero)
+        try await upstream.close()
+    }
 }

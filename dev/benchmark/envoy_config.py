@@ -128,3 +128,40 @@ def many(count, port, backend):
 def write(path, value):
     path.write_text(json.dumps(value))
     return path
+
+
+def dynamic(control_port):
+    """A bootstrap whose listeners, clusters and routes come from a control plane, by incremental ADS."""
+    control = cluster("control", control_port, http2=True)
+    return {
+        "node": {"id": "bench", "cluster": "bench"},
+        "dynamic_resources": {
+            "ads_config": {"api_type": "DELTA_GRPC", "transport_api_version": "V3",
+                           "grpc_services": [{"envoy_grpc": {"cluster_name": "control"}}]},
+            "lds_config": {"ads": {}, "resource_api_version": "V3"},
+            "cds_config": {"ads": {}, "resource_api_version": "V3"}},
+        "static_resources": {"clusters": [control]}}
+
+
+def discovered_routes(name="routes"):
+    """For ``manager``: the route table `name`, from the control plane."""
+    return {"route_config_name": name, "config_source": {"ads": {}, "resource_api_version": "V3"}}
+
+
+def table(version, hosts, routes, changed=None):
+    """`hosts` virtual hosts of `routes` routes each; `/version` on any other host says `version`.
+
+    What differs between versions is the timeout of the routes of the first `changed` hosts (of all without it).
+    """
+    def route(host, index):
+        timeout = 15 + (version % 7 if changed is None or host < changed else 0)
+        return {
+            "match": {"prefix": f"/api/v{index}", "headers": [{"name": "x-tenant", "string_match": {"exact": f"t{index}"}}]},
+            "route": {"cluster": "backend", "timeout": f"{timeout}s", "retry_policy": {"retry_on": "connect-failure", "num_retries": 2}}}
+
+    made = [{"name": f"host-{host}", "domains": [f"service-{host}.bench.svc.cluster.local", f"service-{host}.bench"],
+             "routes": [route(host, index) for index in range(routes)]} for host in range(hosts)]
+    made.append({"name": "rest", "domains": ["*"], "routes": [
+        {"match": {"path": "/version"}, "direct_response": {"status": 200, "body": {"inline_string": f"v{version}"}}},
+        {"match": {"prefix": "/"}, "route": {"cluster": "backend"}}]})
+    return {"name": "routes", "virtual_hosts": made}

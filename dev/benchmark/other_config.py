@@ -27,27 +27,15 @@ http {{
 
 
 def backend(directory, ports, reply_bytes=60):
-    """Small replies on `http`, HTTP/2 on `h2`, a 1 MiB file at /large on both."""
+    """Small replies, and a 1 MiB file at /large."""
     reply = "x" * reply_bytes
     return nginx_main(directory, f"""
     default_type text/plain;
     sendfile on;
-    http2_max_requests 100000000;
     server {{
         listen 127.0.0.1:{ports.backend} backlog=4096;
         location / {{ return 200 "{reply}"; }}
         location /large {{ alias {directory}/large; }}
-    }}
-    server {{
-        listen 127.0.0.1:{ports.backend_h2} http2 backlog=4096;
-        # A file is not for POST, so nginx would say 405: the reply takes its place.
-        error_page 405 =200 /grpc;
-        root {directory};
-        location / {{ return 405; }}
-        location = /grpc {{
-            default_type application/grpc;
-            add_trailer grpc-status 0;
-        }}
     }}
 """)
 
@@ -78,6 +66,25 @@ def nginx_proxy(directory, ports, listen, tls=None):
             proxy_set_header Host $host;
             proxy_set_header X-Forwarded-Proto $scheme;
             proxy_set_header X-Request-Id $request_id;
+        }}
+    }}
+""")
+
+
+def nginx_grpc(directory, ports, listen):
+    return nginx_main(directory, f"""
+    http2_max_requests 100000000;
+    upstream backend {{
+        server 127.0.0.1:{ports.backend_h2};
+        keepalive 2000;
+        keepalive_requests 100000000;
+    }}
+    server {{
+        listen 127.0.0.1:{listen} http2 backlog=4096;
+        location / {{
+            grpc_pass grpc://backend;
+            grpc_set_header X-Forwarded-Proto $scheme;
+            grpc_set_header X-Request-Id $request_id;
         }}
     }}
 """)

@@ -17,6 +17,7 @@ class Ports:
     weft: int = 19012
     nginx: int = 19003
     haproxy: int = 19004
+    control: int = 19005
     # Further ports of one subject: the second hop, the admin server.
     second: int = 100
 
@@ -43,17 +44,26 @@ class Workshop:
     def start_backend(self):
         folder = self.folder("backend")
         (folder / "large").write_bytes(b"y" * (1 << 20))
-        # A gRPC frame: not compressed, 16 bytes.
-        (folder / "grpc").write_bytes(b"\0\0\0\0\x10" + b"z" * 16)
-        (folder / "request").write_bytes(b"\0\0\0\0\x10" + b"r" * 16)
         path = folder / "nginx.conf"
         path.write_text(other_config.backend(folder, PORTS))
         backend = Process("backend", ["nginx", "-p", folder, "-c", path], folder)
-        return backend.wait_for(PORTS.backend).wait_for(PORTS.backend_h2)
+        return backend.wait_for(PORTS.backend)
+
+    def start_grpc_backend(self):
+        """A gRPC server by nghttpd: the reply is a file, its status a trailer."""
+        folder = self.folder("grpc")
+        # A gRPC frame: not compressed, 16 bytes.
+        (folder / "bench.Echo").mkdir(exist_ok=True)
+        (folder / "bench.Echo" / "Unary.grpc").write_bytes(b"\0\0\0\0\x10" + b"z" * 16)
+        (folder / "request").write_bytes(b"\0\0\0\0\x10" + b"r" * 16)
+        (folder / "types").write_text("application/grpc grpc\n")
+        arguments = ["nghttpd", "--no-tls", "-d", folder, "--trailer", "grpc-status: 0", "--mime-types-file", folder / "types",
+                     "-a", "127.0.0.1", PORTS.backend_h2]
+        return Process("grpc-backend", arguments, folder).wait_for(PORTS.backend_h2)
 
     @property
     def grpc_request(self):
-        return self.directory / "backend" / "request"
+        return self.directory / "grpc" / "request"
 
     def envoy(self, bootstrap, port, name="envoy"):
         folder = self.folder(name)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 
-from . import envoy_config, loads, other_config
+from . import envoy_config, loads, other_config, update_row
 from .processes import Process
 from .proxies import PORTS, Workshop
 
@@ -135,19 +135,28 @@ def mesh(settings, workshop, stack):
 
 
 def grpc(settings, workshop, stack):
+    stack.callback(workshop.start_grpc_backend().stop)
     clusters = [envoy_config.cluster("backend", PORTS.backend_h2, http2=True)]
     subjects = {}
-    for subject in settings.wants(["envoy", "weft"]):
-        routes = envoy_config.manager(envoy_config.one_route("backend"))
-        subjects[subject] = [workshop.start(subject, routes, clusters=clusters)]
+    for subject in settings.wants(["envoy", "weft", "nginx"]):
+        if subject == "nginx":
+            text = other_config.nginx_grpc(workshop.folder("nginx"), PORTS, PORTS.nginx)
+            subjects[subject] = [workshop.nginx(text, PORTS.nginx)]
+        else:
+            routes = envoy_config.manager(envoy_config.one_route("backend"))
+            subjects[subject] = [workshop.start(subject, routes, clusters=clusters)]
         stack.callback(subjects[subject][0].stop)
 
     def load(subject):
-        headers = ["content-type: application/grpc", "te: trailers"]
-        return loads.h2load(getattr(PORTS, subject), settings.seconds, data=workshop.grpc_request, headers=headers,
-                            path="/bench.Echo/Unary")
+        return calls(getattr(PORTS, subject), settings.seconds, workshop)
 
-    return [cost(settings, subjects, load, "CPU per call", "µs", [("envoy", 0.50)])]
+    return [cost(settings, subjects, load, "CPU per unary call", "µs", [("envoy", 0.50)])]
+
+
+def calls(port, seconds, workshop):
+    """Unary gRPC calls on 8 connections, 10 at a time on each. Returns how many there were."""
+    headers = ["content-type: application/grpc", "te: trailers"]
+    return loads.h2load(port, seconds, data=workshop.grpc_request, headers=headers, path="/bench.Echo/Unary.grpc")
 
 
 def body(settings, workshop, stack):
@@ -329,6 +338,7 @@ ALL = {row.name: row for row in [
     Row("tcp", "raw TCP", tcp),
     Row("tls", "new mTLS connections", tls),
     Row("latency", "latency at half of Envoy's saturation", latency),
+    Row("update", "5,000 routes replaced under load", update_row.update),
     Row("memory", "memory", memory),
     Row("instructions", "instructions per request", instructions),
 ]}

@@ -190,7 +190,7 @@ package enum FieldTable {
         12 admin message - envoy.config.bootstrap.v3.Admin
         13 stats_config message ! -
         14 hds_config message ! -
-        15 overload_manager message ! -
+        15 overload_manager message - envoy.config.overload.v3.OverloadManager
         16 enable_dispatcher_stats bool ! -
         17 layered_runtime message - envoy.config.bootstrap.v3.LayeredRuntime
         18 header_prefix string ! -
@@ -864,7 +864,7 @@ package enum FieldTable {
         28 stat_prefix string - -
         29 enable_reuse_port message - google.protobuf.BoolValue
         30 enable_mptcp bool ! -
-        31 ignore_global_conn_limit bool ! -
+        31 ignore_global_conn_limit bool - -
         32 filter_chain_matcher message ! -
         33 additional_addresses message * envoy.config.listener.v3.AdditionalAddress
         34 max_connections_to_accept_per_socket_event message ! -
@@ -878,6 +878,31 @@ package enum FieldTable {
         3 typed_config message =config_type google.protobuf.Any
         4 filter_disabled message ! -
         5 config_discovery message !=config_type -
+        M envoy.config.overload.v3.LoadShedPoint
+        1 name string - -
+        2 triggers message * envoy.config.overload.v3.Trigger
+        M envoy.config.overload.v3.OverloadAction
+        1 name string - -
+        2 triggers message * envoy.config.overload.v3.Trigger
+        3 typed_config message - google.protobuf.Any
+        M envoy.config.overload.v3.OverloadManager
+        1 refresh_interval message - google.protobuf.Duration
+        2 resource_monitors message * envoy.config.overload.v3.ResourceMonitor
+        3 actions message * envoy.config.overload.v3.OverloadAction
+        4 buffer_factory_config message ! -
+        5 loadshed_points message * envoy.config.overload.v3.LoadShedPoint
+        M envoy.config.overload.v3.ResourceMonitor
+        1 name string - -
+        3 typed_config message =config_type google.protobuf.Any
+        M envoy.config.overload.v3.ScaledTrigger
+        1 scaling_threshold double - -
+        2 saturation_threshold double - -
+        M envoy.config.overload.v3.ThresholdTrigger
+        1 value double - -
+        M envoy.config.overload.v3.Trigger
+        1 name string - -
+        2 threshold message =trigger_oneof envoy.config.overload.v3.ThresholdTrigger
+        3 scaled message =trigger_oneof envoy.config.overload.v3.ScaledTrigger
         M envoy.config.rbac.v3.Permission
         1 and_rules message =rule envoy.config.rbac.v3.Permission.Set
         2 or_rules message =rule envoy.config.rbac.v3.Permission.Set
@@ -1874,6 +1899,12 @@ package enum FieldTable {
         M envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig
         1 pack_trace_reason message - google.protobuf.BoolValue
         2 use_request_id_for_trace_sampling message - google.protobuf.BoolValue
+        M envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig
+        1 max_active_downstream_connections int64 - -
+        M envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig
+        1 max_heap_size_bytes uint64 - -
+        M envoy.extensions.resource_monitors.injected_resource.v3.InjectedResourceConfig
+        1 filename string - -
         M envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
         M envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig
         1 metadata_match message - envoy.config.core.v3.Metadata

@@ -181,6 +181,15 @@ package nonisolated struct Envoy_Config_Bootstrap_V3_Bootstrap: @unchecked Senda
   /// Clears the value of `admin`. Subsequent reads from it will return its default value.
   package mutating func clearAdmin() {_uniqueStorage()._admin = nil}
 
+  package var overloadManager: Envoy_Config_Overload_V3_OverloadManager {
+    get {_storage._overloadManager ?? Envoy_Config_Overload_V3_OverloadManager()}
+    set {_uniqueStorage()._overloadManager = newValue}
+  }
+  /// Returns true if `overloadManager` has been explicitly set.
+  package var hasOverloadManager: Bool {_storage._overloadManager != nil}
+  /// Clears the value of `overloadManager`. Subsequent reads from it will return its default value.
+  package mutating func clearOverloadManager() {_uniqueStorage()._overloadManager = nil}
+
   package var layeredRuntime: Envoy_Config_Bootstrap_V3_LayeredRuntime {
     get {_storage._layeredRuntime ?? Envoy_Config_Bootstrap_V3_LayeredRuntime()}
     set {_uniqueStorage()._layeredRuntime = newValue}
@@ -448,7 +457,7 @@ nonisolated extension Envoy_Config_Bootstrap_V3_LayeredRuntime: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Bootstrap"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}static_resources\0\u{3}dynamic_resources\0\u{3}cluster_manager\0\u{3}flags_path\0\u{4}\u{2}stats_flush_interval\0\u{2}\u{5}admin\0\u{4}\u{5}layered_runtime\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}static_resources\0\u{3}dynamic_resources\0\u{3}cluster_manager\0\u{3}flags_path\0\u{4}\u{2}stats_flush_interval\0\u{2}\u{5}admin\0\u{4}\u{3}overload_manager\0\u{4}\u{2}layered_runtime\0")
 
   fileprivate class _StorageClass {
     var _node: Envoy_Config_Core_V3_Node? = nil
@@ -458,6 +467,7 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
     var _flagsPath: String = String()
     var _statsFlushInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _admin: Envoy_Config_Bootstrap_V3_Admin? = nil
+    var _overloadManager: Envoy_Config_Overload_V3_OverloadManager? = nil
     var _layeredRuntime: Envoy_Config_Bootstrap_V3_LayeredRuntime? = nil
 
       // This property is used as the initial default value for new instances of the type.
@@ -476,6 +486,7 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
       _flagsPath = source._flagsPath
       _statsFlushInterval = source._statsFlushInterval
       _admin = source._admin
+      _overloadManager = source._overloadManager
       _layeredRuntime = source._layeredRuntime
     }
   }
@@ -502,6 +513,7 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
         case 5: try { try decoder.decodeSingularStringField(value: &_storage._flagsPath) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._statsFlushInterval) }()
         case 12: try { try decoder.decodeSingularMessageField(value: &_storage._admin) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._overloadManager) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._layeredRuntime) }()
         default: break
         }
@@ -536,6 +548,9 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
       try { if let v = _storage._admin {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
       } }()
+      try { if let v = _storage._overloadManager {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
       try { if let v = _storage._layeredRuntime {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
       } }()
@@ -555,6 +570,7 @@ nonisolated extension Envoy_Config_Bootstrap_V3_Bootstrap: SwiftProtobuf.Message
         if _storage._flagsPath != rhs_storage._flagsPath {return false}
         if _storage._statsFlushInterval != rhs_storage._statsFlushInterval {return false}
         if _storage._admin != rhs_storage._admin {return false}
+        if _storage._overloadManager != rhs_storage._overloadManager {return false}
         if _storage._layeredRuntime != rhs_storage._layeredRuntime {return false}
         return true
       }

@@ -348,6 +348,11 @@ package nonisolated struct Envoy_Config_Listener_V3_Listener: @unchecked Sendabl
   /// Clears the value of `enableReusePort`. Subsequent reads from it will return its default value.
   package mutating func clearEnableReusePort() {_uniqueStorage()._enableReusePort = nil}
 
+  package var ignoreGlobalConnLimit: Bool {
+    get {_storage._ignoreGlobalConnLimit}
+    set {_uniqueStorage()._ignoreGlobalConnLimit = newValue}
+  }
+
   package var additionalAddresses: [Envoy_Config_Listener_V3_AdditionalAddress] {
     get {_storage._additionalAddresses}
     set {_uniqueStorage()._additionalAddresses = newValue}
@@ -728,7 +733,7 @@ nonisolated extension Envoy_Config_Listener_V3_AdditionalAddress: SwiftProtobuf.
 
 nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Listener"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{2}drain_type\0\u{3}listener_filters\0\u{4}\u{6}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{5}access_log\0\u{4}\u{2}tcp_backlog_size\0\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{4}additional_addresses\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{2}drain_type\0\u{3}listener_filters\0\u{4}\u{6}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{5}access_log\0\u{4}\u{2}tcp_backlog_size\0\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{2}ignore_global_conn_limit\0\u{4}\u{2}additional_addresses\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -747,6 +752,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
     var _bindToPort: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
     var _statPrefix: String = String()
     var _enableReusePort: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _ignoreGlobalConnLimit: Bool = false
     var _additionalAddresses: [Envoy_Config_Listener_V3_AdditionalAddress] = []
     var _tcpBacklogSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 
@@ -775,6 +781,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       _bindToPort = source._bindToPort
       _statPrefix = source._statPrefix
       _enableReusePort = source._enableReusePort
+      _ignoreGlobalConnLimit = source._ignoreGlobalConnLimit
       _additionalAddresses = source._additionalAddresses
       _tcpBacklogSize = source._tcpBacklogSize
     }
@@ -812,6 +819,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         case 26: try { try decoder.decodeSingularMessageField(value: &_storage._bindToPort) }()
         case 28: try { try decoder.decodeSingularStringField(value: &_storage._statPrefix) }()
         case 29: try { try decoder.decodeSingularMessageField(value: &_storage._enableReusePort) }()
+        case 31: try { try decoder.decodeSingularBoolField(value: &_storage._ignoreGlobalConnLimit) }()
         case 33: try { try decoder.decodeRepeatedMessageField(value: &_storage._additionalAddresses) }()
         default: break
         }
@@ -876,6 +884,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       try { if let v = _storage._enableReusePort {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 29)
       } }()
+      if _storage._ignoreGlobalConnLimit != false {
+        try visitor.visitSingularBoolField(value: _storage._ignoreGlobalConnLimit, fieldNumber: 31)
+      }
       if !_storage._additionalAddresses.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._additionalAddresses, fieldNumber: 33)
       }
@@ -904,6 +915,7 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         if _storage._bindToPort != rhs_storage._bindToPort {return false}
         if _storage._statPrefix != rhs_storage._statPrefix {return false}
         if _storage._enableReusePort != rhs_storage._enableReusePort {return false}
+        if _storage._ignoreGlobalConnLimit != rhs_storage._ignoreGlobalConnLimit {return false}
         if _storage._additionalAddresses != rhs_storage._additionalAddresses {return false}
         if _storage._tcpBacklogSize != rhs_storage._tcpBacklogSize {return false}
         return true

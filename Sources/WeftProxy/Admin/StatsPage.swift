@@ -13,6 +13,7 @@ enum StatsPage {
                 result.append(("cluster.\(name).\(reason.rawValue)", shared.http2[reason]))
             }
         }
+        result += OverloadStats.lines(plane)
         result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         result.append(("control_plane.connected_state", status?.isConnected == true ? 1 : 0))
         result += (status?.ignoredFields ?? [:]).map { ("xds.ignored_field.\($0.key)", $0.value) }

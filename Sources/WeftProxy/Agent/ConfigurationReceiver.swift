@@ -28,7 +28,7 @@ actor ConfigurationReceiver: ADSClientDelegate {
 
     nonisolated func check(_ resource: DecodedResource) -> String? {
         if base.hasName(of: resource) { return "a static resource of the bootstrap has this name" }
-        return ResourceCheck.problem(resource)
+        return ResourceCheck.problem(resource, plane.routeTables)
     }
 
     func apply(_ update: ADSUpdate) async -> ADSVerdict {

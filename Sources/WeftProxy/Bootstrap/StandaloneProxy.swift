@@ -48,6 +48,7 @@ struct StandaloneProxy {
         options.labelPrefix = "envoy_"
         options.observedNode = ObservedNode(
             id: bootstrap.node.id, cluster: bootstrap.node.cluster, zone: bootstrap.node.locality.zone)
+        options.limits = ConnectionLimits(runtime: bootstrap.runtime, overload: bootstrap.overload)
         options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
@@ -77,6 +78,7 @@ struct StandaloneProxy {
                     for problem in problems { logger.warning("\(problem)") }
                 }
             }
+            if let watch = OverloadWatch(bootstrap.overload, plane) { group.addTask { await watch.run() } }
             if let discovery {
                 group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
             }

@@ -106,6 +106,7 @@ final class Exchange: HTTPStreamReceiver {
 
     func start() {
         countStart()
+        if worker.overload.anything.load(ordering: .relaxed), isShed() { return }
         guard normalizePath() else { return }
         if !requestEnded, let limit = manager.requestTimeoutMilliseconds, limit > 0 {
             requestDeadline = record.started + .milliseconds(Int64(clamping: limit))

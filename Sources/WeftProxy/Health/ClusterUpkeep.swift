@@ -20,13 +20,13 @@ final class ClusterUpkeep {
     init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
     /// Takes up what is new in a snapshot, and leaves what is gone. Clusters that did not change go on undisturbed.
+    /// - Parameter clusters: ``Snapshot/attended``.
     func update(_ clusters: [String: CompiledCluster]) {
         for (name, entry) in entries where clusters[name] !== entry.cluster {
             stop(entry)
             entries[name] = nil
         }
         for (name, cluster) in clusters where entries[name] == nil {
-            if cluster.outlier == nil, cluster.cluster.healthChecks.isEmpty { continue }
             let entry = Entry(cluster)
             entries[name] = entry
             start(entry)

@@ -21,6 +21,14 @@ final class DownstreamConnection {
     /// Of the listener that accepted.
     private var counters: CounterBlock?
     var listenerName: String? { listener?.listener.name }
+    /// Once it was chosen.
+    private var chain: CompiledChain?
+
+    /// Whether the connection may go on under `snapshot`: its filter chain is what it was.
+    func isServed(by snapshot: Snapshot) -> Bool {
+        guard let listener, let chain else { return true }
+        return snapshot.listeners[listener.listener.name]?.carries(chain) ?? false
+    }
 
     init(worker: Worker, channel: any Channel) {
         self.worker = worker
@@ -33,6 +41,8 @@ final class DownstreamConnection {
         worker.add(self)
         info.id = worker.nextConnectionID()
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            // The codec's delegate knows this connection: neither would ever go.
+            codec = nil
             worker.remove(self)
             self.counters?.add(ListenerCounter.activeConnections, -1)
             self.counters?.add(ListenerCounter.destroyedConnections)
@@ -109,6 +119,7 @@ final class DownstreamConnection {
     }
 
     private func run(_ chain: CompiledChain, applicationProtocol: String?) {
+        self.chain = chain
         for engine in chain.networkRBAC {
             let view = policyView()
             let decision = engine.evaluate(view)

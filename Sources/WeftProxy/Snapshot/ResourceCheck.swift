@@ -9,10 +9,11 @@ import WeftXDS
 /// Access rules whose patterns do not compile are not refused here: to keep the old listener would keep the old rules,
 /// while the new one refuses what they match (fail closed).
 enum ResourceCheck {
-    static func problem(_ resource: DecodedResource) -> String? {
+    /// - Parameter tables: Where a route table is compiled for the check, so that serving it needs not do it again.
+    static func problem(_ resource: DecodedResource, _ tables: RouteTables = RouteTables()) -> String? {
         switch resource {
         case .listener(let listener): problem(listener)
-        case .route(let table): problem(table)
+        case .route(let table): problem(table, tables)
         case .secret(let secret): problem(secret)
         case .cluster, .endpoints: nil
         }
@@ -37,23 +38,18 @@ enum ResourceCheck {
         if let first = FilterChainMatcher(listener.filterChains).problems.first { return first }
         for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
             for case .httpConnectionManager(let manager) in chain.filters {
-                if case .inline(let table) = manager.routes, let problem = problem(table) { return problem }
+                if case .inline(let table) = manager.routes, let problem = problem(table, RouteTables()) {
+                    return problem
+                }
             }
         }
         return nil
     }
 
     /// Patterns must compile, and no domain may be served twice.
-    private static func problem(_ table: RouteConfiguration) -> String? {
-        var owners: [String: String] = [:]
-        for host in table.virtualHosts {
-            for domain in host.domains {
-                if let owner = owners.updateValue(host.name, forKey: domain.lowercased()) {
-                    return "domain \"\(domain)\" is in virtual host \(owner) and in \(host.name)"
-                }
-            }
-        }
-        return RouteTable(table).problems.first
+    private static func problem(_ table: RouteConfiguration, _ tables: RouteTables) -> String? {
+        let table = tables.check(table)
+        return table.repeatedDomain ?? table.problems.first
     }
 
     private static func problem(_ secret: Secret) -> String? {

@@ -30,7 +30,8 @@ struct SecretFileReader {
         for (name, secret) in configuration.secrets {
             load(secret.content, as: name, for: "secret \(name)", into: &result, &problems)
         }
-        for name in configuration.clusters.keys.sorted() {
+        let secured = configuration.clusters.filter { $0.value.tls != nil || !$0.value.transportSocketMatches.isEmpty }
+        for name in secured.keys.sorted() {
             let owner = "cluster \(name)"
             if let tls = configuration.clusters[name]?.tls {
                 let common = resolve(tls.common, owner, &result, &problems)

@@ -18,26 +18,64 @@ package final class Snapshot: Sendable {
     let byDestination: [String: CompiledListener]
     /// Grows with every snapshot.
     let generation: Int
+    /// The same object in snapshots that follow each other with the same clusters, or the same listeners: what workers
+    /// keep by cluster or listener needs no look then.
+    let clusterLineage: Lineage
+    let listenerLineage: Lineage
+    /// Clusters that are checked for health or watched for outliers.
+    let attended: [String: CompiledCluster]
+    /// Clusters whose endpoints have names, which somebody must resolve.
+    var named: [String: Cluster] {
+        clusters.compactMapValues { compiled in
+            switch compiled.cluster.discovery {
+            case .strictDNS, .logicalDNS: compiled.cluster
+            default: nil
+            }
+        }
+    }
     /// For zone-aware balancing.
     let zone: LocalZone?
 
+    /// - Parameter previous: The snapshot that this one takes the place of.
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster], generation: Int = 0, zone: LocalZone? = nil
+        clusters: [String: CompiledCluster], generation: Int = 0, zone: LocalZone? = nil,
+        previous: Snapshot? = nil
     ) {
-        self.generation = generation
         self.zone = zone
+        self.generation = generation
+        if let previous, Self.areSame(previous.clusters, clusters) {
+            clusterLineage = previous.clusterLineage
+            attended = previous.attended
+        } else {
+            clusterLineage = Lineage()
+            attended = clusters.filter { $0.value.outlier != nil || !$0.value.cluster.healthChecks.isEmpty }
+        }
+        if let previous, Self.areSame(previous.listeners, listeners) {
+            listenerLineage = previous.listenerLineage
+            byDestination = previous.byDestination
+        } else {
+            listenerLineage = Lineage()
+            byDestination = Self.index(listeners)
+        }
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
         self.clusters = clusters
+    }
+
+    private static func areSame<Value: AnyObject>(_ left: [String: Value], _ right: [String: Value]) -> Bool {
+        left.count == right.count && left.allSatisfy { right[$0.key] === $0.value }
+    }
+
+    private static func index(_ listeners: [String: CompiledListener]) -> [String: CompiledListener] {
         var index: [String: CompiledListener] = [:]
         for listener in listeners.values {
             for address in [listener.listener.address] + listener.listener.additionalAddresses {
                 if case .ip(let ip, let port) = address { index["\(ip)_\(port)"] = listener }
             }
         }
-        self.byDestination = index
+        return index
     }
 
     /// The listener for a redirected connection: exact address, then any address, as Envoy looks it up.
@@ -58,6 +96,11 @@ package final class CompiledListener: Sendable {
     let inspectsHTTP: Bool
     /// What its counters are called by: `0.0.0.0_8080`, colons replaced.
     let statName: String
+    private let lineages: Set<ObjectIdentifier>
+
+    /// Whether a connection that was accepted for `chain` may go on: the chain is still here and what it was, but for
+    /// its certificates.
+    func carries(_ chain: CompiledChain) -> Bool { lineages.contains(ObjectIdentifier(chain.lineage)) }
 
     init(
         _ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?, logs: [CompiledAccessLog] = []
@@ -75,6 +118,7 @@ package final class CompiledListener: Sendable {
         self.matcher = FilterChainMatcher(listener.filterChains)
         self.chains = chains
         self.defaultChain = defaultChain
+        lineages = Set((chains + [defaultChain].compactMap { $0 }).map { ObjectIdentifier($0.lineage) })
         let all = listener.filterChains.map(\.match)
         let hasTLS = listener.filterChains.contains { $0.tls != nil }
         // No chain asks: nobody waits for bytes, so server-first protocols start at once.
@@ -98,6 +142,8 @@ package final class CompiledChain: Sendable {
     let terminal: Terminal
     /// Of TCP connections.
     let logs: [CompiledAccessLog]
+    /// The same object in two chains that differ in nothing but certificates.
+    let lineage: Lineage
 
     enum Terminal: Sendable {
         case tcp(TCPProxy)
@@ -108,9 +154,10 @@ package final class CompiledChain: Sendable {
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
         acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal,
-        logs: [CompiledAccessLog] = []
+        logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
     ) {
         self.logs = logs
+        self.lineage = lineage ?? Lineage()
         self.chain = chain
         self.tls = tls
         self.isWaitingForSecret = isWaitingForSecret
@@ -164,32 +211,23 @@ package final class CompiledManager: Sendable {
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
-    init(_ manager: HTTPConnectionManager, direction: TrafficDirection) {
+    /// - Parameter previous: The manager that this one takes the place of: filters and route tables that did not change
+    ///   are taken from it, with what they count.
+    init(_ manager: HTTPConnectionManager, direction: TrafficDirection, reusing previous: CompiledManager? = nil) {
         self.manager = manager
         self.direction = direction
+        let before = previous.map { Array(zip($0.manager.filters.filter { !$0.disabled }, $0.filters)) } ?? []
         filters = manager.filters.filter { !$0.disabled }.map { filter in
-            switch filter.kind {
-            case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
-            case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
-            case .cors: .cors(name: filter.name)
-            case .stats(let stats): .stats(stats)
-            case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
-            case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
-            case .buffer(let buffer): .buffer(buffer, name: filter.name)
-            case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
-            case .grpcWeb: .grpcWeb(name: filter.name)
-            case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
-            case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
-            case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
-            case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)
-            case .router: .router
-            }
+            before.first { $0.0 == filter }?.1 ?? Self.compile(filter)
         }
         var reporter: StatsFilter.Reporter?
         for case .stats(let stats) in filters { reporter = stats.reporter }
         stats = reporter
         switch manager.routes {
-        case .inline(let routes): (table, routesName) = (RouteTable(routes), nil)
+        case .inline(let routes):
+            let known = previous?.table
+            let table = known?.configuration == routes ? known : nil
+            (self.table, routesName) = (table ?? RouteTable(routes, reusing: known), nil)
         case .rds(let name): (table, routesName) = (nil, name)
         }
         normalizer = Self.normalizer(manager)
@@ -210,6 +248,25 @@ package final class CompiledManager: Sendable {
             }
         }
         self.problems = problems + policies + (table?.problems ?? [])
+    }
+
+    private static func compile(_ filter: HTTPFilter) -> Filter {
+        switch filter.kind {
+        case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
+        case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
+        case .cors: .cors(name: filter.name)
+        case .stats(let stats): .stats(stats)
+        case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
+        case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
+        case .buffer(let buffer): .buffer(buffer, name: filter.name)
+        case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
+        case .grpcWeb: .grpcWeb(name: filter.name)
+        case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
+        case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
+        case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
+        case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)
+        case .router: .router
+        }
     }
 
     private static func normalizer(_ manager: HTTPConnectionManager) -> PathNormalizer? {

@@ -1,5 +1,4 @@
 import NIOCore
-import NIOSSL
 import Synchronization
 import WeftIR
 import WeftRouting
@@ -13,12 +12,34 @@ struct SnapshotBuilder {
     private var sharedHosts: [String: SharedHost] = [:]
     /// What was compiled last, with all that it was made from: the same input gives the same object, so pools stay.
     private var compiled: [String: CompiledEntry] = [:]
-    /// Route tables that were compiled last, by name.
-    private var tables: [String: RouteTable] = [:]
+    private let tables: RouteTables
+    private var listeners = ListenerBuilder()
+    private var last: Last?
+    /// Something was wrong with the clusters when they were last compiled; they are tried again each time.
+    private var clusterProblems = false
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
     private var generation = 0
     var home = ProxyHome()
+
+    /// What the clusters of the last snapshot were made from, when nothing was wrong with them.
+    private struct Last {
+        let configuration: ProxyConfiguration
+        let workload: [String: Secret]
+        let resolved: [String: [String]]
+        let snapshot: Snapshot
+        let hadProblems: Bool
+
+        func hasClusters(like now: ProxyConfiguration, _ workload: [String: Secret], _ resolved: [String: [String]])
+            -> Bool
+        {
+            !hadProblems && configuration.clusters == now.clusters && configuration.endpoints == now.endpoints
+                && configuration.secrets == now.secrets && self.workload == workload && self.resolved == resolved
+        }
+    }
+
+    /// - Parameter tables: Where route tables are compiled; shared with whoever checks resources before.
+    init(tables: RouteTables = RouteTables()) { self.tables = tables }
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -31,39 +52,42 @@ struct SnapshotBuilder {
             case .ads, .path, .bootstrap, .inline: secrets[reference.name]?.content
             }
         }
-        let known = tables
-        // A table that stays the same keeps what its filters count.
-        let routes = configuration.routes.mapValues { routes in
-            if let table = known[routes.name], table.configuration == routes { return table }
-            return RouteTable(routes)
-        }
-        tables = Dictionary(routes.values.map { ($0.configuration.name, $0) }) { first, _ in first }
+        let routes = tables.serve(configuration.routes)
         for (name, table) in routes { problems += table.problems.map { "route table \(name): \($0)" } }
-        var clusters: [String: CompiledCluster] = [:]
-        for (name, cluster) in configuration.clusters {
-            clusters[name] = reuseOrCompile(cluster, configuration, workload, factory, &problems)
+        let clusters = compileClusters(configuration, workload, factory, &problems)
+        let content = { (reference: SecretReference) -> Secret.Content? in
+            (reference.source == .workload ? workload[reference.name] : secrets[reference.name])?.content
         }
-        compiled = compiled.filter { clusters[$0.key] != nil }
-        var listeners: [String: CompiledListener] = [:]
-        for (name, listener) in configuration.listeners {
-            let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
-            let last = listener.defaultFilterChain.map { compile($0, of: listener, factory, &problems) }
-            var logProblems: [String] = []
-            let logs = CompiledAccessLog.compile(listener.accessLogs, &logProblems)
-            problems += logProblems.map { "listener \(name): \($0)" }
-            let compiled = CompiledListener(listener, chains: chains, defaultChain: last, logs: logs)
-            problems += compiled.matcher.problems.map { "listener \(name): \($0)" }
-            listeners[name] = compiled
-        }
-        sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
-        forgetHosts(clusters)
+        let listeners = self.listeners.build(
+            configuration.listeners, ListenerBuilder.Secrets(factory: factory, content: content), &problems)
         generation += 1
         let snapshot = Snapshot(
             configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
-            generation: generation, zone: home.zone(clusters))
+            generation: generation, zone: home.zone(clusters), previous: last?.snapshot)
+        last = Last(
+            configuration: configuration, workload: workload, resolved: resolved, snapshot: snapshot,
+            hadProblems: clusterProblems)
         return (snapshot, problems)
     }
 
+    /// The clusters of the last snapshot when nothing that they are made from has changed: most changes are of routes.
+    private mutating func compileClusters(
+        _ configuration: ProxyConfiguration, _ workload: [String: Secret], _ factory: TLSContextFactory,
+        _ problems: inout [String]
+    ) -> [String: CompiledCluster] {
+        if let last, last.hasClusters(like: configuration, workload, resolved) { return last.snapshot.clusters }
+        let before = problems.count
+        var clusters: [String: CompiledCluster] = [:]
+        clusters.reserveCapacity(configuration.clusters.count)
+        for (name, cluster) in configuration.clusters {
+            clusters[name] = reuseOrCompile(cluster, configuration, workload, factory, &problems)
+        }
+        clusterProblems = problems.count > before
+        compiled = compiled.filter { clusters[$0.key] != nil }
+        sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
+        forgetHosts(clusters)
+        return clusters
+    }
     /// Counts of endpoints that are gone go too, or a cluster whose pods come and go would grow without end.
     private mutating func forgetHosts(_ clusters: [String: CompiledCluster]) {
         let known = clusters.values.reduce(0) { $0 + $1.hosts.count }
@@ -73,45 +97,6 @@ struct SnapshotBuilder {
             for host in cluster.hosts { kept["\(name) \(host.name)"] = host.shared }
         }
         sharedHosts = kept
-    }
-
-    private func compile(
-        _ chain: FilterChain, of listener: Listener, _ factory: TLSContextFactory, _ problems: inout [String]
-    ) -> CompiledChain {
-        var context: NIOSSLContext?
-        var isWaiting = false
-        if let tls = chain.tls {
-            do { context = try factory.server(tls) } catch {
-                isWaiting = true
-                problems.append("listener \(listener.name), chain \(chain.name): \(error)")
-            }
-        }
-        var engines: [RBACEngine] = []
-        var terminal = CompiledChain.Terminal.none
-        var logs: [CompiledAccessLog] = []
-        var logProblems: [String] = []
-        for filter in chain.filters {
-            switch filter {
-            case .rbac(let rules):
-                let engine = RBACEngine(rules)
-                problems += engine.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
-                engines.append(engine)
-            case .tcpProxy(let proxy):
-                terminal = .tcp(proxy)
-                logs = CompiledAccessLog.compile(proxy.accessLogs, &logProblems)
-            case .httpConnectionManager(let manager):
-                let compiled = CompiledManager(manager, direction: listener.trafficDirection)
-                problems += compiled.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
-                terminal = .http(compiled)
-            case .stats: break
-            }
-        }
-        problems += logProblems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
-        let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
-        return CompiledChain(
-            chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
-            networkRBAC: engines,
-            terminal: terminal, logs: logs)
     }
 
     private mutating func reuseOrCompile(

@@ -19,32 +19,43 @@ struct DomainIndex: Sendable {
     private var prefixLengths: [Int] = []
     private var fallback: Int?
     private let ignoresPort: Bool
+    /// A domain that is there twice: the domain, and the hosts that have it.
+    private(set) var repeated: (domain: String, hosts: (Int, Int))?
 
     init(_ hosts: [VirtualHost], ignoresPort: Bool) {
         self.ignoresPort = ignoresPort
         for (index, host) in hosts.enumerated() {
-            for domain in host.domains { add(domain.utf8.map(ASCII.lowercased), index) }
+            for domain in host.domains {
+                if let other = add(domain.utf8.map(ASCII.lowercased), index) {
+                    repeated = repeated ?? (domain, (other, index))
+                }
+            }
         }
         suffixLengths = Set(suffixes.values.joined().map(\.text.count)).sorted()
         prefixLengths = Set(prefixes.values.joined().map(\.text.count)).sorted()
     }
 
-    private mutating func add(_ domain: [UInt8], _ host: Int) {
-        func note(_ table: inout [UInt64: [Entry]], _ hash: UInt64, _ text: [UInt8]) {
-            if table[hash]?.contains(where: { $0.text == text }) == true { return }
+    /// - Returns: The host that has the domain already.
+    private mutating func add(_ domain: [UInt8], _ host: Int) -> Int? {
+        func note(_ table: inout [UInt64: [Entry]], _ hash: UInt64, _ text: [UInt8]) -> Int? {
+            if let known = table[hash]?.first(where: { $0.text == text }) { return known.host }
             table[hash, default: []].append(Entry(text: text, host: host))
+            return nil
         }
         if domain == [42] {
-            fallback = fallback ?? host
-        } else if domain.first == 42 {
-            let text = Array(domain.dropFirst())
-            note(&suffixes, PathHash.of(text.reversed()), text)
-        } else if domain.last == 42 {
-            let text = Array(domain.dropLast())
-            note(&prefixes, PathHash.of(text), text)
-        } else {
-            note(&exact, PathHash.of(domain), domain)
+            let known = fallback
+            fallback = known ?? host
+            return known
         }
+        if domain.first == 42 {
+            let text = Array(domain.dropFirst())
+            return note(&suffixes, PathHash.of(text.reversed()), text)
+        }
+        if domain.last == 42 {
+            let text = Array(domain.dropLast())
+            return note(&prefixes, PathHash.of(text), text)
+        }
+        return note(&exact, PathHash.of(domain), domain)
     }
 
     func host(_ authority: ByteBufferView) -> Int? {

@@ -4,6 +4,7 @@ package import WeftIR
 ///
 /// Immutable and shared: handing one out costs a reference.
 package final class RouteDecision: Sendable {
+    /// Without its routes.
     package let virtualHost: VirtualHost
     package let route: Route
     /// Position of the route in its virtual host.
@@ -29,34 +30,28 @@ package final class RouteDecision: Sendable {
     /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
     let isBroken: Bool
 
-    init(virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil) {
+    /// - Parameters:
+    ///   - table: Whose headers are added too.
+    ///   - previous: The decision that this one takes the place of: filters that did not change keep what they count.
+    init(
+        virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil,
+        reusing previous: RouteDecision? = nil
+    ) {
         tableRequestHeaders = table.flatMap { $0.requestHeaders.isEmpty ? nil : $0.requestHeaders }
         tableResponseHeaders = table.flatMap { $0.responseHeaders.isEmpty ? nil : $0.responseHeaders }
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
-        var problems: [String] = []
-        var accessPolicies: [String: RBACEngine?] = [:]
-        var filters: [String: CompiledRouteFilter] = [:]
-        for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
-            switch filter {
-            case .rbac(let rules):
-                let engine = rules.map(RBACEngine.init)
-                problems += engine?.problems ?? []
-                accessPolicies[name] = .some(engine)
-            case .disabled: accessPolicies[name] = .some(nil)
-            default: break
-            }
-            filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
-        }
         changesRequest =
             !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
         changesResponse =
             !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
         countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
         countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
-        self.accessPolicies = accessPolicies
-        self.filters = filters
+        let filters = RouteFilters(virtualHost, route, reusing: previous)
+        accessPolicies = filters.accessPolicies
+        self.filters = filters.others
+        var problems = filters.problems
         var redirect: RegexReplacement?
         if case .redirect(let target) = route.action, case .regex(let pattern, let substitution)? = target.path {
             do { redirect = try RegexReplacement(pattern, substitution: substitution) } catch {
@@ -80,6 +75,32 @@ package final class RouteDecision: Sendable {
 
     /// The configuration of a filter for this route: the route's own, or the virtual host's.
     package func perFilter(_ name: String) -> PerRouteFilter? { route.perFilter[name] ?? virtualHost.perFilter[name] }
+}
+
+/// The filters of one route while they are compiled: those of `previous` stay when their configuration did.
+private struct RouteFilters {
+    private(set) var accessPolicies: [String: RBACEngine?] = [:]
+    private(set) var others: [String: CompiledRouteFilter] = [:]
+    private(set) var problems: [String] = []
+
+    init(_ virtualHost: VirtualHost, _ route: Route, reusing previous: RouteDecision?) {
+        guard !virtualHost.perFilter.isEmpty || !route.perFilter.isEmpty else { return }
+        for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
+            let (host, own) = (virtualHost.perFilter[name], route.perFilter[name])
+            let known = previous.flatMap {
+                $0.virtualHost.perFilter[name] == host && $0.route.perFilter[name] == own ? $0 : nil
+            }
+            switch filter {
+            case .rbac(let rules):
+                let engine = known.flatMap { $0.accessPolicies[name] ?? nil } ?? rules.map(RBACEngine.init)
+                problems += engine?.problems ?? []
+                accessPolicies[name] = .some(engine)
+            case .disabled: accessPolicies[name] = .some(nil)
+            default: break
+            }
+            others[name] = known?.filters[name] ?? CompiledRouteFilter(filter, host: host, route: own)
+        }
+    }
 }
 
 /// A forwarding action with its patterns, hash policies and subsets compiled.

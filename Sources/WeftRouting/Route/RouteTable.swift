@@ -4,52 +4,64 @@ package import WeftIR
 
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
 package final class RouteTable: Sendable {
-    /// A virtual host with its routes, ready to run.
-    private final class Host: Sendable {
-        /// For plain requests to a host that wants TLS.
-        let redirectToTLS: RouteDecision?
-        let matches: [CompiledMatch]
-        let decisions: [RouteDecision]
-        let index: PathIndex?
-
-        init(redirectToTLS: RouteDecision?, matches: [CompiledMatch], decisions: [RouteDecision], index: PathIndex?) {
-            self.redirectToTLS = redirectToTLS
-            self.matches = matches
-            self.decisions = decisions
-            self.index = index
-        }
-    }
     package let configuration: RouteConfiguration
+    /// The same without its virtual hosts.
+    private let bare: RouteConfiguration
     private let domains: DomainIndex
-    private let hosts: [Host]
+    private let hosts: [CompiledVirtualHost]
     /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
     package let problems: [String]
 
     /// Taken from requests of strangers.
     package let internalOnlyHeaders: [HeaderName]
 
-    package init(_ configuration: RouteConfiguration) {
+    /// - Parameter previous: The table of this name that was served before: what did not change is taken from it, with
+    ///   what its filters count.
+    package init(_ configuration: RouteConfiguration, reusing previous: RouteTable? = nil) {
         self.configuration = configuration
         internalOnlyHeaders = configuration.internalOnlyHeaders.map { HeaderName($0) }
-        domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
-        hosts = configuration.virtualHosts.map { host in
-            let decisions = host.routes.enumerated().map {
-                RouteDecision(virtualHost: host, route: $1, index: $0, table: configuration)
+        var bare = configuration
+        bare.virtualHosts = []
+        let previous = previous?.configuration.name == configuration.name ? previous : nil
+        // What a table says of all its routes is part of each.
+        let isSameTable = previous.map { $0.bare == bare } ?? false
+        self.bare = bare
+        var known = KnownHosts(previous?.hosts ?? [])
+        var hosts: [CompiledVirtualHost] = []
+        hosts.reserveCapacity(configuration.virtualHosts.count)
+        for (position, host) in configuration.virtualHosts.enumerated() {
+            let before = known.host(host.name, near: position)
+            if isSameTable, let before, before.configuration == host {
+                hosts.append(before)
+            } else {
+                hosts.append(
+                    CompiledVirtualHost(host, table: bare, isSameTable: isSameTable, reusing: before))
             }
-            let matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
-            let redirect = RouteDecision(virtualHost: host, route: RouteTable.redirectToTLS, index: 0)
-            return Host(
-                redirectToTLS: host.requireTLS == .none ? nil : redirect,
-                matches: matches, decisions: decisions,
-                index: matches.count >= PathIndex.minimumCount ? PathIndex(matches) : nil)
         }
-        problems = zip(configuration.virtualHosts, hosts).flatMap { host, compiled in
-            host.routes.indices.flatMap { index -> [String] in
-                let place =
-                    "routes \(configuration.name), host \(host.name), route \(index) \(host.routes[index].name): "
-                let broken = compiled.matches[index].hasBrokenPattern ? ["an invalid pattern"] : []
-                return (broken + compiled.decisions[index].problems).map { place + $0 }
+        self.hosts = hosts
+        if let previous, Self.haveSameDomains(previous, hosts, configuration) {
+            domains = previous.domains
+        } else {
+            domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
+        }
+        problems = hosts.flatMap(\.problems)
+    }
+
+    private static func haveSameDomains(
+        _ previous: RouteTable, _ hosts: [CompiledVirtualHost], _ configuration: RouteConfiguration
+    ) -> Bool {
+        previous.configuration.ignorePortInHostMatching == configuration.ignorePortInHostMatching
+            && previous.hosts.count == hosts.count
+            && zip(previous.hosts, hosts).allSatisfy {
+                $0 === $1 || $0.configuration.domains == $1.configuration.domains
             }
+    }
+
+    /// What is wrong when a domain is served twice, in words: the first host would take all its requests.
+    package var repeatedDomain: String? {
+        domains.repeated.map { domain, hosts in
+            let names = (configuration.virtualHosts[hosts.0].name, configuration.virtualHosts[hosts.1].name)
+            return "domain \"\(domain)\" is in virtual host \(names.0) and in \(names.1)"
         }
     }
 
@@ -61,20 +73,8 @@ package final class RouteTable: Sendable {
         if let redirect = host.redirectToTLS, RouteTable.isPlain(head, for: redirect.virtualHost.requireTLS) {
             return redirect
         }
-        let target = PathAndQuery.path(head.path)
-        func matches(_ index: Int) -> Bool {
-            host.matches[index].matches(head, target: target, context: context, random: random)
-        }
-        let found = host.index.map { $0.first(target, where: matches) } ?? host.matches.indices.first(where: matches)
-        return found.map { host.decisions[$0] }
+        return host.route(head, context: context, random: random)
     }
-
-    /// What a host that wants TLS answers in plain text: the same address with `https`, whatever its routes are.
-    private static let redirectToTLS: Route = {
-        var redirect = Redirect()
-        redirect.httpsRedirect = true
-        return Route(match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
-    }()
 
     /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.
     private static func isPlain(_ head: RequestHead, for requirement: VirtualHost.RequireTLS) -> Bool {
@@ -89,5 +89,18 @@ package final class RouteTable: Sendable {
         domains.host(head.authority.readableBytesView).flatMap { index in
             configuration.virtualHosts[index].routes.lazy.compactMap(\.provenance).first.map { Provenance($0.resource) }
         }
+    }
+}
+
+/// Finds hosts by name; most stand where they stood before, so the index by name is made only when one does not.
+private struct KnownHosts {
+    private let hosts: [CompiledVirtualHost]
+    private lazy var byName = Dictionary(hosts.map { ($0.configuration.name, $0) }) { first, _ in first }
+
+    init(_ hosts: [CompiledVirtualHost]) { self.hosts = hosts }
+
+    mutating func host(_ name: String, near position: Int) -> CompiledVirtualHost? {
+        if position < hosts.count, hosts[position].configuration.name == name { return hosts[position] }
+        return hosts.isEmpty ? nil : byName[name]
     }
 }

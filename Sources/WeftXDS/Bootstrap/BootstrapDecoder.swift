@@ -52,6 +52,9 @@ package final class BootstrapDecoder {
         readStatic(wire.staticResources, &bootstrap.configuration)
         readDynamic(wire.dynamicResources, &bootstrap)
         readRuntime(wire.layeredRuntime, &bootstrap)
+        if wire.hasOverloadManager {
+            attempt("overload_manager") { bootstrap.overload = try Overload(wire.overloadManager, reader) }
+        }
         return bootstrap
     }
 

@@ -25,6 +25,7 @@ extension Listener {
         wire.filterChains = try filterChains.map { try $0.wire(target) }
         if let defaultFilterChain { wire.defaultFilterChain = try defaultFilterChain.wire(target) }
         wire.accessLog = try accessLogs.map { try $0.wire() }
+        wire.ignoreGlobalConnLimit = ignoresGlobalConnectionLimit
         if let perConnectionBufferLimit { wire.perConnectionBufferLimitBytes = .init(perConnectionBufferLimit) }
         if let provenance { wire.metadata.set(provenance) }
         return wire
@@ -54,6 +55,7 @@ extension Listener {
             }
         }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
+        ignoresGlobalConnectionLimit = wire.ignoreGlobalConnLimit
         if wire.hasPerConnectionBufferLimitBytes { perConnectionBufferLimit = wire.perConnectionBufferLimitBytes.value }
         provenance = wire.metadata.provenance
     }

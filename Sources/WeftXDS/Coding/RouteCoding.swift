@@ -31,9 +31,16 @@ extension RouteConfiguration {
         internalOnlyHeaders = wire.internalOnlyHeaders
         mostSpecificMutationsWin = wire.mostSpecificHeaderMutationsWins
         mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        try checkDomains(reader)
+    }
+
+    func checkDomains(_ reader: WireReader) throws {
         var seen: Set<String> = []
-        for domain in virtualHosts.flatMap(\.domains) where !seen.insert(domain.lowercased()).inserted {
-            throw reader.error("domain \(domain) is in more than one virtual host")
+        seen.reserveCapacity(virtualHosts.count * 2)
+        for host in virtualHosts {
+            for domain in host.domains where !seen.insert(domain.lowercased()).inserted {
+                throw reader.error("domain \(domain) is in more than one virtual host")
+            }
         }
     }
 }

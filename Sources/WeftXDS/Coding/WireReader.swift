@@ -7,18 +7,33 @@ final class WireReader {
     private(set) var warnings: [String] = []
     /// Full names of the fields that have no effect, as often as they were met.
     private(set) var ignoredFields: [String] = []
-    private var path: [String] = []
+    /// A field on the way to where decoding is. Made into text only when there is something to tell.
+    private struct Step: CustomStringConvertible {
+        var field: String
+        var index: Int?
+        var description: String { index.map { "\(field)[\($0)]" } ?? field }
+    }
+    private var steps: [Step] = []
+    private var path: [String] { steps.map(\.description) }
 
     /// Runs `body` inside a field, so that errors and warnings name it.
-    func at<T>(_ field: String, _ body: () throws -> T) rethrows -> T {
-        path.append(field)
-        defer { path.removeLast() }
+    func at<T>(_ field: String, _ body: () throws -> T) rethrows -> T { try at(field, index: nil, body) }
+
+    /// The same for an element of a list.
+    func at<T>(_ field: String, index: Int?, _ body: () throws -> T) rethrows -> T {
+        steps.append(Step(field: field, index: index))
+        defer { steps.removeLast() }
         return try body()
     }
 
     /// Decodes each element of a repeated field, with its index in the path.
     func map<Element, T>(_ field: String, _ elements: [Element], _ body: (Element) throws -> T) rethrows -> [T] {
-        try elements.enumerated().map { index, element in try at("\(field)[\(index)]") { try body(element) } }
+        var results: [T] = []
+        results.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            results.append(try at(field, index: index) { try body(element) })
+        }
+        return results
     }
 
     func error(_ reason: String) -> XDSDecodingError {
@@ -26,7 +41,14 @@ final class WireReader {
     }
 
     func warn(_ text: String) {
+        let path = path
         warnings.append((path + [text]).joined(separator: path.isEmpty ? "" : ": "))
+    }
+
+    /// Takes over what was found when something was decoded by another reader.
+    func add(warnings: [String], ignoredFields: [String]) {
+        self.warnings += warnings
+        self.ignoredFields += ignoredFields
     }
 
     /// Unpacks a typed message; fields that its definition does not have become warnings.
@@ -42,18 +64,20 @@ final class WireReader {
     }
 
     /// Names the fields of a message that are set and not obeyed.
+    /// - Parameter place: Where the message stands in the one that is being read: `virtual_hosts[3]`.
     /// - Throws: If one of them refuses the resource.
-    func check<M: Message>(_ message: M) throws {
-        var visitor = FieldVisitor(M.self)
-        try message.traverse(visitor: &visitor)
-        for finding in visitor.findings {
+    func check<M: Message>(_ message: M, at place: @autoclosure () -> String = "") throws {
+        let findings = try FieldVisitor.findings(in: message)
+        guard !findings.isEmpty else { return }
+        let place = place()
+        for finding in findings {
+            let path = place.isEmpty ? finding.path : "\(place).\(finding.path)"
             switch finding.entry.verdict {
             case .obeyed, .accepted: break
             case .ignored:
-                warn("\(finding.path) has no effect: \(finding.entry.reason)")
+                warn("\(path) has no effect: \(finding.entry.reason)")
                 ignoredFields.append("\(finding.entry.message).\(finding.entry.name)")
-            case .refused:
-                throw at(finding.path, { error("is not supported: \(finding.entry.reason)") })
+            case .refused: throw at(path, { error("is not supported: \(finding.entry.reason)") })
             }
         }
     }

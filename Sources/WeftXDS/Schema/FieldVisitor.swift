@@ -16,37 +16,62 @@ struct FieldVisitor: Visitor {
         var index: Int?
     }
 
-    private(set) var findings: [Finding] = []
+    /// What all visitors of one walk share. A walk looks at every message of a configuration, so what it needs to know
+    /// of a type is looked up once.
+    private final class Walk {
+        var findings: [Finding] = []
+        var steps: [Step] = []
+        var entries: [ObjectIdentifier: [Int: FieldSupport.Entry]?] = [:]
+
+        func entries<M: Message>(of type: M.Type) -> [Int: FieldSupport.Entry]? {
+            if let known = entries[ObjectIdentifier(type)] { return known }
+            let found = FieldSupport.shared.entries(of: M.protoMessageName)
+            entries[ObjectIdentifier(type)] = .some(found)
+            return found
+        }
+    }
+
+    private let walk: Walk
     private let message: String
-    private let steps: [Step]
     private let entries: [Int: FieldSupport.Entry]?
+    /// How many findings there were before this message.
+    private let start: Int
 
-    init<M: Message>(_ type: M.Type) { self.init(message: M.protoMessageName, steps: []) }
+    /// Walks `message` and all that is in it.
+    static func findings<M: Message>(in message: M) throws -> [Finding] {
+        let walk = Walk()
+        var visitor = FieldVisitor(M.self, walk)
+        try message.traverse(visitor: &visitor)
+        return walk.findings
+    }
 
-    private init(message: String, steps: [Step]) {
-        self.message = message
-        self.steps = steps
-        entries = FieldSupport.shared.entries(of: message)
+    private init<M: Message>(_ type: M.Type, _ walk: Walk) {
+        self.walk = walk
+        message = M.protoMessageName
+        entries = walk.entries(of: type)
+        start = walk.findings.count
     }
 
     private mutating func check(_ number: Int) {
-        guard let entry = entries?[number], !findings.contains(where: { $0.entry == entry }) else { return }
+        guard let entry = entries?[number], !walk.findings[start...].contains(where: { $0.entry == entry }) else {
+            return
+        }
         find(entry)
     }
 
     private mutating func find(_ entry: FieldSupport.Entry) {
-        let names = steps.map { step in
+        let names = walk.steps.map { step in
             let name = FieldSchema.shared.messages[step.message]?.field(step.number)?.name ?? "\(step.number)"
             return step.index.map { "\(name)[\($0)]" } ?? name
         }
-        findings.append(Finding(path: (names + [entry.name]).joined(separator: "."), entry: entry))
+        walk.findings.append(Finding(path: (names + [entry.name]).joined(separator: "."), entry: entry))
     }
 
     private mutating func descend<M: Message>(_ value: M, _ number: Int, _ index: Int?) throws {
-        var inner = FieldVisitor(
-            message: M.protoMessageName, steps: steps + [Step(message: message, number: number, index: index)])
+        walk.steps.append(Step(message: message, number: number, index: index))
+        defer { walk.steps.removeLast() }
+        var inner = FieldVisitor(M.self, walk)
         try value.traverse(visitor: &inner)
-        findings += inner.findings
     }
 
     mutating func visitUnknown(bytes: Data) throws {

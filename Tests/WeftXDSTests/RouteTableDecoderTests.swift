@@ -1,0 +1,105 @@
+import Foundation
+import SwiftProtobuf
+import Testing
+import WeftIR
+import WeftProto
+
+@testable import WeftXDS
+
+/// Tables that are decoded in pieces: the same result as in one go, and what is wrong is told every time.
+@Suite struct RouteTableDecoderTests {
+    private func host(_ index: Int, timeout: Int64 = 15) -> WireRoute.VirtualHost {
+        var route = WireRoute.Route()
+        route.match.prefix = "/r\(index)"
+        route.route.cluster = "c\(index)"
+        route.route.timeout.seconds = timeout
+        var host = WireRoute.VirtualHost()
+        host.name = "h\(index)"
+        host.domains = ["h\(index).example", "h\(index).other.example"]
+        host.routes = [route, route]
+        return host
+    }
+
+    private func pack(_ hosts: [WireRoute.VirtualHost], _ change: (inout WireRoute.Configuration) -> Void = { _ in })
+        throws -> Google_Protobuf_Any
+    {
+        var table = WireRoute.Configuration()
+        table.name = "t"
+        table.virtualHosts = hosts
+        change(&table)
+        return try WeftXDS.pack(table)
+    }
+
+    @Test func aSequenceOfTablesDecodesAsEachAlone() throws {
+        let kept = XDSDecoder()
+        let first = (0..<20).map { host($0) }
+        var changed = first
+        changed[7] = host(7, timeout: 3)
+        let steps: [[WireRoute.VirtualHost]] = [
+            first, first, changed, Array(changed.reversed()), Array(changed.dropLast(3)), [], first,
+        ]
+        for hosts in steps {
+            let wire = try pack(hosts) { $0.ignorePortInHostMatching = hosts.count > 15 }
+            #expect(try kept.decode(wire) == XDSDecoder().decode(wire))
+        }
+    }
+
+    /// Storage that is shared shows that a host was not decoded again.
+    @Test func whatDidNotChangeIsTheSameValue() throws {
+        let decoder = XDSDecoder()
+        func hosts(_ wire: Google_Protobuf_Any) throws -> [VirtualHost] {
+            guard case .route(let table) = try decoder.decode(wire).value else { return [] }
+            return table.virtualHosts
+        }
+        func storage(_ host: VirtualHost) -> UnsafeRawPointer? {
+            host.routes.withUnsafeBufferPointer { UnsafeRawPointer($0.baseAddress) }
+        }
+        let before = try hosts(pack([host(0), host(1)]))
+        let after = try hosts(pack([host(0), host(1, timeout: 1)]))
+        #expect(storage(before[0]) == storage(after[0]))
+        #expect(storage(before[1]) != storage(after[1]))
+    }
+
+    @Test func problemsOfAKeptHostAreToldAgain() throws {
+        let decoder = XDSDecoder()
+        var odd = host(1)
+        // Field 1000 of a route: nobody knows it.
+        let known: [UInt8] = try odd.routes[0].serializedBytes()
+        odd.routes[0] = try WireRoute.Route(serializedBytes: known + [0xC0, 0x3E, 0x01])
+        let wire = try pack([host(0), odd])
+        let first = try decoder.decode(wire)
+        #expect(first.warnings.count == 1)
+        #expect(first.warnings.first?.hasPrefix("virtual_hosts[1].routes[0].field 1000 has no effect") == true)
+        #expect(try decoder.decode(wire) == first)
+        #expect(first.ignoredFields == ["envoy.config.route.v3.Route.field 1000"])
+    }
+
+    @Test func errorsNameTheirPlace() throws {
+        var broken = host(1)
+        broken.routes[1].match = WireRoute.Match()
+        #expect {
+            _ = try XDSDecoder().decode(pack([host(0), broken]))
+        } throws: { error in
+            (error as? XDSDecodingError)?.field == "virtual_hosts[1].routes[1].match"
+                && (error as? XDSDecodingError)?.resource == "t"
+        }
+        var twin = host(1)
+        twin.domains = ["H0.example"]
+        #expect {
+            _ = try XDSDecoder().decode(pack([host(0), twin]))
+        } throws: { "\($0)".contains("domain H0.example is in more than one virtual host") }
+    }
+
+    @Test(
+        arguments: [
+            [0x12, 0x05, 0x00], [0x0A, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01], [0x12],
+            [0x13, 0x14],
+            [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01], [0x12, 0x02, 0x0A, 0x09],
+        ] as [[UInt8]])
+    func malformedBytesAreRefused(_ bytes: [UInt8]) throws {
+        var any = Google_Protobuf_Any()
+        any.typeURL = ResourceType.route.typeURL
+        any.value = Data(bytes)
+        #expect { _ = try XDSDecoder().decode(any) } throws: { "\($0)".contains("malformed envoy.config.route.v3.") }
+    }
+}
