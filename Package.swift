@@ -140,6 +140,8 @@ let package = Package(
     targets: [
         // base
         .target(name: "CWeftLinux"),
+        // What of BoringSSL NIOSSL does not offer (ADR 0028).
+        .target(name: "CWeftTLS", dependencies: [nioSSL]),
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
@@ -168,7 +170,7 @@ let package = Package(
         .target(
             name: "WeftTransport",
             dependencies: [
-                "CWeftLinux", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
+                "CWeftLinux", "CWeftTLS", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
             ], swiftSettings: strict),
         .target(
             name: "WeftADS",

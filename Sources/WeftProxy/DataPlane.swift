@@ -18,6 +18,9 @@ package final class DataPlane: Sendable {
         package var localPrincipal: String?
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
+        /// Files that listeners and clusters come from, next to what ``apply(_:)`` is given.
+        package var listenersFile: String?
+        package var clustersFile: String?
         package init() {}
     }
 
@@ -26,6 +29,7 @@ package final class DataPlane: Sendable {
 
     private struct State {
         var builder = SnapshotBuilder()
+        var resourceFiles = ResourceFileReader()
         var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
@@ -48,6 +52,8 @@ package final class DataPlane: Sendable {
     let http2 = HTTP2Statistics()
     private let options: Options
     private let state: Mutex<State>
+    /// `nil` if the kernel has no more watches to give.
+    private let files = FileWatcher()
     /// How many configurations were applied.
     private let changes = Atomic<Int>(0)
 
@@ -64,7 +70,10 @@ package final class DataPlane: Sendable {
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
         }
-        state = Mutex(State(snapshot: empty))
+        var first = State(snapshot: empty)
+        first.resourceFiles.listenersFile = options.listenersFile
+        first.resourceFiles.clustersFile = options.clustersFile
+        state = Mutex(first)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }
@@ -117,25 +126,28 @@ package final class DataPlane: Sendable {
     package func apply(_ configuration: ProxyConfiguration) async -> [String] {
         let (snapshot, found) = state.withLock { state in
             state.configuration = configuration
-            let (complete, unread) = state.secretFiles.resolve(configuration)
+            let (listed, unusable) = state.resourceFiles.resolve(configuration)
+            let (complete, unread) = state.secretFiles.resolve(listed)
             let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
-            return (result.0, unread + result.1)
+            return (result.0, unusable + unread + result.1)
         }
+        watchFiles()
+        let served = snapshot.configuration
         metrics.use(snapshot)
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
         }
-        let clusters = Array(configuration.clusters.values)
+        let clusters = Array(served.clusters.values)
         _ = try? await workers[0].eventLoop.submit { [self] in
             state.withLock { $0.names }?.value.update(clusters)
         }.get()
-        await closeSockets(notIn: configuration)
+        await closeSockets(notIn: served)
         state.withLock { state in
-            state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
+            state.bindFailures = state.bindFailures.filter { served.listeners[$0.key] != nil }
         }
-        for listener in configuration.listeners.values where listener.bindToPort {
+        for listener in served.listeners.values where listener.bindToPort {
             do {
                 try await open(listener)
                 state.withLock { $0.bindFailures[listener.name] = nil }
@@ -148,14 +160,31 @@ package final class DataPlane: Sendable {
         return problems
     }
 
-    /// Reads secrets again when one of their files was replaced, once a second, until the task is cancelled.
+    /// Reads resources and secrets again when one of their files was replaced, until the task is cancelled. What the
+    /// kernel tells is acted on at once; what it does not tell (a network file system) is seen within a second.
     /// - Parameter report: Takes what could not be used afterwards, as sentences.
-    package func followSecretFiles(report: @Sendable ([String]) -> Void) async {
-        while (try? await Task.sleep(for: .seconds(1))) != nil {
-            let changed = state.withLock { $0.secretFiles.hasChanged ? $0.configuration : nil }
-            if let changed { report(await apply(changed)) }
+    package func followFiles(report: @Sendable ([String]) -> Void) async {
+        let (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [files] in for await _ in files?.events ?? AsyncStream(unfolding: { nil }) { look.yield() }
+            }
+            group.addTask { while (try? await Task.sleep(for: .seconds(1))) != nil { look.yield() } }
+            for await _ in looks {
+                let changed = state.withLock { state in
+                    state.resourceFiles.hasChanged || state.secretFiles.hasChanged ? state.configuration : nil
+                }
+                if let changed { report(await apply(changed)) }
+            }
+            group.cancelAll()
         }
     }
+
+    private func watchFiles() {
+        files?.watch(state.withLock { $0.resourceFiles.paths.union($0.secretFiles.paths) })
+    }
+
+    /// Full names of the fields of resource files that have no effect.
+    var ignoredFields: [String] { state.withLock { $0.resourceFiles.ignoredFields } }
 
     /// Listeners of the configuration in force that could not be opened, and why.
     package var bindFailures: [String: String] { state.withLock(\.bindFailures) }
@@ -257,6 +286,7 @@ package final class DataPlane: Sendable {
         await drainListeners()
         let end = ContinuousClock.now + grace
         while ContinuousClock.now < end, await !isIdle { try? await Task.sleep(for: .milliseconds(50)) }
+        files?.stop()
         state.withLock { $0.news }?.finish()
         _ = try? await workers[0].eventLoop.submit { [self] in state.withLock { $0.names }?.value.stop() }.get()
         for worker in workers {

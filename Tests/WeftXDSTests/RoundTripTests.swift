@@ -201,7 +201,13 @@ struct RoundTripTests {
         var proxy = TCPProxy(statPrefix: "p", cluster: .weighted([WeightedCluster(name: "a", weight: 1)]))
         proxy.provenance = provenance
         var listener = Listener(name: "virtualInbound", address: .ip("0.0.0.0", port: 15006))
-        listener.listenerFilters = [.originalDestination, .tlsInspector, .httpInspector, .proxyProtocol]
+        var proxyProtocol = ProxyProtocolFilter()
+        proxyProtocol.allowsPlainConnections = true
+        proxyProtocol.disallowedVersions = [.v1]
+        proxyProtocol.passThrough = .types([0xEA])
+        listener.listenerFilters = [
+            .originalDestination, .tlsInspector, .httpInspector, .proxyProtocol(proxyProtocol),
+        ]
         listener.filterChains = [chain]
         listener.defaultFilterChain = FilterChain(
             name: "rest", filters: [.stats(StatsFilter(reporter: .source)), .tcpProxy(proxy)])

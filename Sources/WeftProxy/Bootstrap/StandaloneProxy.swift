@@ -26,11 +26,15 @@ struct StandaloneProxy {
     /// - Throws: ``BootstrapError`` with what cannot be built.
     func validate() async throws {
         var files = SecretFileReader()
-        let (configuration, unread) = files.resolve(bootstrap.configuration)
+        var resources = ResourceFileReader()
+        resources.listenersFile = bootstrap.listeners?.file
+        resources.clustersFile = bootstrap.clusters?.file
+        let (listed, unusable) = resources.resolve(bootstrap.configuration)
+        let (configuration, unread) = files.resolve(listed)
         var builder = SnapshotBuilder()
         let (_, problems) = builder.build(configuration, workload: [:])
         _ = try StandaloneDiscovery(bootstrap)
-        let all = ResourceCheck.problems(bootstrap.configuration) + unread + problems
+        let all = ResourceCheck.problems(configuration) + unusable + unread + problems
         guard all.isEmpty else { throw BootstrapError(lines: all) }
         report()
     }
@@ -44,6 +48,8 @@ struct StandaloneProxy {
         let (quits, quit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var options = DataPlane.Options()
         options.concurrency = workers
+        options.listenersFile = bootstrap.listeners?.file
+        options.clustersFile = bootstrap.clusters?.file
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
@@ -54,8 +60,10 @@ struct StandaloneProxy {
         let admin = try await startAdmin(pages, logger)
         let refused = ResourceCheck.problems(bootstrap.configuration)
         guard refused.isEmpty else { throw BootstrapError(lines: refused) }
-        let problems = await plane.apply(bootstrap.configuration)
+        let first = discovery?.startingConfiguration(bootstrap.configuration) ?? bootstrap.configuration
+        let problems = await plane.apply(first)
         guard problems.isEmpty else { throw BootstrapError(lines: problems) }
+        status.ignored(plane.ignoredFields)
         for (name, addresses) in plane.bound.sorted(by: { $0.key < $1.key }) {
             let places = Set(addresses.map { "\($0)" }).sorted().joined(separator: ", ")
             logger.info("listener \(name) on \(places)")
@@ -69,7 +77,7 @@ struct StandaloneProxy {
             }
             group.addTask { for await _ in quits { break } }
             group.addTask {
-                await plane.followSecretFiles { problems in
+                await plane.followFiles { problems in
                     for problem in problems { logger.warning("\(problem)") }
                 }
             }

@@ -20,7 +20,8 @@ extension Exchange {
             var copy = head
             copy.host = Self.shadowAuthority(head.host)
             let shadow = ShadowRequest(head: copy)
-            shadow.start(on: cluster.pool(for: host, version: .http1), loop: worker.eventLoop)
+            shadow.start(
+                on: cluster.pool(for: host, version: .http1, of: connection.connection.info), loop: worker.eventLoop)
             shadows.append(shadow)
             if requestEnded { shadow.end() }
         }

@@ -38,7 +38,34 @@ final class DownstreamConnection {
             if own.listener.useOriginalDestination, let found, found.listener.name != name { listener = found }
         }
         self.listener = listener
-        sniff(listener)
+        limitBuffers(listener.listener.perConnectionBufferLimit)
+        if let filter = listener.proxyProtocol { takeProxyHeader(filter, listener) } else { sniff(listener) }
+    }
+
+    /// Envoy's watermarks: reading from the one side stops when so much waits for the other, and goes on at half of it.
+    private func limitBuffers(_ limit: UInt32?) {
+        guard let limit, limit > 0 else { return }
+        let mark = ChannelOptions.Types.WriteBufferWaterMark(low: max(1, Int(limit) / 2), high: max(2, Int(limit)))
+        try? channel.syncOptions?.setOption(.writeBufferWaterMark, value: mark)
+    }
+
+    private func takeProxyHeader(_ filter: ProxyProtocolFilter, _ listener: CompiledListener) {
+        let handler = ProxyHeaderHandler(
+            timeoutMilliseconds: listener.listener.listenerFiltersTimeoutMilliseconds
+        ) { [self] channel, outcome in
+            switch outcome {
+            case .header(let header) where !filter.disallowedVersions.contains(header.version):
+                info.apply(header, passing: filter.passThrough)
+                sniff(listener)
+            case .absent(isTimeout: false) where filter.allowsPlainConnections: sniff(listener)
+            case .absent(isTimeout: true) where listener.listener.continueOnListenerFiltersTimeout: sniff(listener)
+            case .header, .absent, .invalid:
+                worker.logs.connectionRefused(
+                    info, listener: listener.listener, flag: "-", code: "proxy_protocol_error")
+                channel.close(promise: nil)
+            }
+        }
+        try? channel.pipeline.syncOperations.addHandler(handler)
     }
 
     private func sniff(_ listener: CompiledListener) {
@@ -53,10 +80,11 @@ final class DownstreamConnection {
 
     private func choose(_ result: SniffResult, _ listener: CompiledListener) {
         info.serverName = result.serverName
-        let view = FilterChainView(
+        var view = FilterChainView(
             destinationIP: info.destinationIP, destinationPort: info.destinationPort, sourceIP: info.remoteIP,
             sourcePort: info.remotePort, serverName: result.serverName, isTLS: result.isTLS,
             applicationProtocols: result.applicationProtocols)
+        view.directSourceIP = info.directRemoteIP
         let chain = listener.matcher.match(view).map { listener.chains[$0] } ?? listener.defaultChain
         guard let chain, !chain.isWaitingForSecret else {
             worker.logs.connectionRefused(info, listener: listener.listener, flag: "NR", code: "filter_chain_not_found")
@@ -94,9 +122,12 @@ final class DownstreamConnection {
                 return channel.close(promise: nil)
             }
         }
+        guard admit(chain.limiters) else { return }
         switch chain.terminal {
         case .none: channel.close(promise: nil)
         case .tcp(let proxy):
+            var proxy = proxy
+            if chain.clusterIsServerName, !info.serverName.isEmpty { proxy.cluster = .cluster(info.serverName) }
             TCPSession(worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter)
                 .start()
         case .http(let manager):
@@ -104,11 +135,34 @@ final class DownstreamConnection {
         }
     }
 
+    /// - Returns: False when one of the limits is reached; the connection is closed then, at once or after the delay.
+    private func admit(_ limiters: [ConnectionLimiter]) -> Bool {
+        for limiter in limiters {
+            if limiter.acquire() {
+                channel.closeFuture.assumeIsolated().whenComplete { _ in limiter.release() }
+                continue
+            }
+            worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: "connection_limit")
+            let delay = limiter.limit.delayMilliseconds
+            guard delay > 0 else {
+                channel.close(promise: nil)
+                return false
+            }
+            try? channel.syncOptions?.setOption(.autoRead, value: false)
+            let channel = channel
+            worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: delay))) {
+                channel.close(promise: nil)
+            }
+            return false
+        }
+        return true
+    }
+
     func policyView() -> RBACView {
         var view = RBACView()
         view.principals = (info.peer?.uriNames ?? []) + (info.peer?.dnsNames ?? [])
         view.isAuthenticated = info.peer != nil
-        view.directRemoteIP = info.remoteIP
+        view.directRemoteIP = info.directRemoteIP
         view.remoteIP = info.remoteIP
         view.destinationIP = info.destinationIP
         view.destinationPort = info.destinationPort

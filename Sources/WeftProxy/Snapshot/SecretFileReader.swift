@@ -19,6 +19,9 @@ struct SecretFileReader {
     /// What was read, by path; empty when it could not be. Secrets are small, so their bytes are what is compared.
     private var contents: [String: Data] = [:]
 
+    /// What is to be watched.
+    var paths: Set<String> { Set(contents.keys) }
+
     /// True if a file that the last ``resolve(_:)`` read is not what it was.
     var hasChanged: Bool { contents.contains { Self.data($0.key) ?? Data() != $0.value } }
 

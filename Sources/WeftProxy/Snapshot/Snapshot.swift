@@ -51,6 +51,7 @@ package final class CompiledListener: Sendable {
     let defaultChain: CompiledChain?
     let inspectsTLS: Bool
     let inspectsHTTP: Bool
+    let proxyProtocol: ProxyProtocolFilter?
 
     init(_ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?) {
         self.listener = listener
@@ -59,10 +60,16 @@ package final class CompiledListener: Sendable {
         self.defaultChain = defaultChain
         let all = listener.filterChains.map(\.match)
         let hasTLS = listener.filterChains.contains { $0.tls != nil }
+        let everyChain = listener.filterChains + [listener.defaultFilterChain].compactMap { $0 }
+        let asksForName = everyChain.contains { $0.filters.contains(.sniCluster) }
+        proxyProtocol =
+            listener.listenerFilters.lazy.compactMap { filter in
+                if case .proxyProtocol(let settings) = filter { settings } else { nil }
+            }.first
         // No chain asks: nobody waits for bytes, so server-first protocols start at once.
         inspectsTLS =
             listener.listenerFilters.contains(.tlsInspector)
-            && (hasTLS || all.contains { !$0.transportProtocol.isEmpty || !$0.serverNames.isEmpty })
+            && (hasTLS || asksForName || all.contains { !$0.transportProtocol.isEmpty || !$0.serverNames.isEmpty })
         inspectsHTTP =
             listener.listenerFilters.contains(.httpInspector)
             && all.contains { !$0.applicationProtocols.isEmpty }
@@ -77,6 +84,9 @@ package final class CompiledChain: Sendable {
     let isWaitingForSecret: Bool
     let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
     let networkRBAC: [RBACEngine]
+    let limiters: [ConnectionLimiter]
+    /// The TCP proxy's cluster is what the client asked for by SNI.
+    let clusterIsServerName: Bool
     let terminal: Terminal
 
     enum Terminal: Sendable {
@@ -87,8 +97,12 @@ package final class CompiledChain: Sendable {
 
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
-        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine],
+        limiters: [ConnectionLimiter], terminal: Terminal
     ) {
+        self.limiters = limiters
+        clusterIsServerName = chain.filters.contains(.sniCluster)
+
         self.chain = chain
         self.tls = tls
         self.isWaitingForSecret = isWaitingForSecret
@@ -203,6 +217,11 @@ package final class CompiledCluster: Sendable {
     let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
     let reachability: Reachability
+    /// The header that connections to an endpoint begin with.
+    func proxyProtocol(for host: CompiledHost) -> UpstreamProxyProtocol? {
+        usesProxyProtocol ? cluster.proxyProtocol(for: host.endpoint.transportSocketMatch) : nil
+    }
+    private let usesProxyProtocol: Bool
     var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
 
     init(
@@ -211,6 +230,7 @@ package final class CompiledCluster: Sendable {
     ) {
         self.lineage = lineage
         self.cluster = cluster
+        usesProxyProtocol = cluster.usesProxyProtocol
         self.hosts = hosts
         balanced = hosts.map {
             BalancedHost(

@@ -18,6 +18,8 @@ struct SnapshotBuilder {
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
     private var generation = 0
+    /// Counts of `connection_limit` filters, by place.
+    private var limiters: [String: ConnectionLimiter] = [:]
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -44,13 +46,19 @@ struct SnapshotBuilder {
         }
         compiled = compiled.filter { clusters[$0.key] != nil }
         var listeners: [String: CompiledListener] = [:]
+        var keptLimiters: [String: ConnectionLimiter] = [:]
         for (name, listener) in configuration.listeners {
-            let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
-            let last = listener.defaultFilterChain.map { compile($0, of: listener, factory, &problems) }
+            let chains = listener.filterChains.enumerated().map {
+                compile($1, of: listener, factory, limiters($1, "\(name) \($0)", &keptLimiters), &problems)
+            }
+            let last = listener.defaultFilterChain.map {
+                compile($0, of: listener, factory, limiters($0, "\(name) default", &keptLimiters), &problems)
+            }
             let compiled = CompiledListener(listener, chains: chains, defaultChain: last)
             problems += compiled.matcher.problems.map { "listener \(name): \($0)" }
             listeners[name] = compiled
         }
+        limiters = keptLimiters
         sharedClusters = sharedClusters.filter { configuration.clusters[$0.key] != nil }
         forgetHosts(clusters)
         generation += 1
@@ -72,7 +80,8 @@ struct SnapshotBuilder {
     }
 
     private func compile(
-        _ chain: FilterChain, of listener: Listener, _ factory: TLSContextFactory, _ problems: inout [String]
+        _ chain: FilterChain, of listener: Listener, _ factory: TLSContextFactory, _ limiters: [ConnectionLimiter],
+        _ problems: inout [String]
     ) -> CompiledChain {
         var context: NIOSSLContext?
         var isWaiting = false
@@ -95,14 +104,27 @@ struct SnapshotBuilder {
                 let compiled = CompiledManager(manager, direction: listener.trafficDirection)
                 problems += compiled.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
                 terminal = .http(compiled)
-            case .stats: break
+            case .stats, .connectionLimit, .sniCluster: break
             }
         }
         let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
         return CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
-            networkRBAC: engines,
-            terminal: terminal)
+            networkRBAC: engines, limiters: limiters, terminal: terminal)
+    }
+
+    /// The limits of one chain; a filter that stays keeps its count.
+    private func limiters(
+        _ chain: FilterChain, _ place: String, _ kept: inout [String: ConnectionLimiter]
+    ) -> [ConnectionLimiter] {
+        chain.filters.enumerated().compactMap { index, filter in
+            guard case .connectionLimit(let limit) = filter else { return nil }
+            let key = "\(place) \(index)"
+            let known = limiters[key].flatMap { $0.limit == limit ? $0 : nil }
+            let limiter = known ?? ConnectionLimiter(limit)
+            kept[key] = limiter
+            return limiter
+        }
     }
 
     private mutating func reuseOrCompile(
@@ -151,12 +173,11 @@ struct SnapshotBuilder {
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
             for endpoint in locality.endpoints {
-                for (ip, port) in addresses(endpoint.address, of: cluster) {
-                    guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
+                for (address, name) in addresses(endpoint.address, of: cluster) {
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
-                    let targets = Self.targets(cluster, address: address, tls: tls.contexts)
-                    let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+                    let header = cluster.proxyProtocol(for: endpoint.transportSocketMatch)
+                    let targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
                     hosts.append(
                         CompiledHost(
                             endpoint: endpoint, targets: targets,
@@ -167,7 +188,8 @@ struct SnapshotBuilder {
         }
         var template: HostTargets?
         if cluster.discovery.takesAddressFromRequest, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
-            template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
+            let tls = variants.context(for: [:], &problems).contexts
+            template = Self.targets(cluster, address: any, tls: tls, cluster.proxyProtocol(for: [:]))
         }
         return CompiledCluster(
             cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
@@ -198,31 +220,45 @@ struct SnapshotBuilder {
         return known
     }
 
-    private func addresses(_ address: Address, of cluster: Cluster) -> [(String, UInt16)] {
+    /// Where an endpoint is, with the text that logs have for it.
+    private func addresses(_ address: Address, of cluster: Cluster) -> [(SocketAddress, String)] {
+        func named(_ places: [(String, UInt16)]) -> [(SocketAddress, String)] {
+            places.compactMap { ip, port in
+                let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+                return (try? SocketAddress(ipAddress: ip, port: Int(port))).map { ($0, name) }
+            }
+        }
         switch address {
-        case .ip(let ip, let port): return [(ip, port)]
+        case .ip(let ip, let port): return named([(ip, port)])
         case .hostname(let name, let port):
             let known = (resolved[name] ?? []).map { ($0, port) }
             // A logical cluster is one host behind a name: it has one address at a time.
-            if case .logicalDNS = cluster.discovery { return Array(known.prefix(1)) }
-            return known
-        case .unix, .internalListener: return []
+            if case .logicalDNS = cluster.discovery { return named(Array(known.prefix(1))) }
+            return named(known)
+        case .unix(let path, _): return (try? SocketAddress(unixDomainSocketPath: path)).map { [($0, path)] } ?? []
+        case .internalListener: return []
         }
     }
 
-    private static func targets(_ cluster: Cluster, address: SocketAddress, tls: ContextSet?) -> HostTargets {
-        HostTargets(
-            tcp: target(cluster, address: address, tls: tls?.tcp),
-            http1: target(cluster, address: address, tls: tls?.http1),
-            http2: target(cluster, address: address, tls: tls?.http2))
+    private static func targets(
+        _ cluster: Cluster, address: SocketAddress, tls: ContextSet?, _ header: UpstreamProxyProtocol?
+    ) -> HostTargets {
+        let own = header.map { ProxyHeader(version: $0.version, values: $0.added).encoded() }
+        return HostTargets(
+            tcp: target(cluster, address: address, tls: tls?.tcp, own),
+            http1: target(cluster, address: address, tls: tls?.http1, own),
+            http2: target(cluster, address: address, tls: tls?.http2, own))
     }
 
-    private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
+    private static func target(
+        _ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?, _ ownHeader: ByteBuffer?
+    ) -> UpstreamTarget {
         UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
-            keepAlive: cluster.tcpKeepalive != nil)
+            keepAlive: cluster.tcpKeepalive != nil, bufferLimit: cluster.perConnectionBufferLimit.map { Int($0) },
+            ownHeader: ownHeader)
     }
 }
 

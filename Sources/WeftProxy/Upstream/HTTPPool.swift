@@ -32,6 +32,8 @@ final class HTTPPool {
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
+    /// What every connection begins with (PROXY protocol).
+    private let preamble: ByteBuffer?
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
     /// Runs while something is idle, once per limit and not once per exchange.
@@ -42,9 +44,10 @@ final class HTTPPool {
 
     init(
         host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
-        flushes: FlushBatch?
+        flushes: FlushBatch?, preamble: ByteBuffer? = nil
     ) {
         self.flushes = flushes
+        self.preamble = preamble
         self.host = host
         self.cluster = cluster
         self.version = version
@@ -132,7 +135,7 @@ final class HTTPPool {
     private func connect() {
         connecting += 1
         let target = version == .http2 ? host.targets.http2 : host.targets.http1
-        UpstreamConnector.connect(to: target, on: eventLoop) { [self] result in
+        UpstreamConnector.connect(to: target, preamble: preamble, on: eventLoop) { [self] result in
             connecting -= 1
             switch result {
             case .failure(let error):

@@ -28,7 +28,6 @@ enum FieldExceptions {
           ignored 7 max_connection_pools: there is one pool for each endpoint and worker
         envoy.config.cluster.v3.Cluster
           accepted 28 alt_stat_name: counters carry the cluster's name
-          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
           ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
@@ -86,8 +85,8 @@ enum FieldExceptions {
           accepted 11 listening_addresses: the proxy gives its own
         envoy.config.core.v3.PathConfigSource
           accepted 2 watched_directory: a file that is replaced is read again without it
-        envoy.config.core.v3.Pipe
-          ignored 2 mode: a socket gets the process's default mode
+        envoy.config.core.v3.RuntimeFeatureFlag
+          ignored 2 runtime_key: the default value always counts
         envoy.config.core.v3.RuntimeDouble
           ignored 2 runtime_key: the default value always counts
         envoy.config.core.v3.RuntimeFractionalPercent
@@ -105,6 +104,8 @@ enum FieldExceptions {
           ignored 1 keepalive_probes: keep-alive is turned on with the system's values
           ignored 2 keepalive_time: keep-alive is turned on with the system's values
           ignored 3 keepalive_interval: keep-alive is turned on with the system's values
+        envoy.config.core.v3.TlvEntry
+          refused 3 format_string: give the value itself
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
@@ -120,7 +121,6 @@ enum FieldExceptions {
           refused 4 address_suffix: not implemented
           refused 5 suffix_len: not implemented
         envoy.config.listener.v3.Listener
-          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
           accepted 8 drain_type: a changed listener always drains
           ignored 24 tcp_backlog_size: the backlog is 4096
           accepted 29 enable_reuse_port: each worker has a socket of its own
@@ -176,7 +176,8 @@ enum FieldExceptions {
           ignored 2 start_child_span: not implemented
           ignored 4 suppress_envoy_headers: headers x-envoy-* are sent
         envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
-          ignored 2 allow_requests_without_proxy_protocol: the header is demanded
+          ignored 1 rules: values of the header do not become metadata
+          ignored 6 tlv_location: values of the header do not become metadata
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           ignored 12 drain_timeout: connections close after their exchange
           ignored 22 via: not implemented
@@ -207,9 +208,6 @@ enum FieldExceptions {
           ignored 3 metadata_match: every endpoint of the cluster may be chosen
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
-        envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-          refused 1 config: the transport socket is not implemented
-          refused 2 transport_socket: the transport socket is not implemented
         envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
           refused 7 crl: not implemented
           refused 6 require_signed_certificate_timestamp: not implemented

@@ -67,10 +67,11 @@ extension ProxyConfiguration {
             for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
                 add(chain.tls?.common)
                 for case .httpConnectionManager(let manager) in chain.filters {
-                    if case .rds(let name) = manager.routes { routes.insert(name) }
+                    if case .rds(let name) = manager.routes, manager.routesFile == nil { routes.insert(name) }
                 }
             }
         }
-        return [.endpoint: Set(clusters.values.compactMap(\.assignmentName)), .route: routes, .secret: secrets]
+        let streamed = clusters.values.filter { $0.endpointsFile == nil }.compactMap(\.assignmentName)
+        return [.endpoint: Set(streamed), .route: routes, .secret: secrets]
     }
 }
