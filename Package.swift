@@ -11,6 +11,14 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+/// Settings of the targets that a request passes through. Release builds optimise them across their borders and leave
+/// dynamic exclusivity checks to debug builds, in which all tests run (ADR 0024).
+let hot: [SwiftSetting] =
+    strict + [
+        .unsafeFlags(
+            ["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
+    ]
+
 /// Generated code takes the language mode alone.
 let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
@@ -145,16 +153,16 @@ let package = Package(
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
-        .target(name: "WeftMetrics", dependencies: [], swiftSettings: strict),
+        .target(name: "WeftMetrics", dependencies: [], swiftSettings: hot),
         // model
-        .target(name: "WeftHTTP", dependencies: [nioCore], swiftSettings: strict),
-        .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: strict),
+        .target(name: "WeftHTTP", dependencies: [nioCore], swiftSettings: hot),
+        .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: hot),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
         .target(name: "WeftIdentity", dependencies: [x509, asn1, crypto], swiftSettings: strict),
         .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
         .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
-        .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: strict),
+        .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
         .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
@@ -171,7 +179,7 @@ let package = Package(
             name: "WeftTransport",
             dependencies: [
                 "CWeftLinux", "CWeftTLS", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
-            ], swiftSettings: strict),
+            ], swiftSettings: hot),
         .target(
             name: "WeftADS",
             dependencies: [
@@ -210,7 +218,7 @@ let package = Package(
                 "WeftJWT",
                 "WeftRouting", "WeftTransport", "WeftXDS", "WeftYAML", argumentParser, logging, nioCore, nioPosix,
                 nioSSL, protobuf,
-            ], swiftSettings: strict),
+            ], swiftSettings: hot),
         .target(
             name: "WeftCLI",
             dependencies: [

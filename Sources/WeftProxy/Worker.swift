@@ -14,6 +14,12 @@ final class Worker: @unchecked Sendable {
     let index: Int
     private(set) var snapshot: Snapshot
     private var clusters: [String: WorkerCluster] = [:]
+    private struct RecentCluster {
+        let forwarding: CompiledForward
+        let cluster: WorkerCluster
+    }
+    /// Where routes went lately, by a few bits of their identity: a look here hashes no name.
+    private var recentClusters = [RecentCluster?](repeating: nil, count: 64)
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
@@ -68,6 +74,7 @@ final class Worker: @unchecked Sendable {
         // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
         guard next.generation >= previous.generation else { return }
         snapshot = next
+        for index in recentClusters.indices { recentClusters[index] = nil }
         metrics.snapshotChanged()
         upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
@@ -92,6 +99,21 @@ final class Worker: @unchecked Sendable {
     func cluster(_ name: String) -> WorkerCluster? {
         if let known = clusters[name] { return known }
         return snapshot.clusters[name].map { cluster(name, $0) }
+    }
+
+    /// The cluster of a route that always goes to the same one, if the route was taken lately.
+    func recentCluster(of forwarding: CompiledForward) -> WorkerCluster? {
+        guard let known = recentClusters[Self.slot(forwarding)], known.forwarding === forwarding else { return nil }
+        return known.cluster
+    }
+
+    /// Until the next snapshot.
+    func remember(_ cluster: WorkerCluster, of forwarding: CompiledForward) {
+        recentClusters[Self.slot(forwarding)] = RecentCluster(forwarding: forwarding, cluster: cluster)
+    }
+
+    private static func slot(_ forwarding: CompiledForward) -> Int {
+        Int(UInt(bitPattern: ObjectIdentifier(forwarding)) >> 5 & 63)
     }
 
     private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {

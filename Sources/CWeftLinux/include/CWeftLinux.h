@@ -1,4 +1,5 @@
 #pragma once
+#include "exclusivity.h"
 #include "file_state.h"
 #include "original_destination.h"
 #include "release_memory.h"

@@ -14,6 +14,7 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     package var description: String { String(decoding: bytes, as: UTF8.self) }
 
     package static let host: HeaderName = "host"
+    static let hostFingerprint = host.fingerprint
     package static let connection: HeaderName = "connection"
     package static let contentLength: HeaderName = "content-length"
     package static let contentType: HeaderName = "content-type"
@@ -45,6 +46,13 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     package static let grpcTimeout: HeaderName = "grpc-timeout"
     package static let weftReason: HeaderName = "x-weft-reason"
     package static let weftConfig: HeaderName = "x-weft-config"
+}
+
+/// Several names as bits: one test says that a block has none of them. Made at start-up.
+package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
+    let bits: UInt64
+    package init(arrayLiteral names: HeaderName...) { bits = names.reduce(0) { $0 | $1.bit } }
+    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
 }
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.

@@ -122,11 +122,20 @@ package struct RequestHead: Sendable {
     package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
     package var isGRPC: Bool {
         guard let type = headers[.contentType] else { return false }
-        let grpc = Array("application/grpc".utf8)
-        return type.starts(with: grpc) && (type.count == grpc.count || type.dropFirst(grpc.count).first == 43)
+        let grpc: StaticString = "application/grpc"
+        let length = grpc.utf8CodeUnitCount
+        return type.withUnsafeBytes { bytes in
+            guard bytes.count >= length, bytes.count == length || bytes[length] == 43 else { return false }
+            return grpc.withUTF8Buffer { bytes.prefix(length).elementsEqual($0) }
+        }
     }
     package var pathString: String { String(buffer: path) }
     package var authorityString: String { String(buffer: authority) }
+}
+
+extension ResponseHead {
+    /// An interim response: another head follows.
+    package var isInformational: Bool { status < 200 && status != 101 }
 }
 
 /// The head of a response.

@@ -20,41 +20,55 @@ extension Exchange {
         guard let decision = resolveRoute() else {
             return reply(.noRoute, provenance: routeTable?.refusing(head))
         }
+        if let forwarding = decision.forward {
+            self.forwarding = forwarding
+            return select(forwarding, decision)
+        }
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
             reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
-        case .forward(let action):
-            self.action = action
-            select(action, provenance)
+        case .forward: break
         }
     }
 
-    private func select(_ action: RouteAction, _ provenance: Provenance?) {
-        let name = clusterName(action)
-        guard let cluster = worker.cluster(name) else {
-            return reply(.clusterNotFound(name, status: action.clusterNotFoundStatus), provenance: provenance)
+    private func select(_ forwarding: CompiledForward, _ decision: RouteDecision) {
+        guard let cluster = worker.recentCluster(of: forwarding) ?? chooseCluster(forwarding, decision) else { return }
+        if isUpgrade, !upgradeAllowed(forwarding.action) {
+            return reply(.upgradeRefused, provenance: decision.route.provenance)
         }
-        if isUpgrade, !upgradeAllowed(action) { return reply(.upgradeRefused, provenance: provenance) }
         self.cluster = cluster
         let shared = cluster.compiled.shared
-        let breaker = CircuitBreaker(cluster.compiled.cluster, shared: shared, priority: action.priority)
+        let breaker = cluster.compiled.breaker(forwarding.action.priority)
         guard breaker.acquireRequest() else {
             shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
-            return reply(.overflow, provenance: cluster.compiled.cluster.provenance ?? provenance)
+            return reply(
+                .overflow, provenance: cluster.compiled.cluster.provenance ?? decision.route.provenance)
         }
         self.breaker = breaker
         holdsRequestSlot = true
-        let compiled = decision?.forward
-        timeouts = RequestTimeouts(action, retry: compiled?.retry?.policy, head: &head)
-        retries = RetryState(compiled?.retry, head: &head)
-        preparePick(compiled)
-        mutateRequest(action)
-        mirror(action)
+        timeouts = RequestTimeouts(forwarding, head: &head)
+        retries = RetryState(forwarding.retry, head: &head)
+        preparePick(forwarding)
+        mutateRequest(forwarding)
+        if !forwarding.action.mirrors.isEmpty { mirror(forwarding.action) }
         startTimers()
         tryUpstream()
+    }
+
+    /// A cluster that depends on nothing but the route is found by the route's identity from then on.
+    /// - Returns: `nil` when the request has been answered, because there is no such cluster.
+    private func chooseCluster(_ forwarding: CompiledForward, _ decision: RouteDecision) -> WorkerCluster? {
+        let name = clusterName(forwarding.action)
+        guard let found = worker.cluster(name) else {
+            let status = forwarding.action.clusterNotFoundStatus
+            reply(.clusterNotFound(name, status: status), provenance: decision.route.provenance)
+            return nil
+        }
+        if case .cluster = forwarding.action.cluster { worker.remember(found, of: forwarding) }
+        return found
     }
 
     private func clusterName(_ action: RouteAction) -> String {
@@ -68,8 +82,7 @@ extension Exchange {
     }
 
     /// What stays the same for every try: hash, subset, predicates.
-    private func preparePick(_ compiled: CompiledForward?) {
-        guard let compiled else { return }
+    private func preparePick(_ compiled: CompiledForward) {
         pick.subset = compiled.subset(weighted: weightedIndex)
         if !compiled.hashPolicies.isEmpty {
             let info = connection.connection.info
@@ -165,8 +178,8 @@ extension Exchange {
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
         // What differs between tries is replaced in place.
-        if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set(.envoyAttemptCount, String(attemptCount))
+        if decision?.countsAttemptsInRequest == true {
+            head.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         addPeerMetadata(to: &head, host: record.host)
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil

@@ -18,13 +18,13 @@ extension Exchange {
     func prepareRequest() {
         let facts = connection.manager
         takePeerMetadata()
-        head.headers.reserve(fields: 8, bytes: 320)
         removeHopByHop(&head.headers, keepUpgrade: isUpgrade)
         if facts.manager.stripAnyHostPort { stripPort() }
         if facts.manager.generateRequestID,
             !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
-            head.headers.set(.requestID, RequestID.make(&worker.random))
+            let (high, low) = (worker.random.next(), worker.random.next())
+            head.headers.set(.requestID, length: RequestID.length) { RequestID.write(high, low, to: $0) }
         }
         if isEdge {
             head.headers.remove(.envoyAttemptCount)
@@ -91,7 +91,12 @@ extension Exchange {
         }
     }
 
+    private static let hopByHop: HeaderNameSet = [
+        .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade,
+    ]
+
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
+        guard headers.mayContain(Self.hopByHop) else { return }
         if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
             !headers.isExactly(.connection, "close")
         {
@@ -109,18 +114,18 @@ extension Exchange {
     }
 
     /// After the route is known: its rewrites and mutations.
-    func mutateRequest(_ action: RouteAction) {
+    func mutateRequest(_ forwarding: CompiledForward) {
         if let expected = timeouts?.expected, expected > 0 {
-            head.headers.set(.expectedTimeout, String(expected))
+            head.headers.set(.expectedTimeout, decimal: expected)
         }
         // Additions are made of the request as it came, before the rewrites (Envoy's order).
         if let weighted { applyToRequest(weighted.requestHeaders) }
-        if let decision {
+        if let decision, decision.changesRequest {
             if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
             if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
         }
-        rewritePath(action)
-        rewriteHost(action)
+        if forwarding.rewritesPath { rewritePath(forwarding.action) }
+        if forwarding.rewritesHost { rewriteHost(forwarding.action) }
     }
 
     private func rewriteHost(_ action: RouteAction) {
@@ -157,14 +162,15 @@ extension Exchange {
 
     func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64) {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
-        response.headers.remove(PeerMetadata.idHeader)
-        response.headers.remove(PeerMetadata.header)
+        if response.headers.mayContain(PeerMetadata.headers) {
+            response.headers.remove(PeerMetadata.idHeader)
+            response.headers.remove(PeerMetadata.header)
+        }
         record.grpcStatus = response.headers.string(.grpcStatus)
-        response.headers.reserve(fields: 4, bytes: 160)
-        response.headers.set(.envoyUpstreamServiceTime, String(serviceMilliseconds))
+        response.headers.set(.envoyUpstreamServiceTime, decimal: UInt64(clamping: serviceMilliseconds))
         applyResponseMutations(&response.headers)
-        if let decision, decision.virtualHost.includeAttemptCountInResponse {
-            response.headers.set(.envoyAttemptCount, String(attemptCount))
+        if let decision, decision.countsAttemptsInResponse {
+            response.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
         finishResponse(&response)
@@ -187,8 +193,8 @@ extension Exchange {
 
     /// What the route and its virtual host say about responses, the proxy's own among them.
     func applyResponseMutations(_ headers: inout HeaderBlock) {
-        guard let decision else { return }
         if let weighted { apply(weighted.responseHeaders, to: &headers) }
+        guard let decision, decision.changesResponse else { return }
         if !decision.route.responseHeaders.isEmpty { apply(decision.route.responseHeaders, to: &headers) }
         if !decision.virtualHost.responseHeaders.isEmpty { apply(decision.virtualHost.responseHeaders, to: &headers) }
     }

@@ -19,7 +19,9 @@ final class Exchange: HTTPStreamReceiver {
     var record = ExchangeRecord()
 
     var decision: RouteDecision?
-    var action: RouteAction?
+    /// What the router does, from when it has taken over.
+    var forwarding: CompiledForward?
+    var action: RouteAction? { forwarding?.action }
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
@@ -69,7 +71,7 @@ final class Exchange: HTTPStreamReceiver {
     /// More than this is not kept for another try (Envoy's default buffer limit).
     static let retryBufferLimit = 1 << 20
 
-    init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
+    init(_ connection: HTTPConnection, stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) {
         self.connection = connection
         self.stream = stream
         original = OriginalRequest(head)
@@ -159,7 +161,7 @@ final class Exchange: HTTPStreamReceiver {
                 deadline = record.started + span
             }
         }
-        let idle = action?.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
+        let idle = forwarding?.action.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
         idleLimit = .milliseconds(Int64(clamping: idle))
         guard deadline != nil || idle > 0, !isFinished else { return }
         hasMoved = true
@@ -240,10 +242,10 @@ final class Exchange: HTTPStreamReceiver {
     func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
 
     /// - Parameter isMore: More follows at once, or a call to flush.
-    func receive(response: ResponseHead, endStream: Bool, isMore: Bool) {
+    func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
         hasMoved = true
-        var response = response
+        var response = upstream
         record.status = Int(response.status)
         record.details = "via_upstream"
         let service = (NIODeadline.now() - record.started).nanoseconds / 1_000_000
@@ -333,7 +335,7 @@ struct OriginalRequest {
     var target: String { String(buffer: path) }
     var host: String { String(buffer: authority) }
 
-    init(_ head: RequestHead) {
+    init(_ head: __shared RequestHead) {
         method = head.method
         path = head.path
         authority = head.authority

@@ -19,6 +19,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// What policies see of the connection, without a request.
     private(set) lazy var policyView = connection.policyView()
 
+    /// Who the client said it was, last time.
+    var recentPeer: PeerTable.Recent?
+
     /// Rate limits that are counted for this connection alone.
     private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]
 
@@ -51,7 +54,7 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         return parts.joined(separator: ";")
     }
 
-    func open(stream: DownstreamStream, head: RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
+    func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
         let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
         exchange.start()
         return exchange

@@ -166,7 +166,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receive(informational head: ResponseHead) { exchange?.receive(informational: head) }
 
-    func receive(head: ResponseHead, endStream: Bool) {
+    func receive(head: consuming ResponseHead, endStream: Bool) {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()

@@ -7,6 +7,7 @@ import WeftHTTP
 enum PeerMetadata {
     static let idHeader: HeaderName = "x-envoy-peer-metadata-id"
     static let header: HeaderName = "x-envoy-peer-metadata"
+    static let headers: HeaderNameSet = [idHeader, header]
     /// Larger values are ignored; Istio's own are below 2 KiB.
     static let maximumBytes = 16 << 10
 

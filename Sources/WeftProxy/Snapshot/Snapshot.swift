@@ -222,7 +222,15 @@ package final class CompiledCluster: Sendable {
         usesProxyProtocol ? cluster.proxyProtocol(for: host.endpoint.transportSocketMatch) : nil
     }
     private let usesProxyProtocol: Bool
-    var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
+    let outlierSplits: Bool
+    /// By position of the host: whether its connections have the mesh's own TLS.
+    let meshPeers: [Bool]
+    private let defaultBreaker: CircuitBreaker
+    private let highBreaker: CircuitBreaker
+
+    func breaker(_ priority: RouteAction.Priority) -> CircuitBreaker {
+        priority == .high ? highBreaker : defaultBreaker
+    }
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
@@ -237,6 +245,7 @@ package final class CompiledCluster: Sendable {
                 address: $0.name, endpoint: $0.endpoint, priority: $0.priority, locality: $0.locality,
                 shared: $0.shared)
         }
+        meshPeers = hosts.map { Self.meshTLS(for: $0, of: cluster) != nil }
         localities = (assignment?.localities ?? []).map {
             LocalitySetting(locality: $0.locality, priority: $0.priority, weight: $0.weight)
         }
@@ -248,6 +257,9 @@ package final class CompiledCluster: Sendable {
         emptyReason = assignment?.emptyReason
         self.shared = shared
         outlier = cluster.outlierDetection.map(OutlierDetector.init)
+        outlierSplits = cluster.outlierDetection?.splitExternalLocalOriginErrors == true
+        defaultBreaker = CircuitBreaker(cluster, shared: shared, priority: .default)
+        highBreaker = CircuitBreaker(cluster, shared: shared, priority: .high)
         self.template = template
         self.reachability = reachability
     }

@@ -1,6 +1,6 @@
 import NIOCore
 package import WeftHTTP
-package import WeftIR
+import WeftIR
 
 /// How long a request and each of its tries may take, in milliseconds; 0 is no limit.
 ///
@@ -14,10 +14,10 @@ package struct RequestTimeouts: Sendable, Hashable {
     private static let perTryHeader: HeaderName = "x-envoy-upstream-rq-per-try-timeout-ms"
 
     /// - Parameter head: The headers that are only for the proxy are taken out.
-    package init(_ action: RouteAction, retry: RetryPolicy?, head: inout RequestHead) {
-        request = action.timeoutMilliseconds
-        perTry = retry?.perTryTimeoutMilliseconds ?? 0
-        if let limit = action.grpcTimeoutHeaderMaxMilliseconds, head.isGRPC {
+    package init(_ forwarding: CompiledForward, head: inout RequestHead) {
+        request = forwarding.action.timeoutMilliseconds
+        perTry = forwarding.retry?.policy.perTryTimeoutMilliseconds ?? 0
+        if let limit = forwarding.action.grpcTimeoutHeaderMaxMilliseconds, head.isGRPC {
             if let asked = head.headers[.grpcTimeout].flatMap(Self.grpc) {
                 request = limit == 0 ? asked : min(asked, limit)
             } else {

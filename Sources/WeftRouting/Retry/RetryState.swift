@@ -31,6 +31,9 @@ package struct RetryState: Sendable {
     private let backOffLimit: UInt64
     private var nextBackOff: UInt64
 
+    private static let requestHeaders: HeaderNameSet = [
+        retryOn, retryGRPCOn, maxRetries, statusCodes, headerNames,
+    ]
     private static let retryOn: HeaderName = "x-envoy-retry-on"
     private static let retryGRPCOn: HeaderName = "x-envoy-retry-grpc-on"
     private static let maxRetries: HeaderName = "x-envoy-max-retries"
@@ -43,6 +46,8 @@ package struct RetryState: Sendable {
     /// - Returns: `nil` when nothing would ever be tried again.
     package init?(_ policy: CompiledRetryPolicy?, head: inout RequestHead) {
         self.policy = policy
+        // Most requests are tried once and say nothing about it.
+        if policy == nil, !head.headers.mayContain(Self.requestHeaders) { return nil }
         conditions = policy?.conditions ?? []
         remaining = policy?.policy.numRetries ?? 1
         let base = max(1, policy?.policy.backOffBaseMilliseconds ?? 25)

@@ -87,7 +87,15 @@ struct CompiledMatch: Sendable {
         // CONNECT without a path has nothing that a path could match.
         if head.method == .connect, target.isEmpty { return false }
         guard caseSensitive else { return matches(target.map(ASCII.lowercased)) }
-        return matches(target)
+        return switch path {
+        case .prefix(let text): target.withUnsafeBytes { $0.starts(withBytes: text) }
+        case .separated(let text):
+            target.withUnsafeBytes {
+                $0.starts(withBytes: text) && ($0.count == text.count || $0[text.count] == 47)
+            }
+        case .exact(let text): target.withUnsafeBytes { $0.count == text.count && $0.starts(withBytes: text) }
+        case .regex, .template, .connect: matches(target)
+        }
     }
 
     private func matches(_ target: some BidirectionalCollection<UInt8>) -> Bool {

@@ -14,6 +14,11 @@ package final class RouteDecision: Sendable {
     package let accessPolicies: [String: RBACEngine?]
     /// Other configurations of filters, compiled, by filter name.
     package let filters: [String: CompiledRouteFilter]
+    /// Whether the route or its virtual host changes headers of requests, or of responses.
+    package let changesRequest: Bool
+    package let changesResponse: Bool
+    package let countsAttemptsInRequest: Bool
+    package let countsAttemptsInResponse: Bool
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
@@ -39,6 +44,10 @@ package final class RouteDecision: Sendable {
             }
             filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
         }
+        changesRequest = !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty
+        changesResponse = !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty
+        countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
+        countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
         self.accessPolicies = accessPolicies
         self.filters = filters
         var redirect: RegexReplacement?
@@ -72,6 +81,9 @@ package final class CompiledForward: Sendable {
     package let totalWeight: UInt64
     package let retry: CompiledRetryPolicy?
     package let hashPolicies: [CompiledHashPolicy]
+    /// Whether it says something about the path, or about the host.
+    package let rewritesPath: Bool
+    package let rewritesHost: Bool
     private let subset: SubsetKey
     private let weightedSubsets: [SubsetKey]
     private let pathRewrite: RegexReplacement?
@@ -113,6 +125,12 @@ package final class CompiledForward: Sendable {
             total = clusters.reduce(0) { $0 + UInt64($1.weight) }
         }
         totalWeight = total
+        rewritesPath = action.pathRewrite != nil
+        if case .weighted(let clusters) = action.cluster {
+            rewritesHost = action.hostRewrite != nil || clusters.contains { $0.hostRewrite != nil }
+        } else {
+            rewritesHost = action.hostRewrite != nil
+        }
         self.weightedSubsets = weightedSubsets
         subset = SubsetKey(action.metadataMatch)
         let policy = action.retryPolicy ?? virtualHost.retryPolicy

@@ -11,6 +11,11 @@ package final class FlushBatch {
     /// The other half of a pair that takes turns, so that neither is allocated anew.
     private var running: [any BatchedFlush] = []
     private var isScheduled = false
+    /// Output buffers that have been sent and wait for the next message.
+    private var spare: [ByteBuffer] = []
+    private static let spareLimit = 64
+    /// What grew beyond this for a long message is not kept.
+    private static let spareBytes = 4096
 
     package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
@@ -19,6 +24,20 @@ package final class FlushBatch {
         guard !isScheduled else { return }
         isScheduled = true
         eventLoop.assumeIsolated().execute { [self] in run() }
+    }
+
+    /// An empty buffer for one message's output.
+    func takeBuffer() -> ByteBuffer {
+        guard var buffer = spare.popLast() else { return ByteBufferAllocator().buffer(capacity: 1024) }
+        // When a channel still holds it, because its socket was full, this makes a new one.
+        buffer.clear()
+        return buffer
+    }
+
+    /// Takes back a buffer whose bytes have been flushed.
+    func giveBack(_ buffer: ByteBuffer) {
+        guard spare.count < Self.spareLimit, buffer.capacity <= Self.spareBytes else { return }
+        spare.append(buffer)
     }
 
     private func run() {

@@ -156,7 +156,10 @@ private func response(_ status: UInt16, _ headers: [(String, String)] = []) -> R
             var policy = RetryPolicy(retryOn: ["5xx"])
             policy.perTryTimeoutMilliseconds = 2_000
             var head = RequestHead(.post, "/", authority: "h", headers: headers)
-            let result = RequestTimeouts(action, retry: policy, head: &head)
+            action.retryPolicy = policy
+            let forwarding = CompiledForward(
+                action, match: RouteMatch(path: .prefix("/")), virtualHost: VirtualHost(name: "h", domains: ["*"]))
+            let result = RequestTimeouts(forwarding, head: &head)
             #expect(!head.headers.fields.contains { $0.name.hasPrefix("x-envoy-upstream-rq") })
             return result
         }
