@@ -74,7 +74,7 @@ let testTargets: [Target] = [
             "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
             "WeftTransport", nioCore, nioPosix,
         ]),
-    tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
+    tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
     tests("WeftAPIServer"),

@@ -74,6 +74,8 @@ int weft_tls_set_cipher_suites(void *context, const char *list) {
     return result == 1;
 }
 
+void weft_tls_prefer_own_suites(void *context) { SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE); }
+
 int weft_tls_set_groups(void *context, const char *list) {
     int result = SSL_CTX_set1_groups_list(context, list);
     ERR_clear_error();

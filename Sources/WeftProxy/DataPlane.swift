@@ -21,22 +21,28 @@ package final class DataPlane: Sendable {
         /// Files that listeners and clusters come from, next to what ``apply(_:)`` is given.
         package var listenersFile: String?
         package var clustersFile: String?
+        /// How connections of listeners that changed, and all at the end, are asked to go.
+        package var drain = DrainSettings()
+        /// The process whose sockets are taken over.
+        var parent: HotRestartParent?
         package init() {}
     }
 
     /// Where the listeners really listen, by listener name; interesting when the configuration says port 0.
     package typealias Bound = [String: [SocketAddress]]
 
-    private struct State {
+    struct State {
         var builder = SnapshotBuilder()
         var resourceFiles = ResourceFileReader()
         var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
         var snapshot: Snapshot
-        /// Server channels by listener name, one per worker and address.
-        var sockets: [String: (key: [String], channels: [any Channel])] = [:]
+        /// What is listened on, by address.
+        var sockets: [String: OpenAddress] = [:]
         var isDraining = false
+        /// Another process still accepts on the sockets that it gave us.
+        var isWaitingForParent = false
         /// Listeners that could not be opened, and why; tried again with every change.
         var bindFailures: [String: String] = [:]
         /// DNS clusters' names, kept by the first worker.
@@ -45,13 +51,13 @@ package final class DataPlane: Sendable {
         var news: AsyncStream<(String, [String])>.Continuation?
     }
 
-    private let group: MultiThreadedEventLoopGroup
+    let group: MultiThreadedEventLoopGroup
     let workers: [Worker]
     package let metrics: ProxyMetrics
     /// Failures of downstream HTTP/2 connections.
     let http2 = HTTP2Statistics()
-    private let options: Options
-    private let state: Mutex<State>
+    let options: Options
+    let state: Mutex<State>
     /// `nil` if the kernel has no more watches to give.
     private let files = FileWatcher()
     /// How many configurations were applied.
@@ -68,11 +74,13 @@ package final class DataPlane: Sendable {
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
-                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
+                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
+                drain: options.drain)
         }
         var first = State(snapshot: empty)
         first.resourceFiles.listenersFile = options.listenersFile
         first.resourceFiles.clustersFile = options.clustersFile
+        first.isWaitingForParent = options.parent != nil
         state = Mutex(first)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
@@ -143,19 +151,9 @@ package final class DataPlane: Sendable {
         _ = try? await workers[0].eventLoop.submit { [self] in
             state.withLock { $0.names }?.value.update(clusters)
         }.get()
-        await closeSockets(notIn: served)
-        state.withLock { state in
-            state.bindFailures = state.bindFailures.filter { served.listeners[$0.key] != nil }
-        }
-        for listener in served.listeners.values where listener.bindToPort {
-            do {
-                try await open(listener)
-                state.withLock { $0.bindFailures[listener.name] = nil }
-            } catch {
-                problems.append("listener \(listener.name): \(error)")
-                state.withLock { $0.bindFailures[listener.name] = "\(error)" }
-            }
-        }
+        let failures = await listen(served)
+        state.withLock { $0.bindFailures = failures }
+        problems += failures.sorted { $0.key < $1.key }.map { "listener \($0.key): \($0.value)" }
         releaseMemoryLater()
         return problems
     }
@@ -205,73 +203,59 @@ package final class DataPlane: Sendable {
         return (bound, problems)
     }
 
-    package var bound: Bound { state.withLock { $0.sockets.mapValues { $0.channels.compactMap(\.localAddress) } } }
-
-    private static func addresses(_ listener: Listener) -> [(String, UInt16)] {
-        ([listener.address] + listener.additionalAddresses).compactMap {
-            if case .ip(let ip, let port) = $0 { (ip, port) } else { nil }
+    package var bound: Bound {
+        state.withLock { state in
+            var bound: Bound = [:]
+            for (_, open) in state.sockets.sorted(by: { $0.key < $1.key }) {
+                bound[open.owner.listener, default: []] += open.channels.compactMap(\.localAddress)
+            }
+            return bound
         }
     }
 
-    private func closeSockets(notIn configuration: ProxyConfiguration) async {
-        let gone = state.withLock { state in
-            let names = state.sockets.filter { name, entry in
-                guard let listener = configuration.listeners[name], listener.bindToPort else { return true }
-                return Self.addresses(listener).map { "\($0.0):\($0.1)" } != entry.key
-            }
-            for name in names.keys { state.sockets[name] = nil }
-            return names.values.flatMap(\.channels)
-        }
-        for channel in gone { try? await channel.close() }
-    }
+    /// The process whose sockets are taken over; `nil` when there is none.
+    var parent: HotRestartParent? { options.parent }
 
-    private func open(_ listener: Listener) async throws {
-        let isOpen = state.withLock { $0.sockets[listener.name] != nil || $0.isDraining }
-        guard !isOpen else { return }
-        let addresses = Self.addresses(listener)
-        var channels: [any Channel] = []
-        for (host, port) in addresses {
-            var chosen = port
-            for worker in workers {
-                let (descriptor, bound) = try ListeningSocket.open(host: host, port: chosen)
-                chosen = bound
-                channels.append(try await accept(descriptor, worker, listener.name))
-            }
-            guard let inherited = options.inherited[port] else { continue }
-            for worker in workers {
-                channels.append(try await accept(try ListeningSocket.duplicate(inherited), worker, listener.name))
-            }
-        }
-        let opened = channels
-        state.withLock { $0.sockets[listener.name] = (addresses.map { "\($0.0):\($0.1)" }, opened) }
-    }
-
-    private func accept(_ descriptor: CInt, _ worker: Worker, _ name: String) async throws -> any Channel {
-        try await ListeningSocket.accept(on: descriptor, eventLoop: worker.eventLoop) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(AcceptHandler(worker: worker, listener: name))
-            }
-        }.get()
+    /// Accepts nothing more; another process does.
+    func handOver() async {
+        state.withLock { $0.isDraining = true }
+        await closeSockets()
     }
 
     /// Closes the listening sockets and lets connections end with their current exchange.
     package func drainListeners() async {
-        let channels = state.withLock { state in
-            state.isDraining = true
-            let all = state.sockets.values.flatMap(\.channels)
-            state.sockets = [:]
-            return all
-        }
-        for channel in channels { try? await channel.close() }
+        state.withLock { $0.isDraining = true }
+        await closeSockets()
         await drainConnections()
     }
 
     /// Idle connections close now, busy ones after their exchange; new ones are still taken, for one exchange each.
     package func drainConnections() async {
-        for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain() }.get() }
+        var settings = options.drain
+        settings.strategy = .idleFirst
+        await drain(settings) { _ in true }
     }
 
-    private var isIdle: Bool {
+    /// Asks connections to go as the drain settings say.
+    /// - Parameter isMeant: By listener.
+    func drainGradually(where isMeant: @Sendable @escaping (Listener) -> Bool = { _ in true }) async {
+        await drain(options.drain, isMeant)
+    }
+
+    private func drain(_ settings: DrainSettings, _ isMeant: @Sendable @escaping (Listener) -> Bool) async {
+        let state = DrainState(settings: settings, started: .now())
+        for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain(state, isMeant) }.get() }
+    }
+
+    /// Makes health check filters fail, and every answer the last one of its connection, or no longer.
+    func failHealthChecks(_ isFailing: Bool) async {
+        for worker in workers {
+            _ = try? await worker.eventLoop.submit { worker.failsHealthChecks = isFailing }.get()
+        }
+    }
+
+    /// True when nothing is connected.
+    var isIdle: Bool {
         get async {
             for worker in workers {
                 let isIdle = try? await worker.eventLoop.submit { worker.isIdle }.get()
@@ -296,22 +280,5 @@ package final class DataPlane: Sendable {
             }.get()
         }
         try? await group.shutdownGracefully()
-    }
-}
-
-/// Starts a ``DownstreamConnection`` when its channel becomes active, then leaves the pipeline.
-private final class AcceptHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = ByteBuffer
-    private let worker: Worker
-    private let listener: String
-
-    init(worker: Worker, listener: String) {
-        self.worker = worker
-        self.listener = listener
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        DownstreamConnection(worker: worker, channel: context.channel).start(acceptedBy: listener)
-        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 }

@@ -21,7 +21,12 @@ final class Worker: @unchecked Sendable {
     /// Where routes went lately, by a few bits of their identity: a look here hashes no name.
     private var recentClusters = [RecentCluster?](repeating: nil, count: 64)
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
-    private(set) var isDraining = false
+    /// The drain of the whole proxy, and whose listeners it means.
+    private var drain: (state: DrainState, isMeant: (Listener) -> Bool)?
+    var isDraining: Bool { drain != nil }
+    /// Asked for by `/healthcheck/fail`.
+    var failsHealthChecks = false
+    private let drainSettings: DrainSettings
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
@@ -45,8 +50,9 @@ final class Worker: @unchecked Sendable {
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?, http2: HTTP2Statistics
+        localPrincipal: String?, http2: HTTP2Statistics, drain: DrainSettings = DrainSettings()
     ) {
+        drainSettings = drain
         self.http2 = http2
         self.metrics = metrics
         self.localPrincipal = localPrincipal
@@ -92,7 +98,9 @@ final class Worker: @unchecked Sendable {
         for connection in Array(connections.values) {
             guard let listener = connection.listenerName else { continue }
             let now = next.configuration.listeners[listener]
-            if now != previous.configuration.listeners[listener] { connection.drain() }
+            if now != previous.configuration.listeners[listener] {
+                connection.drain(DrainState(settings: drainSettings, started: .now()))
+            }
         }
     }
 
@@ -134,11 +142,16 @@ final class Worker: @unchecked Sendable {
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }
 
-    /// Stops keeping connections alive.
-    func drain() {
-        isDraining = true
-        for connection in Array(connections.values) { connection.drain() }
+    /// Asks connections to go, and those that come.
+    func drain(_ state: DrainState, _ isMeant: @escaping (Listener) -> Bool) {
+        drain = (state, isMeant)
+        for connection in Array(connections.values) {
+            if let listener = connection.listener?.listener, isMeant(listener) { connection.drain(state) }
+        }
     }
+
+    /// The drain that a new connection falls into.
+    func drainState(for listener: Listener) -> DrainState? { drain.flatMap { $0.isMeant(listener) ? $0.state : nil } }
 }
 
 /// The exchanges of one worker whose time limits are watched, in no order.

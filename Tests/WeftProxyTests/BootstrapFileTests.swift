@@ -226,7 +226,7 @@ private struct Folder: ~Copyable {
             { value in
                 var tls = UpstreamTLS()
                 tls.common.validation = SecretReference(name: "ca", source: .bootstrap)
-                tls.common.subjectAltNames = [StringMatcher(.exact("spiffe://a/b"))]
+                tls.common.subjectAltNames = [SubjectAltNameMatcher(exact: "spiffe://a/b")]
                 value.configuration.clusters["xds"]?.tls = tls
             },
             { value in value.configuration.clusters["xds"]?.endpoints = nil },

@@ -131,7 +131,7 @@ struct RoundTripTests {
             tls.sni = "outbound_.80_._.backend"
             tls.common.certificates = [.workloadCertificate]
             tls.common.validation = .workloadTrustBundle
-            tls.common.subjectAltNames = [StringMatcher(.exact("spiffe://cluster.local/ns/dev/sa/default"))]
+            tls.common.subjectAltNames = [SubjectAltNameMatcher(exact: "spiffe://cluster.local/ns/dev/sa/default")]
             tls.common.alpnProtocols = ["istio"]
             cluster.transportSocketMatches = [
                 .init(name: "tlsMode-istio", match: ["tlsMode": "istio"], tls: tls),

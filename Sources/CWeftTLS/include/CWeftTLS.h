@@ -7,6 +7,8 @@
 
 /// Allowed cipher suites for TLS 1.2, in BoringSSL's notation; those of TLS 1.3 are fixed.
 int weft_tls_set_cipher_suites(void *context, const char *list);
+/// The server's order of cipher suites counts, not the client's.
+void weft_tls_prefer_own_suites(void *context);
 /// Allowed key exchange groups, in order, separated by colons: `X25519MLKEM768:X25519:P-256`.
 int weft_tls_set_groups(void *context, const char *list);
 int weft_tls_set_signature_algorithms(void *context, const char *list);

@@ -1633,7 +1633,7 @@ package enum FieldTable {
         M envoy.extensions.transport_sockets.tls.v3.Secret
         1 name string - -
         2 tls_certificate message =type envoy.extensions.transport_sockets.tls.v3.TlsCertificate
-        3 session_ticket_keys message !=type -
+        3 session_ticket_keys message =type envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
         4 validation_context message =type envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
         5 generic_secret message =type envoy.extensions.transport_sockets.tls.v3.GenericSecret
         M envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher

@@ -385,6 +385,14 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_Secret: Send
     set {type = .tlsCertificate(newValue)}
   }
 
+  package var sessionTicketKeys: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys {
+    get {
+      if case .sessionTicketKeys(let v)? = type {return v}
+      return Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys()
+    }
+    set {type = .sessionTicketKeys(newValue)}
+  }
+
   package var validationContext: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext {
     get {
       if case .validationContext(let v)? = type {return v}
@@ -405,6 +413,7 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_Secret: Send
 
   package nonisolated enum OneOf_Type: Equatable, Sendable {
     case tlsCertificate(Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate)
+    case sessionTicketKeys(Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys)
     case validationContext(Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext)
     case genericSecret(Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret)
 
@@ -986,7 +995,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret: Sw
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Secret"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}tls_certificate\0\u{4}\u{2}validation_context\0\u{3}generic_secret\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}tls_certificate\0\u{3}session_ticket_keys\0\u{3}validation_context\0\u{3}generic_secret\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1006,6 +1015,19 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProt
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.type = .tlsCertificate(v)
+        }
+      }()
+      case 3: try {
+        var v: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys?
+        var hadOneofValue = false
+        if let current = self.type {
+          hadOneofValue = true
+          if case .sessionTicketKeys(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.type = .sessionTicketKeys(v)
         }
       }()
       case 4: try {
@@ -1051,6 +1073,10 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProt
     case .tlsCertificate?: try {
       guard case .tlsCertificate(let v)? = self.type else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .sessionTicketKeys?: try {
+      guard case .sessionTicketKeys(let v)? = self.type else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
     case .validationContext?: try {
       guard case .validationContext(let v)? = self.type else { preconditionFailure() }

@@ -45,6 +45,11 @@ enum StatsPage {
         }
         for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
             result += accessCounts(chain)
+            for limiter in chain.limiters {
+                let prefix = "connection_limit.\(limiter.limit.statPrefix)"
+                result.append(("\(prefix).active_connections", limiter.active.load(ordering: .relaxed)))
+                result.append(("\(prefix).limited_connections", limiter.limited.load(ordering: .relaxed)))
+            }
         }
         result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         let isReady = status?.notReadyReason == nil && plane.isReady

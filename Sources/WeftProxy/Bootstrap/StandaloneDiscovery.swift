@@ -57,8 +57,8 @@ struct StandaloneDiscovery: Sendable {
         switch tls.common.subjectAltNames.count {
         case 0: return
         case 1:
-            if case .exact(let name) = tls.common.subjectAltNames[0].pattern, !name.contains("/"),
-                tls.sni.isEmpty || tls.sni == name
+            if case .exact(let name) = tls.common.subjectAltNames[0].matcher.pattern,
+                tls.common.subjectAltNames[0].kind == .dns, tls.sni.isEmpty || tls.sni == name
             {
                 configuration.serverName = name
                 configuration.verifiesName = true
@@ -101,7 +101,7 @@ struct StandaloneDiscovery: Sendable {
         }
         @Sendable func tls() -> CommonTLS? { plane.snapshot.configuration.clusters[cluster]?.tls?.common }
         configuration.roots = {
-            guard case .validation(let pem) = try content(tls()?.validation) else { return "" }
+            guard case .validation(let pem, _, _) = try content(tls()?.validation) else { return "" }
             return pem
         }
         guard base.clusters[cluster]?.tls?.common.certificates.isEmpty == false else { return }

@@ -18,7 +18,8 @@ struct StandaloneProxy {
     let warnings: [String]
     let ignoredFields: [String]
     let workers: Int
-    let drainSeconds: Int
+    let drain: DrainSettings
+    let restart: RestartRole.Options
     let logs: LogLevels
     let adminAddressPath: String?
 
@@ -51,13 +52,18 @@ struct StandaloneProxy {
         options.listenersFile = bootstrap.listeners?.file
         options.clustersFile = bootstrap.clusters?.file
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        options.drain = drain
+        let role = try RestartRole(restart, logger)
+        options.parent = role.parent
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
         let status = AgentStatus()
         status.ignored(ignoredFields)
         let pages = StandalonePages(
             plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
+        role.parent?.tell(.closeAdmin)
         let admin = try await startAdmin(pages, logger)
+        try role.serve(plane, admin: admin, quit: { quit.yield(()) })
         let refused = ResourceCheck.problems(bootstrap.configuration)
         guard refused.isEmpty else { throw BootstrapError(lines: refused) }
         let first = discovery?.startingConfiguration(bootstrap.configuration) ?? bootstrap.configuration
@@ -81,11 +87,13 @@ struct StandaloneProxy {
                     for problem in problems { logger.warning("\(problem)") }
                 }
             }
+            group.addTask { await role.takeOver(plane) }
             if let discovery {
                 group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
             }
             await group.next()
             group.cancelAll()
+            role.stop()
         }
         // As Envoy: a signal ends the process at once; whoever wants to drain asks /drain_listeners first.
         await plane.shutdown(grace: .zero)

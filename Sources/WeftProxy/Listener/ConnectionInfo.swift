@@ -19,6 +19,8 @@ struct ConnectionInfo {
     var serverName = ""
     var isTLS = false
     var peer: PeerIdentity?
+    /// URI names of the certificate that the client was shown.
+    var ownNames: [String] = []
     /// What of a PROXY header may go on to upstreams.
     var proxyValues: [ProxyProtocolTLV] = []
 

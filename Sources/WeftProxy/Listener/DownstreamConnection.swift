@@ -15,6 +15,9 @@ final class DownstreamConnection {
     private(set) var listener: CompiledListener?
     private(set) var info: ConnectionInfo
     private var codec: DownstreamCodec?
+    private var drain: DrainState?
+    /// Told to end with the exchange that is under way.
+    private var isDrained = false
     var listenerName: String? { listener?.listener.name }
 
     init(worker: Worker, channel: any Channel) {
@@ -96,7 +99,8 @@ final class DownstreamConnection {
 
     private func secure(_ chain: CompiledChain, _ tls: NIOSSLContext) {
         info.isTLS = true
-        let handshake = TLSHandshakeHandler { [self] channel, outcome in
+        info.ownNames = chain.ownNames
+        let handshake = TLSHandshakeHandler(wantsChain: chain.wantsPeerChain) { [self] channel, outcome in
             switch outcome {
             case .failed: channel.close(promise: nil)
             case .established(let name, let peer):
@@ -200,7 +204,12 @@ final class DownstreamConnection {
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
         codec = try HTTPPipeline.configureDownstream(
             channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
-        if worker.isDraining { codec?.drain() }
+        if isDrained {
+            codec?.drain()
+        } else if drain == nil, let listener, let state = worker.drainState(for: listener.listener) {
+            // Its first answer tells it to go; it was let in for that one.
+            drain = state
+        }
     }
 
     private func http2Options(_ manager: HTTPConnectionManager) -> HTTP2TransportOptions {
@@ -213,6 +222,28 @@ final class DownstreamConnection {
         return options
     }
 
-    /// HTTP finishes its exchanges and closes; plain forwarding goes on until its ends close it.
-    func drain() { codec?.drain() }
+    /// Whether the answer of this moment is to be the connection's last.
+    var closesAfterResponse: Bool {
+        if worker.failsHealthChecks { return true }
+        guard let drain else { return false }
+        return drain.closes(at: .now(), random: worker.decisions.next())
+    }
+
+    /// Asks the connection to go. HTTP is told with its answers, and what is idle with ``DrainStrategy/idleFirst`` at
+    /// once; what is still there at the end of the drain time is closed. With ``DrainStrategy/idleFirst`` plain
+    /// forwarding goes on until its ends close it.
+    func drain(_ state: DrainState) {
+        if state.settings.strategy == .idleFirst {
+            drain = state
+            isDrained = true
+            codec?.drain()
+            return
+        }
+        guard drain == nil else { return }
+        drain = state
+        let rest = state.end - .now()
+        worker.eventLoop.assumeIsolated().scheduleTask(in: max(rest, .zero)) { [weak self] in
+            self?.channel.close(promise: nil)
+        }
+    }
 }

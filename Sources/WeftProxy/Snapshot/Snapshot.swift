@@ -83,6 +83,10 @@ package final class CompiledChain: Sendable {
     /// A chain whose secret has not come yet refuses connections.
     let isWaitingForSecret: Bool
     let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
+    /// URI names of the certificate that is shown.
+    let ownNames: [String]
+    /// Whether someone asks for all that the peer sent.
+    let wantsPeerChain: Bool
     let networkRBAC: [RBACEngine]
     let limiters: [ConnectionLimiter]
     /// The TCP proxy's cluster is what the client asked for by SNI.
@@ -97,10 +101,16 @@ package final class CompiledChain: Sendable {
 
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
-        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine],
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, ownNames: [String], networkRBAC: [RBACEngine],
         limiters: [ConnectionLimiter], terminal: Terminal
     ) {
         self.limiters = limiters
+        self.ownNames = ownNames
+        if case .http(let manager) = terminal {
+            wantsPeerChain = manager.manager.clientCertDetails.chain
+        } else {
+            wantsPeerChain = false
+        }
         clusterIsServerName = chain.filters.contains(.sniCluster)
 
         self.chain = chain

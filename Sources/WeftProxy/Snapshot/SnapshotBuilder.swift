@@ -107,9 +107,10 @@ struct SnapshotBuilder {
             case .stats, .connectionLimit, .sniCluster: break
             }
         }
-        let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
+        let names = PeerNameMatcher(chain.tls.map { factory.rules($0.common) } ?? ValidationRules())
         return CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
+            ownNames: chain.tls.map(factory.ownNames) ?? [],
             networkRBAC: engines, limiters: limiters, terminal: terminal)
     }
 
@@ -306,7 +307,7 @@ private struct ContextSet {
     let http2: UpstreamTLSContext
 
     init(_ tls: UpstreamTLS, _ factory: TLSContextFactory) throws {
-        let names = PeerNameMatcher(tls.common.subjectAltNames)
+        let names = PeerNameMatcher(factory.rules(tls.common))
         func make(_ protocols: [String]) throws -> UpstreamTLSContext {
             var tls = tls
             tls.common.alpnProtocols = protocols
@@ -355,18 +356,5 @@ private struct TLSVariants {
         }
         made[key] = choice
         return choice
-    }
-}
-
-/// Which certificate names a TLS peer may have; no matchers accept everyone who chains to the bundle.
-struct PeerNameMatcher: Sendable {
-    private let matchers: [CompiledStringMatcher]
-
-    init(_ matchers: [StringMatcher]) { self.matchers = matchers.map { CompiledStringMatcher($0) } }
-
-    func accepts(_ peer: PeerIdentity?) -> Bool {
-        guard !matchers.isEmpty else { return true }
-        guard let peer else { return false }
-        return (peer.uriNames + peer.dnsNames).contains { name in matchers.contains { $0.matches(name) } }
     }
 }

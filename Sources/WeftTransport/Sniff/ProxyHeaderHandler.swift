@@ -50,8 +50,10 @@ package final class ProxyHeaderHandler: ChannelInboundHandler, RemovableChannelH
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent, !isDecided { decide(.invalid, context) }
-        context.fireUserInboundEventTriggered(event)
+        guard case .inputClosed? = event as? ChannelEvent, !isDecided else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        decide(.invalid, context)
     }
 
     private func decide(_ outcome: Outcome, _ context: ChannelHandlerContext) {

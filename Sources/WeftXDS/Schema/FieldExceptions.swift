@@ -209,16 +209,11 @@ enum FieldExceptions {
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
         envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
-          refused 7 crl: not implemented
           refused 6 require_signed_certificate_timestamp: not implemented
-          refused 8 allow_expired_certificate: expired certificates are refused
           refused 9 match_subject_alt_names: use match_typed_subject_alt_names
-          refused 10 trust_chain_verification: a peer that does not verify is refused
           accepted 11 watched_directory: a file that is replaced is read again without it
           refused 12 custom_validator_config: not implemented
           refused 13 ca_certificate_provider_instance: not implemented
-          refused 14 only_verify_leaf_cert_crl: not implemented
-          refused 16 max_verify_depth: not implemented
           refused 17 system_root_certs: not implemented
         envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
           refused 9 tls_certificate_certificate_provider: not implemented
@@ -229,25 +224,19 @@ enum FieldExceptions {
           refused 14 tls_certificate_provider_instance: not implemented
           refused 16 custom_tls_certificate_selector: not implemented
         envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-          ignored 3 require_sni: a client without SNI is served
-          ignored 4 session_ticket_keys: keys are the process's own
-          ignored 5 session_ticket_keys_sds_secret_config: keys are the process's own
-          ignored 6 session_timeout: not implemented
-          ignored 7 disable_stateless_session_resumption: the library's default counts
-          ignored 10 disable_stateful_session_resumption: the library's default counts
-        envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
-          refused 3 oid: not implemented
+          ignored 8 ocsp_staple_policy: no OCSP answers are stapled
+          accepted 9 full_scan_certs_on_sni_mismatch: all certificates are always looked at
+          ignored 11 prefer_client_ciphers: the server's order counts
         envoy.extensions.transport_sockets.tls.v3.TlsCertificate
           refused 3 password: not implemented
           refused 6 private_key_provider: not implemented
           accepted 7 watched_directory: a file that is replaced is read again without it
           refused 8 pkcs12: not implemented
         envoy.extensions.transport_sockets.tls.v3.TlsParameters
-          ignored 3 cipher_suites: the library's defaults count
-          ignored 4 ecdh_curves: the library's defaults count
+          refused 6 compliance_policies: the library is not a FIPS build
         envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
           ignored 3 allow_renegotiation: renegotiation is never allowed
-          ignored 4 max_session_keys: not implemented
+          accepted 5 enforce_rsa_key_usage: it is always enforced
           ignored 6 auto_host_sni: SNI is what sni says
           refused 7 auto_sni_san_validation: not implemented
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions
