@@ -11,13 +11,10 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-/// Settings of the targets that a request passes through. Release builds optimise them across their borders and leave
-/// dynamic exclusivity checks to debug builds, in which all tests run (ADR 0024).
+/// Settings of the targets that a request passes through. Release builds leave dynamic exclusivity checks to debug
+/// builds, in which all tests run (ADR 0024).
 let hot: [SwiftSetting] =
-    strict + [
-        .unsafeFlags(
-            ["-enforce-exclusivity=unchecked", "-cross-module-optimization"], .when(configuration: .release))
-    ]
+    strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
 /// Generated code takes the language mode alone.
 let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]

@@ -138,6 +138,12 @@ package struct TCPProxy: Sendable, Hashable, Codable {
     /// Milliseconds; `nil` is Envoy's default of one hour, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?
     package var maxConnectAttempts: UInt32 = 1
+    /// `max_downstream_connection_duration` in milliseconds.
+    package var maxConnectionDurationMilliseconds: UInt64?
+    /// Only endpoints of the subset with this metadata `envoy.lb`.
+    package var metadataMatch: [String: MetadataValue] = [:]
+    /// The client's address decides on the endpoint (`hash_policy: source_ip`).
+    package var hashesSource = false
     package var accessLogs: [AccessLog] = []
     package var provenance: Provenance?
 

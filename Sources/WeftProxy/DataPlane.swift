@@ -25,6 +25,8 @@ package final class DataPlane: Sendable {
         package var drain = DrainSettings()
         /// The process whose sockets are taken over.
         var parent: HotRestartParent?
+        /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
+        package var home = ProxyHome()
         package init() {}
     }
 
@@ -80,6 +82,7 @@ package final class DataPlane: Sendable {
         var first = State(snapshot: empty)
         first.resourceFiles.listenersFile = options.listenersFile
         first.resourceFiles.clustersFile = options.clustersFile
+        first.builder.home = options.home
         first.isWaitingForParent = options.parent != nil
         state = Mutex(first)
         for worker in workers {

@@ -85,8 +85,9 @@ final class Worker: @unchecked Sendable {
         upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name] {
-                if compiled === cluster.compiled { continue }
-                if compiled.lineage === cluster.compiled.lineage {
+                let isSpreadAnew = compiled.isZoneAware && next.zone != previous.zone
+                if compiled === cluster.compiled, !isSpreadAnew { continue }
+                if compiled.lineage === cluster.compiled.lineage, !isSpreadAnew {
                     cluster.renew(compiled)
                     continue
                 }
@@ -125,7 +126,7 @@ final class Worker: @unchecked Sendable {
     }
 
     private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes)
+        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes, zone: snapshot.zone)
         clusters[name] = made
         return made
     }

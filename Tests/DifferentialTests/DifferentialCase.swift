@@ -70,6 +70,8 @@ struct Sending: Sendable {
     var untilClosed = false
     /// Requests that reach an upstream out of step with the response (mirrors): wait for so many.
     var upstreamRequests: Int?
+    /// Compares the spelling of header names too.
+    var seesCase = false
 }
 
 /// A request with a `Host`, an id and further header lines.
@@ -97,6 +99,11 @@ extension Sending {
     func reaching(_ count: Int) -> Sending {
         var copy = self
         copy.upstreamRequests = count
+        return copy
+    }
+    func seeingCase() -> Sending {
+        var copy = self
+        copy.seesCase = true
         return copy
     }
     func closing() -> Sending {

@@ -65,6 +65,12 @@ def cluster(name, port, http2=False, tls=None):
     return result
 
 
+def of_service(cluster, name):
+    """What Istio writes about a cluster's service, for the labels of its metrics."""
+    service = {"host": f"{name}.bench.svc.cluster.local", "name": name, "namespace": "bench"}
+    return {**cluster, "metadata": {"filter_metadata": {"istio": {"services": [service]}}}}
+
+
 def with_size_histograms(cluster):
     """The nearest that Envoy alone has to Istio's metrics: histograms of sizes and time budgets per cluster."""
     return {**cluster, "track_cluster_stats": {"timeout_budgets": True, "request_response_sizes": True}}

@@ -103,8 +103,8 @@ def sidecars(subject, certificates):
     caller = "spiffe://cluster.local/ns/bench/sa/client"
     counts = {side: [envoy_config.istio_metrics(side)] if subject == "weft" else [] for side in ("SOURCE", "DESTINATION")}
     clusters = [
-        envoy_config.cluster("backend", PORTS.backend),
-        envoy_config.cluster("server", second, tls=envoy_config.client_tls())]
+        envoy_config.of_service(envoy_config.cluster("backend", PORTS.backend), "server"),
+        envoy_config.of_service(envoy_config.cluster("server", second, tls=envoy_config.client_tls()), "server")]
     if subject == "envoy":
         clusters = [envoy_config.with_size_histograms(cluster) for cluster in clusters]
     inbound = envoy_config.manager(
@@ -292,11 +292,10 @@ def instructions(settings, workshop, stack):
                 process = workshop.weft(*peer, f"{key}-peer")
                 inner.callback(process.stop)
             each = counted(workshop, stripped, key, bootstrap, port)
-        measures.append(Measure(f"instructions per request, {name} (budget {budgets[key]})", "", {"weft": each}, {}, []))
+        what = f"instructions per request, {name} (budget {budgets[key]})"
+        measures.append(Measure(what, "", {"weft": each}, {}, []))
         if each > budgets[key]:
             broken.append(f"{name}: {each:.0f} instructions per request, the budget is {budgets[key]}")
-    for measure in measures:
-        print(f"    {measure.name}: {measure.values['weft']:.0f}", flush=True)
     if broken:
         raise BudgetExceeded("; ".join(broken) + " (dev/benchmark/budget.json)")
     return measures

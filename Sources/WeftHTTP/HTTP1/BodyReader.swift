@@ -69,11 +69,11 @@ struct BodyReader: Sendable {
             case .trailers:
                 guard let length = try trailerReader.section(in: &buffer, hasStartLine: false) else { return nil }
                 let most = trailerReader.limits.headerCount
-                let trailers = try HeadReader.reading(buffer, length) {
-                    (bytes) throws(HTTP1ParseError) -> HeaderBlock in
-                    var fields = FieldReader()
-                    return try fields.read(bytes, limit: most, dropsHost: false)
+                var fields = FieldReader()
+                try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+                    try fields.read(bytes, limit: most, dropsHost: false)
                 }
+                let trailers = fields.takeBlock()
                 trailerReader.finish(&buffer, length: length)
                 state = .done
                 return .end(trailers.isEmpty ? nil : trailers)

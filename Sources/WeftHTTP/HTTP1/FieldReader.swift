@@ -18,6 +18,10 @@ struct FieldReader {
     private(set) var hostStart = 0
     private(set) var hostLength = -1
     private(set) var hosts = 0
+    private var block: HeaderBlock?
+
+    /// What was read last; taken once, so that nobody else holds it.
+    mutating func takeBlock() -> HeaderBlock { block.take() ?? HeaderBlock() }
 
     /// - Parameters:
     ///   - bytes: the field lines, each with CR and LF.
@@ -25,8 +29,8 @@ struct FieldReader {
     ///   - dropsHost: keeps `host` out of the block and remembers where it is.
     mutating func read(
         _ bytes: UnsafeRawBufferPointer, limit: Int, dropsHost: Bool
-    ) throws(HTTP1ParseError) -> HeaderBlock {
-        guard let base = bytes.baseAddress, bytes.count > 0 else { return HeaderBlock() }
+    ) throws(HTTP1ParseError) {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
         var buffer = ByteBufferAllocator().buffer(capacity: bytes.count + Self.spareBytes)
         buffer.writeBytes(bytes)
         var entries: [HeaderBlock.Entry] = []
@@ -49,7 +53,7 @@ struct FieldReader {
             if entries.count + hosts > limit { throw .tooManyHeaders }
             start = feed + 1
         }
-        return HeaderBlock(bytes: buffer, entries: entries, mask: mask)
+        block = HeaderBlock(bytes: buffer, entries: entries, mask: mask)
     }
 
     private static func isHost(_ bytes: UnsafeRawBufferPointer, _ entry: HeaderBlock.Entry) -> Bool {

@@ -28,8 +28,8 @@ package struct HTTP1RequestParser: Sendable {
     /// True between messages: closing now loses nothing.
     package var isIdle: Bool { if case .head = state { true } else { false } }
 
-    /// True where ``nextHead(from:)`` is the call to make.
-    package var expectsHead: Bool {
+    /// True where ``nextHead(from:)`` is the call to make. Changes nothing; `mutating`, so that asking copies nothing.
+    package mutating func expectsHead() -> Bool {
         switch state {
         case .head, .failed: true
         default: false
@@ -43,7 +43,7 @@ package struct HTTP1RequestParser: Sendable {
             guard let length = try reader.section(in: &buffer, hasStartLine: true) else { return nil }
             let head = try requestHead(buffer, length)
             reader.finish(&buffer, length: length)
-            upgradePending = head.method == .connect || head.wantsUpgrade
+            upgradePending = head.method.isConnect || head.wantsUpgrade
             switch head.framing {
             case .none, .tunnel: state = .length(0)
             case .length(let length): state = .length(length)
@@ -112,36 +112,42 @@ package struct HTTP1RequestParser: Sendable {
     /// - Parameter length: of the section at the start of `buffer`.
     private func requestHead(_ buffer: ByteBuffer, _ length: Int) throws(HTTP1ParseError) -> RequestHead {
         var fields = FieldReader()
-        let (line, headers) = try HeadReader.reading(buffer, length) {
-            (bytes) throws(HTTP1ParseError) -> (Line, HeaderBlock) in
-            let line = try HTTP1RequestParser.line(bytes)
+        var line = Line()
+        try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+            line = try HTTP1RequestParser.line(bytes)
             let rest = UnsafeRawBufferPointer(rebasing: bytes[min(line.end + 2, bytes.count)...])
-            return (line, try fields.read(rest, limit: limits.headerCount, dropsHost: true))
+            try fields.read(rest, limit: limits.headerCount, dropsHost: true)
         }
+        let headers = fields.takeBlock()
         let base = buffer.readerIndex
-        guard let target = buffer.viewBytes(at: base + line.targetStart, length: line.targetLength) else {
+        guard var path = buffer.getSlice(at: base + line.targetStart, length: line.targetLength) else {
             throw .invalidRequestLine
         }
-        var authority = ByteBufferView()
+        var authority = ByteBuffer()
         if fields.hosts > 0 {
             guard fields.hosts == 1 else { throw .duplicateHost }
             let start = base + line.end + 2 + fields.hostStart
-            authority = buffer.viewBytes(at: start, length: fields.hostLength) ?? authority
+            authority = buffer.getSlice(at: start, length: fields.hostLength) ?? authority
         } else if line.version != .http10 {
             throw .missingHost
         }
-        let parts = try HTTP1RequestParser.target(target, method: line.method)
-        authority = parts.authority ?? authority
+        var scheme = HTTPScheme.http
+        if !line.isOriginForm {
+            let parts = try HTTP1RequestParser.target(path.readableBytesView, method: line.method)
+            path = ByteBuffer(parts.path)
+            scheme = parts.scheme
+            if let named = parts.authority { authority = ByteBuffer(named) }
+        }
         guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
         let framing = try HeadReader.framing(headers, version: line.version)
         return RequestHead(
-            method: line.method, path: ByteBuffer(parts.path), authority: ByteBuffer(authority), scheme: parts.scheme,
-            version: line.version, headers: headers, framing: line.method == .connect ? .tunnel : framing ?? .none,
+            method: line.method, path: path, authority: authority, scheme: scheme,
+            version: line.version, headers: headers, framing: line.method.isConnect ? .tunnel : framing ?? .none,
             keepAlive: HeadReader.keepAlive(headers, version: line.version))
     }
 
-    private static func isAuthority(_ bytes: ByteBufferView) -> Bool {
-        bytes.withUnsafeBytes { all in
+    private static func isAuthority(_ bytes: ByteBuffer) -> Bool {
+        bytes.withUnsafeReadableBytes { all in
             // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
             var colon: Int?
             for index in 0..<all.count {
@@ -160,12 +166,14 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     private struct Line {
-        var method: HTTPMethod
-        var targetStart: Int
-        var targetLength: Int
-        var version: HTTPProtocolVersion
+        var method = HTTPMethod.get
+        var targetStart = 0
+        var targetLength = 0
+        var version = HTTPProtocolVersion.http11
         /// Where its CR is.
-        var end: Int
+        var end = 0
+        /// The target is a path, as nearly always.
+        var isOriginForm = false
     }
 
     /// Finds `method SP target SP version CR LF` at the start of `bytes`, in one pass; offsets from its first byte.
@@ -186,7 +194,9 @@ package struct HTTP1RequestParser: Sendable {
         let end = versionStart + 8
         guard end + 1 < bytes.count, bytes[end] == 13, bytes[end + 1] == 10 else { throw lineError(bytes) }
         let version = try version(UnsafeRawBufferPointer(rebasing: bytes[versionStart..<end]))
-        return Line(method: method, targetStart: start, targetLength: length, version: version, end: end)
+        return Line(
+            method: method, targetStart: start, targetLength: length, version: version, end: end,
+            isOriginForm: bytes[start] == 47 && !method.isConnect)
     }
 
     /// What is wrong with a start line: its end, or what it says.
@@ -216,8 +226,7 @@ package struct HTTP1RequestParser: Sendable {
 
     /// The four forms of RFC 9112 section 3.2.
     private static func target(_ bytes: ByteBufferView, method: HTTPMethod) throws(HTTP1ParseError) -> Target {
-        if method == .connect { return Target(authority: bytes, path: ByteBufferView()) }
-        if bytes.first == 47 { return Target(path: bytes) }
+        if method.isConnect { return Target(authority: bytes, path: ByteBufferView()) }
         if bytes.elementsEqual("*".utf8) {
             guard method == .options else { throw .invalidRequestLine }
             return Target(path: bytes)

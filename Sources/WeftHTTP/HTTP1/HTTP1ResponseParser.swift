@@ -32,8 +32,8 @@ package struct HTTP1ResponseParser: Sendable {
         if isIdle { state = .head }
     }
 
-    /// True where ``nextHead(from:)`` is the call to make.
-    package var expectsHead: Bool {
+    /// True where ``nextHead(from:)`` is the call to make. Changes nothing; `mutating`, so that asking copies nothing.
+    package mutating func expectsHead() -> Bool {
         switch state {
         case .head, .failed: true
         default: false
@@ -120,13 +120,14 @@ package struct HTTP1ResponseParser: Sendable {
 
     /// - Parameter length: of the section at the start of `buffer`.
     private func responseHead(_ buffer: ByteBuffer, _ length: Int) throws(HTTP1ParseError) -> ResponseHead {
-        let (line, headers) = try HeadReader.reading(buffer, length) {
-            (bytes) throws(HTTP1ParseError) -> (Line, HeaderBlock) in
-            let line = try HTTP1ResponseParser.line(bytes)
+        var fields = FieldReader()
+        var line = Line()
+        try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+            line = try HTTP1ResponseParser.line(bytes)
             let rest = UnsafeRawBufferPointer(rebasing: bytes[min(line.end + 2, bytes.count)...])
-            var fields = FieldReader()
-            return (line, try fields.read(rest, limit: limits.headerCount, dropsHost: false))
+            try fields.read(rest, limit: limits.headerCount, dropsHost: false)
         }
+        let headers = fields.takeBlock()
         let framing = try framing(line.status, headers, line.version)
         return ResponseHead(
             status: line.status, version: line.version, headers: headers, framing: framing,
@@ -135,10 +136,10 @@ package struct HTTP1ResponseParser: Sendable {
     }
 
     private struct Line {
-        var version: HTTPProtocolVersion
-        var status: UInt16
+        var version = HTTPProtocolVersion.http11
+        var status: UInt16 = 0
         /// Where its CR is.
-        var end: Int
+        var end = 0
     }
 
     /// `version SP status [SP reason] CR LF` at the start of `bytes`.
@@ -168,7 +169,7 @@ package struct HTTP1ResponseParser: Sendable {
         _ status: UInt16, _ headers: HeaderBlock, _ version: HTTPProtocolVersion
     ) throws(HTTP1ParseError) -> BodyFraming {
         let stated = try HeadReader.framing(headers, version: version)
-        if status == 101 || (method == .connect && status / 100 == 2) { return .tunnel }
+        if status == 101 || (method.isConnect && status / 100 == 2) { return .tunnel }
         if method == .head || status < 200 || status == 204 || status == 304 { return .none }
         return stated ?? .untilClose
     }

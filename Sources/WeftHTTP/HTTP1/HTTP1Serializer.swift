@@ -14,10 +14,10 @@ package enum HTTP1Serializer {
     package static func write(
         _ head: RequestHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
-        let target = head.method == .connect ? head.authority : head.path
-        let fields = FieldWriter(head.headers, framing: framing, connection: connection, isRequest: true)
+        let target = head.method.isConnect ? head.authority : head.path
         var method = head.method.description
-        let most = method.utf8.count + target.readableBytes + head.authority.readableBytes + fields.mostBytes + 32
+        let most =
+            method.utf8.count + target.readableBytes + head.authority.readableBytes + head.headers.mostWireBytes + 128
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { room in
             var out = WirePointer(room)
             method.withUTF8 { out.write(UnsafeRawBufferPointer($0)) }
@@ -26,7 +26,7 @@ package enum HTTP1Serializer {
             out.write(" HTTP/1.1\r\nHost: ")
             head.authority.withUnsafeReadableBytes { out.write($0) }
             out.write(13, 10)
-            fields.write(to: &out)
+            head.headers.write(to: &out, framing, connection, isRequest: true)
             return out.count
         }
     }
@@ -41,15 +41,14 @@ package enum HTTP1Serializer {
     package static func write(
         _ head: ResponseHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
-        let fields = FieldWriter(head.headers, framing: framing, connection: connection, isRequest: false)
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: fields.mostBytes + 64) { room in
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: head.headers.mostWireBytes + 160) { room in
             var out = WirePointer(room)
             out.write("HTTP/1.1 ")
             out.write(decimal: UInt64(head.status))
             out.write(32)
             out.write(HTTPStatusText.reason(head.status))
             out.write(13, 10)
-            fields.write(to: &out)
+            head.headers.write(to: &out, framing, connection, isRequest: false)
             return out.count
         }
     }
@@ -67,7 +66,7 @@ package enum HTTP1Serializer {
         if let trailers {
             buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: trailers.mostWireBytes) { room in
                 var out = WirePointer(room)
-                trailers.write(to: &out, skipping: 0) { _ in false }
+                trailers.writeFields(to: &out, skipping: 0)
                 return out.count
             }
         }
@@ -85,50 +84,32 @@ package enum HTTP1Serializer {
     }
 }
 
-/// Writes the fields of a head as its framing and its connection want them, and the empty line.
-private struct FieldWriter {
-    private let headers: HeaderBlock
-    private let framing: BodyFraming
-    private let connection: HTTP1Serializer.Connection
-    private let isRequest: Bool
-    /// `Content-Length` stays where it is: it says what the framing says, or what GET would have had (HEAD, 304).
-    private let keepsLength: Bool
-    private let skipped: UInt64
+extension HeaderBlock {
+    /// Upper bound of the bytes that the fields take in a head: every byte of the block is in one field at most.
+    var mostWireBytes: Int { bytes.writerIndex + 4 * entries.count }
 
-    init(_ headers: HeaderBlock, framing: BodyFraming, connection: HTTP1Serializer.Connection, isRequest: Bool) {
-        self.headers = headers
-        self.framing = framing
-        self.connection = connection
-        self.isRequest = isRequest
-        keepsLength =
+    /// Writes the fields as framing and connection want them, and the empty line.
+    fileprivate func write(
+        to out: inout WirePointer, _ framing: BodyFraming, _ connection: HTTP1Serializer.Connection, isRequest: Bool
+    ) {
+        // `Content-Length` stays where it is when it says what the framing says, or what GET would have had (HEAD, 304).
+        let keepsLength =
             switch framing {
             case .none: !isRequest
-            case .length(let length): headers.contentLength.map { $0.value == length && $0.isOnly } ?? false
+            case .length(let length): contentLength.map { $0.value == length && $0.isOnly } ?? false
             case .chunked, .untilClose, .tunnel: false
             }
         var skipped: UInt64 = HeaderName.transferEncoding.bit
         if !keepsLength { skipped |= HeaderName.contentLength.bit }
         if isRequest { skipped |= HeaderName.host.bit }
         if connection != .unspecified { skipped |= HeaderName.connection.bit }
-        self.skipped = skipped
-    }
-
-    var mostBytes: Int { headers.mostWireBytes + 96 }
-
-    func write(to out: inout WirePointer) {
-        headers.write(to: &out, skipping: skipped) { index in
-            headers.named(.transferEncoding, at: index)
-                || (!keepsLength && headers.named(.contentLength, at: index))
-                || (isRequest && headers.named(.host, at: index))
-                || (connection != .unspecified && headers.named(.connection, at: index))
-        }
-        switch framing {
-        case .chunked: out.write("Transfer-Encoding: chunked\r\n")
-        case .length(let length) where !keepsLength:
+        writeFields(to: &out, skipping: skipped)
+        if case .length(let length) = framing, !keepsLength {
             out.write("Content-Length: ")
             out.write(decimal: length)
             out.write(13, 10)
-        case .none, .length, .untilClose, .tunnel: break
+        } else if framing == .chunked {
+            out.write("Transfer-Encoding: chunked\r\n")
         }
         switch connection {
         case .unspecified: break
@@ -138,16 +119,17 @@ private struct FieldWriter {
         }
         out.write(13, 10)
     }
-}
 
-extension HeaderBlock {
-    /// Upper bound of the bytes that the fields take in a head: every byte of the block is in one field at most.
-    var mostWireBytes: Int { bytes.writerIndex + 4 * entries.count }
+    /// Whether the field is one of those that framing and connection write, and its bit is in `skipped`.
+    private func isSkipped(_ entry: Entry, _ skipped: UInt64) -> Bool {
+        func isNamed(_ name: HeaderName) -> Bool { skipped & name.bit != 0 && matches(entry, name) }
+        return isNamed(.transferEncoding) || isNamed(.contentLength) || isNamed(.connection) || isNamed(.host)
+    }
 
-    /// Writes every field that `skip` does not refuse as `name: value`. Neighbours that lie in the block as they are to
-    /// be written are copied together.
-    /// - Parameter skipping: the bits of the names that `skip` is asked about.
-    func write(to out: inout WirePointer, skipping skipped: UInt64, skip: (_ index: Int) -> Bool) {
+    /// Writes the fields as `name: value`. Neighbours that lie in the block as they are to be written are copied
+    /// together.
+    /// - Parameter skipped: the bits of the names that are left out, of those that ``isSkipped(_:_:)`` knows.
+    func writeFields(to out: inout WirePointer, skipping skipped: UInt64) {
         let base = bytes.readerIndex
         let asks = mask & skipped != 0
         bytes.withUnsafeReadableBytes { source in
@@ -156,7 +138,7 @@ extension HeaderBlock {
             entries.withUnsafeBufferPointer { entries in
                 for index in 0..<entries.count {
                     let entry = entries[index]
-                    if asks, ASCII.bit(entry.fingerprint) & skipped != 0, skip(index) { continue }
+                    if asks, ASCII.bit(entry.fingerprint) & skipped != 0, isSkipped(entry, skipped) { continue }
                     let name = Int(entry.nameStart) - base
                     let value = Int(entry.valueStart) - base
                     let end = value + Int(entry.valueLength)

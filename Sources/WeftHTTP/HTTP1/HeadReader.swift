@@ -85,21 +85,16 @@ struct HeadReader: Sendable {
 
     /// Hands the first `length` bytes of `buffer` to `read`.
     @inline(__always)
-    static func reading<Result>(
-        _ buffer: ByteBuffer, _ length: Int,
-        _ read: (UnsafeRawBufferPointer) throws(HTTP1ParseError) -> Result
-    ) throws(HTTP1ParseError) -> Result {
+    static func reading(
+        _ buffer: ByteBuffer, _ length: Int, _ read: (UnsafeRawBufferPointer) throws(HTTP1ParseError) -> Void
+    ) throws(HTTP1ParseError) {
         var failure: HTTP1ParseError?
-        let result: Result? = buffer.withUnsafeReadableBytes { all in
+        buffer.withUnsafeReadableBytes { all in
             do throws(HTTP1ParseError) {
-                return try read(UnsafeRawBufferPointer(rebasing: all[..<length]))
-            } catch {
-                failure = error
-                return nil
-            }
+                try read(UnsafeRawBufferPointer(rebasing: all[..<length]))
+            } catch { failure = error }
         }
-        guard let result else { throw failure ?? .unexpectedEnd }
-        return result
+        if let failure { throw failure }
     }
 
     // MARK: framing
@@ -125,9 +120,13 @@ struct HeadReader: Sendable {
     }
 
     static func keepAlive(_ headers: HeaderBlock, version: HTTPProtocolVersion) -> Bool {
-        guard headers.contains(.connection) else { return version == .http11 }
-        if headers.isExactly(.connection, "keep-alive") { return true }
-        if headers.hasToken(.connection, "close") { return false }
-        return version == .http11 || headers.hasToken(.connection, "keep-alive")
+        switch headers.connectionOption {
+        case .absent: return version == .http11
+        case .keepAlive: return true
+        case .close: return false
+        case .other:
+            if headers.hasToken(.connection, "close") { return false }
+            return version == .http11 || headers.hasToken(.connection, "keep-alive")
+        }
     }
 }

@@ -6,13 +6,13 @@ extension HeaderBlock {
     }
     package mutating func append(_ name: HeaderName, _ value: ByteBufferView) {
         value.withUnsafeBytes { value in
-            name.bytes.withUnsafeBytes { add(name: $0, value: value, name.fingerprint) }
+            name.withBytes { add(name: $0, value: value, name.fingerprint) }
         }
     }
     package mutating func append(_ name: HeaderName, _ value: String) {
         var value = value
         value.withUTF8 { value in
-            name.bytes.withUnsafeBytes { add(name: $0, value: UnsafeRawBufferPointer(value), name.fingerprint) }
+            name.withBytes { add(name: $0, value: UnsafeRawBufferPointer(value), name.fingerprint) }
         }
     }
     /// Keeps the case of `name`.
@@ -77,7 +77,7 @@ extension HeaderBlock {
             out.write(decimal: decimal)
             let digits = UnsafeRawBufferPointer(rebasing: room[..<out.count])
             guard let first = index(of: name) else {
-                return name.bytes.withUnsafeBytes { add(name: $0, value: digits, name.fingerprint) }
+                return name.withBytes { add(name: $0, value: digits, name.fingerprint) }
             }
             replace(first, name, by: digits)
         }
@@ -88,7 +88,7 @@ extension HeaderBlock {
             write(room)
             let value = UnsafeRawBufferPointer(room)
             guard let first = index(of: name) else {
-                return name.bytes.withUnsafeBytes { add(name: $0, value: value, name.fingerprint) }
+                return name.withBytes { add(name: $0, value: value, name.fingerprint) }
             }
             replace(first, name, by: value)
         }
@@ -108,6 +108,23 @@ extension HeaderBlock {
         while let second = index(of: name, from: first + 1) { entries.remove(at: second) }
     }
 
+    /// Writes every name as `Proper-Case`: a capital at its start and after whatever is no letter or digit.
+    package mutating func useProperCase() {
+        let base = bytes.readerIndex
+        bytes.withUnsafeMutableReadableBytes { all in
+            for entry in entries {
+                var startsWord = true
+                let start = Int(entry.nameStart) - base
+                for position in start..<(start + Int(entry.nameLength)) {
+                    let byte = all[position]
+                    let isLetter = (byte | 0x20) >= 97 && (byte | 0x20) <= 122
+                    if startsWord, isLetter { all[position] = byte & 0xDF }
+                    startsWord = !isLetter && !(byte >= 48 && byte <= 57)
+                }
+            }
+        }
+    }
+
     /// - Returns: whether there was such a field.
     @discardableResult
     package mutating func remove(_ name: HeaderName) -> Bool {
@@ -115,23 +132,5 @@ extension HeaderBlock {
         entries.remove(at: first)
         while let next = index(of: name, from: first) { entries.remove(at: next) }
         return true
-    }
-
-    /// Removes what belongs to one connection only (RFC 9110 section 7.6.1), including fields named by `Connection`.
-    package mutating func removeHopByHop(keepUpgrade: Bool = false) {
-        if index(of: .connection) != nil {
-            for value in values(.connection) {
-                for token in value.split(separator: UInt8(ascii: ",")) {
-                    let name = HeaderName(String(decoding: HeaderBlock.trimmed(token), as: UTF8.self))
-                    if name != .upgrade, name != .te { remove(name) }
-                }
-            }
-            remove(.connection)
-        }
-        remove(.keepAlive)
-        remove(.proxyConnection)
-        remove(.transferEncoding)
-        if !keepUpgrade { remove(.upgrade) }
-        if contains(.te), let te = self[.te], !ASCII.equalIgnoringCase(te, Array("trailers".utf8)) { remove(.te) }
     }
 }

@@ -44,12 +44,6 @@ package struct HeaderBlock: Sendable {
         self.mask = mask
     }
 
-    /// Room for `fields` more fields of `bytes` together, so that appending them moves nothing twice.
-    package mutating func reserve(fields: Int, bytes count: Int) {
-        entries.reserveCapacity(entries.count + fields)
-        bytes.reserveCapacity(minimumWritableBytes: count)
-    }
-
     package var count: Int { entries.count }
     package var isEmpty: Bool { entries.isEmpty }
     /// Bytes of all names and values.
@@ -73,8 +67,6 @@ extension HeaderBlock {
     /// The first value of `name`, or `nil`.
     package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
 
-    package func named(_ name: HeaderName, at index: Int) -> Bool { matches(entries[index], name) }
-
     package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
     package func index(of name: HeaderName, from start: Int = 0) -> Int? {
@@ -83,11 +75,19 @@ extension HeaderBlock {
     }
 
     /// Whether any of the names in `names` may be there; false is certain.
-    @inline(__always) package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
+    package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
 
-    private func search(_ name: HeaderName, from start: Int) -> Int? {
+    /// What the connection options say, as far as one look tells.
+    package var connectionOption: ConnectionOption {
+        guard let first = index(of: .connection) else { return .absent }
+        guard index(of: .connection, from: first + 1) == nil else { return .other }
+        if value(at: first, is: "keep-alive") { return .keepAlive }
+        return value(at: first, is: "close") ? .close : .other
+    }
+
+    func search(_ name: HeaderName, from start: Int) -> Int? {
         let wanted = name.fingerprint
-        let length = Int32(truncatingIfNeeded: name.bytes.count)
+        let length = Int32(truncatingIfNeeded: name.count)
         return entries.withUnsafeBufferPointer { entries in
             var position = start
             while position < entries.count {
@@ -159,10 +159,14 @@ extension HeaderBlock {
 
     /// Whether there is one field of this name, and its whole value is `text`, compared without case.
     package func isExactly(_ name: HeaderName, _ text: StaticString) -> Bool {
-        guard let first = index(of: name), index(of: name, from: first + 1) == nil,
-            Int(entries[first].valueLength) == text.utf8CodeUnitCount
-        else { return false }
-        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        guard let first = index(of: name), index(of: name, from: first + 1) == nil else { return false }
+        return value(at: first, is: text)
+    }
+
+    private func value(at index: Int, is text: StaticString) -> Bool {
+        let entry = entries[index]
+        guard Int(entry.valueLength) == text.utf8CodeUnitCount else { return false }
+        let start = Int(entry.valueStart) - bytes.readerIndex
         return bytes.withUnsafeReadableBytes { all in
             let value = UnsafeRawBufferPointer(rebasing: all[start..<(start + text.utf8CodeUnitCount)])
             for offset in 0..<value.count
@@ -189,14 +193,25 @@ extension HeaderBlock {
         bytes.viewBytes(at: Int(start), length: Int(length)) ?? ByteBufferView()
     }
 
-    private func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
-        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.bytes.count else { return false }
-        return bytes.withUnsafeReadableBytes { all in
-            let start = Int(entry.nameStart) - bytes.readerIndex
-            for offset in 0..<name.bytes.count where ASCII.lowercased(all[start + offset]) != name.bytes[offset] {
-                return false
+    func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
+        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.count else { return false }
+        return name.withBytes { wanted in
+            bytes.withUnsafeReadableBytes { all in
+                let start = Int(entry.nameStart) - bytes.readerIndex
+                let name = UnsafeRawBufferPointer(rebasing: all[start..<(start + wanted.count)])
+                for offset in 0..<wanted.count {
+                    let byte = name[offset]
+                    if byte != wanted[offset], ASCII.lowercased(byte) != wanted[offset] { return false }
+                }
+                return true
             }
-            return true
         }
     }
+}
+
+/// What a message's `connection` header asks for.
+package enum ConnectionOption: Sendable {
+    case absent, keepAlive, close
+    /// Several options, or names of fields.
+    case other
 }

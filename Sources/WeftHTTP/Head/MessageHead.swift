@@ -5,6 +5,8 @@ package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
     case get, head, post, put, delete, connect, options, trace, patch
     case other(String)
 
+    package var isConnect: Bool { if case .connect = self { true } else { false } }
+
     package init(_ bytes: some Collection<UInt8>) { self.init(name: String(decoding: bytes, as: UTF8.self)) }
     /// Makes a `String` of unknown methods alone.
     init(_ bytes: UnsafeRawBufferPointer) {

@@ -586,7 +586,7 @@ package enum FieldTable {
         7 override_stream_error_on_invalid_http_message message - google.protobuf.BoolValue
         8 send_fully_qualified_url bool - -
         9 use_balsa_parser message !~ -
-        10 allow_custom_methods bool ! -
+        10 allow_custom_methods bool - -
         11 ignore_http_11_upgrade message *! -
         M envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
         1 proper_case_words message =header_format envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
@@ -694,6 +694,9 @@ package enum FieldTable {
         M envoy.config.core.v3.RuntimeUInt32
         2 default_value uint32 - -
         3 runtime_key string - -
+        M envoy.config.core.v3.SchemeHeaderTransformation
+        1 scheme_to_overwrite string =transformation -
+        2 match_upstream bool - -
         M envoy.config.core.v3.SelfConfigSource
         1 transport_api_version enum - envoy.config.core.v3.ApiVersion
         M envoy.config.core.v3.SocketAddress
@@ -1052,12 +1055,12 @@ package enum FieldTable {
         15 hash_policy message * envoy.config.route.v3.RouteAction.HashPolicy
         17 cors message !~ -
         20 cluster_not_found_response_code enum - envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode
-        23 max_grpc_timeout message !~ -
+        23 max_grpc_timeout message ~ google.protobuf.Duration
         24 idle_timeout message - google.protobuf.Duration
         25 upgrade_configs message * envoy.config.route.v3.RouteAction.UpgradeConfig
         26 internal_redirect_action enum !~ -
         27 hedge_policy message - envoy.config.route.v3.HedgePolicy
-        28 grpc_timeout_offset message !~ -
+        28 grpc_timeout_offset message ~ google.protobuf.Duration
         29 host_rewrite_header string =host_rewrite_specifier -
         30 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         31 max_internal_redirects message !~ -
@@ -1103,14 +1106,17 @@ package enum FieldTable {
         1 cluster string - -
         3 runtime_fraction message - envoy.config.core.v3.RuntimeFractionalPercent
         4 trace_sampled message ! -
-        5 cluster_header string ! -
-        6 disable_shadow_host_suffix_append bool ! -
+        5 cluster_header string - -
+        6 disable_shadow_host_suffix_append bool - -
         7 request_headers_mutations message *! -
         8 host_rewrite_literal string ! -
         M envoy.config.route.v3.RouteAction.UpgradeConfig
         1 upgrade_type string - -
         2 enabled message - google.protobuf.BoolValue
-        3 connect_config message ! -
+        3 connect_config message - envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+        M envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+        1 proxy_protocol_config message - envoy.config.core.v3.ProxyProtocolConfig
+        2 allow_post bool - -
         E envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode
         0 SERVICE_UNAVAILABLE
         1 NOT_FOUND
@@ -1118,19 +1124,19 @@ package enum FieldTable {
         M envoy.config.route.v3.RouteConfiguration
         1 name string - -
         2 virtual_hosts message * envoy.config.route.v3.VirtualHost
-        3 internal_only_headers string *! -
+        3 internal_only_headers string * -
         4 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         5 response_headers_to_remove string * -
         6 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         7 validate_clusters message - google.protobuf.BoolValue
         8 request_headers_to_remove string * -
         9 vhds message ! -
-        10 most_specific_header_mutations_wins bool ! -
+        10 most_specific_header_mutations_wins bool - -
         11 max_direct_response_body_size_bytes message ! -
         12 cluster_specifier_plugins message *! -
-        13 request_mirror_policies message *! -
+        13 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         14 ignore_port_in_host_matching bool - -
-        15 ignore_path_parameters_in_path_matching bool ! -
+        15 ignore_path_parameters_in_path_matching bool - -
         16 typed_per_filter_config message %! -
         17 metadata message - envoy.config.core.v3.Metadata
         18 vhost_header string ! -
@@ -1174,8 +1180,8 @@ package enum FieldTable {
         19 include_attempt_count_in_response bool - -
         20 retry_policy_typed_config message ! -
         21 matcher message ! -
-        22 request_mirror_policies message *! -
-        23 include_is_timeout_retry_header bool ! -
+        22 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
+        23 include_is_timeout_retry_header bool - -
         24 metadata message - envoy.config.core.v3.Metadata
         25 request_body_buffer_limit message ! -
         M envoy.config.route.v3.VirtualHost.TypedPerFilterConfigEntry
@@ -1294,7 +1300,7 @@ package enum FieldTable {
         3 upstream_log message *! -
         4 suppress_envoy_headers bool - -
         5 strict_check_headers string *! -
-        6 respect_expected_rq_timeout bool ! -
+        6 respect_expected_rq_timeout bool - -
         7 suppress_grpc_request_failure_code_stats bool ! -
         8 upstream_http_filters message *! -
         9 upstream_log_options message ! -
@@ -1342,7 +1348,7 @@ package enum FieldTable {
         22 via string - -
         23 upgrade_configs message * envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
         24 stream_idle_timeout message - google.protobuf.Duration
-        25 internal_address_config message ! -
+        25 internal_address_config message - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
         26 delayed_close_timeout message - google.protobuf.Duration
         28 request_timeout message - google.protobuf.Duration
         29 max_request_headers_kb message - google.protobuf.UInt32Value
@@ -1364,7 +1370,7 @@ package enum FieldTable {
         45 path_with_escaped_slashes_action enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction
         46 original_ip_detection_extensions message *! -
         47 strip_trailing_host_dot bool - -
-        48 scheme_header_transformation message ! -
+        48 scheme_header_transformation message - envoy.config.core.v3.SchemeHeaderTransformation
         49 proxy_status_config message ! -
         50 typed_header_validation_config message ! -
         51 append_x_forwarded_port bool - -
@@ -1377,6 +1383,9 @@ package enum FieldTable {
         58 http1_safe_max_connection_duration bool ! -
         59 stream_flush_timeout message ! -
         60 forward_client_cert_matcher message ! -
+        M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
+        1 unix_sockets bool - -
+        2 cidr_ranges message * envoy.config.core.v3.CidrRange
         M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails
         1 subject message - google.protobuf.BoolValue
         3 cert bool - -
@@ -1449,7 +1458,7 @@ package enum FieldTable {
         8 idle_timeout message - google.protobuf.Duration
         9 metadata_match message - envoy.config.core.v3.Metadata
         10 weighted_clusters message =cluster_specifier envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
-        11 hash_policy message *! -
+        11 hash_policy message * envoy.type.v3.HashPolicy
         12 tunneling_config message ! -
         13 max_downstream_connection_duration message - google.protobuf.Duration
         14 on_demand message ! -
@@ -1827,6 +1836,10 @@ package enum FieldTable {
         0 HUNDRED
         1 TEN_THOUSAND
         2 MILLION
+        M envoy.type.v3.HashPolicy
+        1 source_ip message =policy_specifier envoy.type.v3.HashPolicy.SourceIp
+        2 filter_state message !=policy_specifier -
+        M envoy.type.v3.HashPolicy.SourceIp
         M envoy.type.v3.Int32Range
         1 start int32 - -
         2 end int32 - -

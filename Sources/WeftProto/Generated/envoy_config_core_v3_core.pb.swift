@@ -1392,6 +1392,8 @@ package nonisolated struct Envoy_Config_Core_V3_Http1ProtocolOptions: Sendable {
 
   package var sendFullyQualifiedURL: Bool = false
 
+  package var allowCustomMethods: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct HeaderKeyFormat: Sendable {
@@ -1559,6 +1561,33 @@ package nonisolated struct Envoy_Config_Core_V3_Http2ProtocolOptions: @unchecked
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Config_Core_V3_SchemeHeaderTransformation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var transformation: Envoy_Config_Core_V3_SchemeHeaderTransformation.OneOf_Transformation? = nil
+
+  package var schemeToOverwrite: String {
+    get {
+      if case .schemeToOverwrite(let v)? = transformation {return v}
+      return String()
+    }
+    set {transformation = .schemeToOverwrite(newValue)}
+  }
+
+  package var matchUpstream: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Transformation: Equatable, Sendable {
+    case schemeToOverwrite(String)
+
+  }
+
+  package init() {}
 }
 
 package nonisolated struct Envoy_Config_Core_V3_RuntimeDouble: Sendable {
@@ -3732,7 +3761,7 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions.HeadersWithUnders
 
 nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Http1ProtocolOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0\u{3}override_stream_error_on_invalid_http_message\0\u{3}send_fully_qualified_url\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0\u{3}override_stream_error_on_invalid_http_message\0\u{3}send_fully_qualified_url\0\u{4}\u{2}allow_custom_methods\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3748,6 +3777,7 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
       case 6: try { try decoder.decodeSingularBoolField(value: &self.allowChunkedLength) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._overrideStreamErrorOnInvalidHTTPMessage) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.sendFullyQualifiedURL) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.allowCustomMethods) }()
       default: break
       }
     }
@@ -3782,6 +3812,9 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if self.sendFullyQualifiedURL != false {
       try visitor.visitSingularBoolField(value: self.sendFullyQualifiedURL, fieldNumber: 8)
     }
+    if self.allowCustomMethods != false {
+      try visitor.visitSingularBoolField(value: self.allowCustomMethods, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3794,6 +3827,7 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if lhs.allowChunkedLength != rhs.allowChunkedLength {return false}
     if lhs._overrideStreamErrorOnInvalidHTTPMessage != rhs._overrideStreamErrorOnInvalidHTTPMessage {return false}
     if lhs.sendFullyQualifiedURL != rhs.sendFullyQualifiedURL {return false}
+    if lhs.allowCustomMethods != rhs.allowCustomMethods {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4027,6 +4061,52 @@ nonisolated extension Envoy_Config_Core_V3_Http2ProtocolOptions: SwiftProtobuf.M
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SchemeHeaderTransformation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SchemeHeaderTransformation"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}scheme_to_overwrite\0\u{3}match_upstream\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.transformation != nil {try decoder.handleConflictingOneOf()}
+          self.transformation = .schemeToOverwrite(v)
+        }
+      }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.matchUpstream) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .schemeToOverwrite(let v)? = self.transformation {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    if self.matchUpstream != false {
+      try visitor.visitSingularBoolField(value: self.matchUpstream, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SchemeHeaderTransformation, rhs: Envoy_Config_Core_V3_SchemeHeaderTransformation) -> Bool {
+    if lhs.transformation != rhs.transformation {return false}
+    if lhs.matchUpstream != rhs.matchUpstream {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

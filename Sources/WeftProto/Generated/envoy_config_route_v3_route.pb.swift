@@ -32,6 +32,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteConfiguration: Sendable {
 
   package var virtualHosts: [Envoy_Config_Route_V3_VirtualHost] = []
 
+  package var internalOnlyHeaders: [String] = []
+
   package var responseHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
 
   package var responseHeadersToRemove: [String] = []
@@ -49,7 +51,13 @@ package nonisolated struct Envoy_Config_Route_V3_RouteConfiguration: Sendable {
 
   package var requestHeadersToRemove: [String] = []
 
+  package var mostSpecificHeaderMutationsWins: Bool = false
+
+  package var requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
+
   package var ignorePortInHostMatching: Bool = false
+
+  package var ignorePathParametersInPathMatching: Bool = false
 
   package var metadata: Envoy_Config_Core_V3_Metadata {
     get {_metadata ?? Envoy_Config_Core_V3_Metadata()}
@@ -135,6 +143,16 @@ package nonisolated struct Envoy_Config_Route_V3_VirtualHost: @unchecked Sendabl
   package var includeAttemptCountInResponse: Bool {
     get {_storage._includeAttemptCountInResponse}
     set {_uniqueStorage()._includeAttemptCountInResponse = newValue}
+  }
+
+  package var requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] {
+    get {_storage._requestMirrorPolicies}
+    set {_uniqueStorage()._requestMirrorPolicies = newValue}
+  }
+
+  package var includeIsTimeoutRetryHeader: Bool {
+    get {_storage._includeIsTimeoutRetryHeader}
+    set {_uniqueStorage()._includeIsTimeoutRetryHeader = newValue}
   }
 
   package var metadata: Envoy_Config_Core_V3_Metadata {
@@ -872,6 +890,15 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     set {_uniqueStorage()._clusterNotFoundResponseCode = newValue}
   }
 
+  package var maxGrpcTimeout: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._maxGrpcTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._maxGrpcTimeout = newValue}
+  }
+  /// Returns true if `maxGrpcTimeout` has been explicitly set.
+  package var hasMaxGrpcTimeout: Bool {_storage._maxGrpcTimeout != nil}
+  /// Clears the value of `maxGrpcTimeout`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxGrpcTimeout() {_uniqueStorage()._maxGrpcTimeout = nil}
+
   package var idleTimeout: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._idleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._idleTimeout = newValue}
@@ -880,6 +907,15 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
   package var hasIdleTimeout: Bool {_storage._idleTimeout != nil}
   /// Clears the value of `idleTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearIdleTimeout() {_uniqueStorage()._idleTimeout = nil}
+
+  package var grpcTimeoutOffset: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._grpcTimeoutOffset ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._grpcTimeoutOffset = newValue}
+  }
+  /// Returns true if `grpcTimeoutOffset` has been explicitly set.
+  package var hasGrpcTimeoutOffset: Bool {_storage._grpcTimeoutOffset != nil}
+  /// Clears the value of `grpcTimeoutOffset`. Subsequent reads from it will return its default value.
+  package mutating func clearGrpcTimeoutOffset() {_uniqueStorage()._grpcTimeoutOffset = nil}
 
   package var upgradeConfigs: [Envoy_Config_Route_V3_RouteAction.UpgradeConfig] {
     get {_storage._upgradeConfigs}
@@ -1012,6 +1048,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
 
     package var cluster: String = String()
 
+    package var clusterHeader: String = String()
+
     package var runtimeFraction: Envoy_Config_Core_V3_RuntimeFractionalPercent {
       get {_runtimeFraction ?? Envoy_Config_Core_V3_RuntimeFractionalPercent()}
       set {_runtimeFraction = newValue}
@@ -1020,6 +1058,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     package var hasRuntimeFraction: Bool {self._runtimeFraction != nil}
     /// Clears the value of `runtimeFraction`. Subsequent reads from it will return its default value.
     package mutating func clearRuntimeFraction() {self._runtimeFraction = nil}
+
+    package var disableShadowHostSuffixAppend: Bool = false
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1191,11 +1231,44 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     /// Clears the value of `enabled`. Subsequent reads from it will return its default value.
     package mutating func clearEnabled() {self._enabled = nil}
 
+    package var connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig {
+      get {_connectConfig ?? Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig()}
+      set {_connectConfig = newValue}
+    }
+    /// Returns true if `connectConfig` has been explicitly set.
+    package var hasConnectConfig: Bool {self._connectConfig != nil}
+    /// Clears the value of `connectConfig`. Subsequent reads from it will return its default value.
+    package mutating func clearConnectConfig() {self._connectConfig = nil}
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated struct ConnectConfig: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var proxyProtocolConfig: Envoy_Config_Core_V3_ProxyProtocolConfig {
+        get {_proxyProtocolConfig ?? Envoy_Config_Core_V3_ProxyProtocolConfig()}
+        set {_proxyProtocolConfig = newValue}
+      }
+      /// Returns true if `proxyProtocolConfig` has been explicitly set.
+      package var hasProxyProtocolConfig: Bool {self._proxyProtocolConfig != nil}
+      /// Clears the value of `proxyProtocolConfig`. Subsequent reads from it will return its default value.
+      package mutating func clearProxyProtocolConfig() {self._proxyProtocolConfig = nil}
+
+      package var allowPost: Bool = false
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package init() {}
+
+      fileprivate var _proxyProtocolConfig: Envoy_Config_Core_V3_ProxyProtocolConfig? = nil
+    }
 
     package init() {}
 
     fileprivate var _enabled: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    fileprivate var _connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig? = nil
   }
 
   package nonisolated struct MaxStreamDuration: Sendable {
@@ -1733,7 +1806,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.config.route.v3"
 
 nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteConfiguration"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}virtual_hosts\0\u{4}\u{2}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_add\0\u{3}validate_clusters\0\u{3}request_headers_to_remove\0\u{4}\u{6}ignore_port_in_host_matching\0\u{2}\u{3}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}virtual_hosts\0\u{3}internal_only_headers\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_add\0\u{3}validate_clusters\0\u{3}request_headers_to_remove\0\u{4}\u{2}most_specific_header_mutations_wins\0\u{4}\u{3}request_mirror_policies\0\u{3}ignore_port_in_host_matching\0\u{3}ignore_path_parameters_in_path_matching\0\u{2}\u{2}metadata\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1743,12 +1816,16 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.virtualHosts) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.internalOnlyHeaders) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.responseHeadersToAdd) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.responseHeadersToRemove) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._validateClusters) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.mostSpecificHeaderMutationsWins) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.requestMirrorPolicies) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.ignorePortInHostMatching) }()
+      case 15: try { try decoder.decodeSingularBoolField(value: &self.ignorePathParametersInPathMatching) }()
       case 17: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
       default: break
       }
@@ -1766,6 +1843,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
     if !self.virtualHosts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.virtualHosts, fieldNumber: 2)
     }
+    if !self.internalOnlyHeaders.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.internalOnlyHeaders, fieldNumber: 3)
+    }
     if !self.responseHeadersToAdd.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.responseHeadersToAdd, fieldNumber: 4)
     }
@@ -1781,8 +1861,17 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
     if !self.requestHeadersToRemove.isEmpty {
       try visitor.visitRepeatedStringField(value: self.requestHeadersToRemove, fieldNumber: 8)
     }
+    if self.mostSpecificHeaderMutationsWins != false {
+      try visitor.visitSingularBoolField(value: self.mostSpecificHeaderMutationsWins, fieldNumber: 10)
+    }
+    if !self.requestMirrorPolicies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.requestMirrorPolicies, fieldNumber: 13)
+    }
     if self.ignorePortInHostMatching != false {
       try visitor.visitSingularBoolField(value: self.ignorePortInHostMatching, fieldNumber: 14)
+    }
+    if self.ignorePathParametersInPathMatching != false {
+      try visitor.visitSingularBoolField(value: self.ignorePathParametersInPathMatching, fieldNumber: 15)
     }
     try { if let v = self._metadata {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 17)
@@ -1793,12 +1882,16 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
   package static func ==(lhs: Envoy_Config_Route_V3_RouteConfiguration, rhs: Envoy_Config_Route_V3_RouteConfiguration) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.virtualHosts != rhs.virtualHosts {return false}
+    if lhs.internalOnlyHeaders != rhs.internalOnlyHeaders {return false}
     if lhs.responseHeadersToAdd != rhs.responseHeadersToAdd {return false}
     if lhs.responseHeadersToRemove != rhs.responseHeadersToRemove {return false}
     if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
     if lhs._validateClusters != rhs._validateClusters {return false}
     if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
+    if lhs.mostSpecificHeaderMutationsWins != rhs.mostSpecificHeaderMutationsWins {return false}
+    if lhs.requestMirrorPolicies != rhs.requestMirrorPolicies {return false}
     if lhs.ignorePortInHostMatching != rhs.ignorePortInHostMatching {return false}
+    if lhs.ignorePathParametersInPathMatching != rhs.ignorePathParametersInPathMatching {return false}
     if lhs._metadata != rhs._metadata {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -1807,7 +1900,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".VirtualHost"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{3}hedge_policy\0\u{4}\u{2}include_attempt_count_in_response\0\u{2}\u{5}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{3}hedge_policy\0\u{4}\u{2}include_attempt_count_in_response\0\u{4}\u{3}request_mirror_policies\0\u{3}include_is_timeout_retry_header\0\u{1}metadata\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -1822,6 +1915,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
     var _typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
     var _retryPolicy: Envoy_Config_Route_V3_RetryPolicy? = nil
     var _includeAttemptCountInResponse: Bool = false
+    var _requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
+    var _includeIsTimeoutRetryHeader: Bool = false
     var _metadata: Envoy_Config_Core_V3_Metadata? = nil
     var _hedgePolicy: Envoy_Config_Route_V3_HedgePolicy? = nil
 
@@ -1846,6 +1941,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       _typedPerFilterConfig = source._typedPerFilterConfig
       _retryPolicy = source._retryPolicy
       _includeAttemptCountInResponse = source._includeAttemptCountInResponse
+      _requestMirrorPolicies = source._requestMirrorPolicies
+      _includeIsTimeoutRetryHeader = source._includeIsTimeoutRetryHeader
       _metadata = source._metadata
       _hedgePolicy = source._hedgePolicy
     }
@@ -1879,6 +1976,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._retryPolicy) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._includeAttemptCountInResponse) }()
+        case 22: try { try decoder.decodeRepeatedMessageField(value: &_storage._requestMirrorPolicies) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._includeIsTimeoutRetryHeader) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._metadata) }()
         default: break
         }
@@ -1931,6 +2030,12 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       if _storage._includeAttemptCountInResponse != false {
         try visitor.visitSingularBoolField(value: _storage._includeAttemptCountInResponse, fieldNumber: 19)
       }
+      if !_storage._requestMirrorPolicies.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._requestMirrorPolicies, fieldNumber: 22)
+      }
+      if _storage._includeIsTimeoutRetryHeader != false {
+        try visitor.visitSingularBoolField(value: _storage._includeIsTimeoutRetryHeader, fieldNumber: 23)
+      }
       try { if let v = _storage._metadata {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -1955,6 +2060,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         if _storage._typedPerFilterConfig != rhs_storage._typedPerFilterConfig {return false}
         if _storage._retryPolicy != rhs_storage._retryPolicy {return false}
         if _storage._includeAttemptCountInResponse != rhs_storage._includeAttemptCountInResponse {return false}
+        if _storage._requestMirrorPolicies != rhs_storage._requestMirrorPolicies {return false}
+        if _storage._includeIsTimeoutRetryHeader != rhs_storage._includeIsTimeoutRetryHeader {return false}
         if _storage._metadata != rhs_storage._metadata {return false}
         if _storage._hedgePolicy != rhs_storage._hedgePolicy {return false}
         return true
@@ -2863,7 +2970,7 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteAction"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{3}metadata_match\0\u{3}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{4}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{4}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{2}hedge_policy\0\u{4}\u{2}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{2}internal_redirect_policy\0\u{3}host_rewrite_path_regex\0\u{3}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0\u{4}\u{3}path_rewrite_policy\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{3}metadata_match\0\u{3}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{4}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{3}max_grpc_timeout\0\u{3}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{2}hedge_policy\0\u{3}grpc_timeout_offset\0\u{3}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{2}internal_redirect_policy\0\u{3}host_rewrite_path_regex\0\u{3}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0\u{4}\u{3}path_rewrite_policy\0")
 
   fileprivate class _StorageClass {
     var _clusterSpecifier: Envoy_Config_Route_V3_RouteAction.OneOf_ClusterSpecifier?
@@ -2874,7 +2981,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
     var _priority: Envoy_Config_Core_V3_RoutingPriority = .default
     var _hashPolicy: [Envoy_Config_Route_V3_RouteAction.HashPolicy] = []
     var _clusterNotFoundResponseCode: Envoy_Config_Route_V3_RouteAction.ClusterNotFoundResponseCode = .serviceUnavailable
+    var _maxGrpcTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _idleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _grpcTimeoutOffset: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _upgradeConfigs: [Envoy_Config_Route_V3_RouteAction.UpgradeConfig] = []
     var _requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
     var _regexRewrite: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute? = nil
@@ -2902,7 +3011,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       _priority = source._priority
       _hashPolicy = source._hashPolicy
       _clusterNotFoundResponseCode = source._clusterNotFoundResponseCode
+      _maxGrpcTimeout = source._maxGrpcTimeout
       _idleTimeout = source._idleTimeout
+      _grpcTimeoutOffset = source._grpcTimeoutOffset
       _upgradeConfigs = source._upgradeConfigs
       _requestMirrorPolicies = source._requestMirrorPolicies
       _regexRewrite = source._regexRewrite
@@ -2987,9 +3098,11 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         case 11: try { try decoder.decodeSingularEnumField(value: &_storage._priority) }()
         case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._hashPolicy) }()
         case 20: try { try decoder.decodeSingularEnumField(value: &_storage._clusterNotFoundResponseCode) }()
+        case 23: try { try decoder.decodeSingularMessageField(value: &_storage._maxGrpcTimeout) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._idleTimeout) }()
         case 25: try { try decoder.decodeRepeatedMessageField(value: &_storage._upgradeConfigs) }()
         case 27: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
+        case 28: try { try decoder.decodeSingularMessageField(value: &_storage._grpcTimeoutOffset) }()
         case 29: try {
           var v: String?
           try decoder.decodeSingularStringField(value: &v)
@@ -3076,6 +3189,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       if _storage._clusterNotFoundResponseCode != .serviceUnavailable {
         try visitor.visitSingularEnumField(value: _storage._clusterNotFoundResponseCode, fieldNumber: 20)
       }
+      try { if let v = _storage._maxGrpcTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+      } }()
       try { if let v = _storage._idleTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -3084,6 +3200,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       }
       try { if let v = _storage._hedgePolicy {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 27)
+      } }()
+      try { if let v = _storage._grpcTimeoutOffset {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 28)
       } }()
       try { if case .hostRewriteHeader(let v)? = _storage._hostRewriteSpecifier {
         try visitor.visitSingularStringField(value: v, fieldNumber: 29)
@@ -3126,7 +3245,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         if _storage._priority != rhs_storage._priority {return false}
         if _storage._hashPolicy != rhs_storage._hashPolicy {return false}
         if _storage._clusterNotFoundResponseCode != rhs_storage._clusterNotFoundResponseCode {return false}
+        if _storage._maxGrpcTimeout != rhs_storage._maxGrpcTimeout {return false}
         if _storage._idleTimeout != rhs_storage._idleTimeout {return false}
+        if _storage._grpcTimeoutOffset != rhs_storage._grpcTimeoutOffset {return false}
         if _storage._upgradeConfigs != rhs_storage._upgradeConfigs {return false}
         if _storage._requestMirrorPolicies != rhs_storage._requestMirrorPolicies {return false}
         if _storage._regexRewrite != rhs_storage._regexRewrite {return false}
@@ -3151,7 +3272,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.ClusterNotFoundResponseC
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".RequestMirrorPolicy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{4}\u{2}runtime_fraction\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{4}\u{2}runtime_fraction\0\u{4}\u{2}cluster_header\0\u{3}disable_shadow_host_suffix_append\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3161,6 +3282,8 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: Swi
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.cluster) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._runtimeFraction) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.clusterHeader) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.disableShadowHostSuffixAppend) }()
       default: break
       }
     }
@@ -3177,12 +3300,20 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: Swi
     try { if let v = self._runtimeFraction {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if !self.clusterHeader.isEmpty {
+      try visitor.visitSingularStringField(value: self.clusterHeader, fieldNumber: 5)
+    }
+    if self.disableShadowHostSuffixAppend != false {
+      try visitor.visitSingularBoolField(value: self.disableShadowHostSuffixAppend, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy, rhs: Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy) -> Bool {
     if lhs.cluster != rhs.cluster {return false}
+    if lhs.clusterHeader != rhs.clusterHeader {return false}
     if lhs._runtimeFraction != rhs._runtimeFraction {return false}
+    if lhs.disableShadowHostSuffixAppend != rhs.disableShadowHostSuffixAppend {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3489,7 +3620,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.QueryParamete
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".UpgradeConfig"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0\u{3}connect_config\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3499,6 +3630,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.upgradeType) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._enabled) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._connectConfig) }()
       default: break
       }
     }
@@ -3515,12 +3647,55 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
     try { if let v = self._enabled {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._connectConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig) -> Bool {
     if lhs.upgradeType != rhs.upgradeType {return false}
     if lhs._enabled != rhs._enabled {return false}
+    if lhs._connectConfig != rhs._connectConfig {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.UpgradeConfig.protoMessageName + ".ConnectConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}proxy_protocol_config\0\u{3}allow_post\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._proxyProtocolConfig) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.allowPost) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._proxyProtocolConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.allowPost != false {
+      try visitor.visitSingularBoolField(value: self.allowPost, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig) -> Bool {
+    if lhs._proxyProtocolConfig != rhs._proxyProtocolConfig {return false}
+    if lhs.allowPost != rhs.allowPost {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -216,6 +216,15 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
   /// Clears the value of `streamIdleTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearStreamIdleTimeout() {_uniqueStorage()._streamIdleTimeout = nil}
 
+  package var internalAddressConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig {
+    get {_storage._internalAddressConfig ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig()}
+    set {_uniqueStorage()._internalAddressConfig = newValue}
+  }
+  /// Returns true if `internalAddressConfig` has been explicitly set.
+  package var hasInternalAddressConfig: Bool {_storage._internalAddressConfig != nil}
+  /// Clears the value of `internalAddressConfig`. Subsequent reads from it will return its default value.
+  package mutating func clearInternalAddressConfig() {_uniqueStorage()._internalAddressConfig = nil}
+
   package var delayedCloseTimeout: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._delayedCloseTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._delayedCloseTimeout = newValue}
@@ -326,6 +335,15 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
     get {_storage._stripTrailingHostDot}
     set {_uniqueStorage()._stripTrailingHostDot = newValue}
   }
+
+  package var schemeHeaderTransformation: Envoy_Config_Core_V3_SchemeHeaderTransformation {
+    get {_storage._schemeHeaderTransformation ?? Envoy_Config_Core_V3_SchemeHeaderTransformation()}
+    set {_uniqueStorage()._schemeHeaderTransformation = newValue}
+  }
+  /// Returns true if `schemeHeaderTransformation` has been explicitly set.
+  package var hasSchemeHeaderTransformation: Bool {_storage._schemeHeaderTransformation != nil}
+  /// Clears the value of `schemeHeaderTransformation`. Subsequent reads from it will return its default value.
+  package mutating func clearSchemeHeaderTransformation() {_uniqueStorage()._schemeHeaderTransformation = nil}
 
   package var appendXForwardedPort: Bool {
     get {_storage._appendXForwardedPort}
@@ -560,6 +578,20 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
     fileprivate var _subject: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   }
 
+  package nonisolated struct InternalAddressConfig: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unixSockets: Bool = false
+
+    package var cidrRanges: [Envoy_Config_Core_V3_CidrRange] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
   package nonisolated struct UpgradeConfig: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -770,7 +802,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
 
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HttpConnectionManager"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{4}\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{4}\u{2}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{4}\u{2}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{4}\u{2}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{4}\u{4}append_x_forwarded_port\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{4}\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{3}internal_address_config\0\u{3}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{4}\u{2}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{4}\u{2}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{3}scheme_header_transformation\0\u{4}\u{3}append_x_forwarded_port\0")
 
   fileprivate class _StorageClass {
     var _codecType: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.CodecType = .auto
@@ -791,6 +823,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     var _via: String = String()
     var _upgradeConfigs: [Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.UpgradeConfig] = []
     var _streamIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _internalAddressConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig? = nil
     var _delayedCloseTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _requestTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _maxRequestHeadersKb: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
@@ -806,6 +839,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     var _pathWithEscapedSlashesAction: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.PathWithEscapedSlashesAction = .implementationSpecificDefault
     var _localReplyConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_LocalReplyConfig? = nil
     var _stripTrailingHostDot: Bool = false
+    var _schemeHeaderTransformation: Envoy_Config_Core_V3_SchemeHeaderTransformation? = nil
     var _appendXForwardedPort: Bool = false
     var _streamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
     var _proxy100Continue: Bool = false
@@ -837,6 +871,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _via = source._via
       _upgradeConfigs = source._upgradeConfigs
       _streamIdleTimeout = source._streamIdleTimeout
+      _internalAddressConfig = source._internalAddressConfig
       _delayedCloseTimeout = source._delayedCloseTimeout
       _requestTimeout = source._requestTimeout
       _maxRequestHeadersKb = source._maxRequestHeadersKb
@@ -852,6 +887,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _pathWithEscapedSlashesAction = source._pathWithEscapedSlashesAction
       _localReplyConfig = source._localReplyConfig
       _stripTrailingHostDot = source._stripTrailingHostDot
+      _schemeHeaderTransformation = source._schemeHeaderTransformation
       _appendXForwardedPort = source._appendXForwardedPort
       _streamErrorOnInvalidHTTPMessage = source._streamErrorOnInvalidHTTPMessage
       _proxy100Continue = source._proxy100Continue
@@ -917,6 +953,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         case 22: try { try decoder.decodeSingularStringField(value: &_storage._via) }()
         case 23: try { try decoder.decodeRepeatedMessageField(value: &_storage._upgradeConfigs) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._streamIdleTimeout) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._internalAddressConfig) }()
         case 26: try { try decoder.decodeSingularMessageField(value: &_storage._delayedCloseTimeout) }()
         case 28: try { try decoder.decodeSingularMessageField(value: &_storage._requestTimeout) }()
         case 29: try { try decoder.decodeSingularMessageField(value: &_storage._maxRequestHeadersKb) }()
@@ -940,6 +977,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         }()
         case 45: try { try decoder.decodeSingularEnumField(value: &_storage._pathWithEscapedSlashesAction) }()
         case 47: try { try decoder.decodeSingularBoolField(value: &_storage._stripTrailingHostDot) }()
+        case 48: try { try decoder.decodeSingularMessageField(value: &_storage._schemeHeaderTransformation) }()
         case 51: try { try decoder.decodeSingularBoolField(value: &_storage._appendXForwardedPort) }()
         default: break
         }
@@ -1018,6 +1056,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       try { if let v = _storage._streamIdleTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
+      try { if let v = _storage._internalAddressConfig {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
       try { if let v = _storage._delayedCloseTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
       } }()
@@ -1066,6 +1107,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       if _storage._stripTrailingHostDot != false {
         try visitor.visitSingularBoolField(value: _storage._stripTrailingHostDot, fieldNumber: 47)
       }
+      try { if let v = _storage._schemeHeaderTransformation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 48)
+      } }()
       if _storage._appendXForwardedPort != false {
         try visitor.visitSingularBoolField(value: _storage._appendXForwardedPort, fieldNumber: 51)
       }
@@ -1096,6 +1140,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._via != rhs_storage._via {return false}
         if _storage._upgradeConfigs != rhs_storage._upgradeConfigs {return false}
         if _storage._streamIdleTimeout != rhs_storage._streamIdleTimeout {return false}
+        if _storage._internalAddressConfig != rhs_storage._internalAddressConfig {return false}
         if _storage._delayedCloseTimeout != rhs_storage._delayedCloseTimeout {return false}
         if _storage._requestTimeout != rhs_storage._requestTimeout {return false}
         if _storage._maxRequestHeadersKb != rhs_storage._maxRequestHeadersKb {return false}
@@ -1111,6 +1156,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._pathWithEscapedSlashesAction != rhs_storage._pathWithEscapedSlashesAction {return false}
         if _storage._localReplyConfig != rhs_storage._localReplyConfig {return false}
         if _storage._stripTrailingHostDot != rhs_storage._stripTrailingHostDot {return false}
+        if _storage._schemeHeaderTransformation != rhs_storage._schemeHeaderTransformation {return false}
         if _storage._appendXForwardedPort != rhs_storage._appendXForwardedPort {return false}
         if _storage._streamErrorOnInvalidHTTPMessage != rhs_storage._streamErrorOnInvalidHTTPMessage {return false}
         if _storage._proxy100Continue != rhs_storage._proxy100Continue {return false}
@@ -1188,6 +1234,41 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     if lhs.dns != rhs.dns {return false}
     if lhs.uri != rhs.uri {return false}
     if lhs.chain != rhs.chain {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.protoMessageName + ".InternalAddressConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}unix_sockets\0\u{3}cidr_ranges\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.unixSockets) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.cidrRanges) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.unixSockets != false {
+      try visitor.visitSingularBoolField(value: self.unixSockets, fieldNumber: 1)
+    }
+    if !self.cidrRanges.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.cidrRanges, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig) -> Bool {
+    if lhs.unixSockets != rhs.unixSockets {return false}
+    if lhs.cidrRanges != rhs.cidrRanges {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

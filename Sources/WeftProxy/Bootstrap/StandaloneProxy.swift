@@ -55,6 +55,7 @@ struct StandaloneProxy {
         options.drain = drain
         let role = try RestartRole(restart, logger)
         options.parent = role.parent
+        options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
         let status = AgentStatus()

@@ -18,6 +18,8 @@ final class Exchange: HTTPStreamReceiver {
     var manager: HTTPConnectionManager { connection.manager.manager }
     var record = ExchangeRecord()
 
+    /// The table that this request is routed by.
+    private var foundTable: RouteTable?
     var decision: RouteDecision?
     /// What the router does, from when it has taken over.
     var forwarding: CompiledForward?
@@ -46,15 +48,30 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
+    private var hasClientLeft = false
     /// Position of the filter that comes next.
     var nextFilter = 0
     /// What filters keep for the rest of the exchange; `nil` while none has anything to keep.
     var filterState: FilterState?
     var shadows: [ShadowRequest] = []
+    /// Tries that took too long and go on beside ``attempt``.
+    var rivals: [UpstreamAttempt] = []
+    /// Who goes on with this request after an internal redirect.
+    var successor: Exchange?
+    /// Internal redirects before this exchange.
+    var redirects: UInt32 = 0
     var responseStarted = false
     var isFinished = false
     /// When the worker's sweep ends the request; `nil` is never. Short limits have ``timeout`` instead.
     private var deadline: NIODeadline?
+    /// When the whole request must have come (`request_timeout`).
+    private var requestDeadline: NIODeadline?
+    /// The end of `max_stream_duration`.
+    private var lastMoment: NIODeadline?
+    /// Milliseconds from the first header to the end, whatever happens; `nil` is no limit.
+    var longest: UInt64?
+    /// When the request was there as a whole.
+    private(set) var completedAt = NIODeadline.distantPast
     private var idleLimit = TimeAmount.zero
     private var lastSeen = NIODeadline.distantPast
     /// Something moved since the last sweep.
@@ -64,7 +81,9 @@ final class Exchange: HTTPStreamReceiver {
     var next: Exchange?
     unowned(unsafe) var previous: Exchange?
     private var timeout: Scheduled<Void>?
-    private var backOff: Scheduled<Void>?
+    var backOff: Scheduled<Void>?
+    /// The try under way follows one that took too long.
+    var retriesTimeout = false
     /// When the host of the current try was picked.
     var pickedAt = NIODeadline.distantPast
 
@@ -77,11 +96,17 @@ final class Exchange: HTTPStreamReceiver {
         original = OriginalRequest(head)
         self.head = head
         requestEnded = endStream
+        if endStream { completedAt = record.started }
     }
 
     func start() {
-        prepareRequest()
         guard normalizePath() else { return }
+        if !requestEnded, let limit = manager.requestTimeoutMilliseconds, limit > 0 {
+            requestDeadline = record.started + .milliseconds(Int64(clamping: limit))
+            beSwept()
+        }
+        normalizeHost()
+        prepareRequest()
         runFilters()
     }
 
@@ -97,6 +122,12 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     var routeTable: RouteTable? {
+        if let foundTable { return foundTable }
+        foundTable = currentTable
+        return foundTable
+    }
+
+    private var currentTable: RouteTable? {
         if let name = connection.manager.routesName { worker.snapshot.routes[name] } else { connection.manager.table }
     }
 
@@ -128,46 +159,69 @@ final class Exchange: HTTPStreamReceiver {
         hasMoved = true
     }
 
-    func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
+    func readComplete() {
+        if let successor { return successor.readComplete() }
+        if attempt?.isStreaming == true { attempt?.flush() }
+    }
 
     func receiveEnd(trailers: HeaderBlock?) {
         requestEnded = true
-        requestTrailers = trailers
+        completedAt = .now()
+        requestTrailers = passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil
         for shadow in shadows { shadow.end() }
-        if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
+        if isTunnel { noteClientLeft() }
+        if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(upstreamTrailers) }
         if let state = filterState { requestEnded(state) }
+        if timeouts != nil, !isTunnel { startRequestTimer() }
     }
 
     func receive(reset: StreamReset) {
+        if let successor { return successor.receive(reset: reset) }
         guard !isFinished else { return }
-        record.flag = "DC"
-        record.details = "downstream_remote_disconnect"
+        noteClientLeft()
         finish()
     }
 
-    func writabilityChanged(_ isWritable: Bool) { attempt?.setReading(isWritable) }
+    func noteClientLeft() {
+        hasClientLeft = true
+        record.note(flag: "DC")
+        record.details = "downstream_remote_disconnect"
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        if let successor { return successor.writabilityChanged(isWritable) }
+        attempt?.setReading(isWritable)
+    }
 
     // MARK: timers
 
     /// Limits of a second and more are watched by the worker's sweep, which ends a request up to ``sweepInterval`` late.
     func startTimers() {
-        if let limit = timeouts?.request, limit > 0 {
-            let span = TimeAmount.milliseconds(Int64(clamping: limit))
-            if limit < 1_000 {
-                timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
-                    timedOut(.requestTimeout)
-                }
-            } else {
-                deadline = record.started + span
-            }
-        }
+        if requestEnded { startRequestTimer() }
+        if let limit = longest { lastMoment = record.started + .milliseconds(Int64(clamping: limit)) }
         let idle = forwarding?.action.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
         idleLimit = .milliseconds(Int64(clamping: idle))
-        guard deadline != nil || idle > 0, !isFinished else { return }
+        guard deadline != nil || lastMoment != nil || idle > 0, !isFinished else { return }
         hasMoved = true
+        beSwept()
+    }
+
+    private func beSwept() {
         guard !isSwept else { return }
         isSwept = true
         worker.exchanges.add(self)
+    }
+
+    /// The upstream's time begins when it may have the whole request.
+    private func startRequestTimer() {
+        guard let limit = timeouts?.request, limit > 0, deadline == nil, timeout == nil, !isFinished else { return }
+        let span = TimeAmount.milliseconds(Int64(clamping: limit))
+        if limit < 1_000 {
+            timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
+        } else {
+            deadline = completedAt + span
+            beSwept()
+        }
     }
 
     private func stopTimers() {
@@ -180,25 +234,29 @@ final class Exchange: HTTPStreamReceiver {
     /// The worker's look at what takes long.
     func sweep(now: NIODeadline) {
         if let deadline, now >= deadline { return timedOut(.requestTimeout) }
+        if let requestDeadline, !requestEnded, now >= requestDeadline { return timedOut(.requestOverdue) }
+        if let lastMoment, now >= lastMoment { return timedOut(.maxStreamDuration(requestComplete: requestEnded)) }
         guard idleLimit > .zero else { return }
         if hasMoved {
             hasMoved = false
             lastSeen = now
         } else if now - lastSeen >= idleLimit {
-            timedOut(.streamIdleTimeout)
+            timedOut(.streamIdleTimeout(requestComplete: requestEnded))
         }
     }
 
     func timedOut(_ reason: LocalReply.Reason) {
         guard !isFinished else { return }
         attempt?.recordTimeout()
-        attempt?.abandon()
-        attempt = nil
+        abandonTries()
         reply(reason, provenance: decision?.route.provenance)
     }
 
     func schedule(_ span: TimeAmount, _ work: @escaping () -> Void) {
-        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: span, work)
+        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+            backOff = nil
+            work()
+        }
     }
 
     // MARK: response
@@ -207,13 +265,15 @@ final class Exchange: HTTPStreamReceiver {
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
         let local = LocalReply(reason, provenance: provenance)
-        record.flag = record.retriesExhausted ? local.flag + ",URX" : local.flag
+        record.note(flag: local.flag)
         record.details = local.code
         record.provenance = provenance
         guard !responseStarted else {
             stream.reset()
             return finish()
         }
+        // A message that is no good: what follows it is not to be trusted either.
+        if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
         if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
         var head = local.head(explain: connection.explainsRefusals)
@@ -239,19 +299,23 @@ final class Exchange: HTTPStreamReceiver {
         finish()
     }
 
-    func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
+    func receive(informational head: ResponseHead) {
+        if !responseStarted, manager.proxiesContinue { stream.inform(head) }
+    }
 
     /// - Parameter isMore: More follows at once, or a call to flush.
     func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
         hasMoved = true
         var response = upstream
+        if isUpgrade, attempt?.version == .http2 { acceptUpgrade(&response) }
         record.status = Int(response.status)
         record.details = "via_upstream"
-        let service = (NIODeadline.now() - record.started).nanoseconds / 1_000_000
+        // While the request still comes, the time would be the client's as well.
+        let service = requestEnded && !isUpgrade ? (NIODeadline.now() - completedAt).nanoseconds / 1_000_000 : nil
         record.upstreamServiceMilliseconds = service
         mutateResponse(&response, serviceMilliseconds: service)
-        if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
+        if response.status == 101 || head.method.isConnect && (200...299).contains(response.status) {
             isTunnel = true
             stopTimers()
             stream.respond(response, endStream: false)
@@ -287,16 +351,19 @@ final class Exchange: HTTPStreamReceiver {
             stream.write(body: last)
             stream.writeEnd(trailers: nil)
         } else {
-            stream.writeEnd(trailers: trailers)
+            stream.writeEnd(trailers: passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil)
         }
         finish()
     }
 
     /// The response broke off after it began.
-    func responseBroken() {
+    func responseBroken(_ why: UpstreamResetReason) {
         guard !isFinished else { return }
-        record.flag = "UC"
-        record.details = "upstream_reset_after_response_started{connection_termination}"
+        // The end of a tunnel that the client has left is no failure.
+        if !hasClientLeft {
+            record.note(flag: why.flag)
+            record.details = why.details("upstream_reset_after_response_started")
+        }
         stream.reset()
         finish()
     }
@@ -308,8 +375,7 @@ final class Exchange: HTTPStreamReceiver {
         backOff?.cancel()
         backOff = nil
         filterState?.end()
-        attempt?.abandon()
-        attempt = nil
+        abandonTries()
         if !shadows.isEmpty {
             for shadow in shadows { shadow.abandon() }
             shadows = []
@@ -340,7 +406,7 @@ struct OriginalRequest {
         path = head.path
         authority = head.authority
         version = head.version
-        isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
         isGRPC = head.isGRPC
     }
 }
@@ -355,17 +421,29 @@ struct ExchangeRecord {
     var bytesReceived = 0
     var bytesSent = 0
     var upstreamServiceMilliseconds: Int64?
-    var upstreamHost: String?
     /// The endpoint tried last.
     var host: CompiledHost?
+    var upstreamHost: String? { host?.name }
     /// The client, in the worker's ``PeerTable``.
     var peer = 0
     var upstreamLocal: String?
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
-    /// It would have been tried again, but for the limit.
-    var retriesExhausted = false
+    /// The client, when `x-forwarded-for` names another than the peer.
+    var client: String?
+    /// The cluster of the route, when the request did not get as far as choosing one.
+    var routedCluster: String?
     /// What shadow rules would have decided; not enforced.
     var shadowPolicies: [RBACShadow] = []
+
+    /// Adds a response flag; they are told in the order in which they came.
+    mutating func note(flag new: String) {
+        guard new != "-" else { return }
+        if flag == "-" {
+            flag = new
+        } else if !flag.split(separator: ",").contains(where: { $0 == new }) {
+            flag += "," + new
+        }
+    }
 }

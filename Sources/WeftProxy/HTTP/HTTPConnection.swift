@@ -75,15 +75,26 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     }
 
     func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
+        var head = head
+        if let refusal = manager.admission?.check(&head) {
+            refuse(stream: stream, with: LocalReply(refusal))
+            return RefusedRequest()
+        }
         let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
         exchange.start()
         return exchange
     }
 
     func refuse(stream: DownstreamStream, error: RequestError) {
-        let reply = LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest)
+        refuse(stream: stream, with: LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest))
+    }
+
+    private func refuse(stream: DownstreamStream, with reply: LocalReply) {
         stream.closeAfterResponse()
-        stream.respond(reply.head(explain: false), endStream: reply.body.isEmpty)
+        var answer = reply.head(explain: false)
+        if manager.manager.serverHeader != .passThrough { answer.headers.set(.server, manager.serverName) }
+        answer.headers.set(.date, worker.date.now())
+        stream.respond(answer, endStream: reply.body.isEmpty)
         if !reply.body.isEmpty {
             stream.write(body: ByteBuffer(string: reply.body))
             stream.writeEnd(trailers: nil)

@@ -132,14 +132,16 @@ enum Substitution {
         let info = exchange.connection.connection.info
         switch name {
         case "": return "%"
-        case "DOWNSTREAM_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
-        case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
+        case "DOWNSTREAM_REMOTE_ADDRESS": return exchange.clientAddress
+        case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return exchange.clientIP
+        case "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
+        case "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
         case "DOWNSTREAM_LOCAL_ADDRESS": return "\(info.destinationIP):\(info.destinationPort)"
         case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": return info.destinationIP
         case "DOWNSTREAM_PEER_URI_SAN": return info.peer?.uriNames.joined(separator: ",") ?? ""
         case "PROTOCOL": return "\(exchange.original.version.name)"
         case "UPSTREAM_HOST": return exchange.record.upstreamHost ?? ""
-        case "UPSTREAM_CLUSTER": return exchange.cluster?.compiled.cluster.name ?? ""
+        case "UPSTREAM_CLUSTER": return exchange.clusterName ?? ""
         case "ROUTE_NAME": return exchange.decision?.route.name ?? ""
         case "RESPONSE_CODE": return String(exchange.record.status)
         case "RESPONSE_CODE_DETAILS": return exchange.record.details

@@ -217,7 +217,7 @@ final class DownstreamConnection {
         if let most = manager.http2MaxConcurrentStreams { options.codec.maximumStreams = most }
         options.codec.maximumHeaderListSize = Int(manager.maxRequestHeadersKilobytes) << 10
         options.codec.maximumHeaderCount = Int(manager.maxHeadersCount)
-        if manager.upgradeTypes.contains("connect") { options.codec.allowsExtendedConnect = true }
+        if !manager.upgradeTypes.isEmpty { options.codec.allowsExtendedConnect = true }
         if let span = manager.drainTimeoutMilliseconds { options.drainTimeout = .milliseconds(Int64(clamping: span)) }
         return options
     }

@@ -23,6 +23,7 @@ final class TCPSession {
     private var clusterName = ""
     private var flag = "-"
     private var idleTask: Scheduled<Void>?
+    private var lifetime: Scheduled<Void>?
 
     init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?) {
         self.worker = worker
@@ -36,8 +37,33 @@ final class TCPSession {
         let relay = RelayHandler { [self] in closed() }
         downstream = relay
         do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
-        clusterName = ClusterChoice.name(proxy.cluster, random: worker.decisions.next(), header: { _ in nil }) ?? ""
+        choose()
+        if let limit = proxy.maxConnectionDurationMilliseconds, limit > 0 {
+            lifetime = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) {
+                [weak self] in self?.expire()
+            }
+        }
         connect()
+    }
+
+    private func choose() {
+        var match = proxy.metadataMatch
+        switch proxy.cluster {
+        case .weighted(let all):
+            let chosen = ClusterChoice.weighted(all, random: worker.decisions.next())
+            clusterName = chosen?.name ?? ""
+            match.merge(chosen?.metadataMatch ?? [:]) { $1 }
+        case .cluster(let name): clusterName = name
+        case .header: clusterName = ""
+        }
+        if !match.isEmpty { pick.subset = SubsetKey(match) }
+        if proxy.hashesSource { pick.hash = XXHash64.hash(info.remoteIP) }
+    }
+
+    /// The connection has lasted as long as it may.
+    private func expire() {
+        flag = "DT"
+        if let downstream, upstream != nil { downstream.closeAll() } else { channel.close(promise: nil) }
     }
 
     private func connect() {
@@ -123,6 +149,7 @@ final class TCPSession {
 
     private func closed() {
         idleTask?.cancel()
+        lifetime?.cancel()
         openReport()
         if let report { worker.metrics.closed(report, flag: flag) }
         worker.logs.connectionClosed(

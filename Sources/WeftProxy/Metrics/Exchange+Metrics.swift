@@ -23,8 +23,7 @@ extension Exchange {
 
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.
     func addPeerMetadata(to head: inout RequestHead, host: CompiledHost?) {
-        let node = worker.metrics.node
-        guard !node.header.isEmpty, let host, cluster?.compiled.isMeshPeer(host) == true else {
+        guard worker.metrics.introducesItself, let host, cluster?.compiled.isMeshPeer(host) == true else {
             // An earlier try may have gone to a peer inside.
             if attemptCount > 1 {
                 head.headers.remove(PeerMetadata.idHeader)
@@ -32,8 +31,8 @@ extension Exchange {
             }
             return
         }
-        head.headers.set(PeerMetadata.idHeader, node.id)
-        head.headers.set(PeerMetadata.header, node.header)
+        head.headers.set(PeerMetadata.idHeader, worker.metrics.node.id)
+        head.headers.set(PeerMetadata.header, worker.metrics.node.header)
     }
 }
 

@@ -61,6 +61,8 @@ final class WorkerMetrics {
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
 
     let node: MetricsNode
+    /// Whether peers inside the mesh are told who this is.
+    let introducesItself: Bool
     var peers = PeerTable()
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
@@ -78,6 +80,7 @@ final class WorkerMetrics {
     init(recorder: MetricRecorder, node: MetricsNode) {
         self.recorder = recorder
         self.node = node
+        introducesItself = !node.header.isEmpty
     }
 
     /// Endpoints and clusters may mean something else now.

@@ -65,7 +65,10 @@ final class AccessLogWriter {
         var fields = LogFields(exchange.connection.connection.info, started: exchange.record.started)
         let record = exchange.record
         fields.method = exchange.original.method.description
-        fields.path = exchange.head.headers.first("x-envoy-original-path") ?? exchange.original.target
+        fields.path = exchange.head.headers.first("x-envoy-original-path") ?? exchange.head.target
+        if fields.path.isEmpty { fields.path = "-" }
+        fields.remote = exchange.clientAddress
+        fields.remoteIP = exchange.clientIP
         fields.protocolName = "\(exchange.original.version.name)"
         fields.status = record.status
         fields.flag = record.flag
@@ -79,7 +82,7 @@ final class AccessLogWriter {
         fields.requestID = exchange.head.headers.first("x-request-id") ?? "-"
         fields.authority = exchange.head.host
         fields.upstreamHost = record.upstreamHost ?? "-"
-        fields.upstreamCluster = exchange.cluster?.compiled.cluster.name ?? "-"
+        fields.upstreamCluster = exchange.clusterName ?? "-"
         fields.upstreamLocal = record.upstreamLocal ?? "-"
         if let name = exchange.decision?.route.name, !name.isEmpty { fields.routeName = name }
         fields.attempts = exchange.attemptCount
@@ -136,7 +139,7 @@ struct LogFields {
     var serverName: String
     var routeName = "-"
     var attempts = 0
-    let remoteIP: String
+    var remoteIP: String
     /// For operators that name a header.
     var exchange: Exchange?
 

@@ -18,12 +18,15 @@ package final class Snapshot: Sendable {
     let byDestination: [String: CompiledListener]
     /// Grows with every snapshot.
     let generation: Int
+    /// For zone-aware balancing.
+    let zone: LocalZone?
 
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster], generation: Int = 0
+        clusters: [String: CompiledCluster], generation: Int = 0, zone: LocalZone? = nil
     ) {
         self.generation = generation
+        self.zone = zone
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
@@ -149,6 +152,8 @@ package final class CompiledManager: Sendable {
     /// `nil` when paths stay as they are.
     let normalizer: PathNormalizer?
     let serverName: String
+    let trust: CallerTrust
+    let admission: RequestAdmission?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
@@ -181,6 +186,8 @@ package final class CompiledManager: Sendable {
         }
         normalizer = Self.normalizer(manager)
         serverName = manager.serverName ?? "envoy"
+        trust = CallerTrust(manager)
+        admission = RequestAdmission(manager)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         let policies = filters.flatMap { filter in
             switch filter {
@@ -233,6 +240,7 @@ package final class CompiledCluster: Sendable {
     }
     private let usesProxyProtocol: Bool
     let outlierSplits: Bool
+    var isZoneAware: Bool { if case .zoneAware = cluster.balancing.locality { true } else { false } }
     /// By position of the host: whether its connections have the mesh's own TLS.
     let meshPeers: [Bool]
     private let defaultBreaker: CircuitBreaker

@@ -20,6 +20,7 @@ struct SnapshotBuilder {
     private var generation = 0
     /// Counts of `connection_limit` filters, by place.
     private var limiters: [String: ConnectionLimiter] = [:]
+    var home = ProxyHome()
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -64,7 +65,7 @@ struct SnapshotBuilder {
         generation += 1
         let snapshot = Snapshot(
             configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
-            generation: generation)
+            generation: generation, zone: home.zone(clusters))
         return (snapshot, problems)
     }
 
@@ -254,12 +255,16 @@ struct SnapshotBuilder {
     private static func target(
         _ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?, _ ownHeader: ByteBuffer?
     ) -> UpstreamTarget {
-        UpstreamTarget(
+        var target = UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
             keepAlive: cluster.tcpKeepalive != nil, bufferLimit: cluster.perConnectionBufferLimit.map { Int($0) },
             ownHeader: ownHeader)
+        target.keepAliveProbes = cluster.tcpKeepalive?.probes
+        target.keepAliveTime = cluster.tcpKeepalive?.timeSeconds
+        target.keepAliveInterval = cluster.tcpKeepalive?.intervalSeconds
+        return target
     }
 }
 

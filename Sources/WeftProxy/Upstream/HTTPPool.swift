@@ -85,7 +85,10 @@ final class HTTPPool {
 
     /// Calls back at once when a connection is free.
     func acquire(_ waiter: PoolWaiter) {
-        if let connection = takeFree() { return finish(waiter, .success(connection)) }
+        if let connection = takeFree() {
+            finish(waiter, .success(connection))
+            return preconnect()
+        }
         let limits = cluster.cluster.circuitBreakers
         let mayConnect = version == .http1 || connecting == 0
         if mayConnect {
@@ -96,10 +99,25 @@ final class HTTPPool {
                 guard enqueue(waiter, limit: limits.maxPendingRequests) else {
                     return SharedCluster.release(cluster.shared.connections)
                 }
-                return connect()
+                connect()
+                return preconnect()
             }
         }
         _ = enqueue(waiter, limit: limits.maxPendingRequests)
+    }
+
+    /// Opens connections that nobody waits for yet (`per_upstream_preconnect_ratio`): as many as the requests under way
+    /// and waiting, times the ratio, would take. No more than three at a time, as Envoy.
+    func preconnect() {
+        let ratio = cluster.cluster.preconnect.perUpstreamRatio
+        guard ratio > 1, version == .http1, !isDraining else { return }
+        for _ in 0..<3 {
+            let busy = connections.count - idle.count + waiters.count
+            guard Double(connections.count + connecting) < (Double(busy) * ratio).rounded(.up) else { return }
+            let limit = cluster.cluster.circuitBreakers.maxConnections
+            guard SharedCluster.acquire(cluster.shared.connections, limit: limit) else { return }
+            connect()
+        }
     }
 
     private func enqueue(_ waiter: PoolWaiter, limit: UInt32) -> Bool {

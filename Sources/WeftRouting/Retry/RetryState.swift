@@ -1,6 +1,6 @@
 import NIOCore
 package import WeftHTTP
-package import WeftIR
+import WeftIR
 
 /// The retries of one request: what has been used up, and whether an outcome is tried again.
 ///
@@ -112,8 +112,8 @@ package struct RetryState: Sendable {
     }
 
     /// A hedged try starts beside the one that takes too long, whatever the conditions say, while retries are left.
-    package mutating func takeHedge(_ hedge: RouteAction.Hedge?) -> Bool {
-        guard hedge?.onPerTryTimeout == true, remaining > 0 else { return false }
+    package mutating func takeHedge() -> Bool {
+        guard remaining > 0 else { return false }
         remaining -= 1
         return true
     }

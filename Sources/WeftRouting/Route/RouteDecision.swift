@@ -8,6 +8,9 @@ package final class RouteDecision: Sendable {
     package let route: Route
     /// Position of the route in its virtual host.
     package let index: Int
+    /// Header mutations of the whole table; `nil` when it has none.
+    package let tableRequestHeaders: HeaderMutations?
+    package let tableResponseHeaders: HeaderMutations?
     /// For routes that forward.
     package let forward: CompiledForward?
     /// Policies of `typed_per_filter_config`, by filter name; `nil` turns the filter off on this route.
@@ -26,7 +29,9 @@ package final class RouteDecision: Sendable {
     /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
     let isBroken: Bool
 
-    init(virtualHost: VirtualHost, route: Route, index: Int) {
+    init(virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil) {
+        tableRequestHeaders = table.flatMap { $0.requestHeaders.isEmpty ? nil : $0.requestHeaders }
+        tableResponseHeaders = table.flatMap { $0.responseHeaders.isEmpty ? nil : $0.responseHeaders }
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
@@ -44,8 +49,10 @@ package final class RouteDecision: Sendable {
             }
             filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
         }
-        changesRequest = !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty
-        changesResponse = !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty
+        changesRequest =
+            !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
+        changesResponse =
+            !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
         countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
         countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
         self.accessPolicies = accessPolicies
@@ -58,7 +65,8 @@ package final class RouteDecision: Sendable {
         }
         redirectRewrite = redirect
         if case .forward(let action) = route.action {
-            let compiled = CompiledForward(action, match: route.match, virtualHost: virtualHost)
+            let compiled = CompiledForward(
+                action, match: route.match, virtualHost: virtualHost, tableMirrors: table?.mirrors ?? [])
             problems += compiled.problems
             forward = compiled
         } else {
@@ -81,6 +89,10 @@ package final class CompiledForward: Sendable {
     package let totalWeight: UInt64
     package let retry: CompiledRetryPolicy?
     package let hashPolicies: [CompiledHashPolicy]
+    /// The route's own, or else its virtual host's, or else the table's.
+    package let mirrors: [Mirror]
+    /// The route's own hedging, or else its virtual host's.
+    package let hedgesOnPerTryTimeout: Bool
     /// Whether it says something about the path, or about the host.
     package let rewritesPath: Bool
     package let rewritesHost: Bool
@@ -91,8 +103,10 @@ package final class CompiledForward: Sendable {
     private let template: PathTemplate?
     let problems: [String]
 
-    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost) {
+    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost, tableMirrors: [Mirror] = []) {
         self.action = action
+        hedgesOnPerTryTimeout = (action.hedge ?? virtualHost.hedge)?.onPerTryTimeout ?? false
+        mirrors = [action.mirrors, virtualHost.mirrors, tableMirrors].first { !$0.isEmpty } ?? []
         var problems: [String] = []
         func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexReplacement? {
             do { return try RegexReplacement(pattern, substitution: substitution) } catch {

@@ -7,9 +7,9 @@ package import NIOCore
 /// flushes it without delay.
 package final class FlushBatch {
     private let eventLoop: any EventLoop
-    private var waiting: [any BatchedFlush] = []
-    /// The other half of a pair that takes turns, so that neither is allocated anew.
-    private var running: [any BatchedFlush] = []
+    /// Those that wait, in the order in which they came; each holds the next one.
+    private var first: BatchedFlush?
+    private unowned(unsafe) var last: BatchedFlush?
     private var isScheduled = false
     /// Output buffers that have been sent and wait for the next message.
     private var spare: [ByteBuffer] = []
@@ -19,8 +19,9 @@ package final class FlushBatch {
 
     package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
-    func add(_ one: any BatchedFlush) {
-        waiting.append(one)
+    func add(_ one: BatchedFlush) {
+        if let last { last.next = one } else { first = one }
+        last = one
         guard !isScheduled else { return }
         isScheduled = true
         eventLoop.assumeIsolated().execute { [self] in run() }
@@ -42,13 +43,17 @@ package final class FlushBatch {
 
     private func run() {
         isScheduled = false
-        swap(&waiting, &running)
-        for one in running { one.flushNow() }
-        running.removeAll(keepingCapacity: true)
+        var current = first.take()
+        last = nil
+        while let one = current {
+            current = one.next.take()
+            one.flushNow()
+        }
     }
 }
 
-/// A codec that leaves its flushes to a ``FlushBatch``.
-protocol BatchedFlush: AnyObject {
-    func flushNow()
+/// A codec that leaves its flushes to a ``FlushBatch``. Abstract; waits at most once at a time.
+class BatchedFlush {
+    fileprivate var next: BatchedFlush?
+    func flushNow() {}
 }

@@ -14,7 +14,7 @@ package struct DownstreamLimits: Sendable {
 ///
 /// Loop-confined. One exchange at a time: what is pipelined waits in the parser until the response is out, so replies
 /// leave in order.
-final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
+final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -47,8 +47,6 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     private var idleSince = NIODeadline.distantPast
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
     private var output: ByteBuffer?
-    /// What was handed to the channel last, to be used again when it is flushed.
-    private var sent: ByteBuffer?
     fileprivate private(set) var isWritable = true
     private var stream: HTTP1DownstreamStream?
     /// Larger bodies are sent from where they lie.
@@ -85,7 +83,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         defer { isParsing = false }
         while phase == .idle || (phase == .exchange && endPending) {
             do {
-                if parser.expectsHead {
+                if parser.expectsHead() {
                     guard let head = try parser.nextHead(from: &input) else { break }
                     begin(consume head)
                 } else {
@@ -117,7 +115,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
 
     private func begin(_ head: consuming RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
-        let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
+        let endStream = head.framing == .none && !head.method.isConnect && !head.wantsUpgrade
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -125,7 +123,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
         isHTTP10 = head.version == .http10
         isHead = head.method == .head
-        awaitsUpgrade = head.method == .connect || head.wantsUpgrade
+        awaitsUpgrade = head.method.isConnect || head.wantsUpgrade
         endPending = true
         let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
@@ -266,6 +264,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         // What is left of the request would be taken for the next one: this connection ends with the reply.
         let isWhole = endStream || stated != nil
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
+        // Bytes after a refused upgrade may be the other protocol's.
+        if awaitsUpgrade, !isTunnel { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
@@ -291,7 +291,6 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     /// Hands what was gathered to the channel.
     private func emit() {
         guard let bytes = output.take() else { return }
-        if flushes != nil { sent = bytes }
         context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
@@ -339,21 +338,20 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     }
 
     fileprivate func flush() {
-        emit()
-        guard let flushes else {
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        if let flushes { flushes.add(self) } else { flushNow() }
+    }
+
+    override func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        guard let bytes = output.take() else {
             context?.flush()
             return
         }
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        flushes.add(self)
-    }
-
-    func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        context?.flush()
-        if let bytes = sent.take() { flushes?.giveBack(bytes) }
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        flushes?.giveBack(bytes)
     }
 
     /// What was written leaves before the connection closes.

@@ -2,7 +2,7 @@ import NIOCore
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
-final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
+final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -23,8 +23,6 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     private var isReading = true
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
     private var output: ByteBuffer?
-    /// What was handed to the channel last, to be used again when it is flushed.
-    private var sent: ByteBuffer?
     private(set) var isWritable = true
     private static let copyLimit = 4096
 
@@ -61,7 +59,7 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     private func parse() {
         do {
             while phase == .exchange {
-                if parser.expectsHead {
+                if parser.expectsHead() {
                     guard let head = try parser.nextHead(from: &input) else { break }
                     if head.isInformational { receiver?.receive(informational: head) } else { begin(consume head) }
                 } else {
@@ -150,21 +148,29 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     func send(_ head: RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
         parser.begin(head.method)
-        let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        let isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
         let framing: BodyFraming
         if isUpgrade {
             framing = .none
         } else if let length = head.headers.statedLength {
             framing = .length(endStream ? 0 : length)
         } else if endStream {
-            framing = head.method == .post || head.method == .put || head.method == .patch ? .length(0) : .none
+            framing = Self.hasNoBody(head.method) ? .none : .length(0)
         } else {
             framing = .chunked
         }
         chunked = framing == .chunked
-        let connection: HTTP1Serializer.Connection = isUpgrade && head.method != .connect ? .upgrade : .unspecified
+        let connection: HTTP1Serializer.Connection = isUpgrade && !head.method.isConnect ? .upgrade : .unspecified
         withOutput { HTTP1Serializer.write(head, framing: framing, connection: connection, into: &$0) }
         if endStream { end() }
+    }
+
+    /// Methods that usually have no body, of which nobody needs to be told that there is none.
+    private static func hasNoBody(_ method: HTTPMethod) -> Bool {
+        switch method {
+        case .get, .head, .delete, .trace, .connect: true
+        default: false
+        }
     }
 
     func write(_ body: ByteBuffer) {
@@ -184,7 +190,6 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     /// Hands what was gathered to the channel.
     private func emit() {
         guard let bytes = output.take() else { return }
-        if flushes != nil { sent = bytes }
         context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
@@ -195,21 +200,20 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     }
 
     func flush() {
-        emit()
-        guard let flushes else {
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        if let flushes { flushes.add(self) } else { flushNow() }
+    }
+
+    override func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        guard let bytes = output.take() else {
             context?.flush()
             return
         }
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        flushes.add(self)
-    }
-
-    func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        context?.flush()
-        if let bytes = sent.take() { flushes?.giveBack(bytes) }
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        flushes?.giveBack(bytes)
     }
 
     func writeEnd(_ trailers: HeaderBlock?) {

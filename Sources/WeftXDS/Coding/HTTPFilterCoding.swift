@@ -37,7 +37,6 @@ extension HTTPFilter {
         case WireFault.protoMessageName: kind = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
         case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
         case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
-            _ = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self)
             kind = .router
         case Weft_V1_Stats.protoMessageName:
             kind = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))

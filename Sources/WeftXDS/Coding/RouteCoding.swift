@@ -14,6 +14,9 @@ extension RouteConfiguration {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.validateClusters = .init(validateClusters)
         wire.ignorePortInHostMatching = ignorePortInHostMatching
+        wire.internalOnlyHeaders = internalOnlyHeaders
+        wire.mostSpecificHeaderMutationsWins = mostSpecificMutationsWin
+        wire.requestMirrorPolicies = mirrors.map { $0.wire() }
         return wire
     }
 
@@ -25,6 +28,9 @@ extension RouteConfiguration {
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         validateClusters = wire.validateClusters.value
         ignorePortInHostMatching = wire.ignorePortInHostMatching
+        internalOnlyHeaders = wire.internalOnlyHeaders
+        mostSpecificMutationsWin = wire.mostSpecificHeaderMutationsWins
+        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
         var seen: Set<String> = []
         for domain in virtualHosts.flatMap(\.domains) where !seen.insert(domain.lowercased()).inserted {
             throw reader.error("domain \(domain) is in more than one virtual host")
@@ -50,6 +56,9 @@ extension VirtualHost {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.includeRequestAttemptCount = includeRequestAttemptCount
         wire.includeAttemptCountInResponse = includeAttemptCountInResponse
+        wire.includeIsTimeoutRetryHeader = includeTimeoutRetryHeader
+        wire.requestMirrorPolicies = mirrors.map { $0.wire() }
+        if let hedge { wire.hedgePolicy = hedge.wire() }
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         return wire
     }
@@ -68,6 +77,9 @@ extension VirtualHost {
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         includeRequestAttemptCount = wire.includeRequestAttemptCount
         includeAttemptCountInResponse = wire.includeAttemptCountInResponse
+        includeTimeoutRetryHeader = wire.includeIsTimeoutRetryHeader
+        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        if wire.hasHedgePolicy { hedge = RouteAction.Hedge(wire.hedgePolicy) }
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
     }
 }
