@@ -71,7 +71,7 @@ let testTargets: [Target] = [
             "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
             "WeftTransport", "WeftProto", nioCore, nioPosix, protobuf,
         ]),
-    tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
+    tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
     tests("WeftAPIServer"),
@@ -146,6 +146,8 @@ let package = Package(
         // base
         .target(name: "CWeftLinux"),
         .target(name: "CWeftZlib", linkerSettings: [.linkedLibrary("z")]),
+        // What of BoringSSL NIOSSL does not offer (ADR 0028).
+        .target(name: "CWeftTLS", dependencies: [nioSSL]),
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
@@ -174,7 +176,7 @@ let package = Package(
         .target(
             name: "WeftTransport",
             dependencies: [
-                "CWeftLinux", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
+                "CWeftLinux", "CWeftTLS", "WeftHTTP", "WeftIR", nioCore, nioPosix, nioSSL, nioTLS, crypto,
             ], swiftSettings: hot),
         .target(
             name: "WeftADS",

@@ -72,6 +72,7 @@ package struct Cluster: Sendable, Hashable, Codable {
         package var match: [String: String]
         /// `nil` is plain text.
         package var tls: UpstreamTLS?
+        package var proxyProtocol: UpstreamProxyProtocol?
         package init(name: String, match: [String: String], tls: UpstreamTLS?) {
             self.name = name
             self.match = match
@@ -91,6 +92,8 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var loadBalancer = LoadBalancer.roundRobin
     /// Endpoints of static and DNS clusters.
     package var endpoints: ClusterLoadAssignment?
+    /// The file that an EDS cluster's endpoints come from (`eds_config.path_config_source`); `nil` is the ADS stream.
+    package var endpointsFile: String?
     package var balancing = LoadBalancing()
     package var circuitBreakers = CircuitBreakers()
     /// For routes of priority `HIGH`; `nil` is Envoy's default limits.
@@ -99,6 +102,8 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var healthChecks: [HealthCheck] = []
     package var outlierDetection: OutlierDetection?
     package var tls: UpstreamTLS?
+    /// The header that comes before TLS or plain text.
+    package var proxyProtocol: UpstreamProxyProtocol?
     package var transportSocketMatches: [TransportSocketMatch] = []
     package var httpProtocol = HTTPProtocol.http1
     package var maxRequestsPerConnection: UInt32?
@@ -132,6 +137,19 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var perConnectionBufferLimit: UInt32?
     package var services: [ServiceMetadata] = []
     package var provenance: Provenance?
+
+    /// Whether any of its connections begins with a PROXY header.
+    package var usesProxyProtocol: Bool {
+        proxyProtocol != nil || transportSocketMatches.contains { $0.proxyProtocol != nil }
+    }
+
+    /// The PROXY header of an endpoint with this ``Endpoint/transportSocketMatch``.
+    package func proxyProtocol(for metadata: [String: String]) -> UpstreamProxyProtocol? {
+        let match = transportSocketMatches.first { candidate in
+            candidate.match.allSatisfy { metadata[$0.key] == $0.value }
+        }
+        return match.map(\.proxyProtocol) ?? proxyProtocol
+    }
 
     package init(name: String, discovery: Discovery) {
         self.name = name

@@ -27,6 +27,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var statPrefix: String
     package var codec = Codec.auto
     package var routes: Routes
+    /// The file that holds ``Routes/rds(_:)`` (`rds.config_source.path_config_source`); `nil` is the ADS stream.
+    package var routesFile: String?
     package var filters: [HTTPFilter]
     package var useRemoteAddress = false
     package var xffNumTrustedHops: UInt32 = 0

@@ -21,7 +21,8 @@ package struct Provenance: Sendable, Hashable, Codable {
 package enum Address: Sendable, Hashable, Codable {
     case ip(String, port: UInt16)
     case hostname(String, port: UInt16)
-    case unix(path: String)
+    /// `@NAME` is a name in the abstract namespace; `mode` of the file, 0 is the process's default.
+    case unix(path: String, mode: UInt32 = 0)
     /// `envoy.config.core.v3.EnvoyInternalAddress`; kept for ambient mode.
     case internalListener(String)
 }
@@ -70,7 +71,7 @@ package enum ListenerFilter: Sendable, Hashable, Codable {
     case originalDestination
     case tlsInspector
     case httpInspector
-    case proxyProtocol
+    case proxyProtocol(ProxyProtocolFilter)
 }
 
 /// One filter chain and the connections that it takes (`envoy.config.listener.v3.FilterChain`).
@@ -98,6 +99,10 @@ package struct FilterChainMatch: Sendable, Hashable, Codable {
     package var directSourcePrefixRanges: [CIDR] = []
     package var sourcePrefixRanges: [CIDR] = []
     package var sourcePorts: [UInt16] = []
+    package var sourceType = SourceType.any
+
+    /// Whether the client is on this machine (`ConnectionSourceType`).
+    package enum SourceType: String, Sendable, Hashable, Codable { case any, sameIPOrLoopback, external }
 
     package init() {}
 }
@@ -108,6 +113,24 @@ package enum NetworkFilter: Sendable, Hashable, Codable {
     case httpConnectionManager(HTTPConnectionManager)
     /// Istio's standard TCP metrics (`istio_tcp_*`).
     case stats(StatsFilter)
+    case connectionLimit(ConnectionLimit)
+    /// The server name that the client asked for is the TCP proxy's cluster
+    /// (`envoy.extensions.filters.network.sni_cluster.v3.SniCluster`).
+    case sniCluster
+}
+
+/// Refuses connections beyond a number (`envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit`).
+package struct ConnectionLimit: Sendable, Hashable, Codable {
+    package var statPrefix: String
+    package var maximum: UInt64
+    /// How long a refused connection is kept open, in milliseconds, so that a client in a loop is slowed down.
+    package var delayMilliseconds: UInt64 = 0
+    package var isEnabled = true
+
+    package init(statPrefix: String, maximum: UInt64) {
+        self.statPrefix = statPrefix
+        self.maximum = maximum
+    }
 }
 
 /// Plain forwarding of bytes (`envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy`).

@@ -33,24 +33,91 @@ package struct CommonTLS: Sendable, Hashable, Codable {
     package var certificates: [SecretReference] = []
     /// `nil`: the peer's certificate is not verified.
     package var validation: SecretReference?
-    /// The peer must present one of these SANs; empty: any that chains to the bundle.
-    package var subjectAltNames: [StringMatcher] = []
+    /// What the peer's certificate must be, besides what ``validation`` says.
+    package var rules = ValidationRules()
+    /// The peer must present one of these names; empty: any that chains to the bundle.
+    package var subjectAltNames: [SubjectAltNameMatcher] {
+        get { rules.subjectAltNames }
+        set { rules.subjectAltNames = newValue }
+    }
     package var alpnProtocols: [String] = []
     package var minimumVersion = TLSVersion.auto
     package var maximumVersion = TLSVersion.auto
+    /// For TLS 1.2, in BoringSSL's notation.
     package var cipherSuites: [String] = []
+    package var curves: [String] = []
+    package var signatureAlgorithms: [String] = []
     package init() {}
+}
+
+/// One name that a peer's certificate may have (`SubjectAltNameMatcher`).
+package struct SubjectAltNameMatcher: Sendable, Hashable, Codable {
+    package enum Kind: String, Sendable, Hashable, Codable { case dns, uri, email, ipAddress, otherName }
+    package var kind: Kind
+    package var matcher: StringMatcher
+    /// The type of an ``Kind/otherName``, in numbers and dots.
+    package var objectIdentifier = ""
+
+    package init(_ kind: Kind, _ matcher: StringMatcher) {
+        self.kind = kind
+        self.matcher = matcher
+    }
+
+    /// A whole name: with a slash it is a URI (SPIFFE identities have one, host names never do), else a DNS name.
+    package init(exact name: String) { self.init(name.contains("/") ? .uri : .dns, StringMatcher(.exact(name))) }
+}
+
+/// What must be true of a peer's certificate, apart from its chain (`CertificateValidationContext`).
+package struct ValidationRules: Sendable, Hashable, Codable {
+    /// One of these must be among the names; empty: any name.
+    package var subjectAltNames: [SubjectAltNameMatcher] = []
+    /// SHA-256 of the certificate, lower-case hexadecimal. With ``keyHashes``: one of all must be it.
+    package var certificateHashes: [String] = []
+    /// SHA-256 of the public key, lower-case hexadecimal.
+    package var keyHashes: [String] = []
+    package var revokesLeafAlone = false
+    /// Intermediate certificates that a chain may have.
+    package var maximumDepth: UInt32?
+    package var allowsExpired = false
+    /// A chain that does not verify is taken all the same.
+    package var acceptsUntrusted = false
+
+    package init() {}
+
+    package var hasPins: Bool { !certificateHashes.isEmpty || !keyHashes.isEmpty }
+
+    /// As protobuf merges: lists are joined, what is set in `other` wins.
+    package func merging(_ other: ValidationRules) -> ValidationRules {
+        var result = self
+        result.subjectAltNames += other.subjectAltNames
+        result.certificateHashes += other.certificateHashes
+        result.keyHashes += other.keyHashes
+        result.revokesLeafAlone = revokesLeafAlone || other.revokesLeafAlone
+        result.maximumDepth = other.maximumDepth ?? maximumDepth
+        result.allowsExpired = allowsExpired || other.allowsExpired
+        result.acceptsUntrusted = acceptsUntrusted || other.acceptsUntrusted
+        return result
+    }
 }
 
 package struct DownstreamTLS: Sendable, Hashable, Codable {
     package var common = CommonTLS()
     package var requireClientCertificate = false
+    /// A client that names no server is refused.
+    package var requiresServerName = false
+    package var disablesTickets = false
+    package var disablesSessionCache = false
+    package var sessionTimeoutSeconds: UInt32?
+    /// Keys of session tickets that several proxies share; `nil` is a key of the context's own.
+    package var ticketKeys: SecretReference?
     package init() {}
 }
 
 package struct UpstreamTLS: Sendable, Hashable, Codable {
     package var common = CommonTLS()
     package var sni = ""
+    /// Sessions that are kept for resumption (`max_session_keys`); 0 is none.
+    package var maximumSessions: UInt32 = 1
     package init() {}
 }
 
@@ -58,11 +125,16 @@ package struct UpstreamTLS: Sendable, Hashable, Codable {
 package struct Secret: Sendable, Hashable, Codable {
     package enum Content: Sendable, Hashable, Codable {
         case certificate(chainPEM: String, privateKey: PrivateBytes)
-        case validation(trustedCAPEM: String)
+        case validation(trustedCAPEM: String, revocationsPEM: String? = nil, rules: ValidationRules = ValidationRules())
+        /// 80 bytes each: name, HMAC key, AES key.
+        case ticketKeys([PrivateBytes])
+        /// Keys of tickets that are still to be read.
+        case ticketKeysFrom([DataSource])
         /// A certificate whose parts are still to be read.
         case certificateFrom(chain: DataSource, privateKey: DataSource)
         /// A trust bundle that is still to be read.
-        case validationFrom(trustedCA: DataSource)
+        case validationFrom(
+            trustedCA: DataSource, revocations: DataSource? = nil, rules: ValidationRules = ValidationRules())
     }
     package var name: String
     package var content: Content

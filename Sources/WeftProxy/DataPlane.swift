@@ -23,6 +23,13 @@ package final class DataPlane: Sendable {
         /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
         package var labelPrefix = ""
         package var limits = ConnectionLimits()
+        /// Files that listeners and clusters come from, next to what ``apply(_:)`` is given.
+        package var listenersFile: String?
+        package var clustersFile: String?
+        /// How connections of listeners that changed, and all at the end, are asked to go.
+        package var drain = DrainSettings()
+        /// The process whose sockets are taken over.
+        var parent: HotRestartParent?
         /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
         package var home = ProxyHome()
         package init() {}
@@ -31,17 +38,20 @@ package final class DataPlane: Sendable {
     /// Where the listeners really listen, by listener name; interesting when the configuration says port 0.
     package typealias Bound = [String: [SocketAddress]]
 
-    private struct State {
+    struct State {
         var builder: SnapshotBuilder
+        var resourceFiles = ResourceFileReader()
         var secretFiles = SecretFileReader()
         var configuration = ProxyConfiguration()
         var workload: [String: Secret] = [:]
         var snapshot: Snapshot
-        /// Server channels by listener name, one per worker and address.
-        var sockets: [String: (key: [String], channels: [any Channel])] = [:]
+        /// What is listened on, by address.
+        var sockets: [String: OpenAddress] = [:]
         var isDraining = false
         /// Nothing is accepted until further notice; what comes waits in the kernel.
         var isPaused = false
+        /// Another process still accepts on the sockets that it gave us.
+        var isWaitingForParent = false
         /// Listeners that could not be opened, and why; tried again with every change.
         var bindFailures: [String: String] = [:]
         /// DNS clusters' names, kept by the first worker.
@@ -50,7 +60,7 @@ package final class DataPlane: Sendable {
         var news: AsyncStream<(String, [String])>.Continuation?
     }
 
-    private let group: MultiThreadedEventLoopGroup
+    let group: MultiThreadedEventLoopGroup
     let workers: [Worker]
     package let metrics: ProxyMetrics
     /// Failures of downstream HTTP/2 connections.
@@ -60,13 +70,15 @@ package final class DataPlane: Sendable {
     /// Who may come in, and what is shed when there is too much.
     let gate: ConnectionGate
     let overload = OverloadState()
-    private let options: Options
+    let options: Options
     private let started = ContinuousClock.now
     /// Since this data plane was made.
     var uptimeSeconds: Int { Int((ContinuousClock.now - started).components.seconds) }
-    private let state: Mutex<State>
+    let state: Mutex<State>
     /// Where route tables are compiled, before they are served and when they are.
     let routeTables = RouteTables()
+    /// `nil` if the kernel has no more watches to give.
+    private let files = FileWatcher()
     /// How many configurations were applied.
     private let changes = Atomic<Int>(0)
 
@@ -84,11 +96,14 @@ package final class DataPlane: Sendable {
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
-                tracing: tracing, node: options.observedNode, overload: overload)
+                tracing: tracing, node: options.observedNode, overload: overload, drain: options.drain)
         }
-        var initial = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
-        initial.builder.home = options.home
-        state = Mutex(initial)
+        var first = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
+        first.resourceFiles.listenersFile = options.listenersFile
+        first.resourceFiles.clustersFile = options.clustersFile
+        first.builder.home = options.home
+        first.isWaitingForParent = options.parent != nil
+        state = Mutex(first)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }
@@ -142,11 +157,14 @@ package final class DataPlane: Sendable {
         let (previous, snapshot, found) = state.withLock { state in
             let previous = state.snapshot
             state.configuration = configuration
-            let (complete, unread) = state.secretFiles.resolve(configuration)
+            let (listed, unusable) = state.resourceFiles.resolve(configuration)
+            let (complete, unread) = state.secretFiles.resolve(listed)
             let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
-            return (previous, result.0, unread + result.1)
+            return (previous, result.0, unusable + unread + result.1)
         }
+        watchFiles()
+        let served = snapshot.configuration
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
@@ -154,20 +172,10 @@ package final class DataPlane: Sendable {
         // A large snapshot takes a while to free: here, where no request waits for it.
         withExtendedLifetime(previous) {}
         if snapshot.clusterLineage !== previous.clusterLineage { await follow(Array(snapshot.named.values)) }
-        await closeSockets(notIn: configuration)
-        gate.keep(configuration.listeners.keys)
-        state.withLock { state in
-            state.bindFailures = state.bindFailures.filter { configuration.listeners[$0.key] != nil }
-        }
-        for listener in configuration.listeners.values where listener.bindToPort {
-            do {
-                try await open(listener)
-                state.withLock { $0.bindFailures[listener.name] = nil }
-            } catch {
-                problems.append("listener \(listener.name): \(error)")
-                state.withLock { $0.bindFailures[listener.name] = "\(error)" }
-            }
-        }
+        gate.keep(served.listeners.keys)
+        let failures = await listen(served)
+        state.withLock { $0.bindFailures = failures }
+        problems += failures.sorted { $0.key < $1.key }.map { "listener \($0.key): \($0.value)" }
         releaseMemoryLater()
         return problems
     }
@@ -179,14 +187,31 @@ package final class DataPlane: Sendable {
         }.get()
     }
 
-    /// Reads secrets again when one of their files was replaced, once a second, until the task is cancelled.
+    /// Reads resources and secrets again when one of their files was replaced, until the task is cancelled. What the
+    /// kernel tells is acted on at once; what it does not tell (a network file system) is seen within a second.
     /// - Parameter report: Takes what could not be used afterwards, as sentences.
-    package func followSecretFiles(report: @Sendable ([String]) -> Void) async {
-        while (try? await Task.sleep(for: .seconds(1))) != nil {
-            let changed = state.withLock { $0.secretFiles.hasChanged ? $0.configuration : nil }
-            if let changed { report(await apply(changed)) }
+    package func followFiles(report: @Sendable ([String]) -> Void) async {
+        let (looks, look) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [files] in for await _ in files?.events ?? AsyncStream(unfolding: { nil }) { look.yield() }
+            }
+            group.addTask { while (try? await Task.sleep(for: .seconds(1))) != nil { look.yield() } }
+            for await _ in looks {
+                let changed = state.withLock { state in
+                    state.resourceFiles.hasChanged || state.secretFiles.hasChanged ? state.configuration : nil
+                }
+                if let changed { report(await apply(changed)) }
+            }
+            group.cancelAll()
         }
     }
+
+    private func watchFiles() {
+        files?.watch(state.withLock { $0.resourceFiles.paths.union($0.secretFiles.paths) })
+    }
+
+    /// Full names of the fields of resource files that have no effect.
+    var ignoredFields: [String] { state.withLock { $0.resourceFiles.ignoredFields } }
 
     /// Listeners of the configuration in force that could not be opened, and why.
     package var bindFailures: [String: String] { state.withLock(\.bindFailures) }
@@ -207,50 +232,18 @@ package final class DataPlane: Sendable {
         return (bound, problems)
     }
 
-    package var bound: Bound { state.withLock { $0.sockets.mapValues { $0.channels.compactMap(\.localAddress) } } }
-
-    private static func addresses(_ listener: Listener) -> [(String, UInt16)] {
-        ([listener.address] + listener.additionalAddresses).compactMap {
-            if case .ip(let ip, let port) = $0 { (ip, port) } else { nil }
+    package var bound: Bound {
+        state.withLock { state in
+            var bound: Bound = [:]
+            for (_, open) in state.sockets.sorted(by: { $0.key < $1.key }) {
+                bound[open.owner.listener, default: []] += open.channels.compactMap(\.localAddress)
+            }
+            return bound
         }
     }
 
-    private func closeSockets(notIn configuration: ProxyConfiguration) async {
-        let gone = state.withLock { state in
-            let names = state.sockets.filter { name, entry in
-                guard let listener = configuration.listeners[name], listener.bindToPort else { return true }
-                return Self.addresses(listener).map { "\($0.0):\($0.1)" } != entry.key
-            }
-            for name in names.keys { state.sockets[name] = nil }
-            return names.values.flatMap(\.channels)
-        }
-        for channel in gone { try? await channel.close() }
-    }
-
-    private func open(_ listener: Listener) async throws {
-        let isOpen = state.withLock { $0.sockets[listener.name] != nil || $0.isDraining }
-        guard !isOpen else { return }
-        let addresses = Self.addresses(listener)
-        var channels: [any Channel] = []
-        for (host, port) in addresses {
-            var chosen = port
-            for worker in workers {
-                let (descriptor, bound) = try ListeningSocket.open(host: host, port: chosen)
-                chosen = bound
-                channels.append(try await accept(descriptor, worker, listener.name))
-            }
-            guard let inherited = options.inherited[port] else { continue }
-            for worker in workers {
-                channels.append(try await accept(try ListeningSocket.duplicate(inherited), worker, listener.name))
-            }
-        }
-        let opened = channels
-        let isPaused = state.withLock { state in
-            state.sockets[listener.name] = (addresses.map { "\($0.0):\($0.1)" }, opened)
-            return state.isPaused
-        }
-        if isPaused { await pauseAccepting(true) }
-    }
+    /// The process whose sockets are taken over; `nil` when there is none.
+    var parent: HotRestartParent? { options.parent }
 
     /// Leaves new connections in the kernel's queue, or takes them again.
     func pauseAccepting(_ isPaused: Bool) async {
@@ -270,33 +263,46 @@ package final class DataPlane: Sendable {
         }
     }
 
-    private func accept(_ descriptor: CInt, _ worker: Worker, _ name: String) async throws -> any Channel {
-        let entrance = Entrance(gate: gate, listener: name)
-        return try await ListeningSocket.accept(on: descriptor, eventLoop: worker.eventLoop) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(AcceptHandler(worker: worker, entrance: entrance))
-            }
-        }.get()
+    /// Accepts nothing more; another process does.
+    func handOver() async {
+        state.withLock { $0.isDraining = true }
+        await closeSockets()
     }
 
     /// Closes the listening sockets and lets connections end with their current exchange.
     package func drainListeners() async {
-        let channels = state.withLock { state in
-            state.isDraining = true
-            let all = state.sockets.values.flatMap(\.channels)
-            state.sockets = [:]
-            return all
-        }
-        for channel in channels { try? await channel.close() }
+        state.withLock { $0.isDraining = true }
+        await closeSockets()
         await drainConnections()
     }
 
     /// Idle connections close now, busy ones after their exchange; new ones are still taken, for one exchange each.
     package func drainConnections() async {
-        for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain() }.get() }
+        var settings = options.drain
+        settings.strategy = .idleFirst
+        await drain(settings) { _ in true }
     }
 
-    private var isIdle: Bool {
+    /// Asks connections to go as the drain settings say.
+    /// - Parameter isMeant: By listener.
+    func drainGradually(where isMeant: @Sendable @escaping (Listener) -> Bool = { _ in true }) async {
+        await drain(options.drain, isMeant)
+    }
+
+    private func drain(_ settings: DrainSettings, _ isMeant: @Sendable @escaping (Listener) -> Bool) async {
+        let state = DrainState(settings: settings, started: .now())
+        for worker in workers { _ = try? await worker.eventLoop.submit { worker.drain(state, isMeant) }.get() }
+    }
+
+    /// Makes health check filters fail, and every answer the last one of its connection, or no longer.
+    func failHealthChecks(_ isFailing: Bool) async {
+        for worker in workers {
+            _ = try? await worker.eventLoop.submit { worker.failsHealthChecks = isFailing }.get()
+        }
+    }
+
+    /// True when nothing is connected.
+    var isIdle: Bool {
         get async {
             for worker in workers {
                 let isIdle = try? await worker.eventLoop.submit { worker.isIdle }.get()
@@ -311,6 +317,7 @@ package final class DataPlane: Sendable {
         await drainListeners()
         let end = ContinuousClock.now + grace
         while ContinuousClock.now < end, await !isIdle { try? await Task.sleep(for: .milliseconds(50)) }
+        files?.stop()
         state.withLock { $0.news }?.finish()
         _ = try? await workers[0].eventLoop.submit { [self] in state.withLock { $0.names }?.value.stop() }.get()
         for worker in workers {

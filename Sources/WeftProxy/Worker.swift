@@ -21,8 +21,13 @@ final class Worker: @unchecked Sendable {
     /// Where routes went lately, by a few bits of their identity: a look here hashes no name.
     private var recentClusters = [RecentCluster?](repeating: nil, count: 64)
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
-    private(set) var isDraining = false
     private var connectionCount: UInt64 = 0
+    /// The drain of the whole proxy, and whose listeners it means.
+    private var drain: (state: DrainState, isMeant: (Listener) -> Bool)?
+    var isDraining: Bool { drain != nil }
+    /// Asked for by `/healthcheck/fail`.
+    var failsHealthChecks = false
+    private let drainSettings: DrainSettings
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
@@ -57,10 +62,12 @@ final class Worker: @unchecked Sendable {
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
         localPrincipal: String?, http2: HTTP2Statistics, tracing: TracingCounts = TracingCounts(),
-        node: ObservedNode = ObservedNode(), overload: OverloadState = OverloadState()
+        node: ObservedNode = ObservedNode(), overload: OverloadState = OverloadState(),
+        drain: DrainSettings = DrainSettings()
     ) {
         self.tracing = tracing
         self.node = node
+        drainSettings = drain
         self.http2 = http2
         self.overload = overload
         self.metrics = metrics
@@ -97,7 +104,9 @@ final class Worker: @unchecked Sendable {
             replaceClusters(of: previous, by: next)
         }
         guard next.listenerLineage !== previous.listenerLineage else { return }
-        for connection in Array(connections.values) where !connection.isServed(by: next) { connection.drain() }
+        for connection in Array(connections.values) where !connection.isServed(by: next) {
+            connection.drain(DrainState(settings: drainSettings, started: .now()))
+        }
     }
 
     private func replaceClusters(of previous: Snapshot, by next: Snapshot) {
@@ -162,11 +171,16 @@ final class Worker: @unchecked Sendable {
     /// True when nothing is connected.
     var isIdle: Bool { connections.isEmpty }
 
-    /// Stops keeping connections alive.
-    func drain() {
-        isDraining = true
-        for connection in Array(connections.values) { connection.drain() }
+    /// Asks connections to go, and those that come.
+    func drain(_ state: DrainState, _ isMeant: @escaping (Listener) -> Bool) {
+        drain = (state, isMeant)
+        for connection in Array(connections.values) {
+            if let listener = connection.listener?.listener, isMeant(listener) { connection.drain(state) }
+        }
     }
+
+    /// The drain that a new connection falls into.
+    func drainState(for listener: Listener) -> DrainState? { drain.flatMap { $0.isMeant(listener) ? $0.state : nil } }
 }
 
 /// The exchanges of one worker whose time limits are watched, in no order.

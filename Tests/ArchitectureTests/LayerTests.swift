@@ -95,8 +95,9 @@ import WeftCore
     }
 
     /// A dependency that nobody imports costs build time and says something untrue about the structure.
+    /// Targets in C include headers, which this does not read.
     @Test func everyDependencyIsImported() throws {
-        for (target, dependencies) in try Self.declared() where target != "CWeftLinux" {
+        for (target, dependencies) in try Self.declared() where !target.hasPrefix("CWeft") {
             let imported = try Self.imports(of: target)
             let idle = dependencies.subtracting(imported).sorted()
             #expect(idle.isEmpty, "\(target) declares \(idle) in Package.swift and imports them nowhere: remove them")

@@ -94,12 +94,15 @@ final class RecordingProxy: ADSClientDelegate {
         Issue.record("never happened: \(what)")
     }
 
-    func client(port: Int, namespace: String = "dev", token: String? = nil, roots: String? = nil) -> ADSClient {
+    func client(
+        port: Int, namespace: String = "dev", token: String? = nil, roots: String? = nil, isDelta: Bool = true
+    ) -> ADSClient {
         var settings = ADSClient.Configuration(
             host: "127.0.0.1", port: port,
             node: ADSNode(
                 id: "sidecar~10.0.0.1~a.\(namespace)~\(namespace).svc.cluster.local",
                 metadata: ["NAMESPACE": .string(namespace)]))
+        settings.isDelta = isDelta
         settings.backoff.initial = .milliseconds(20)
         settings.backoff.maximum = .milliseconds(50)
         if let roots { settings.roots = { roots } }
@@ -131,6 +134,27 @@ final class RecordingProxy: ADSClientDelegate {
             try await eventually("synced") { session.status[.cluster]?.sync == .synced }
             #expect(session.node.namespace == "dev")
             #expect(session.node.userAgentName == "weft-proxy")
+            group.cancelAll()
+        }
+    }
+
+    /// The same over the state of the world.
+    @Test func stateOfTheWorldArrives() async throws {
+        let host = try host()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await host.run() }
+            let client = client(port: try #require(try await host.port), isDelta: false)
+            group.addTask { await client.run() }
+            try await eventually("connect") { plane.state.withLock { $0.everConnected == 1 } }
+            try plane.publish(configuration("a", "b"))
+            try await eventually("first snapshot") { proxy.clusters == ["a", "b"] }
+            try plane.publish(configuration("b", "c"))
+            try await eventually("second snapshot") { proxy.clusters == ["b", "c"] }
+            try await eventually("ack") { sees("ack CDS") }
+            proxy.state.withLock { _ = $0.refused.insert("bad") }
+            try plane.publish(configuration("b", "bad"))
+            try await eventually("nack of one resource") { sees("nack CDS bad: refused for the test") }
+            #expect(proxy.clusters == ["b"])
             group.cancelAll()
         }
     }

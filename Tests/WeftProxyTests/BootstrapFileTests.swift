@@ -175,14 +175,60 @@ private struct Folder: ~Copyable {
         #expect(try StandaloneDiscovery(Bootstrap()) == nil)
     }
 
-    /// What is not supported is said, not left out.
+    /// Whole types by ADS or from files, either variant, metadata, and TLS whose server can be verified.
     @Test(
         arguments: [
             { (value: inout Bootstrap) in value.clusters = .path("/x") },
             { value in value.listeners = nil },
             { value in value.ads?.isDelta = false },
             { value in value.ads?.metadata = ["a": "b"] },
+            { value in
+                var tls = UpstreamTLS()
+                tls.common.validation = SecretReference(name: "ca", source: .bootstrap)
+                value.configuration.clusters["xds"]?.tls = tls
+            },
+        ] as [@Sendable (inout Bootstrap) -> Void])
+    func otherSourcesAreTaken(change: @Sendable (inout Bootstrap) -> Void) throws {
+        #expect(try StandaloneDiscovery(bootstrap(change)) != nil)
+    }
+
+    /// A static listener that waits for routes of a server is held back, others are served at once.
+    @Test func listenersThatWaitAreHeldBack() throws {
+        let value = bootstrap { value in
+            for (name, file) in [("waits", nil), ("does-not", "/rds")] as [(String, String?)] {
+                var manager = HTTPConnectionManager(statPrefix: "m", routes: .rds("r"), filters: [])
+                manager.routesFile = file
+                var listener = Listener(name: name, address: .ip("127.0.0.1", port: 0))
+                listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+                value.configuration.listeners[name] = listener
+            }
+        }
+        let discovery = try #require(try StandaloneDiscovery(value))
+        #expect(discovery.startingConfiguration(value.configuration).listeners.keys.sorted() == ["does-not"])
+    }
+
+    /// What is not supported is said, not left out.
+    @Test(
+        arguments: [
+            { (value: inout Bootstrap) in
+                value.clusters = .server(Bootstrap.DiscoveryServer(cluster: "xds", isDelta: true))
+            },
+            { value in
+                value.ads = nil
+                let manager = HTTPConnectionManager(statPrefix: "m", routes: .rds("r"), filters: [])
+                var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 0))
+                listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+                value.configuration.listeners["l"] = listener
+            },
+            // TLS to whoever answers.
             { value in value.configuration.clusters["xds"]?.tls = UpstreamTLS() },
+            // Names that the client cannot check.
+            { value in
+                var tls = UpstreamTLS()
+                tls.common.validation = SecretReference(name: "ca", source: .bootstrap)
+                tls.common.subjectAltNames = [SubjectAltNameMatcher(exact: "spiffe://a/b")]
+                value.configuration.clusters["xds"]?.tls = tls
+            },
             { value in value.configuration.clusters["xds"]?.endpoints = nil },
         ] as [@Sendable (inout Bootstrap) -> Void])
     func otherSourcesAreRefused(change: @Sendable (inout Bootstrap) -> Void) {

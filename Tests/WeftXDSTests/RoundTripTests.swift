@@ -131,7 +131,7 @@ struct RoundTripTests {
             tls.sni = "outbound_.80_._.backend"
             tls.common.certificates = [.workloadCertificate]
             tls.common.validation = .workloadTrustBundle
-            tls.common.subjectAltNames = [StringMatcher(.exact("spiffe://cluster.local/ns/dev/sa/default"))]
+            tls.common.subjectAltNames = [SubjectAltNameMatcher(exact: "spiffe://cluster.local/ns/dev/sa/default")]
             tls.common.alpnProtocols = ["istio"]
             cluster.transportSocketMatches = [
                 .init(name: "tlsMode-istio", match: ["tlsMode": "istio"], tls: tls),
@@ -202,7 +202,13 @@ struct RoundTripTests {
         var proxy = TCPProxy(statPrefix: "p", cluster: .weighted([WeightedCluster(name: "a", weight: 1)]))
         proxy.provenance = provenance
         var listener = Listener(name: "virtualInbound", address: .ip("0.0.0.0", port: 15006))
-        listener.listenerFilters = [.originalDestination, .tlsInspector, .httpInspector, .proxyProtocol]
+        var proxyProtocol = ProxyProtocolFilter()
+        proxyProtocol.allowsPlainConnections = true
+        proxyProtocol.disallowedVersions = [.v1]
+        proxyProtocol.passThrough = .types([0xEA])
+        listener.listenerFilters = [
+            .originalDestination, .tlsInspector, .httpInspector, .proxyProtocol(proxyProtocol),
+        ]
         listener.filterChains = [chain]
         listener.defaultFilterChain = FilterChain(
             name: "rest", filters: [.stats(StatsFilter(reporter: .source)), .tcpProxy(proxy)])

@@ -108,4 +108,65 @@ struct SubscriptionTests {
         #expect(again.map(\.typeURL).contains(ResourceType.endpoint.typeURL))
         #expect(again[0].initialResourceVersions.keys.sorted() == ["a", "b"])
     }
+
+    /// The client's state of the world against the server's: what is left out goes, names are whole lists, a rejection
+    /// keeps the version.
+    @Test func stateOfTheWorldClient() throws {
+        var server = ServerSubscription.StateOfTheWorld()
+        var client = ClientSubscription(node: .init())
+        var adapter = StateOfTheWorldAdapter()
+        var refused: Set<String> = []
+        var sent: [StateOfTheWorldAdapter.Request] = []
+        func run(
+            _ requests: [ClientSubscription.Request], _ pushed: [StateOfTheWorldAdapter.Response], _ now: XDSSnapshot
+        ) {
+            var queue = requests.map { adapter.request($0) }
+            var waiting = pushed
+            while !queue.isEmpty || !waiting.isEmpty {
+                if !queue.isEmpty {
+                    let next = queue.removeFirst()
+                    sent.append(next)
+                    waiting += server.receive(next, snapshot: now).responses
+                    continue
+                }
+                let held = client.versions.mapValues { Set($0.keys) }
+                let reaction = client.receive(adapter.delta(waiting.removeFirst(), held: held)) {
+                    refused.contains($0.name) ? "refused" : nil
+                }
+                queue += reaction.requests.map { adapter.request($0) }
+            }
+        }
+        let first = try snapshot(["a": 1, "b": 1], endpoints: ["a": 80, "b": 81])
+        run(client.connect(), [], first)
+        #expect(Set(client.configuration.clusters.keys) == ["a", "b"])
+        #expect(Set(client.configuration.endpoints.keys) == ["a", "b"])
+        #expect(server.status.values.allSatisfy { $0.sync == .synced })
+        let second = try snapshot(["b": 2, "c": 1], endpoints: ["b": 81, "c": 82])
+        run([], server.push(second), second)
+        #expect(Set(client.configuration.clusters.keys) == ["b", "c"])
+        #expect(Set(client.configuration.endpoints.keys) == ["b", "c"])
+        #expect(sent.last { $0.typeURL == ResourceType.endpoint.typeURL }?.resourceNames == ["b", "c"])
+        let version = sent.last { $0.typeURL == ResourceType.cluster.typeURL }?.versionInfo
+        refused = ["c"]
+        let third = try snapshot(["b": 3, "c": 3], endpoints: ["b": 81, "c": 82])
+        run([], server.push(third), third)
+        let rejection = sent.last { $0.hasErrorDetail && $0.typeURL == ResourceType.cluster.typeURL }
+        #expect(rejection?.versionInfo == version)
+        #expect(rejection?.errorDetail.message == "c: refused")
+        #expect(client.configuration.clusters["b"]?.connectTimeoutMilliseconds == 3)
+        #expect(client.configuration.clusters["c"]?.connectTimeoutMilliseconds == 1)
+    }
+
+    /// What static resources name by ADS is subscribed to, also if nothing else comes by it.
+    @Test func staticResourcesAreFollowed() throws {
+        var base = ProxyConfiguration()
+        base.clusters["a"] = Cluster(name: "a", discovery: .eds(serviceName: "service"))
+        var filed = Cluster(name: "b", discovery: .eds(serviceName: ""))
+        filed.endpointsFile = "/eds"
+        base.clusters["b"] = filed
+        var client = ClientSubscription(node: .init(), wildcards: [], base: base)
+        let requests = client.connect()
+        #expect(requests.map(\.typeURL) == [ResourceType.endpoint.typeURL])
+        #expect(requests.map(\.resourceNamesSubscribe) == [["service"]])
+    }
 }

@@ -187,11 +187,90 @@ import WeftProto
         ]
         tls.common.validation = SecretReference(
             name: "trusted_ca", source: .inline(.validationFrom(trustedCA: .inline(PrivateBytes([65])))))
-        tls.common.subjectAltNames = [StringMatcher(.exact("spiffe://a/b"))]
+        tls.common.subjectAltNames = [SubjectAltNameMatcher(exact: "spiffe://a/b")]
         var chain = FilterChain(name: "x")
         chain.tls = tls
         var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 1))
         listener.filterChains = [chain]
         #expect(try roundTrip(.listener(listener)) == .listener(listener))
+    }
+
+    private func rules() -> ValidationRules {
+        var rules = ValidationRules()
+        rules.subjectAltNames = [
+            SubjectAltNameMatcher(.dns, StringMatcher(.suffix(".test"))),
+            SubjectAltNameMatcher(.email, StringMatcher(.exact("a@b"))),
+            SubjectAltNameMatcher(.ipAddress, StringMatcher(.prefix("10."))),
+            SubjectAltNameMatcher(exact: "spiffe://a/b"),
+        ]
+        var other = SubjectAltNameMatcher(.otherName, StringMatcher(.contains("x")))
+        other.objectIdentifier = "1.2.3"
+        rules.subjectAltNames.append(other)
+        rules.certificateHashes = [String(repeating: "0a", count: 32)]
+        rules.keyHashes = [String(repeating: "f1", count: 32)]
+        rules.revokesLeafAlone = true
+        rules.maximumDepth = 3
+        rules.allowsExpired = true
+        rules.acceptsUntrusted = true
+        return rules
+    }
+
+    @Test func everySettingOfTLS() throws {
+        var tls = DownstreamTLS()
+        tls.common.certificates = [SecretReference(name: "a", source: .ads), SecretReference(name: "b", source: .ads)]
+        tls.common.cipherSuites = ["ECDHE-RSA-AES256-GCM-SHA384"]
+        tls.common.curves = ["X25519MLKEM768", "X25519"]
+        tls.common.signatureAlgorithms = ["ed25519"]
+        tls.common.validation = SecretReference(name: "ca", source: .ads)
+        tls.common.rules = rules()
+        tls.requiresServerName = true
+        tls.disablesSessionCache = true
+        tls.sessionTimeoutSeconds = 60
+        tls.ticketKeys = SecretReference(name: "keys", source: .ads)
+        var chain = FilterChain(name: "x")
+        chain.filters = [
+            .connectionLimit(ConnectionLimit(statPrefix: "c", maximum: 7)), .sniCluster,
+            .tcpProxy(TCPProxy(statPrefix: "t", cluster: .cluster("c"))),
+        ]
+        chain.match.sourceType = .external
+        chain.tls = tls
+        var listener = Listener(name: "l", address: .unix(path: "/run/l", mode: 0o600))
+        listener.filterChains = [chain]
+        #expect(try roundTrip(.listener(listener)) == .listener(listener))
+        var configuration = ProxyConfiguration()
+        configuration.listeners["l"] = listener
+        #expect(configuration.references[.secret] == ["a", "b", "ca", "keys"])
+        tls.disablesTickets = true
+        tls.ticketKeys = nil
+        listener.filterChains[0].tls = tls
+        #expect(try roundTrip(.listener(listener)) == .listener(listener))
+    }
+
+    @Test func everyKindOfSecret() throws {
+        let keys = [PrivateBytes([UInt8](repeating: 1, count: 80))]
+        for content in [
+            Secret.Content.ticketKeys(keys), .ticketKeysFrom([.file("/k")]),
+            .validation(trustedCAPEM: "CA", revocationsPEM: "CRL", rules: rules()),
+            .validationFrom(trustedCA: .file("/ca"), revocations: .file("/crl"), rules: rules()),
+        ] {
+            let secret = Secret(name: "s", content: content)
+            #expect(try roundTrip(.secret(secret)) == .secret(secret))
+        }
+    }
+
+    @Test func headersOfUpstreamConnections() throws {
+        var cluster = Cluster(name: "c", discovery: .static)
+        var header = UpstreamProxyProtocol(version: .v2)
+        header.passThrough = .all
+        header.added = [ProxyProtocolTLV(type: 0xE1, value: [1, 2])]
+        cluster.proxyProtocol = header
+        cluster.tls = UpstreamTLS()
+        cluster.tls?.maximumSessions = 0
+        var match = Cluster.TransportSocketMatch(name: "m", match: ["a": "b"], tls: nil)
+        match.proxyProtocol = UpstreamProxyProtocol(version: .v1)
+        cluster.transportSocketMatches = [match, .init(name: "plain", match: [:], tls: nil)]
+        #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+        #expect(cluster.proxyProtocol(for: ["a": "b"])?.version == .v1)
+        #expect(cluster.proxyProtocol(for: [:]) == nil)
     }
 }

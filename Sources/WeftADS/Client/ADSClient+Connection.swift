@@ -9,6 +9,7 @@ extension ADSClient.Configuration {
         if let token = try token?() {
             metadata.addString("Bearer \(token.filter { !$0.isWhitespace })", forKey: "authorization")
         }
+        for (name, value) in headers.sorted(by: { $0.key < $1.key }) { metadata.addString(value, forKey: name) }
         return metadata
     }
 
@@ -18,7 +19,24 @@ extension ADSClient.Configuration {
             let sources = try CertificatePEM.parse(roots).map {
                 TLSConfig.CertificateSource.bytes(Array(try CertificatePEM.print([$0]).utf8), format: .pem)
             }
-            security = .tls { $0.trustRoots = .certificates(sources) }
+            let verification: TLSConfig.CertificateVerification =
+                verifiesName ? .fullVerification : .noHostnameVerification
+            if let (chain, key) = try identity?() {
+                let certificates = try CertificatePEM.parse(chain).map {
+                    TLSConfig.CertificateSource.bytes(Array(try CertificatePEM.print([$0]).utf8), format: .pem)
+                }
+                security = .mTLS(
+                    certificateChain: certificates, privateKey: .bytes(Array(key.utf8), format: .pem)
+                ) {
+                    $0.trustRoots = .certificates(sources)
+                    $0.serverCertificateVerification = verification
+                }
+            } else {
+                security = .tls {
+                    $0.trustRoots = .certificates(sources)
+                    $0.serverCertificateVerification = verification
+                }
+            }
         } else {
             security = .plaintext
         }

@@ -42,8 +42,8 @@ extension ADSClientDelegate {
     package func streamChanged(connected: Bool, reason: String?) async {}
 }
 
-/// Keeps one proxy's configuration up to date over delta ADS. Comes back by itself, for ever, and tells the server
-/// what it has, so that a reconnect costs only what changed.
+/// Keeps one proxy's configuration up to date over ADS. Comes back by itself, for ever, and tells the server what it
+/// has, so that a reconnect costs only what changed (delta) or nothing new (state of the world).
 package struct ADSClient: Sendable {
     package struct Configuration: Sendable {
         package var host: String
@@ -56,6 +56,18 @@ package struct ADSClient: Sendable {
         package var token: (@Sendable () throws -> String)?
         package var node: ADSNode
         package var backoff = ReconnectBackoff()
+        /// Which of clusters and listeners come by this stream as a whole.
+        package var wildcards: [ResourceType] = [.cluster, .listener]
+        /// Resources from elsewhere; what they name by ADS is subscribed to.
+        package var base = ProxyConfiguration()
+        /// Delta ADS, or state of the world.
+        package var isDelta = true
+        /// Metadata of every stream, besides the token.
+        package var headers: [String: String] = [:]
+        /// Certificate chain and key (PEM) that the client shows, asked for at each connect.
+        package var identity: (@Sendable () throws -> (chain: String, key: String))?
+        /// Whether the server's certificate must carry ``serverName``; its chain is verified in any case.
+        package var verifiesName = true
 
         package init(host: String, port: Int, node: ADSNode) {
             self.host = host
@@ -86,7 +98,7 @@ package struct ADSClient: Sendable {
 
     /// Runs until the task is cancelled.
     package func run() async {
-        let state = ClientState(node: configuration.node, delegate: delegate, logger: logger)
+        let state = ClientState(configuration, delegate: delegate, logger: logger)
         var backoff = configuration.backoff
         while !Task.isCancelled {
             var reason = "the control plane closed the stream"
@@ -108,29 +120,74 @@ package struct ADSClient: Sendable {
     /// One stream, from connect to end.
     private func connect(_ state: ClientState) async throws {
         let metadata = try configuration.metadata()
-        // The answers to one response, or the opening requests; the server is what limits how many there are.
-        let (requests, outbox) = AsyncStream.makeStream(
-            of: [Envoy_Service_Discovery_V3_DeltaDiscoveryRequest].self, bufferingPolicy: .bufferingOldest(256))
-        outbox.yield(await state.open())
-        let request = StreamingClientRequest(
-            of: Envoy_Service_Discovery_V3_DeltaDiscoveryRequest.self, metadata: metadata
-        ) { writer in
-            for await batch in requests { for message in batch { try await writer.write(message) } }
-        }
         var options = CallOptions.defaults
         options.waitForReady = false
         let callOptions = options
         try await withGRPCClient(transport: configuration.transport()) { client in
-            let service = Envoy_Service_Discovery_V3_AggregatedDiscoveryService.Client(wrapping: client)
-            try await service.deltaAggregatedResources(request: request, options: callOptions) { response in
-                defer { outbox.finish() }
-                for try await message in response.messages {
-                    guard case .enqueued = outbox.yield(await state.receive(message)) else {
-                        throw RPCError(code: .resourceExhausted, message: "the stream does not take our answers")
+            let service = Service.Client(wrapping: client)
+            if configuration.isDelta {
+                let outbox = Outbox<ClientSubscription.Request>(await state.open())
+                try await service.deltaAggregatedResources(request: outbox.request(metadata), options: callOptions) {
+                    try await outbox.answer($0.messages) { await state.receive($0) }
+                }
+            } else {
+                let world = StateOfTheWorldState()
+                let outbox = Outbox<StateOfTheWorldAdapter.Request>(await world.requests(await state.open()))
+                try await service.streamAggregatedResources(request: outbox.request(metadata), options: callOptions) {
+                    try await outbox.answer($0.messages) { message in
+                        let delta = await world.delta(message, held: await state.held)
+                        return await world.requests(await state.receive(delta))
                     }
                 }
             }
         }
+    }
+
+    private typealias Service = Envoy_Service_Discovery_V3_AggregatedDiscoveryService
+}
+
+/// What a stream sends: the opening requests, and the answers to each response.
+private struct Outbox<Request: Sendable>: Sendable {
+    private let batches: AsyncStream<[Request]>
+    private let continuation: AsyncStream<[Request]>.Continuation
+
+    init(_ opening: [Request]) {
+        // The server is what limits how many there are.
+        (batches, continuation) = AsyncStream.makeStream(of: [Request].self, bufferingPolicy: .bufferingOldest(256))
+        continuation.yield(opening)
+    }
+
+    func request(_ metadata: Metadata) -> StreamingClientRequest<Request> {
+        StreamingClientRequest(of: Request.self, metadata: metadata) { [batches] writer in
+            for await batch in batches { for message in batch { try await writer.write(message) } }
+        }
+    }
+
+    /// Returns at the end of the stream.
+    func answer<Response: Sendable>(
+        _ messages: RPCAsyncSequence<Response, any Error>, _ react: (Response) async -> [Request]
+    ) async throws {
+        defer { continuation.finish() }
+        for try await message in messages {
+            guard case .enqueued = continuation.yield(await react(message)) else {
+                throw RPCError(code: .resourceExhausted, message: "the stream does not take our answers")
+            }
+        }
+    }
+}
+
+/// ``StateOfTheWorldAdapter`` of one stream.
+private actor StateOfTheWorldState {
+    private var adapter = StateOfTheWorldAdapter()
+
+    func requests(_ delta: [ClientSubscription.Request]) -> [StateOfTheWorldAdapter.Request] {
+        delta.map { adapter.request($0) }
+    }
+
+    func delta(
+        _ response: StateOfTheWorldAdapter.Response, held: [ResourceType: Set<String>]
+    ) -> ClientSubscription.Response {
+        adapter.delta(response, held: held)
     }
 }
 
@@ -141,8 +198,9 @@ private actor ClientState {
     private let logger: Logger
     private var heard = false
 
-    init(node: ADSNode, delegate: any ADSClientDelegate, logger: Logger) {
-        subscription = ClientSubscription(node: node.wire)
+    init(_ configuration: ADSClient.Configuration, delegate: any ADSClientDelegate, logger: Logger) {
+        subscription = ClientSubscription(
+            node: configuration.node.wire, wildcards: configuration.wildcards, base: configuration.base)
         self.delegate = delegate
         self.logger = logger
     }
@@ -151,6 +209,9 @@ private actor ClientState {
         heard = false
         return subscription.connect()
     }
+
+    /// The names of the resources that are in use.
+    var held: [ResourceType: Set<String>] { subscription.versions.mapValues { Set($0.keys) } }
 
     /// - Returns: whether the stream that ended had brought anything.
     func ended() -> Bool { heard }

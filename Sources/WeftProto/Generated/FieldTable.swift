@@ -676,11 +676,17 @@ package enum FieldTable {
         2 mode uint32 - -
         M envoy.config.core.v3.ProxyProtocolConfig
         1 version enum - envoy.config.core.v3.ProxyProtocolConfig.Version
-        2 pass_through_tlvs message ! -
-        3 added_tlvs message *! -
+        2 pass_through_tlvs message - envoy.config.core.v3.ProxyProtocolPassThroughTLVs
+        3 added_tlvs message * envoy.config.core.v3.TlvEntry
         E envoy.config.core.v3.ProxyProtocolConfig.Version
         0 V1
         1 V2
+        M envoy.config.core.v3.ProxyProtocolPassThroughTLVs
+        1 match_type enum - envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
+        2 tlv_type uint32 * -
+        E envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
+        0 INCLUDE_ALL
+        1 INCLUDE
         M envoy.config.core.v3.RetryPolicy
         1 retry_back_off message - envoy.config.core.v3.BackoffStrategy
         2 num_retries message - google.protobuf.UInt32Value
@@ -728,6 +734,10 @@ package enum FieldTable {
         1 keepalive_probes message - google.protobuf.UInt32Value
         2 keepalive_time message - google.protobuf.UInt32Value
         3 keepalive_interval message - google.protobuf.UInt32Value
+        M envoy.config.core.v3.TlvEntry
+        1 type uint32 - -
+        2 value bytes - -
+        3 format_string message ! -
         M envoy.config.core.v3.TransportSocket
         1 name string - -
         3 typed_config message =config_type google.protobuf.Any
@@ -1625,8 +1635,8 @@ package enum FieldTable {
         M envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
         1 rules message *! -
         2 allow_requests_without_proxy_protocol bool - -
-        3 pass_through_tlvs message ! -
-        4 disallowed_versions enum *! -
+        3 pass_through_tlvs message - envoy.config.core.v3.ProxyProtocolPassThroughTLVs
+        4 disallowed_versions enum * envoy.config.core.v3.ProxyProtocolConfig.Version
         5 stat_prefix string - -
         6 tlv_location enum ! -
         M envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector
@@ -1635,6 +1645,11 @@ package enum FieldTable {
         3 enable_ja4_fingerprinting message ! -
         4 close_connection_on_client_hello_parsing_errors bool ! -
         5 max_client_hello_size message ! -
+        M envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit
+        1 stat_prefix string - -
+        2 max_connections message - google.protobuf.UInt64Value
+        3 delay message - google.protobuf.Duration
+        4 runtime_enabled message - envoy.config.core.v3.RuntimeFeatureFlag
         M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
         1 codec_type enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType
         2 stat_prefix string - -
@@ -1771,6 +1786,7 @@ package enum FieldTable {
         E envoy.extensions.filters.network.rbac.v3.RBAC.EnforcementType
         0 ONE_TIME_ON_FIRST_BYTE
         1 CONTINUOUS
+        M envoy.extensions.filters.network.sni_cluster.v3.SniCluster
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
         1 stat_prefix string - -
         2 cluster string =cluster_specifier -
@@ -1962,8 +1978,8 @@ package enum FieldTable {
         1 common_tls_context message - envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
         2 require_client_certificate message - google.protobuf.BoolValue
         3 require_sni message - google.protobuf.BoolValue
-        4 session_ticket_keys message !=session_ticket_keys_type -
-        5 session_ticket_keys_sds_secret_config message !=session_ticket_keys_type -
+        4 session_ticket_keys message =session_ticket_keys_type envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
+        5 session_ticket_keys_sds_secret_config message =session_ticket_keys_type envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig
         6 session_timeout message - google.protobuf.Duration
         7 disable_stateless_session_resumption bool =session_ticket_keys_type -
         8 ocsp_staple_policy enum ! -
@@ -1979,7 +1995,7 @@ package enum FieldTable {
         M envoy.extensions.transport_sockets.tls.v3.Secret
         1 name string - -
         2 tls_certificate message =type envoy.extensions.transport_sockets.tls.v3.TlsCertificate
-        3 session_ticket_keys message !=type -
+        3 session_ticket_keys message =type envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
         4 validation_context message =type envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
         5 generic_secret message =type envoy.extensions.transport_sockets.tls.v3.GenericSecret
         M envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
@@ -2007,7 +2023,7 @@ package enum FieldTable {
         2 tls_maximum_protocol_version enum - envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
         3 cipher_suites string * -
         4 ecdh_curves string * -
-        5 signature_algorithms string *! -
+        5 signature_algorithms string * -
         6 compliance_policies enum *! -
         E envoy.extensions.transport_sockets.tls.v3.TlsParameters.TlsProtocol
         0 TLS_AUTO
@@ -2015,6 +2031,8 @@ package enum FieldTable {
         2 TLSv1_1
         3 TLSv1_2
         4 TLSv1_3
+        M envoy.extensions.transport_sockets.tls.v3.TlsSessionTicketKeys
+        1 keys message * envoy.config.core.v3.DataSource
         M envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
         1 common_tls_context message - envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
         2 sni string - -

@@ -865,6 +865,29 @@ package nonisolated struct Envoy_Config_Core_V3_RuntimeFractionalPercent: Sendab
   fileprivate var _defaultValue: Envoy_Type_V3_FractionalPercent? = nil
 }
 
+package nonisolated struct Envoy_Config_Core_V3_RuntimeFeatureFlag: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var defaultValue: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_defaultValue ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_defaultValue = newValue}
+  }
+  /// Returns true if `defaultValue` has been explicitly set.
+  package var hasDefaultValue: Bool {self._defaultValue != nil}
+  /// Clears the value of `defaultValue`. Subsequent reads from it will return its default value.
+  package mutating func clearDefaultValue() {self._defaultValue = nil}
+
+  package var runtimeKey: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _defaultValue: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+}
+
 package nonisolated struct Envoy_Config_Core_V3_RuntimeUInt32: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1581,12 +1604,85 @@ package nonisolated struct Envoy_Config_Core_V3_RuntimeDouble: Sendable {
   package init() {}
 }
 
+package nonisolated struct Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var matchType: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs.PassTLVsMatchType = .includeAll
+
+  package var tlvType: [UInt32] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum PassTLVsMatchType: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case includeAll // = 0
+    case include // = 1
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .includeAll
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .includeAll
+      case 1: self = .include
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .includeAll: return 0
+      case .include: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs.PassTLVsMatchType] = [
+      .includeAll,
+      .include,
+    ]
+
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Core_V3_TlvEntry: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var type: UInt32 = 0
+
+  package var value: Data = Data()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Config_Core_V3_ProxyProtocolConfig: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var version: Envoy_Config_Core_V3_ProxyProtocolConfig.Version = .v1
+
+  package var passThroughTlvs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs {
+    get {_passThroughTlvs ?? Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs()}
+    set {_passThroughTlvs = newValue}
+  }
+  /// Returns true if `passThroughTlvs` has been explicitly set.
+  package var hasPassThroughTlvs: Bool {self._passThroughTlvs != nil}
+  /// Clears the value of `passThroughTlvs`. Subsequent reads from it will return its default value.
+  package mutating func clearPassThroughTlvs() {self._passThroughTlvs = nil}
+
+  package var addedTlvs: [Envoy_Config_Core_V3_TlvEntry] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1625,6 +1721,8 @@ package nonisolated struct Envoy_Config_Core_V3_ProxyProtocolConfig: Sendable {
   }
 
   package init() {}
+
+  fileprivate var _passThroughTlvs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs? = nil
 }
 
 package nonisolated struct Envoy_Config_Core_V3_BackoffStrategy: Sendable {
@@ -3039,6 +3137,45 @@ nonisolated extension Envoy_Config_Core_V3_RuntimeFractionalPercent: SwiftProtob
   }
 }
 
+nonisolated extension Envoy_Config_Core_V3_RuntimeFeatureFlag: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RuntimeFeatureFlag"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}default_value\0\u{3}runtime_key\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._defaultValue) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.runtimeKey) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._defaultValue {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.runtimeKey.isEmpty {
+      try visitor.visitSingularStringField(value: self.runtimeKey, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_RuntimeFeatureFlag, rhs: Envoy_Config_Core_V3_RuntimeFeatureFlag) -> Bool {
+    if lhs._defaultValue != rhs._defaultValue {return false}
+    if lhs.runtimeKey != rhs.runtimeKey {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Core_V3_RuntimeUInt32: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RuntimeUInt32"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}default_value\0\u{3}runtime_key\0")
@@ -4056,9 +4193,83 @@ nonisolated extension Envoy_Config_Core_V3_RuntimeDouble: SwiftProtobuf.Message,
   }
 }
 
+nonisolated extension Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ProxyProtocolPassThroughTLVs"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}match_type\0\u{3}tlv_type\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.matchType) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.tlvType) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.matchType != .includeAll {
+      try visitor.visitSingularEnumField(value: self.matchType, fieldNumber: 1)
+    }
+    if !self.tlvType.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.tlvType, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs, rhs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs) -> Bool {
+    if lhs.matchType != rhs.matchType {return false}
+    if lhs.tlvType != rhs.tlvType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs.PassTLVsMatchType: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0INCLUDE_ALL\0\u{1}INCLUDE\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_TlvEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TlvEntry"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}type\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.type) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.type != 0 {
+      try visitor.visitSingularUInt32Field(value: self.type, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_TlvEntry, rhs: Envoy_Config_Core_V3_TlvEntry) -> Bool {
+    if lhs.type != rhs.type {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Core_V3_ProxyProtocolConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ProxyProtocolConfig"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{3}pass_through_tlvs\0\u{3}added_tlvs\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4067,20 +4278,34 @@ nonisolated extension Envoy_Config_Core_V3_ProxyProtocolConfig: SwiftProtobuf.Me
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularEnumField(value: &self.version) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._passThroughTlvs) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.addedTlvs) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.version != .v1 {
       try visitor.visitSingularEnumField(value: self.version, fieldNumber: 1)
+    }
+    try { if let v = self._passThroughTlvs {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if !self.addedTlvs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.addedTlvs, fieldNumber: 3)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Core_V3_ProxyProtocolConfig, rhs: Envoy_Config_Core_V3_ProxyProtocolConfig) -> Bool {
     if lhs.version != rhs.version {return false}
+    if lhs._passThroughTlvs != rhs._passThroughTlvs {return false}
+    if lhs.addedTlvs != rhs.addedTlvs {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

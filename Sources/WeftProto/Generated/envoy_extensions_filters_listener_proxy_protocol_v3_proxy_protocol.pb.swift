@@ -30,11 +30,24 @@ package nonisolated struct Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_Pr
 
   package var allowRequestsWithoutProxyProtocol: Bool = false
 
+  package var passThroughTlvs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs {
+    get {_passThroughTlvs ?? Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs()}
+    set {_passThroughTlvs = newValue}
+  }
+  /// Returns true if `passThroughTlvs` has been explicitly set.
+  package var hasPassThroughTlvs: Bool {self._passThroughTlvs != nil}
+  /// Clears the value of `passThroughTlvs`. Subsequent reads from it will return its default value.
+  package mutating func clearPassThroughTlvs() {self._passThroughTlvs = nil}
+
+  package var disallowedVersions: [Envoy_Config_Core_V3_ProxyProtocolConfig.Version] = []
+
   package var statPrefix: String = String()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _passThroughTlvs: Envoy_Config_Core_V3_ProxyProtocolPassThroughTLVs? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -43,7 +56,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.listen
 
 nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ProxyProtocol"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}allow_requests_without_proxy_protocol\0\u{4}\u{3}stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{2}allow_requests_without_proxy_protocol\0\u{3}pass_through_tlvs\0\u{3}disallowed_versions\0\u{3}stat_prefix\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -52,6 +65,8 @@ nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyPr
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 2: try { try decoder.decodeSingularBoolField(value: &self.allowRequestsWithoutProxyProtocol) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._passThroughTlvs) }()
+      case 4: try { try decoder.decodeRepeatedEnumField(value: &self.disallowedVersions) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.statPrefix) }()
       default: break
       }
@@ -59,8 +74,18 @@ nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyPr
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.allowRequestsWithoutProxyProtocol != false {
       try visitor.visitSingularBoolField(value: self.allowRequestsWithoutProxyProtocol, fieldNumber: 2)
+    }
+    try { if let v = self._passThroughTlvs {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.disallowedVersions.isEmpty {
+      try visitor.visitPackedEnumField(value: self.disallowedVersions, fieldNumber: 4)
     }
     if !self.statPrefix.isEmpty {
       try visitor.visitSingularStringField(value: self.statPrefix, fieldNumber: 5)
@@ -70,6 +95,8 @@ nonisolated extension Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyPr
 
   package static func ==(lhs: Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol, rhs: Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol) -> Bool {
     if lhs.allowRequestsWithoutProxyProtocol != rhs.allowRequestsWithoutProxyProtocol {return false}
+    if lhs._passThroughTlvs != rhs._passThroughTlvs {return false}
+    if lhs.disallowedVersions != rhs.disallowedVersions {return false}
     if lhs.statPrefix != rhs.statPrefix {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

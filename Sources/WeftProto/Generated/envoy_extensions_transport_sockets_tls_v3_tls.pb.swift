@@ -36,6 +36,8 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_TlsParameter
 
   package var ecdhCurves: [String] = []
 
+  package var signatureAlgorithms: [String] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum TlsProtocol: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -333,6 +335,18 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretCon
   fileprivate var _sdsConfig: Envoy_Config_Core_V3_ConfigSource? = nil
 }
 
+package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var keys: [Envoy_Config_Core_V3_DataSource] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -371,6 +385,14 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_Secret: Send
     set {type = .tlsCertificate(newValue)}
   }
 
+  package var sessionTicketKeys: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys {
+    get {
+      if case .sessionTicketKeys(let v)? = type {return v}
+      return Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys()
+    }
+    set {type = .sessionTicketKeys(newValue)}
+  }
+
   package var validationContext: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext {
     get {
       if case .validationContext(let v)? = type {return v}
@@ -391,6 +413,7 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_Secret: Send
 
   package nonisolated enum OneOf_Type: Equatable, Sendable {
     case tlsCertificate(Envoy_Extensions_TransportSockets_Tls_V3_TlsCertificate)
+    case sessionTicketKeys(Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys)
     case validationContext(Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext)
     case genericSecret(Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret)
 
@@ -540,72 +563,93 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsC
   fileprivate var _maxSessionKeys: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 }
 
-package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: Sendable {
+package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext {
-    get {_commonTlsContext ?? Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext()}
-    set {_commonTlsContext = newValue}
+    get {_storage._commonTlsContext ?? Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext()}
+    set {_uniqueStorage()._commonTlsContext = newValue}
   }
   /// Returns true if `commonTlsContext` has been explicitly set.
-  package var hasCommonTlsContext: Bool {self._commonTlsContext != nil}
+  package var hasCommonTlsContext: Bool {_storage._commonTlsContext != nil}
   /// Clears the value of `commonTlsContext`. Subsequent reads from it will return its default value.
-  package mutating func clearCommonTlsContext() {self._commonTlsContext = nil}
+  package mutating func clearCommonTlsContext() {_uniqueStorage()._commonTlsContext = nil}
 
   package var requireClientCertificate: SwiftProtobuf.Google_Protobuf_BoolValue {
-    get {_requireClientCertificate ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
-    set {_requireClientCertificate = newValue}
+    get {_storage._requireClientCertificate ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._requireClientCertificate = newValue}
   }
   /// Returns true if `requireClientCertificate` has been explicitly set.
-  package var hasRequireClientCertificate: Bool {self._requireClientCertificate != nil}
+  package var hasRequireClientCertificate: Bool {_storage._requireClientCertificate != nil}
   /// Clears the value of `requireClientCertificate`. Subsequent reads from it will return its default value.
-  package mutating func clearRequireClientCertificate() {self._requireClientCertificate = nil}
+  package mutating func clearRequireClientCertificate() {_uniqueStorage()._requireClientCertificate = nil}
 
   package var requireSni: SwiftProtobuf.Google_Protobuf_BoolValue {
-    get {_requireSni ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
-    set {_requireSni = newValue}
+    get {_storage._requireSni ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._requireSni = newValue}
   }
   /// Returns true if `requireSni` has been explicitly set.
-  package var hasRequireSni: Bool {self._requireSni != nil}
+  package var hasRequireSni: Bool {_storage._requireSni != nil}
   /// Clears the value of `requireSni`. Subsequent reads from it will return its default value.
-  package mutating func clearRequireSni() {self._requireSni = nil}
+  package mutating func clearRequireSni() {_uniqueStorage()._requireSni = nil}
 
   package var sessionTimeout: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_sessionTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_sessionTimeout = newValue}
+    get {_storage._sessionTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._sessionTimeout = newValue}
   }
   /// Returns true if `sessionTimeout` has been explicitly set.
-  package var hasSessionTimeout: Bool {self._sessionTimeout != nil}
+  package var hasSessionTimeout: Bool {_storage._sessionTimeout != nil}
   /// Clears the value of `sessionTimeout`. Subsequent reads from it will return its default value.
-  package mutating func clearSessionTimeout() {self._sessionTimeout = nil}
+  package mutating func clearSessionTimeout() {_uniqueStorage()._sessionTimeout = nil}
 
-  package var sessionTicketKeysType: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext.OneOf_SessionTicketKeysType? = nil
+  package var sessionTicketKeysType: OneOf_SessionTicketKeysType? {
+    get {return _storage._sessionTicketKeysType}
+    set {_uniqueStorage()._sessionTicketKeysType = newValue}
+  }
+
+  package var sessionTicketKeys: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys {
+    get {
+      if case .sessionTicketKeys(let v)? = _storage._sessionTicketKeysType {return v}
+      return Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys()
+    }
+    set {_uniqueStorage()._sessionTicketKeysType = .sessionTicketKeys(newValue)}
+  }
+
+  package var sessionTicketKeysSdsSecretConfig: Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig {
+    get {
+      if case .sessionTicketKeysSdsSecretConfig(let v)? = _storage._sessionTicketKeysType {return v}
+      return Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig()
+    }
+    set {_uniqueStorage()._sessionTicketKeysType = .sessionTicketKeysSdsSecretConfig(newValue)}
+  }
 
   package var disableStatelessSessionResumption: Bool {
     get {
-      if case .disableStatelessSessionResumption(let v)? = sessionTicketKeysType {return v}
+      if case .disableStatelessSessionResumption(let v)? = _storage._sessionTicketKeysType {return v}
       return false
     }
-    set {sessionTicketKeysType = .disableStatelessSessionResumption(newValue)}
+    set {_uniqueStorage()._sessionTicketKeysType = .disableStatelessSessionResumption(newValue)}
   }
 
-  package var disableStatefulSessionResumption: Bool = false
+  package var disableStatefulSessionResumption: Bool {
+    get {_storage._disableStatefulSessionResumption}
+    set {_uniqueStorage()._disableStatefulSessionResumption = newValue}
+  }
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_SessionTicketKeysType: Equatable, Sendable {
+    case sessionTicketKeys(Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys)
+    case sessionTicketKeysSdsSecretConfig(Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig)
     case disableStatelessSessionResumption(Bool)
 
   }
 
   package init() {}
 
-  fileprivate var _commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext? = nil
-  fileprivate var _requireClientCertificate: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
-  fileprivate var _requireSni: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
-  fileprivate var _sessionTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -614,7 +658,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.transport_sock
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TlsParameters"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tls_minimum_protocol_version\0\u{3}tls_maximum_protocol_version\0\u{3}cipher_suites\0\u{3}ecdh_curves\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tls_minimum_protocol_version\0\u{3}tls_maximum_protocol_version\0\u{3}cipher_suites\0\u{3}ecdh_curves\0\u{3}signature_algorithms\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -626,6 +670,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters: Sw
       case 2: try { try decoder.decodeSingularEnumField(value: &self.tlsMaximumProtocolVersion) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.cipherSuites) }()
       case 4: try { try decoder.decodeRepeatedStringField(value: &self.ecdhCurves) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.signatureAlgorithms) }()
       default: break
       }
     }
@@ -644,6 +689,9 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters: Sw
     if !self.ecdhCurves.isEmpty {
       try visitor.visitRepeatedStringField(value: self.ecdhCurves, fieldNumber: 4)
     }
+    if !self.signatureAlgorithms.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.signatureAlgorithms, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -652,6 +700,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters: Sw
     if lhs.tlsMaximumProtocolVersion != rhs.tlsMaximumProtocolVersion {return false}
     if lhs.cipherSuites != rhs.cipherSuites {return false}
     if lhs.ecdhCurves != rhs.ecdhCurves {return false}
+    if lhs.signatureAlgorithms != rhs.signatureAlgorithms {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -880,6 +929,36 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig: 
   }
 }
 
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TlsSessionTicketKeys"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}keys\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.keys) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.keys.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.keys, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys, rhs: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys) -> Bool {
+    if lhs.keys != rhs.keys {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".GenericSecret"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}secret\0")
@@ -916,7 +995,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_GenericSecret: Sw
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Secret"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}tls_certificate\0\u{4}\u{2}validation_context\0\u{3}generic_secret\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}tls_certificate\0\u{3}session_ticket_keys\0\u{3}validation_context\0\u{3}generic_secret\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -936,6 +1015,19 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProt
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.type = .tlsCertificate(v)
+        }
+      }()
+      case 3: try {
+        var v: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys?
+        var hadOneofValue = false
+        if let current = self.type {
+          hadOneofValue = true
+          if case .sessionTicketKeys(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.type = .sessionTicketKeys(v)
         }
       }()
       case 4: try {
@@ -981,6 +1073,10 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProt
     case .tlsCertificate?: try {
       guard case .tlsCertificate(let v)? = self.type else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .sessionTicketKeys?: try {
+      guard case .sessionTicketKeys(let v)? = self.type else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     }()
     case .validationContext?: try {
       guard case .validationContext(let v)? = self.type else { preconditionFailure() }
@@ -1288,65 +1384,148 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_UpstreamTlsContex
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".DownstreamTlsContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{4}\u{3}session_timeout\0\u{3}disable_stateless_session_resumption\0\u{4}\u{3}disable_stateful_session_resumption\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}common_tls_context\0\u{3}require_client_certificate\0\u{3}require_sni\0\u{3}session_ticket_keys\0\u{3}session_ticket_keys_sds_secret_config\0\u{3}session_timeout\0\u{3}disable_stateless_session_resumption\0\u{4}\u{3}disable_stateful_session_resumption\0")
+
+  fileprivate class _StorageClass {
+    var _commonTlsContext: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext? = nil
+    var _requireClientCertificate: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _requireSni: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _sessionTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _sessionTicketKeysType: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext.OneOf_SessionTicketKeysType?
+    var _disableStatefulSessionResumption: Bool = false
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _commonTlsContext = source._commonTlsContext
+      _requireClientCertificate = source._requireClientCertificate
+      _requireSni = source._requireSni
+      _sessionTimeout = source._sessionTimeout
+      _sessionTicketKeysType = source._sessionTicketKeysType
+      _disableStatefulSessionResumption = source._disableStatefulSessionResumption
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._commonTlsContext) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._requireClientCertificate) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._requireSni) }()
-      case 6: try { try decoder.decodeSingularMessageField(value: &self._sessionTimeout) }()
-      case 7: try {
-        var v: Bool?
-        try decoder.decodeSingularBoolField(value: &v)
-        if let v = v {
-          if self.sessionTicketKeysType != nil {try decoder.handleConflictingOneOf()}
-          self.sessionTicketKeysType = .disableStatelessSessionResumption(v)
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._commonTlsContext) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._requireClientCertificate) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._requireSni) }()
+        case 4: try {
+          var v: Envoy_Extensions_TransportSockets_Tls_V3_TlsSessionTicketKeys?
+          var hadOneofValue = false
+          if let current = _storage._sessionTicketKeysType {
+            hadOneofValue = true
+            if case .sessionTicketKeys(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._sessionTicketKeysType = .sessionTicketKeys(v)
+          }
+        }()
+        case 5: try {
+          var v: Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig?
+          var hadOneofValue = false
+          if let current = _storage._sessionTicketKeysType {
+            hadOneofValue = true
+            if case .sessionTicketKeysSdsSecretConfig(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._sessionTicketKeysType = .sessionTicketKeysSdsSecretConfig(v)
+          }
+        }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._sessionTimeout) }()
+        case 7: try {
+          var v: Bool?
+          try decoder.decodeSingularBoolField(value: &v)
+          if let v = v {
+            if _storage._sessionTicketKeysType != nil {try decoder.handleConflictingOneOf()}
+            _storage._sessionTicketKeysType = .disableStatelessSessionResumption(v)
+          }
+        }()
+        case 10: try { try decoder.decodeSingularBoolField(value: &_storage._disableStatefulSessionResumption) }()
+        default: break
         }
-      }()
-      case 10: try { try decoder.decodeSingularBoolField(value: &self.disableStatefulSessionResumption) }()
-      default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._commonTlsContext {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    try { if let v = self._requireClientCertificate {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    try { if let v = self._requireSni {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
-    try { if let v = self._sessionTimeout {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
-    } }()
-    try { if case .disableStatelessSessionResumption(let v)? = self.sessionTicketKeysType {
-      try visitor.visitSingularBoolField(value: v, fieldNumber: 7)
-    } }()
-    if self.disableStatefulSessionResumption != false {
-      try visitor.visitSingularBoolField(value: self.disableStatefulSessionResumption, fieldNumber: 10)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._commonTlsContext {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      try { if let v = _storage._requireClientCertificate {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._requireSni {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      switch _storage._sessionTicketKeysType {
+      case .sessionTicketKeys?: try {
+        guard case .sessionTicketKeys(let v)? = _storage._sessionTicketKeysType else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      }()
+      case .sessionTicketKeysSdsSecretConfig?: try {
+        guard case .sessionTicketKeysSdsSecretConfig(let v)? = _storage._sessionTicketKeysType else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      }()
+      default: break
+      }
+      try { if let v = _storage._sessionTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      } }()
+      try { if case .disableStatelessSessionResumption(let v)? = _storage._sessionTicketKeysType {
+        try visitor.visitSingularBoolField(value: v, fieldNumber: 7)
+      } }()
+      if _storage._disableStatefulSessionResumption != false {
+        try visitor.visitSingularBoolField(value: _storage._disableStatefulSessionResumption, fieldNumber: 10)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext, rhs: Envoy_Extensions_TransportSockets_Tls_V3_DownstreamTlsContext) -> Bool {
-    if lhs._commonTlsContext != rhs._commonTlsContext {return false}
-    if lhs._requireClientCertificate != rhs._requireClientCertificate {return false}
-    if lhs._requireSni != rhs._requireSni {return false}
-    if lhs._sessionTimeout != rhs._sessionTimeout {return false}
-    if lhs.sessionTicketKeysType != rhs.sessionTicketKeysType {return false}
-    if lhs.disableStatefulSessionResumption != rhs.disableStatefulSessionResumption {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._commonTlsContext != rhs_storage._commonTlsContext {return false}
+        if _storage._requireClientCertificate != rhs_storage._requireClientCertificate {return false}
+        if _storage._requireSni != rhs_storage._requireSni {return false}
+        if _storage._sessionTimeout != rhs_storage._sessionTimeout {return false}
+        if _storage._sessionTicketKeysType != rhs_storage._sessionTicketKeysType {return false}
+        if _storage._disableStatefulSessionResumption != rhs_storage._disableStatefulSessionResumption {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

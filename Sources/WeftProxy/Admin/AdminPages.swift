@@ -39,9 +39,14 @@ package struct AdminPages: Sendable {
 
     private static func listeners(_ plane: DataPlane) -> String {
         plane.bound.sorted { $0.key < $1.key }.map { name, addresses in
-            "\(name)::" + Set(addresses.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }).sorted().joined(separator: ",")
-                + "\n"
+            "\(name)::" + Set(addresses.map(text)).sorted().joined(separator: ",") + "\n"
         }.joined()
+    }
+
+    /// An address and port, or the path of a Unix socket.
+    private static func text(_ address: SocketAddress) -> String {
+        if let ip = address.ipAddress { return "\(ip):\(address.port ?? 0)" }
+        return address.pathname ?? ""
     }
 
     private static func clusters(_ plane: DataPlane) -> String {

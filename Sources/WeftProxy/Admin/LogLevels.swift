@@ -2,13 +2,32 @@ import FoundationEssentials
 import Logging
 import Synchronization
 
-/// The proxy's own log: one line on standard error per message, with a level that `/logging` changes.
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The proxy's own log: one line on standard error per message. `/logging` changes the level of all loggers or of one
+/// while the proxy runs. Thread-safe.
 final class LogLevels: Sendable {
-    private let level: Mutex<Logger.Level>
+    private struct State {
+        var common: Logger.Level
+        /// Levels of single loggers.
+        var own: [String: Logger.Level] = [:]
+        /// Loggers that were made.
+        var labels: Set<String> = []
+    }
+    private let state: Mutex<State>
 
-    init(_ level: Logger.Level) { self.level = Mutex(level) }
+    /// - Parameter components: Levels of single loggers, by label.
+    init(_ level: Logger.Level, components: [String: Logger.Level] = [:]) {
+        state = Mutex(State(common: level, own: components, labels: Set(components.keys)))
+    }
 
-    var current: Logger.Level { level.withLock { $0 } }
+    var current: Logger.Level { state.withLock(\.common) }
+
+    private func level(of label: String) -> Logger.Level { state.withLock { $0.own[label] ?? $0.common } }
 
     /// - Parameter text: A level by our name or Envoy's, or a list such as `default:info`, of which the first counts.
     static func parse(_ text: String) -> Logger.Level? {
@@ -21,12 +40,51 @@ final class LogLevels: Sendable {
         }
     }
 
-    func page(_ request: AdminRequest) -> AdminReply {
-        for text in ([request.query["level"]] + [request.query["paths"]]).compactMap({ $0 }) {
-            guard let wanted = Self.parse(text) else { return AdminReply("unknown level \"\(text)\"\n", status: 400) }
-            level.withLock { $0 = wanted }
+    /// - Parameter text: `xds:debug,admin:trace` (`--component-log-level`).
+    /// - Returns: `nil` for what cannot be read.
+    static func parseComponents(_ text: String) -> [String: Logger.Level]? {
+        var levels: [String: Logger.Level] = [:]
+        for item in text.split(separator: ",") {
+            let parts = item.split(separator: ":")
+            guard parts.count == 2, let level = parse(String(parts[1])) else { return nil }
+            levels[String(parts[0])] = level
         }
-        return AdminReply("active loggers:\n  weft-proxy: \(current)\n")
+        return levels
+    }
+
+    /// `level=L` sets all, `paths=A:L,B:L` some, and `NAME=L` one, as in Envoy; without anything the levels are shown.
+    func page(_ request: AdminRequest) -> AdminReply {
+        if !request.query.isEmpty, request.method != "POST" { return AdminReply("use POST\n", status: 405) }
+        for (key, text) in request.query.sorted(by: { $0.key < $1.key }) {
+            guard let change = change(key, text) else {
+                return AdminReply(
+                    "usage: /logging?level=LEVEL, /logging?NAME=LEVEL or /logging?paths=NAME:LEVEL,NAME:LEVEL\n"
+                        + "levels: trace debug info warning error critical off\n" + listing, status: 400)
+            }
+            state.withLock { change(&$0) }
+        }
+        return AdminReply(listing)
+    }
+
+    private func change(_ key: String, _ text: String) -> ((inout State) -> Void)? {
+        if key == "level" || (key == "paths" && !text.contains(":")) {
+            guard let level = Self.parse(text) else { return nil }
+            return { state in
+                state.common = level
+                state.own = [:]
+            }
+        }
+        let wanted = key == "paths" ? Self.parseComponents(text) : Self.parse(text).map { [key: $0] }
+        let known = state.withLock(\.labels)
+        guard let wanted, wanted.keys.allSatisfy(known.contains) else { return nil }
+        return { state in state.own.merge(wanted) { $1 } }
+    }
+
+    private var listing: String {
+        state.withLock { state in
+            let lines = state.labels.sorted().map { "  \($0): \(state.own[$0] ?? state.common)\n" }
+            return "active loggers:\n" + lines.joined()
+        }
     }
 
     /// The level as Envoy calls it.
@@ -38,14 +96,17 @@ final class LogLevels: Sendable {
         }
     }
 
-    func logger(_ label: String) -> Logger { Logger(label: label) { Handler(label: $0, levels: self) } }
+    func logger(_ label: String) -> Logger {
+        _ = state.withLock { $0.labels.insert(label) }
+        return Logger(label: label) { Handler(label: $0, levels: self) }
+    }
 
     private struct Handler: LogHandler {
         let label: String
         let levels: LogLevels
         var metadata: Logger.Metadata = [:]
         var logLevel: Logger.Level {
-            get { levels.current }
+            get { levels.level(of: label) }
             set {}
         }
         subscript(metadataKey key: String) -> Logger.MetadataValue? {
@@ -59,9 +120,3 @@ final class LogLevels: Sendable {
         }
     }
 }
-
-#if canImport(Glibc)
-import Glibc
-#elseif canImport(Musl)
-import Musl
-#endif

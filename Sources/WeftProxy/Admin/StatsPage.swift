@@ -14,6 +14,13 @@ enum StatsPage {
             }
         }
         result += OverloadStats.lines(plane)
+        for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
+            for limiter in chain.limiters {
+                let prefix = "connection_limit.\(limiter.limit.statPrefix)"
+                result.append(("\(prefix).active_connections", limiter.active.load(ordering: .relaxed)))
+                result.append(("\(prefix).limited_connections", limiter.limited.load(ordering: .relaxed)))
+            }
+        }
         result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         result.append(("control_plane.connected_state", status?.isConnected == true ? 1 : 0))
         result += (status?.ignoredFields ?? [:]).map { ("xds.ignored_field.\($0.key)", $0.value) }

@@ -15,11 +15,17 @@ actor ConfigurationReceiver: ADSClientDelegate {
     private var latest = ProxyConfiguration()
     /// What is served whatever the control plane says: a bootstrap's static resources.
     private let base: ProxyConfiguration
+    /// What must have come before anything is served.
+    private let needs: Set<ResourceType>
     private var types: Set<ResourceType> = []
     private var timer: Task<Void, Never>?
     private var reported: Set<String> = []
 
-    init(plane: DataPlane, status: AgentStatus, logger: Logger, base: ProxyConfiguration = ProxyConfiguration()) {
+    init(
+        plane: DataPlane, status: AgentStatus, logger: Logger, base: ProxyConfiguration = ProxyConfiguration(),
+        needs: Set<ResourceType> = [.cluster, .listener]
+    ) {
+        self.needs = needs
         self.base = base
         self.plane = plane
         self.status = status
@@ -50,7 +56,7 @@ actor ConfigurationReceiver: ADSClientDelegate {
 
     private func serve(isPatient: Bool) async {
         // Clusters and listeners are what a proxy is made of: without either there is nothing to start with.
-        guard types.isSuperset(of: [.cluster, .listener]) else { return }
+        guard types.isSuperset(of: needs) else { return }
         let (configuration, isWaiting) = warming.serve(latest, isPatient: isPatient)
         timer?.cancel()
         timer = nil

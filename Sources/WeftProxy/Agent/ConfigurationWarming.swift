@@ -48,7 +48,7 @@ struct ConfigurationWarming {
     }
 
     private static func service(_ cluster: Cluster) -> [String] {
-        guard case .eds(let service) = cluster.discovery else { return [] }
+        guard case .eds(let service) = cluster.discovery, cluster.endpointsFile == nil else { return [] }
         return [service.isEmpty ? cluster.name : service]
     }
 
@@ -61,7 +61,7 @@ struct ConfigurationWarming {
         var names: Set<String> = []
         for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
             for case .httpConnectionManager(let manager) in chain.filters {
-                if case .rds(let name) = manager.routes { names.insert(name) }
+                if case .rds(let name) = manager.routes, manager.routesFile == nil { names.insert(name) }
             }
         }
         return names

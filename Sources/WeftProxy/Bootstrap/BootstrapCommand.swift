@@ -38,6 +38,20 @@ struct BootstrapCommand: AsyncParsableCommand {
     var serviceZone: String?
     @Option(help: "Seconds that listeners drain for.")
     var drainTimeS = 600
+    @Option(help: "gradual: answers close their connections with growing likelihood; immediate: every answer does.")
+    var drainStrategy = "gradual"
+    @Option(help: "Number that processes of one hot restart share.")
+    var baseId: Int?
+    @Option(help: "File that the number is written to, for --use-dynamic-base-id.")
+    var baseIdPath: String?
+    @Flag(help: "Take any number that no running process has.")
+    var useDynamicBaseId = false
+    @Option(help: "0 for the first process, one more for each that takes over from the one before.")
+    var restartEpoch: Int?
+    @Flag(help: "Neither take sockets over nor hand them over.")
+    var disableHotRestart = false
+    @Option(help: "Levels of single loggers: xds:debug,weft-proxy:warning.")
+    var componentLogLevel: String?
     @Option(help: "Seconds until the process before this one ends, in a hot restart.")
     var parentShutdownTimeS = 900
     @Option(help: "File for the proxy's own log; standard error without it.")
@@ -45,18 +59,11 @@ struct BootstrapCommand: AsyncParsableCommand {
     @Option(help: "File that the address of the admin pages is written to.")
     var adminAddressPath: String?
     // Taken for the sake of scripts that are written for Envoy.
-    @Option(help: .hidden) var baseId: Int?
-    @Option(help: .hidden) var baseIdPath: String?
-    @Option(help: .hidden) var restartEpoch: Int?
-    @Option(help: .hidden) var componentLogLevel: String?
     @Option(help: .hidden) var logFormat: String?
     @Option(help: .hidden) var fileFlushIntervalMsec: Int?
     @Option(help: .hidden) var fileFlushMinSizeKb: Int?
     @Option(help: .hidden) var localAddressIpVersion: String?
-    @Option(help: .hidden) var drainStrategy: String?
     @Option(help: .hidden) var bootstrapVersion: Int?
-    @Flag(help: .hidden) var disableHotRestart = false
-    @Flag(help: .hidden) var useDynamicBaseId = false
     @Flag(help: .hidden) var cpusetThreads = false
     @Flag(help: .hidden) var enableFineGrainLogging = false
     @Flag(help: .hidden) var logFormatEscaped = false
@@ -72,11 +79,21 @@ struct BootstrapCommand: AsyncParsableCommand {
             )
         }
         guard LogLevels.parse(logLevel) != nil else { throw ValidationError("unknown log level \"\(logLevel)\"") }
+        guard LogLevels.parseComponents(componentLogLevel ?? "") != nil else {
+            throw ValidationError("--component-log-level takes NAME:LEVEL,NAME:LEVEL")
+        }
+        guard ["gradual", "immediate"].contains(drainStrategy) else {
+            throw ValidationError("--drain-strategy is gradual or immediate, not \"\(drainStrategy)\"")
+        }
+        guard drainTimeS >= 0, parentShutdownTimeS >= 0, (restartEpoch ?? 0) >= 0, (baseId ?? 0) >= 0 else {
+            throw ValidationError("--drain-time-s, --parent-shutdown-time-s, --restart-epoch, --base-id: not negative")
+        }
         guard (concurrency ?? 0) >= 0 else { throw ValidationError("--concurrency cannot be negative") }
     }
 
     func run() async throws {
-        let logs = LogLevels(LogLevels.parse(logLevel) ?? .info)
+        let logs = LogLevels(
+            LogLevels.parse(logLevel) ?? .info, components: LogLevels.parseComponents(componentLogLevel ?? "") ?? [:])
         try redirectLog()
         do {
             let loaded = try BootstrapFile.load(path: configPath, text: configYaml)
@@ -86,18 +103,34 @@ struct BootstrapCommand: AsyncParsableCommand {
             if let serviceZone { bootstrap.node.locality.zone = serviceZone }
             let proxy = StandaloneProxy(
                 bootstrap: bootstrap, warnings: loaded.warnings, ignoredFields: loaded.ignoredFields, workers: workers,
-                drainSeconds: drainTimeS, logs: logs,
+                drain: drain, restart: restart, logs: logs,
                 adminAddressPath: adminAddressPath)
             switch mode {
             case .validate: try await proxy.validate()
             case .serve: try await proxy.run()
             case .initOnly: throw ValidationError("--mode init_only is not supported; use --mode validate")
             }
+        } catch let error as HotRestartParent.Failure {
+            logs.logger("hot-restart").critical("\(error)")
+            throw ExitCode(1)
         } catch let error as BootstrapError {
             for line in error.lines { logs.logger("bootstrap").critical("\(line)") }
             throw ExitCode(1)
         }
         if mode == .validate { print("configuration '\(configPath ?? "--config-yaml")' OK") }
+    }
+
+    private var drain: DrainSettings {
+        var settings = DrainSettings()
+        settings.seconds = drainTimeS
+        settings.strategy = drainStrategy == "immediate" ? .immediate : .gradual
+        return settings
+    }
+
+    private var restart: RestartRole.Options {
+        RestartRole.Options(
+            isDisabled: disableHotRestart, baseID: baseId, isDynamic: useDynamicBaseId, baseIDPath: baseIdPath,
+            epoch: restartEpoch, parentShutdownSeconds: parentShutdownTimeS)
     }
 
     private var workers: Int {

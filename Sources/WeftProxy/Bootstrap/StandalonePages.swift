@@ -22,10 +22,16 @@ struct StandalonePages: Sendable {
         routes["/stats/prometheus"] = { _ in Self.metrics(plane) }
         routes["/server_info"] = { [self] _ in AdminReply(json: serverInfo.text(pretty: true)) }
         routes["/logging"] = { [logs] request in logs.page(request) }
-        routes["/drain_listeners"] = AdminReply.post { _ in
-            await plane.drainListeners()
+        routes["/drain_listeners"] = AdminReply.post { request in await Self.drain(plane, request.query) }
+        routes["/healthcheck/fail"] = AdminReply.post { _ in
+            await plane.failHealthChecks(true)
             return AdminReply("OK\n")
         }
+        routes["/healthcheck/ok"] = AdminReply.post { _ in
+            await plane.failHealthChecks(false)
+            return AdminReply("OK\n")
+        }
+        routes["/hot_restart_version"] = { _ in AdminReply(HotRestartMessage.version + "\n") }
         routes["/quitquitquit"] = AdminReply.post { [quit] _ in
             quit()
             return AdminReply("OK\n")
@@ -33,6 +39,29 @@ struct StandalonePages: Sendable {
         let names = routes.keys.sorted() + ["/help"]
         routes["/help"] = { _ in AdminReply(names.map { "\($0)\n" }.joined()) }
         return routes
+    }
+
+    /// `graceful` asks connections to go over the drain time and closes the sockets then (`skip_exit`: not even then);
+    /// without it the sockets close at once. `inboundonly` means listeners of inbound traffic alone.
+    private static func drain(_ plane: DataPlane, _ query: [String: String]) async -> AdminReply {
+        let inboundAlone = query["inboundonly"] != nil
+        let isMeant: @Sendable (Listener) -> Bool = { !inboundAlone || $0.trafficDirection == .inbound }
+        let names = Set(plane.snapshot.configuration.listeners.values.filter(isMeant).map(\.name))
+        let skipsExit = query["skip_exit"] != nil
+        if query["graceful"] == nil {
+            if skipsExit { return AdminReply("skip_exit goes with graceful\n", status: 400) }
+            if inboundAlone { await plane.closeSockets { names.contains($0) } } else { await plane.drainListeners() }
+            return AdminReply("OK\n")
+        }
+        await plane.drainGradually(where: isMeant)
+        if !skipsExit {
+            let seconds = plane.options.drain.seconds
+            Task {
+                try? await Task.sleep(for: .seconds(seconds))
+                await plane.closeSockets { names.contains($0) }
+            }
+        }
+        return AdminReply("OK\n")
     }
 
     private static func metrics(_ plane: DataPlane) -> AdminReply {

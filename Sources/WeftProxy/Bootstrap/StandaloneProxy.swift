@@ -18,7 +18,8 @@ struct StandaloneProxy {
     let warnings: [String]
     let ignoredFields: [String]
     let workers: Int
-    let drainSeconds: Int
+    let drain: DrainSettings
+    let restart: RestartRole.Options
     let logs: LogLevels
     let adminAddressPath: String?
 
@@ -26,11 +27,15 @@ struct StandaloneProxy {
     /// - Throws: ``BootstrapError`` with what cannot be built.
     func validate() async throws {
         var files = SecretFileReader()
-        let (configuration, unread) = files.resolve(bootstrap.configuration)
+        var resources = ResourceFileReader()
+        resources.listenersFile = bootstrap.listeners?.file
+        resources.clustersFile = bootstrap.clusters?.file
+        let (listed, unusable) = resources.resolve(bootstrap.configuration)
+        let (configuration, unread) = files.resolve(listed)
         var builder = SnapshotBuilder()
         let (_, problems) = builder.build(configuration, workload: [:])
         _ = try StandaloneDiscovery(bootstrap)
-        let all = ResourceCheck.problems(bootstrap.configuration) + unread + problems
+        let all = ResourceCheck.problems(configuration) + unusable + unread + problems
         guard all.isEmpty else { throw BootstrapError(lines: all) }
         report()
     }
@@ -44,11 +49,16 @@ struct StandaloneProxy {
         let (quits, quit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var options = DataPlane.Options()
         options.concurrency = workers
+        options.listenersFile = bootstrap.listeners?.file
+        options.clustersFile = bootstrap.clusters?.file
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
         options.labelPrefix = "envoy_"
         options.observedNode = ObservedNode(
             id: bootstrap.node.id, cluster: bootstrap.node.cluster, zone: bootstrap.node.locality.zone)
         options.limits = ConnectionLimits(runtime: bootstrap.runtime, overload: bootstrap.overload)
+        options.drain = drain
+        let role = try RestartRole(restart, logger)
+        options.parent = role.parent
         options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
@@ -56,11 +66,15 @@ struct StandaloneProxy {
         status.ignored(ignoredFields)
         let pages = StandalonePages(
             plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
+        role.parent?.tell(.closeAdmin)
         let admin = try await startAdmin(pages, logger)
+        try role.serve(plane, admin: admin, quit: { quit.yield(()) })
         let refused = ResourceCheck.problems(bootstrap.configuration)
         guard refused.isEmpty else { throw BootstrapError(lines: refused) }
-        let problems = await plane.apply(bootstrap.configuration)
+        let first = discovery?.startingConfiguration(bootstrap.configuration) ?? bootstrap.configuration
+        let problems = await plane.apply(first)
         guard problems.isEmpty else { throw BootstrapError(lines: problems) }
+        status.ignored(plane.ignoredFields)
         for (name, addresses) in plane.bound.sorted(by: { $0.key < $1.key }) {
             let places = Set(addresses.map { "\($0)" }).sorted().joined(separator: ", ")
             logger.info("listener \(name) on \(places)")
@@ -74,16 +88,18 @@ struct StandaloneProxy {
             }
             group.addTask { for await _ in quits { break } }
             group.addTask {
-                await plane.followSecretFiles { problems in
+                await plane.followFiles { problems in
                     for problem in problems { logger.warning("\(problem)") }
                 }
             }
             if let watch = OverloadWatch(bootstrap.overload, plane) { group.addTask { await watch.run() } }
+            group.addTask { await role.takeOver(plane) }
             if let discovery {
                 group.addTask { await discovery.run(plane, status, logs.logger("xds")) }
             }
             await group.next()
             group.cancelAll()
+            role.stop()
         }
         // As Envoy: a signal ends the process at once; whoever wants to drain asks /drain_listeners first.
         await plane.shutdown(grace: .zero)

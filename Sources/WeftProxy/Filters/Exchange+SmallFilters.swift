@@ -135,7 +135,9 @@ extension Exchange {
     }
 
     func checkHealth(_ responder: HealthCheckResponder) {
-        let decision = responder.decide(head, isDraining: worker.isDraining, now: monotonicNow) { name in
+        let decision = responder.decide(
+            head, isDraining: worker.isDraining || worker.failsHealthChecks, now: monotonicNow
+        ) { name in
             guard let hosts = worker.cluster(name)?.compiled.hosts else { return nil }
             let bad: SharedHost.Flags = [.failedActiveCheck, .ejected]
             return .init(healthy: hosts.count { $0.shared.flags.isDisjoint(with: bad) }, total: hosts.count)

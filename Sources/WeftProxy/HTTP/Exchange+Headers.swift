@@ -164,6 +164,7 @@ extension Exchange {
 
     /// For upstream's responses and our own.
     func finishResponse(_ response: inout ResponseHead) {
+        if connection.connection.closesAfterResponse { stream.closeAfterResponse() }
         if let state = filterState { addHeaders(to: &response, state) }
         let facts = connection.manager
         switch facts.manager.serverHeader {

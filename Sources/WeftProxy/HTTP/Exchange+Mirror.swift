@@ -23,7 +23,8 @@ extension Exchange {
             let before = copy.headers.string(.forwardedFor)
             copy.headers.set(.forwardedFor, before.map { "\($0),\(OwnAddress.ip)" } ?? OwnAddress.ip)
             let shadow = ShadowRequest(head: copy)
-            shadow.start(on: cluster.pool(for: host, version: upstreamVersion(cluster)), loop: worker.eventLoop)
+            let pool = cluster.pool(for: host, version: upstreamVersion(cluster), of: connection.connection.info)
+            shadow.start(on: pool, loop: worker.eventLoop)
             shadows.append(shadow)
             if requestEnded { shadow.end() }
         }

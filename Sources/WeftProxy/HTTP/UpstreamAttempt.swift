@@ -38,7 +38,7 @@ final class UpstreamAttempt: ResponseReceiver {
         self.host = host
         self.cluster = cluster
         self.version = version
-        self.pool = cluster.pool(for: host, version: version)
+        self.pool = cluster.pool(for: host, version: version, of: exchange.connection.connection.info)
         host.shared.activeRequests.wrappingAdd(1, ordering: .relaxed)
         host.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
         cluster.compiled.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)

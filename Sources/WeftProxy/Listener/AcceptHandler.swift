@@ -24,27 +24,27 @@ struct Entrance: Sendable {
 final class AcceptHandler: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     private let worker: Worker
-    private let entrance: Entrance
+    private let owner: SocketOwner
 
-    init(worker: Worker, entrance: Entrance) {
+    init(worker: Worker, owner: SocketOwner) {
         self.worker = worker
-        self.entrance = entrance
+        self.owner = owner
     }
 
     func channelActive(context: ChannelHandlerContext) {
         let channel = context.channel
-        guard admit(channel) else { return channel.close(promise: nil) }
+        let entrance = owner.entrance
+        guard admit(channel, entrance) else { return channel.close(promise: nil) }
         DownstreamConnection(worker: worker, channel: channel).start(acceptedBy: entrance.listener)
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
-    private func admit(_ channel: any Channel) -> Bool {
+    private func admit(_ channel: any Channel, _ entrance: Entrance) -> Bool {
         let overload = worker.overload
         if overload.anything.load(ordering: .relaxed), overload.rejectsConnection(worker.decisions.next()) {
             entrance.counts.overloadRejects.wrappingAdd(1, ordering: .relaxed)
             return false
         }
-        let entrance = entrance
         let isExempt =
             worker.snapshot.configuration.listeners[entrance.listener]?.ignoresGlobalConnectionLimit ?? false
         guard entrance.enter(isExempt: isExempt) else { return false }

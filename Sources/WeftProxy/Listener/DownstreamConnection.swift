@@ -20,6 +20,9 @@ final class DownstreamConnection {
     private var record = ConnectionRecord()
     /// Of the listener that accepted.
     private var counters: CounterBlock?
+    private var drain: DrainState?
+    /// Told to end with the exchange that is under way.
+    private var isDrained = false
     var listenerName: String? { listener?.listener.name }
     /// Once it was chosen.
     private var chain: CompiledChain?
@@ -65,7 +68,34 @@ final class DownstreamConnection {
             if own.listener.useOriginalDestination, let found, found.listener.name != name { listener = found }
         }
         self.listener = listener
-        sniff(listener)
+        limitBuffers(listener.listener.perConnectionBufferLimit)
+        if let filter = listener.proxyProtocol { takeProxyHeader(filter, listener) } else { sniff(listener) }
+    }
+
+    /// Envoy's watermarks: reading from the one side stops when so much waits for the other, and goes on at half of it.
+    private func limitBuffers(_ limit: UInt32?) {
+        guard let limit, limit > 0 else { return }
+        let mark = ChannelOptions.Types.WriteBufferWaterMark(low: max(1, Int(limit) / 2), high: max(2, Int(limit)))
+        try? channel.syncOptions?.setOption(.writeBufferWaterMark, value: mark)
+    }
+
+    private func takeProxyHeader(_ filter: ProxyProtocolFilter, _ listener: CompiledListener) {
+        let handler = ProxyHeaderHandler(
+            timeoutMilliseconds: listener.listener.listenerFiltersTimeoutMilliseconds
+        ) { [self] channel, outcome in
+            switch outcome {
+            case .header(let header) where !filter.disallowedVersions.contains(header.version):
+                info.apply(header, passing: filter.passThrough)
+                sniff(listener)
+            case .absent(isTimeout: false) where filter.allowsPlainConnections: sniff(listener)
+            case .absent(isTimeout: true) where listener.listener.continueOnListenerFiltersTimeout: sniff(listener)
+            case .header, .absent, .invalid:
+                worker.logs.connectionRefused(
+                    info, listener: listener.listener, flag: "-", code: "proxy_protocol_error")
+                channel.close(promise: nil)
+            }
+        }
+        try? channel.pipeline.syncOperations.addHandler(handler)
     }
 
     private func sniff(_ listener: CompiledListener) {
@@ -80,10 +110,11 @@ final class DownstreamConnection {
 
     private func choose(_ result: SniffResult, _ listener: CompiledListener) {
         info.serverName = result.serverName
-        let view = FilterChainView(
+        var view = FilterChainView(
             destinationIP: info.destinationIP, destinationPort: info.destinationPort, sourceIP: info.remoteIP,
             sourcePort: info.remotePort, serverName: result.serverName, isTLS: result.isTLS,
             applicationProtocols: result.applicationProtocols)
+        view.directSourceIP = info.directRemoteIP
         let chain = listener.matcher.match(view).map { listener.chains[$0] } ?? listener.defaultChain
         guard let chain, !chain.isWaitingForSecret else {
             counters?.add(ListenerCounter.noChain)
@@ -98,7 +129,8 @@ final class DownstreamConnection {
 
     private func secure(_ chain: CompiledChain, _ tls: NIOSSLContext) {
         info.isTLS = true
-        let handshake = TLSHandshakeHandler { [self] channel, outcome in
+        info.ownNames = chain.ownNames
+        let handshake = TLSHandshakeHandler(wantsChain: chain.wantsPeerChain) { [self] channel, outcome in
             switch outcome {
             case .failed:
                 counters?.add(ListenerCounter.handshakeErrors)
@@ -133,9 +165,12 @@ final class DownstreamConnection {
                 return channel.close(promise: nil)
             }
         }
+        guard admit(chain.limiters) else { return }
         switch chain.terminal {
         case .none: channel.close(promise: nil)
         case .tcp(let proxy):
+            var proxy = proxy
+            if chain.clusterIsServerName, !info.serverName.isEmpty { proxy.cluster = .cluster(info.serverName) }
             let session = TCPSession(
                 worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter,
                 logs: chain.logs)
@@ -145,11 +180,34 @@ final class DownstreamConnection {
         }
     }
 
+    /// - Returns: False when one of the limits is reached; the connection is closed then, at once or after the delay.
+    private func admit(_ limiters: [ConnectionLimiter]) -> Bool {
+        for limiter in limiters {
+            if limiter.acquire() {
+                channel.closeFuture.assumeIsolated().whenComplete { _ in limiter.release() }
+                continue
+            }
+            worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: "connection_limit")
+            let delay = limiter.limit.delayMilliseconds
+            guard delay > 0 else {
+                channel.close(promise: nil)
+                return false
+            }
+            try? channel.syncOptions?.setOption(.autoRead, value: false)
+            let channel = channel
+            worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: delay))) {
+                channel.close(promise: nil)
+            }
+            return false
+        }
+        return true
+    }
+
     func policyView() -> RBACView {
         var view = RBACView()
         view.principals = (info.peer?.uriNames ?? []) + (info.peer?.dnsNames ?? [])
         view.isAuthenticated = info.peer != nil
-        view.directRemoteIP = info.remoteIP
+        view.directRemoteIP = info.directRemoteIP
         view.remoteIP = info.remoteIP
         view.destinationIP = info.destinationIP
         view.destinationPort = info.destinationPort
@@ -187,7 +245,12 @@ final class DownstreamConnection {
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
         codec = try HTTPPipeline.configureDownstream(
             channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
-        if worker.isDraining { codec?.drain() }
+        if isDrained {
+            codec?.drain()
+        } else if drain == nil, let listener, let state = worker.drainState(for: listener.listener) {
+            // Its first answer tells it to go; it was let in for that one.
+            drain = state
+        }
     }
 
     private func http2Options(_ manager: HTTPConnectionManager) -> HTTP2TransportOptions {
@@ -200,6 +263,28 @@ final class DownstreamConnection {
         return options
     }
 
-    /// HTTP finishes its exchanges and closes; plain forwarding goes on until its ends close it.
-    func drain() { codec?.drain() }
+    /// Whether the answer of this moment is to be the connection's last.
+    var closesAfterResponse: Bool {
+        if worker.failsHealthChecks { return true }
+        guard let drain else { return false }
+        return drain.closes(at: .now(), random: worker.decisions.next())
+    }
+
+    /// Asks the connection to go. HTTP is told with its answers, and what is idle with ``DrainStrategy/idleFirst`` at
+    /// once; what is still there at the end of the drain time is closed. With ``DrainStrategy/idleFirst`` plain
+    /// forwarding goes on until its ends close it.
+    func drain(_ state: DrainState) {
+        if state.settings.strategy == .idleFirst {
+            drain = state
+            isDrained = true
+            codec?.drain()
+            return
+        }
+        guard drain == nil else { return }
+        drain = state
+        let rest = state.end - .now()
+        worker.eventLoop.assumeIsolated().scheduleTask(in: max(rest, .zero)) { [weak self] in
+            self?.channel.close(promise: nil)
+        }
+    }
 }

@@ -94,7 +94,8 @@ final class TCPSession {
         self.host = host
         attempts += 1
         pick.tried.append(host.shared)
-        UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
+        let preamble = cluster.compiled.proxyProtocol(for: host).map { info.proxyHeader($0) }
+        UpstreamConnector.connect(to: host.targets.tcp, preamble: preamble, on: worker.eventLoop) { [self] result in
             switch result {
             case .failure(let error):
                 self.record.transportFailure = UpstreamAttempt.text(error)

@@ -200,7 +200,9 @@ final class WorkerMetrics {
         guard let cluster, let host, let tls = cluster.meshTLS(for: host) else { return labels }
         labels.sourcePrincipal = node.principal ?? ""
         // The one name that the peer's certificate was verified to have.
-        if tls.common.subjectAltNames.count == 1, case .exact(let name)? = tls.common.subjectAltNames.first?.pattern {
+        if tls.common.subjectAltNames.count == 1,
+            case .exact(let name)? = tls.common.subjectAltNames.first?.matcher.pattern
+        {
             labels.destinationPrincipal = name
         }
         return labels

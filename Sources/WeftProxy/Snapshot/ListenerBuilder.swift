@@ -98,10 +98,11 @@ struct ListenerBuilder {
         let isWaiting = !problems.isEmpty
         let filters = Filters(chain, of: listener, reusing: known?.compiled)
         problems += filters.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
-        let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
+        let names = PeerNameMatcher(chain.tls.map { secrets.factory.rules($0.common) } ?? ValidationRules())
         let compiled = CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
-            networkRBAC: filters.engines, terminal: filters.terminal, logs: filters.logs,
+            ownNames: chain.tls.map(secrets.factory.ownNames) ?? [], networkRBAC: filters.engines,
+            limiters: filters.limiters, terminal: filters.terminal, logs: filters.logs,
             lineage: isSame ? known?.compiled.lineage : nil)
         return Chain(chain: chain, secrets: contents, compiled: compiled, problems: problems)
     }
@@ -109,6 +110,7 @@ struct ListenerBuilder {
     /// The network filters of one chain.
     private struct Filters {
         private(set) var engines: [RBACEngine] = []
+        private(set) var limiters: [ConnectionLimiter] = []
         private(set) var terminal = CompiledChain.Terminal.none
         /// Of TCP connections.
         private(set) var logs: [CompiledAccessLog] = []
@@ -137,7 +139,11 @@ struct ListenerBuilder {
                         kept ?? CompiledManager(manager, direction: listener.trafficDirection, reusing: previous)
                     problems += compiled.problems
                     terminal = .http(compiled)
-                case .stats: break
+                case .connectionLimit(let limit):
+                    let place = limiters.count
+                    let kept = isSame && place < known?.limiters.count ?? 0 ? known?.limiters[place] : nil
+                    limiters.append(kept ?? ConnectionLimiter(limit))
+                case .stats, .sniCluster: break
                 }
             }
         }

@@ -58,9 +58,13 @@ enum ResourceCheck {
             case .certificate(let chain, let key):
                 _ = try NIOSSLCertificate.fromPEMBytes(Array(chain.utf8))
                 _ = try NIOSSLPrivateKey(bytes: key.bytes, format: .pem)
-            case .validation(let authority): _ = try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8))
+            case .validation(let authority, _, _): _ = try NIOSSLCertificate.fromPEMBytes(Array(authority.utf8))
             // Read when it is used; what is wrong then is told then.
-            case .certificateFrom, .validationFrom: break
+            case .certificateFrom, .validationFrom, .ticketKeysFrom: break
+            case .ticketKeys(let keys):
+                if keys.isEmpty || keys.contains(where: { $0.bytes.count != 80 }) {
+                    return "session ticket keys must have 80 bytes each"
+                }
             }
             return nil
         } catch {

@@ -19,6 +19,9 @@ struct SecretFileReader {
     /// What was read, by path; empty when it could not be. Secrets are small, so their bytes are what is compared.
     private var contents: [String: Data] = [:]
 
+    /// What is to be watched.
+    var paths: Set<String> { Set(contents.keys) }
+
     /// True if a file that the last ``resolve(_:)`` read is not what it was.
     var hasChanged: Bool { contents.contains { Self.data($0.key) ?? Data() != $0.value } }
 
@@ -46,12 +49,18 @@ struct SecretFileReader {
         for (name, listener) in configuration.listeners {
             for (index, chain) in listener.filterChains.enumerated() {
                 guard let tls = chain.tls else { continue }
-                let common = resolve(tls.common, "listener \(name), chain \(index)", &result, &problems)
+                let owner = "listener \(name), chain \(index)"
+                let common = resolve(tls.common, owner, &result, &problems)
                 result.listeners[name]?.filterChains[index].tls?.common = common
+                let keys = tls.ticketKeys.map { resolve($0, "\(owner), ticket keys", &result, &problems) }
+                result.listeners[name]?.filterChains[index].tls?.ticketKeys = keys
             }
             if let tls = listener.defaultFilterChain?.tls {
-                let common = resolve(tls.common, "listener \(name), default chain", &result, &problems)
+                let owner = "listener \(name), default chain"
+                let common = resolve(tls.common, owner, &result, &problems)
                 result.listeners[name]?.defaultFilterChain?.tls?.common = common
+                let keys = tls.ticketKeys.map { resolve($0, "\(owner), ticket keys", &result, &problems) }
+                result.listeners[name]?.defaultFilterChain?.tls?.ticketKeys = keys
             }
         }
         return (result, problems)
@@ -109,13 +118,17 @@ struct SecretFileReader {
 
     private mutating func loaded(_ content: Secret.Content) throws -> Secret.Content {
         switch content {
-        case .certificate, .validation: content
+        case .certificate, .validation, .ticketKeys: content
         case .certificateFrom(let chain, let key):
             .certificate(
                 chainPEM: String(decoding: try bytes(of: chain), as: UTF8.self),
                 privateKey: PrivateBytes(try bytes(of: key)))
-        case .validationFrom(let authority):
-            .validation(trustedCAPEM: String(decoding: try bytes(of: authority), as: UTF8.self))
+        case .validationFrom(let authority, let revocations, let rules):
+            .validation(
+                trustedCAPEM: String(decoding: try bytes(of: authority), as: UTF8.self),
+                revocationsPEM: try revocations.map { String(decoding: try bytes(of: $0), as: UTF8.self) }, rules: rules
+            )
+        case .ticketKeysFrom(let sources): .ticketKeys(try sources.map { PrivateBytes(try bytes(of: $0)) })
         }
     }
 

@@ -97,6 +97,7 @@ package final class CompiledListener: Sendable {
     /// What its counters are called by: `0.0.0.0_8080`, colons replaced.
     let statName: String
     private let lineages: Set<ObjectIdentifier>
+    let proxyProtocol: ProxyProtocolFilter?
 
     /// Whether a connection that was accepted for `chain` may go on: the chain is still here and what it was, but for
     /// its certificates.
@@ -121,10 +122,16 @@ package final class CompiledListener: Sendable {
         lineages = Set((chains + [defaultChain].compactMap { $0 }).map { ObjectIdentifier($0.lineage) })
         let all = listener.filterChains.map(\.match)
         let hasTLS = listener.filterChains.contains { $0.tls != nil }
+        let everyChain = listener.filterChains + [listener.defaultFilterChain].compactMap { $0 }
+        let asksForName = everyChain.contains { $0.filters.contains(.sniCluster) }
+        proxyProtocol =
+            listener.listenerFilters.lazy.compactMap { filter in
+                if case .proxyProtocol(let settings) = filter { settings } else { nil }
+            }.first
         // No chain asks: nobody waits for bytes, so server-first protocols start at once.
         inspectsTLS =
             listener.listenerFilters.contains(.tlsInspector)
-            && (hasTLS || all.contains { !$0.transportProtocol.isEmpty || !$0.serverNames.isEmpty })
+            && (hasTLS || asksForName || all.contains { !$0.transportProtocol.isEmpty || !$0.serverNames.isEmpty })
         inspectsHTTP =
             listener.listenerFilters.contains(.httpInspector)
             && all.contains { !$0.applicationProtocols.isEmpty }
@@ -138,7 +145,14 @@ package final class CompiledChain: Sendable {
     /// A chain whose secret has not come yet refuses connections.
     let isWaitingForSecret: Bool
     let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
+    /// URI names of the certificate that is shown.
+    let ownNames: [String]
+    /// Whether someone asks for all that the peer sent.
+    let wantsPeerChain: Bool
     let networkRBAC: [RBACEngine]
+    let limiters: [ConnectionLimiter]
+    /// The TCP proxy's cluster is what the client asked for by SNI.
+    let clusterIsServerName: Bool
     let terminal: Terminal
     /// Of TCP connections.
     let logs: [CompiledAccessLog]
@@ -153,11 +167,19 @@ package final class CompiledChain: Sendable {
 
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
-        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal,
-        logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, ownNames: [String], networkRBAC: [RBACEngine],
+        limiters: [ConnectionLimiter], terminal: Terminal, logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
     ) {
         self.logs = logs
         self.lineage = lineage ?? Lineage()
+        self.limiters = limiters
+        self.ownNames = ownNames
+        if case .http(let manager) = terminal {
+            wantsPeerChain = manager.manager.clientCertDetails.chain
+        } else {
+            wantsPeerChain = false
+        }
+        clusterIsServerName = chain.filters.contains(.sniCluster)
         self.chain = chain
         self.tls = tls
         self.isWaitingForSecret = isWaitingForSecret
@@ -304,6 +326,11 @@ package final class CompiledCluster: Sendable {
     let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
     let reachability: Reachability
+    /// The header that connections to an endpoint begin with.
+    func proxyProtocol(for host: CompiledHost) -> UpstreamProxyProtocol? {
+        usesProxyProtocol ? cluster.proxyProtocol(for: host.endpoint.transportSocketMatch) : nil
+    }
+    private let usesProxyProtocol: Bool
     let outlierSplits: Bool
     var isZoneAware: Bool { if case .zoneAware = cluster.balancing.locality { true } else { false } }
     /// By position of the host: whether its connections have the mesh's own TLS.
@@ -321,6 +348,7 @@ package final class CompiledCluster: Sendable {
     ) {
         self.lineage = lineage
         self.cluster = cluster
+        usesProxyProtocol = cluster.usesProxyProtocol
         self.hosts = hosts
         balanced = hosts.map {
             BalancedHost(

@@ -145,12 +145,11 @@ struct SnapshotBuilder {
         var hosts: [CompiledHost] = []
         for locality in assignment?.localities ?? [] {
             for endpoint in locality.endpoints {
-                for (ip, port) in addresses(endpoint.address, of: cluster) {
-                    guard let address = try? SocketAddress(ipAddress: ip, port: Int(port)) else { continue }
+                for (address, name) in addresses(endpoint.address, of: cluster) {
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
-                    let targets = Self.targets(cluster, address: address, tls: tls.contexts)
-                    let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+                    let header = cluster.proxyProtocol(for: endpoint.transportSocketMatch)
+                    let targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
                     hosts.append(
                         CompiledHost(
                             endpoint: endpoint, targets: targets,
@@ -161,7 +160,8 @@ struct SnapshotBuilder {
         }
         var template: HostTargets?
         if cluster.discovery.takesAddressFromRequest, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
-            template = Self.targets(cluster, address: any, tls: variants.context(for: [:], &problems).contexts)
+            let tls = variants.context(for: [:], &problems).contexts
+            template = Self.targets(cluster, address: any, tls: tls, cluster.proxyProtocol(for: [:]))
         }
         return CompiledCluster(
             cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
@@ -192,31 +192,45 @@ struct SnapshotBuilder {
         return known
     }
 
-    private func addresses(_ address: Address, of cluster: Cluster) -> [(String, UInt16)] {
+    /// Where an endpoint is, with the text that logs have for it.
+    private func addresses(_ address: Address, of cluster: Cluster) -> [(SocketAddress, String)] {
+        func named(_ places: [(String, UInt16)]) -> [(SocketAddress, String)] {
+            places.compactMap { ip, port in
+                let name = ip.contains(":") ? "[\(ip)]:\(port)" : "\(ip):\(port)"
+                return (try? SocketAddress(ipAddress: ip, port: Int(port))).map { ($0, name) }
+            }
+        }
         switch address {
-        case .ip(let ip, let port): return [(ip, port)]
+        case .ip(let ip, let port): return named([(ip, port)])
         case .hostname(let name, let port):
             let known = (resolved[name] ?? []).map { ($0, port) }
             // A logical cluster is one host behind a name: it has one address at a time.
-            if case .logicalDNS = cluster.discovery { return Array(known.prefix(1)) }
-            return known
-        case .unix, .internalListener: return []
+            if case .logicalDNS = cluster.discovery { return named(Array(known.prefix(1))) }
+            return named(known)
+        case .unix(let path, _): return (try? SocketAddress(unixDomainSocketPath: path)).map { [($0, path)] } ?? []
+        case .internalListener: return []
         }
     }
 
-    private static func targets(_ cluster: Cluster, address: SocketAddress, tls: ContextSet?) -> HostTargets {
-        HostTargets(
-            tcp: target(cluster, address: address, tls: tls?.tcp),
-            http1: target(cluster, address: address, tls: tls?.http1),
-            http2: target(cluster, address: address, tls: tls?.http2))
+    private static func targets(
+        _ cluster: Cluster, address: SocketAddress, tls: ContextSet?, _ header: UpstreamProxyProtocol?
+    ) -> HostTargets {
+        let own = header.map { ProxyHeader(version: $0.version, values: $0.added).encoded() }
+        return HostTargets(
+            tcp: target(cluster, address: address, tls: tls?.tcp, own),
+            http1: target(cluster, address: address, tls: tls?.http1, own),
+            http2: target(cluster, address: address, tls: tls?.http2, own))
     }
 
-    private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
+    private static func target(
+        _ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?, _ ownHeader: ByteBuffer?
+    ) -> UpstreamTarget {
         var target = UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
-            keepAlive: cluster.tcpKeepalive != nil)
+            keepAlive: cluster.tcpKeepalive != nil, bufferLimit: cluster.perConnectionBufferLimit.map { Int($0) },
+            ownHeader: ownHeader)
         target.keepAliveProbes = cluster.tcpKeepalive?.probes
         target.keepAliveTime = cluster.tcpKeepalive?.timeSeconds
         target.keepAliveInterval = cluster.tcpKeepalive?.intervalSeconds
@@ -268,7 +282,7 @@ private struct ContextSet {
     let http2: UpstreamTLSContext
 
     init(_ tls: UpstreamTLS, _ factory: TLSContextFactory) throws {
-        let names = PeerNameMatcher(tls.common.subjectAltNames)
+        let names = PeerNameMatcher(factory.rules(tls.common))
         func make(_ protocols: [String]) throws -> UpstreamTLSContext {
             var tls = tls
             tls.common.alpnProtocols = protocols
@@ -317,18 +331,5 @@ private struct TLSVariants {
         }
         made[key] = choice
         return choice
-    }
-}
-
-/// Which certificate names a TLS peer may have; no matchers accept everyone who chains to the bundle.
-struct PeerNameMatcher: Sendable {
-    private let matchers: [CompiledStringMatcher]
-
-    init(_ matchers: [StringMatcher]) { self.matchers = matchers.map { CompiledStringMatcher($0) } }
-
-    func accepts(_ peer: PeerIdentity?) -> Bool {
-        guard !matchers.isEmpty else { return true }
-        guard let peer else { return false }
-        return (peer.uriNames + peer.dnsNames).contains { name in matchers.contains { $0.matches(name) } }
     }
 }

@@ -33,6 +33,8 @@ final class HTTPPool {
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
     private let counters: ClusterCounters
+    /// What every connection begins with (PROXY protocol).
+    private let preamble: ByteBuffer?
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
     /// Runs while something is idle, once per limit and not once per exchange.
@@ -43,10 +45,11 @@ final class HTTPPool {
 
     init(
         host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
-        flushes: FlushBatch?, counters: ClusterCounters
+        flushes: FlushBatch?, counters: ClusterCounters, preamble: ByteBuffer? = nil
     ) {
         self.counters = counters
         self.flushes = flushes
+        self.preamble = preamble
         self.host = host
         self.cluster = cluster
         self.version = version
@@ -154,7 +157,7 @@ final class HTTPPool {
     private func connect() {
         connecting += 1
         let target = version == .http2 ? host.targets.http2 : host.targets.http1
-        UpstreamConnector.connect(to: target, on: eventLoop) { [self] result in
+        UpstreamConnector.connect(to: target, preamble: preamble, on: eventLoop) { [self] result in
             connecting -= 1
             switch result {
             case .failure(let error):

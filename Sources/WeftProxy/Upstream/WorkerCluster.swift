@@ -56,7 +56,38 @@ final class WorkerCluster {
         }
     }
 
-    func pool(for host: CompiledHost, version: HTTPVersion) -> HTTPPool {
+    /// Pools of a cluster whose connections begin with a PROXY header: one for each header.
+    private var headedPools: [HeadedKey: HTTPPool] = [:]
+
+    private struct HeadedKey: Hashable {
+        let host: String
+        let version: HTTPVersion
+        let header: ByteBuffer
+    }
+
+    /// The pool for requests of one downstream connection.
+    func pool(
+        for host: CompiledHost, version: HTTPVersion, of connection: @autoclosure () -> ConnectionInfo? = nil
+    ) -> HTTPPool {
+        guard let settings = compiled.proxyProtocol(for: host), let header = connection()?.proxyHeader(settings) else {
+            return sharedPool(for: host, version: version)
+        }
+        let key = HeadedKey(host: host.name, version: version, header: header)
+        if let known = headedPools[key] { return known }
+        // A header names a client's port: old ones do not come back.
+        if headedPools.count > 1024 { drainHeadedPools() }
+        let pool = HTTPPool(
+            host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes, preamble: header)
+        headedPools[key] = pool
+        return pool
+    }
+
+    private func drainHeadedPools() {
+        for pool in headedPools.values { pool.drain() }
+        headedPools.removeAll()
+    }
+
+    private func sharedPool(for host: CompiledHost, version: HTTPVersion) -> HTTPPool {
         guard let index = host.index else { return dynamicPool(host, version) }
         if let known = version == .http1 ? http1[index] : http2[index] { return known }
         let pool = HTTPPool(
@@ -102,6 +133,7 @@ final class WorkerCluster {
     /// same in the same order.
     func renew(_ next: CompiledCluster) {
         compiled = next
+        drainHeadedPools()
         for (index, host) in next.hosts.enumerated() where index < http1.count {
             http1[index]?.renew(host, next)
             http2[index]?.renew(host, next)
@@ -127,5 +159,6 @@ final class WorkerCluster {
         for pool in http1 { pool?.drain() }
         for pool in http2 { pool?.drain() }
         forgetDynamicHosts()
+        drainHeadedPools()
     }
 }

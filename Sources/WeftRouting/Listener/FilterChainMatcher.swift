@@ -5,10 +5,14 @@ package struct FilterChainView: Sendable {
     package var destinationIP: String
     package var destinationPort: UInt16
     package var sourceIP: String
+    /// Who sent the first byte, before a PROXY header said for whom; ``sourceIP`` when there was none.
+    package var directSourceIP: String
     package var sourcePort: UInt16
     package var serverName: String
     package var isTLS: Bool
     package var applicationProtocols: [String]
+    /// Whether the client is on this machine, as far as addresses tell.
+    var isLocal: Bool { sourceIP == destinationIP || sourceIP.hasPrefix("127.") || sourceIP == "::1" }
 
     package init(
         destinationIP: String, destinationPort: UInt16, sourceIP: String, sourcePort: UInt16, serverName: String,
@@ -17,6 +21,7 @@ package struct FilterChainView: Sendable {
         self.destinationIP = destinationIP
         self.destinationPort = destinationPort
         self.sourceIP = sourceIP
+        self.directSourceIP = sourceIP
         self.sourcePort = sourcePort
         self.serverName = serverName
         self.isTLS = isTLS
@@ -70,7 +75,12 @@ package struct FilterChainMatcher: Sendable {
             chain.match.applicationProtocols.isEmpty
                 ? 0 : chain.match.applicationProtocols.contains(where: view.applicationProtocols.contains) ? 1 : nil
         }
-        FilterChainMatcher.keepBest(&left) { FilterChainMatcher.rank($0.directSource, source) }
+        let directSource = view.directSourceIP == view.sourceIP ? source : IPAddress(view.directSourceIP)
+        FilterChainMatcher.keepBest(&left) { FilterChainMatcher.rank($0.directSource, directSource) }
+        FilterChainMatcher.keepBest(&left) { chain in
+            chain.match.sourceType == .any
+                ? 0 : chain.match.sourceType == (view.isLocal ? .sameIPOrLoopback : .external) ? 1 : nil
+        }
         FilterChainMatcher.keepBest(&left) { FilterChainMatcher.rank($0.source, source) }
         FilterChainMatcher.keepBest(&left) { chain in
             chain.match.sourcePorts.isEmpty ? 0 : chain.match.sourcePorts.contains(view.sourcePort) ? 1 : nil

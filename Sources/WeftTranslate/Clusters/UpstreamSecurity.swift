@@ -22,7 +22,7 @@ struct UpstreamSecurity {
             var tls = mutual
             if let sni = settings.sni, !sni.isEmpty { tls.sni = sni }
             if let names = settings.subjectAltNames, !names.isEmpty {
-                tls.common.subjectAltNames = names.map { StringMatcher(.exact($0)) }
+                tls.common.subjectAltNames = names.map { SubjectAltNameMatcher(exact: $0) }
             }
             cluster.tls = tls
         case .simple, .mutual: cluster.tls = originated(settings, mode: mode, service: service, cluster: cluster)
@@ -59,7 +59,7 @@ struct UpstreamSecurity {
         let accounts = Set(
             service.endpoints.compactMap(\.workload).map { "ns/\($0.namespace)/sa/\($0.serviceAccount)" })
         let names = accounts.map { "spiffe://\(scope.mesh.effectiveTrustDomain)/\($0)" } + service.subjectAltNames
-        tls.common.subjectAltNames = names.sorted().map { StringMatcher(.exact($0)) }
+        tls.common.subjectAltNames = names.sorted().map { SubjectAltNameMatcher(exact: $0) }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)
         return tls
     }
@@ -78,7 +78,7 @@ struct UpstreamSecurity {
         var tls = UpstreamTLS()
         tls.sni = settings.sni ?? (service.host.hasPrefix("*") ? "" : service.host)
         tls.common.alpnProtocols = cluster.httpProtocol == .http2 ? ["h2"] : []
-        tls.common.subjectAltNames = (settings.subjectAltNames ?? []).map { StringMatcher(.exact($0)) }
+        tls.common.subjectAltNames = (settings.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }
         if let credential = settings.credentialName, !credential.isEmpty {
             if mode == .mutual {
                 tls.common.certificates = [SecretReference(name: "kubernetes://\(credential)", source: .ads)]

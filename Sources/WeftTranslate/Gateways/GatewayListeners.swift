@@ -132,7 +132,7 @@ struct GatewayListeners {
         tls.common.minimumVersion = version(settings?.minProtocolVersion) ?? .v1_2
         tls.common.maximumVersion = version(settings?.maxProtocolVersion) ?? .auto
         tls.common.cipherSuites = settings?.cipherSuites ?? []
-        tls.common.subjectAltNames = (settings?.subjectAltNames ?? []).map { StringMatcher(.exact($0)) }
+        tls.common.subjectAltNames = (settings?.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }
         let mode = settings?.mode ?? .simple
         if mode == .istioMutual {
             tls.common.certificates = [.workloadCertificate]

@@ -43,11 +43,14 @@ package final class SniffHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent, !isDecided { decide(SniffResult(), context) }
-        context.fireUserInboundEventTriggered(event)
+        guard case .inputClosed? = event as? ChannelEvent, !isDecided else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        decide(SniffResult(), context, then: event)
     }
 
-    private func decide(_ result: SniffResult, _ context: ChannelHandlerContext) {
+    /// - Parameter event: What whoever comes next is to hear after the bytes; this handler is gone then.
+    private func decide(_ result: SniffResult, _ context: ChannelHandlerContext, then event: Any? = nil) {
         isDecided = true
         timer?.cancel()
         decided(context.channel, result)
@@ -57,6 +60,7 @@ package final class SniffHandler: ChannelInboundHandler, RemovableChannelHandler
             context.fireChannelRead(wrapInboundOut(bytes))
             context.fireChannelReadComplete()
         }
+        if let event { context.fireUserInboundEventTriggered(event) }
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 }

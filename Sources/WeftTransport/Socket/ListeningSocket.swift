@@ -26,6 +26,14 @@ package enum ListeningSocket {
         return (descriptor, bound > 0 ? UInt16(bound) : port)
     }
 
+    /// Binds a Unix socket; `@NAME` is a name in the abstract namespace. A socket that is left over is replaced.
+    /// - Returns: The descriptor, owned by the caller.
+    package static func open(path: String, mode: UInt32, backlog: Int32 = 4096) throws(ListenError) -> CInt {
+        let descriptor = weft_listen_unix(path, mode, backlog, 0)
+        guard descriptor >= 0 else { throw ListenError(address: path, code: -descriptor) }
+        return descriptor
+    }
+
     /// A copy of an inherited descriptor for one worker. All copies share one accept queue.
     package static func duplicate(_ descriptor: CInt) throws(ListenError) -> CInt {
         let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
@@ -33,17 +41,22 @@ package enum ListeningSocket {
         return copy
     }
 
-    /// Accepts on `descriptor`, with every connection on `eventLoop`.
+    /// Accepts on `descriptor`, with every connection on `eventLoop`, or on the loops of `children` in turn.
     package static func accept(
-        on descriptor: CInt, eventLoop: any EventLoop,
+        on descriptor: CInt, eventLoop: any EventLoop, children: (any EventLoopGroup)? = nil,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
-        ServerBootstrap(group: eventLoop)
+        ServerBootstrap(group: eventLoop, childGroup: children ?? eventLoop)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-            .childChannelInitializer(initialize)
+            .childChannelInitializer { channel in
+                // A Unix socket does not know the option.
+                if channel.localAddress?.port != nil {
+                    try? channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
+                }
+                return initialize(channel)
+            }
             .withBoundSocket(descriptor)
     }
 }

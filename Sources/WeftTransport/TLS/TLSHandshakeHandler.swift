@@ -14,16 +14,22 @@ package final class TLSHandshakeHandler: ChannelInboundHandler, RemovableChannel
         case failed(any Error)
     }
 
+    private let wantsChain: Bool
     private var completion: ((any Channel, Outcome) -> Void)?
 
-    package init(completion: @escaping (any Channel, Outcome) -> Void) { self.completion = completion }
+    /// - Parameter wantsChain: Fills ``PeerIdentity/chainPEM``.
+    package init(wantsChain: Bool = false, completion: @escaping (any Channel, Outcome) -> Void) {
+        self.wantsChain = wantsChain
+        self.completion = completion
+    }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .handshakeCompleted(let negotiated)? = event as? TLSUserEvent else {
             return context.fireUserInboundEventTriggered(event)
         }
         let handler = try? context.pipeline.syncOperations.handler(type: NIOSSLHandler.self)
-        let peer = handler?.peerCertificate.map { PeerIdentity($0) }
+        var peer = handler?.peerCertificate.map { PeerIdentity($0) }
+        if wantsChain, let handler { peer?.chainPEM = handler.peerChainPEM }
         finish(context.channel, .established(applicationProtocol: negotiated, peer: peer))
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }

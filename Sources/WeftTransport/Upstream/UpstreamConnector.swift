@@ -15,6 +15,10 @@ package struct UpstreamTarget: Sendable {
     package var bindAddress: SocketAddress?
     package var connectTimeout: TimeAmount
     package var keepAlive: Bool
+    /// Bytes that may wait to be sent before whoever brings them is no longer read from; `nil` is 256 KiB.
+    package var bufferLimit: Int?
+    /// Goes out first when no client stands behind the connection: the PROXY header of the proxy itself.
+    package var ownHeader: ByteBuffer?
     /// Probes before giving up, and seconds before the first one and between them; `nil` is the system's.
     package var keepAliveProbes: UInt32?
     package var keepAliveTime: UInt32?
@@ -22,13 +26,23 @@ package struct UpstreamTarget: Sendable {
 
     package init(
         address: SocketAddress, tls: UpstreamTLSContext? = nil, bindAddress: SocketAddress? = nil,
-        connectTimeout: TimeAmount = .seconds(5), keepAlive: Bool = false
+        connectTimeout: TimeAmount = .seconds(5), keepAlive: Bool = false, bufferLimit: Int? = nil,
+        ownHeader: ByteBuffer? = nil
     ) {
+        self.bufferLimit = bufferLimit
+        self.ownHeader = ownHeader
         self.address = address
         self.tls = tls
         self.bindAddress = bindAddress
         self.connectTimeout = connectTimeout
         self.keepAlive = keepAlive
+    }
+}
+
+extension UpstreamTarget {
+    fileprivate var waterMark: ChannelOptions.Types.WriteBufferWaterMark {
+        let high = max(2, bufferLimit ?? 256 << 10)
+        return .init(low: bufferLimit == nil ? 64 << 10 : high / 2, high: high)
     }
 }
 
@@ -67,16 +81,18 @@ package struct UpstreamConnected {
 /// Opens upstream connections on one event loop, TLS handshake and peer check included.
 package enum UpstreamConnector {
     /// The channel comes with reading off: the owner adds its handlers and then turns `autoRead` on.
+    /// - Parameter preamble: Goes out first, before TLS too, in place of the target's own header.
     package static func connect(
-        to target: UpstreamTarget, on eventLoop: any EventLoop,
+        to target: UpstreamTarget, preamble: ByteBuffer? = nil, on eventLoop: any EventLoop,
         completion: @escaping (Result<UpstreamConnected, UpstreamConnectError>) -> Void
     ) {
         var bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(target.connectTimeout)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
-            .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
+            .channelOption(.writeBufferWaterMark, value: target.waterMark)
+        // A Unix socket does not know the option.
+        if target.address.port != nil { bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1) }
         if target.keepAlive { bootstrap = keptAlive(bootstrap, target) }
         if let local = target.bindAddress { bootstrap = bootstrap.bind(to: local) }
         bootstrap.connect(to: target.address).hop(to: eventLoop).assumeIsolated().whenComplete { result in
@@ -85,6 +101,7 @@ package enum UpstreamConnector {
                 if case .connectTimeout? = error as? ChannelError { return completion(.failure(.timeout)) }
                 completion(.failure(.connect(error)))
             case .success(let channel):
+                if let preamble = preamble ?? target.ownHeader { channel.writeAndFlush(preamble, promise: nil) }
                 guard let tls = target.tls else {
                     return completion(.success(UpstreamConnected(channel: channel)))
                 }

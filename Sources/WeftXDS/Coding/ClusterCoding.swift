@@ -23,12 +23,15 @@ extension Cluster {
             wire.preconnectPolicy.predictivePreconnectRatio = .init(preconnect.predictiveRatio)
         }
         if let outlierDetection { wire.outlierDetection = outlierDetection.wire() }
-        if let tls { wire.transportSocket = try tls.transportSocket() }
+        if let socket = try UpstreamTransport(tls: tls, proxyProtocol: proxyProtocol).wire() {
+            wire.transportSocket = socket
+        }
         wire.transportSocketMatches = try transportSocketMatches.map { match in
             var value = WireCluster.TransportSocketMatch()
             value.name = match.name
             value.match = .init(strings: match.match)
-            value.transportSocket = try match.tls.map { try $0.transportSocket() } ?? .rawBuffer()
+            let transport = UpstreamTransport(tls: match.tls, proxyProtocol: match.proxyProtocol)
+            value.transportSocket = try transport.wire() ?? .rawBuffer()
             return value
         }
         wire.typedExtensionProtocolOptions[Self.httpOptionsKey] = try pack(httpOptions())
@@ -48,8 +51,7 @@ extension Cluster {
         case .eds(let serviceName):
             wire.type = .eds
             wire.edsClusterConfig.serviceName = serviceName
-            wire.edsClusterConfig.edsConfig.ads = .init()
-            wire.edsClusterConfig.edsConfig.resourceApiVersion = .v3
+            wire.edsClusterConfig.edsConfig = .init(file: endpointsFile)
         case .originalDestination(let useHTTPHeader):
             wire.type = .originalDst
             if useHTTPHeader { wire.originalDstLbConfig.useHTTPHeader = true }
@@ -151,6 +153,11 @@ extension Cluster {
     init(_ wire: WireCluster, _ reader: WireReader) throws {
         self.init(name: wire.name, discovery: try Cluster.discovery(wire, reader))
         altStatName = wire.altStatName
+        if case .eds = discovery {
+            endpointsFile = try reader.at("eds_cluster_config.eds_config") {
+                try wire.edsClusterConfig.edsConfig.file(reader)
+            }
+        }
         if wire.hasConnectTimeout { connectTimeoutMilliseconds = wire.connectTimeout.milliseconds }
         try readBalancing(wire, reader)
         if wire.hasLoadAssignment {
@@ -179,11 +186,14 @@ extension Cluster {
         dns.read(wire)
         if wire.hasOutlierDetection { outlierDetection = OutlierDetection(wire.outlierDetection, reader) }
         if wire.hasTransportSocket {
-            tls = try reader.at("transport_socket") { try UpstreamTLS.from(wire.transportSocket, reader) }
+            let transport = try reader.at("transport_socket") { try UpstreamTransport(wire.transportSocket, reader) }
+            (tls, proxyProtocol) = (transport.tls, transport.proxyProtocol)
         }
         transportSocketMatches = try reader.map("transport_socket_matches", wire.transportSocketMatches) {
-            TransportSocketMatch(
-                name: $0.name, match: $0.match.strings, tls: try UpstreamTLS.from($0.transportSocket, reader))
+            let transport = try UpstreamTransport($0.transportSocket, reader)
+            var match = TransportSocketMatch(name: $0.name, match: $0.match.strings, tls: transport.tls)
+            match.proxyProtocol = transport.proxyProtocol
+            return match
         }
         try readHTTPOptions(wire, reader)
         readConnection(wire)

@@ -64,7 +64,6 @@ extension Listener {
 private typealias WireOriginalDst = Envoy_Extensions_Filters_Listener_OriginalDst_V3_OriginalDst
 private typealias WireTLSInspector = Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector
 private typealias WireHTTPInspector = Envoy_Extensions_Filters_Listener_HttpInspector_V3_HttpInspector
-private typealias WireProxyProtocol = Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol
 
 extension ListenerFilter {
     func wire() throws -> Envoy_Config_Listener_V3_ListenerFilter {
@@ -79,9 +78,9 @@ extension ListenerFilter {
         case .httpInspector:
             wire.name = "envoy.filters.listener.http_inspector"
             wire.typedConfig = try pack(Envoy_Extensions_Filters_Listener_HttpInspector_V3_HttpInspector())
-        case .proxyProtocol:
+        case .proxyProtocol(let filter):
             wire.name = "envoy.filters.listener.proxy_protocol"
-            wire.typedConfig = try pack(Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol())
+            wire.typedConfig = try pack(filter.wire())
         }
         return wire
     }
@@ -99,8 +98,7 @@ extension ListenerFilter {
             _ = try reader.unpack(any, as: WireHTTPInspector.self)
             self = .httpInspector
         case WireProxyProtocol.protoMessageName:
-            _ = try reader.unpack(any, as: WireProxyProtocol.self)
-            self = .proxyProtocol
+            self = .proxyProtocol(try ProxyProtocolFilter(reader.unpack(any, as: WireProxyProtocol.self), reader))
         default: throw reader.error("listener filter \(wire.name) (\(wire.typedConfig.messageName)) is not supported")
         }
     }
@@ -151,6 +149,11 @@ extension FilterChainMatch {
         wire.directSourcePrefixRanges = directSourcePrefixRanges.map { $0.wire() }
         wire.sourcePrefixRanges = sourcePrefixRanges.map { $0.wire() }
         wire.sourcePorts = sourcePorts.map(UInt32.init)
+        switch sourceType {
+        case .any: break
+        case .sameIPOrLoopback: wire.sourceType = .sameIpOrLoopback
+        case .external: wire.sourceType = .external
+        }
         return wire
     }
 
@@ -164,7 +167,12 @@ extension FilterChainMatch {
         directSourcePrefixRanges = try wire.directSourcePrefixRanges.map { try CIDR($0, reader) }
         sourcePrefixRanges = try wire.sourcePrefixRanges.map { try CIDR($0, reader) }
         sourcePorts = try wire.sourcePorts.map { try reader.port($0) }
-        if wire.sourceType != .any { throw reader.error("source_type is not supported") }
+        switch wire.sourceType {
+        case .any: break
+        case .sameIpOrLoopback: sourceType = .sameIPOrLoopback
+        case .external: sourceType = .external
+        case .UNRECOGNIZED(let value): throw reader.error("source_type \(value) is not known")
+        }
     }
 }
 
@@ -186,6 +194,12 @@ extension NetworkFilter {
             guard target == .weft else { return nil }
             wire.name = "istio.stats"
             wire.typedConfig = try pack(stats.wire())
+        case .connectionLimit(let limit):
+            wire.name = "envoy.filters.network.connection_limit"
+            wire.typedConfig = try pack(limit.wire())
+        case .sniCluster:
+            wire.name = "envoy.filters.network.sni_cluster"
+            wire.typedConfig = try pack(WireSNICluster())
         }
         return wire
     }
@@ -201,6 +215,11 @@ extension NetworkFilter {
             self = .httpConnectionManager(try HTTPConnectionManager(reader.unpack(any, as: WireManager.self), reader))
         case Weft_V1_Stats.protoMessageName:
             self = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
+        case WireConnectionLimit.protoMessageName:
+            self = .connectionLimit(try ConnectionLimit(reader.unpack(any, as: WireConnectionLimit.self), reader))
+        case WireSNICluster.protoMessageName:
+            _ = try reader.unpack(any, as: WireSNICluster.self)
+            self = .sniCluster
         default: throw reader.error("network filter \(wire.name) (\(any.messageName)) is not supported")
         }
     }

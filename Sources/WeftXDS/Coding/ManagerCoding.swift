@@ -15,8 +15,7 @@ extension HTTPConnectionManager {
         case .inline(let table): wire.routeConfig = try table.wire(target)
         case .rds(let name):
             wire.rds.routeConfigName = name
-            wire.rds.configSource.ads = .init()
-            wire.rds.configSource.resourceApiVersion = .v3
+            wire.rds.configSource = .init(file: routesFile)
         }
         wire.httpFilters = try filters.compactMap { try $0.wire(target) }
         if router != RouterOptions(), let last = wire.httpFilters.indices.last {
@@ -129,14 +128,13 @@ extension HTTPConnectionManager {
 extension HTTPConnectionManager {
     init(_ wire: WireManager, _ reader: WireReader) throws {
         let routes: Routes
+        var file: String?
         switch wire.routeSpecifier {
         case .routeConfig(let table):
             routes = .inline(try reader.at("route_config") { try RouteConfiguration(table, reader) })
         case .rds(let rds):
-            switch rds.configSource.configSourceSpecifier {
-            case .ads, .self_p: routes = .rds(rds.routeConfigName)
-            default: throw reader.error("rds.config_source must be ads")
-            }
+            routes = .rds(rds.routeConfigName)
+            file = try reader.at("rds.config_source") { try rds.configSource.file(reader) }
         case nil: throw reader.error("route specifier of a kind that is not supported")
         }
         let filters = try reader.map("http_filters", wire.httpFilters) { try HTTPFilter.read($0, reader) }.compactMap {
@@ -144,6 +142,7 @@ extension HTTPConnectionManager {
         }
         guard case .router = filters.last?.kind else { throw reader.error("the last HTTP filter must be the router") }
         self.init(statPrefix: wire.statPrefix, routes: routes, filters: filters)
+        routesFile = file
         switch wire.codecType {
         case .auto: codec = .auto
         case .http1: codec = .http1

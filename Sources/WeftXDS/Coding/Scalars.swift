@@ -71,7 +71,9 @@ extension Address {
         case .ip(let host, let port), .hostname(let host, let port):
             wire.socketAddress.address = host
             wire.socketAddress.portValue = UInt32(port)
-        case .unix(let path): wire.pipe.path = path
+        case .unix(let path, let mode):
+            wire.pipe.path = path
+            wire.pipe.mode = mode
         case .internalListener(let name): wire.envoyInternalAddress.serverListenerName = name
         }
         return wire
@@ -85,7 +87,12 @@ extension Address {
             let port = try reader.port(socket.portValue)
             self =
                 Address.isIP(socket.address) ? .ip(socket.address, port: port) : .hostname(socket.address, port: port)
-        case .pipe(let pipe): self = .unix(path: pipe.path)
+        case .pipe(let pipe):
+            // The kernel's limit, with the zero at its end (unix(7)).
+            guard (1..<108).contains(pipe.path.utf8.count) else {
+                throw reader.error("pipe.path must have 1 to 107 bytes")
+            }
+            self = .unix(path: pipe.path, mode: pipe.mode)
         case .envoyInternalAddress(let inner): self = .internalListener(inner.serverListenerName)
         case nil: throw reader.error("address is missing")
         }

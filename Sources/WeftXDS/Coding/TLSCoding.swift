@@ -53,21 +53,18 @@ extension CommonTLS {
             wire.tlsParams.tlsMaximumProtocolVersion = maximumVersion.wire
             wire.tlsParams.cipherSuites = cipherSuites
         }
-        var context = Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext()
-        context.matchTypedSubjectAltNames = subjectAltNames.map { matcher in
-            var name = Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher()
-            name.sanType = matcher.looksLikeURI ? .uri : .dns
-            name.matcher = matcher.wire()
-            return name
-        }
+        wire.tlsParams.ecdhCurves = curves
+        wire.tlsParams.signatureAlgorithms = signatureAlgorithms
+        if wire.tlsParams == .init() { wire.clearTlsParams() }
+        let context = rules.wire()
         var validation = validation
         if case .inline(let content)? = validation?.source {
-            context.trustedCa = Secret(name: "", content: content).wire().validationContext.trustedCa
-            wire.validationContext = context
+            wire.validationContext = Secret(name: "", content: content).wire().validationContext
+            wire.validationContext.add(rules)
             validation = nil
             return wire
         }
-        switch (validation, subjectAltNames.isEmpty) {
+        switch (validation, rules == ValidationRules()) {
         case (let validation?, true): wire.validationContextSdsSecretConfig = validation.wire()
         case (let validation?, false):
             wire.combinedValidationContext.defaultValidationContext = context
@@ -90,36 +87,39 @@ extension CommonTLS {
         minimumVersion = TLSVersion(wire.tlsParams.tlsMinimumProtocolVersion)
         maximumVersion = TLSVersion(wire.tlsParams.tlsMaximumProtocolVersion)
         cipherSuites = wire.tlsParams.cipherSuites
-        var context = Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext()
+        curves = wire.tlsParams.ecdhCurves
+        signatureAlgorithms = wire.tlsParams.signatureAlgorithms
         switch wire.validationContextType {
         case .validationContextSdsSecretConfig(let secret): validation = try SecretReference(secret, reader)
-        case .validationContext(let inline): context = inline
+        case .validationContext(let inline):
+            rules = try reader.at("validation_context") { try ValidationRules(inline, reader) }
+            try readInline(inline, reader)
         case .combinedValidationContext(let both):
-            context = both.defaultValidationContext
+            try reader.at("combined_validation_context.default_validation_context") {
+                rules = try ValidationRules(both.defaultValidationContext, reader)
+                if both.defaultValidationContext.hasTrustedCa || both.defaultValidationContext.hasCrl {
+                    throw reader.error("trusted_ca and crl are taken from the secret alone")
+                }
+            }
             validation = try SecretReference(both.validationContextSdsSecretConfig, reader)
         case nil: break
         }
-        if context.hasTrustedCa, validation == nil {
-            let source = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
-            validation = SecretReference(name: "trusted_ca", source: .inline(.validationFrom(trustedCA: source)))
-        }
-        let pins = context.verifyCertificateHash + context.verifyCertificateSpki
-        if !pins.isEmpty || context.hasCrl {
-            throw reader.error("certificate pins and revocation lists are not supported")
-        }
-        subjectAltNames = try reader.map("match_typed_subject_alt_names", context.matchTypedSubjectAltNames) {
-            try StringMatcher($0.matcher, reader)
-        }
     }
-}
 
-extension StringMatcher {
-    /// SPIFFE identities hold a slash, host names never do.
-    fileprivate var looksLikeURI: Bool {
-        switch pattern {
-        case .exact(let text), .prefix(let text), .suffix(let text), .contains(let text), .regex(let text):
-            text.contains("/")
+    private mutating func readInline(
+        _ context: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext, _ reader: WireReader
+    ) throws {
+        guard context.hasTrustedCa else {
+            if context.hasCrl { throw reader.error("crl needs trusted_ca") }
+            if !rules.subjectAltNames.isEmpty {
+                throw reader.error("names of a certificate say nothing without trusted_ca")
+            }
+            return
         }
+        let authority = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
+        let revocations = try context.hasCrl ? reader.at("crl") { try DataSource(context.crl, reader) } : nil
+        let content = Secret.Content.validationFrom(trustedCA: authority, revocations: revocations)
+        validation = SecretReference(name: "trusted_ca", source: .inline(content))
     }
 }
 
@@ -150,6 +150,7 @@ extension UpstreamTLS {
         var wire = WireUpstreamTLS()
         wire.commonTlsContext = common.wire()
         wire.sni = sni
+        if maximumSessions != 1 { wire.maxSessionKeys = .init(maximumSessions) }
         return try .init(tls: wire)
     }
 
@@ -160,6 +161,7 @@ extension UpstreamTLS {
         var value = UpstreamTLS()
         value.common = try CommonTLS(wire.commonTlsContext, reader)
         value.sni = wire.sni
+        if wire.hasMaxSessionKeys { value.maximumSessions = wire.maxSessionKeys.value }
         return value
     }
 }
@@ -169,6 +171,15 @@ extension DownstreamTLS {
         var wire = WireDownstreamTLS()
         wire.commonTlsContext = common.wire()
         wire.requireClientCertificate = .init(requireClientCertificate)
+        if requiresServerName { wire.requireSni = .init(true) }
+        if disablesTickets { wire.disableStatelessSessionResumption = true }
+        wire.disableStatefulSessionResumption = disablesSessionCache
+        if let seconds = sessionTimeoutSeconds { wire.sessionTimeout = .init(milliseconds: UInt64(seconds) * 1000) }
+        switch ticketKeys?.source {
+        case .inline(.ticketKeysFrom(let sources)): wire.sessionTicketKeys.keys = sources.map(\.wire)
+        case nil: break
+        default: if let ticketKeys { wire.sessionTicketKeysSdsSecretConfig = ticketKeys.wire() }
+        }
         return try .init(tls: wire)
     }
 
@@ -179,6 +190,19 @@ extension DownstreamTLS {
         var value = DownstreamTLS()
         value.common = try CommonTLS(wire.commonTlsContext, reader)
         value.requireClientCertificate = wire.requireClientCertificate.value
+        value.requiresServerName = wire.requireSni.value
+        value.disablesSessionCache = wire.disableStatefulSessionResumption
+        if wire.hasSessionTimeout {
+            value.sessionTimeoutSeconds = UInt32(clamping: wire.sessionTimeout.milliseconds / 1000)
+        }
+        switch wire.sessionTicketKeysType {
+        case .disableStatelessSessionResumption(let isDisabled): value.disablesTickets = isDisabled
+        case .sessionTicketKeys(let keys):
+            let sources = try reader.map("session_ticket_keys.keys", keys.keys) { try DataSource($0, reader) }
+            value.ticketKeys = SecretReference(name: "session_ticket_keys", source: .inline(.ticketKeysFrom(sources)))
+        case .sessionTicketKeysSdsSecretConfig(let secret): value.ticketKeys = try SecretReference(secret, reader)
+        case nil: break
+        }
         return value
     }
 }
@@ -216,11 +240,20 @@ extension Secret {
         case .certificate(let chain, let key):
             wire.tlsCertificate.certificateChain.inlineBytes = Data(chain.utf8)
             wire.tlsCertificate.privateKey.inlineBytes = Data(key.bytes)
-        case .validation(let authority): wire.validationContext.trustedCa.inlineBytes = Data(authority.utf8)
+        case .validation(let authority, let revocations, let rules):
+            wire.validationContext = rules.wire()
+            wire.validationContext.trustedCa.inlineBytes = Data(authority.utf8)
+            if let revocations { wire.validationContext.crl.inlineBytes = Data(revocations.utf8) }
+        case .ticketKeys(let keys):
+            wire.sessionTicketKeys.keys = keys.map { DataSource.inline($0).wire }
+        case .ticketKeysFrom(let sources): wire.sessionTicketKeys.keys = sources.map(\.wire)
         case .certificateFrom(let chain, let key):
             wire.tlsCertificate.certificateChain = chain.wire
             wire.tlsCertificate.privateKey = key.wire
-        case .validationFrom(let authority): wire.validationContext.trustedCa = authority.wire
+        case .validationFrom(let authority, let revocations, let rules):
+            wire.validationContext = rules.wire()
+            wire.validationContext.trustedCa = authority.wire
+            if let revocations { wire.validationContext.crl = revocations.wire }
         }
         return wire
     }
@@ -230,13 +263,13 @@ extension Secret {
         case .tlsCertificate(let certificate):
             self.init(name: wire.name, content: try Secret.Content(certificate, reader))
         case .validationContext(let context):
-            let source = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
-            if case .inline(let bytes) = source {
-                self.init(
-                    name: wire.name, content: .validation(trustedCAPEM: String(decoding: bytes.bytes, as: UTF8.self)))
-            } else {
-                self.init(name: wire.name, content: .validationFrom(trustedCA: source))
-            }
+            self.init(name: wire.name, content: try Secret.Content(context, reader))
+        case .sessionTicketKeys(let keys):
+            let sources = try reader.map("session_ticket_keys.keys", keys.keys) { try DataSource($0, reader) }
+            let inline = sources.compactMap { if case .inline(let bytes) = $0 { bytes } else { nil } }
+            self.init(
+                name: wire.name,
+                content: inline.count == sources.count ? .ticketKeys(inline) : .ticketKeysFrom(sources))
         case .genericSecret, nil: throw reader.error("secret of a kind that is not supported")
         }
     }
@@ -250,6 +283,23 @@ extension Secret.Content {
             self = .certificate(chainPEM: String(decoding: chain.bytes, as: UTF8.self), privateKey: key)
         } else {
             self = .certificateFrom(chain: chain, privateKey: key)
+        }
+    }
+}
+
+extension Secret.Content {
+    init(
+        _ context: Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext, _ reader: WireReader
+    ) throws {
+        let authority = try reader.at("trusted_ca") { try DataSource(context.trustedCa, reader) }
+        let revocations = try context.hasCrl ? reader.at("crl") { try DataSource(context.crl, reader) } : nil
+        let rules = try ValidationRules(context, reader)
+        func text(_ bytes: PrivateBytes) -> String { String(decoding: bytes.bytes, as: UTF8.self) }
+        switch (authority, revocations) {
+        case (.inline(let pem), nil): self = .validation(trustedCAPEM: text(pem), rules: rules)
+        case (.inline(let pem), .inline(let list)?):
+            self = .validation(trustedCAPEM: text(pem), revocationsPEM: text(list), rules: rules)
+        default: self = .validationFrom(trustedCA: authority, revocations: revocations, rules: rules)
         }
     }
 }

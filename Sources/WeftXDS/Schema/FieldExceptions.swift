@@ -30,7 +30,6 @@ enum FieldExceptions {
           ignored 7 max_connection_pools: there is one pool for each endpoint and worker
         envoy.config.cluster.v3.Cluster
           accepted 28 alt_stat_name: counters carry the cluster's name
-          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
           ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
@@ -77,8 +76,8 @@ enum FieldExceptions {
           accepted 11 listening_addresses: the proxy gives its own
         envoy.config.core.v3.PathConfigSource
           accepted 2 watched_directory: a file that is replaced is read again without it
-        envoy.config.core.v3.Pipe
-          ignored 2 mode: a socket gets the process's default mode
+        envoy.config.core.v3.RuntimeFeatureFlag
+          ignored 2 runtime_key: the default value always counts
         envoy.config.core.v3.RuntimeDouble
           ignored 2 runtime_key: the default value always counts
         envoy.config.core.v3.RuntimeFractionalPercent
@@ -97,6 +96,8 @@ enum FieldExceptions {
           refused 5 sampler: the sampling of the connection manager decides
         envoy.config.trace.v3.ZipkinConfig
           refused 9 collector_service: name the collector by collector_cluster and collector_endpoint
+        envoy.config.core.v3.TlvEntry
+          refused 3 format_string: give the value itself
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
@@ -112,7 +113,6 @@ enum FieldExceptions {
           refused 4 address_suffix: not implemented
           refused 5 suffix_len: not implemented
         envoy.config.listener.v3.Listener
-          ignored 5 per_connection_buffer_limit_bytes: the limits are the proxy's own
           accepted 8 drain_type: a changed listener always drains
           ignored 24 tcp_backlog_size: the backlog is 4096
           accepted 29 enable_reuse_port: each worker has a socket of its own
@@ -171,7 +171,8 @@ enum FieldExceptions {
           accepted 1 dynamic_stats: there are no dynamic counters
           ignored 2 start_child_span: use spawn_upstream_span of the connection manager
         envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
-          ignored 2 allow_requests_without_proxy_protocol: the header is demanded
+          ignored 1 rules: values of the header do not become metadata
+          ignored 6 tlv_location: values of the header do not become metadata
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           ignored 12 drain_timeout: connections close after their exchange
           ignored 26 delayed_close_timeout: not implemented
@@ -193,20 +194,12 @@ enum FieldExceptions {
           refused 12 tunneling_config: not implemented
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
-        envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
-          refused 1 config: the transport socket is not implemented
-          refused 2 transport_socket: the transport socket is not implemented
         envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
-          refused 7 crl: not implemented
           refused 6 require_signed_certificate_timestamp: not implemented
-          refused 8 allow_expired_certificate: expired certificates are refused
           refused 9 match_subject_alt_names: use match_typed_subject_alt_names
-          refused 10 trust_chain_verification: a peer that does not verify is refused
           accepted 11 watched_directory: a file that is replaced is read again without it
           refused 12 custom_validator_config: not implemented
           refused 13 ca_certificate_provider_instance: not implemented
-          refused 14 only_verify_leaf_cert_crl: not implemented
-          refused 16 max_verify_depth: not implemented
           refused 17 system_root_certs: not implemented
         envoy.extensions.transport_sockets.tls.v3.CommonTlsContext
           refused 9 tls_certificate_certificate_provider: not implemented
@@ -217,25 +210,19 @@ enum FieldExceptions {
           refused 14 tls_certificate_provider_instance: not implemented
           refused 16 custom_tls_certificate_selector: not implemented
         envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
-          ignored 3 require_sni: a client without SNI is served
-          ignored 4 session_ticket_keys: keys are the process's own
-          ignored 5 session_ticket_keys_sds_secret_config: keys are the process's own
-          ignored 6 session_timeout: not implemented
-          ignored 7 disable_stateless_session_resumption: the library's default counts
-          ignored 10 disable_stateful_session_resumption: the library's default counts
-        envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
-          refused 3 oid: not implemented
+          ignored 8 ocsp_staple_policy: no OCSP answers are stapled
+          accepted 9 full_scan_certs_on_sni_mismatch: all certificates are always looked at
+          ignored 11 prefer_client_ciphers: the server's order counts
         envoy.extensions.transport_sockets.tls.v3.TlsCertificate
           refused 3 password: not implemented
           refused 6 private_key_provider: not implemented
           accepted 7 watched_directory: a file that is replaced is read again without it
           refused 8 pkcs12: not implemented
         envoy.extensions.transport_sockets.tls.v3.TlsParameters
-          ignored 3 cipher_suites: the library's defaults count
-          ignored 4 ecdh_curves: the library's defaults count
+          refused 6 compliance_policies: the library is not a FIPS build
         envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
           ignored 3 allow_renegotiation: renegotiation is never allowed
-          ignored 4 max_session_keys: not implemented
+          accepted 5 enforce_rsa_key_usage: it is always enforced
           ignored 6 auto_host_sni: SNI is what sni says
           refused 7 auto_sni_san_validation: not implemented
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions

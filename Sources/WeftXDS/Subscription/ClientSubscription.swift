@@ -28,19 +28,34 @@ package struct ClientSubscription: Sendable {
     /// Version of every accepted resource.
     package private(set) var versions: [ResourceType: [String: String]] = [:]
     private let node: Envoy_Config_Core_V3_Node
+    /// Types that are subscribed to as a whole.
+    private let wildcards: [ResourceType]
+    /// What does not come by this stream and may name resources that do.
+    private let base: ProxyConfiguration
     private let decoder = XDSDecoder()
     private var names: [ResourceType: Set<String>] = [:]
     /// Types asked for on the current stream.
     private var opened: Set<ResourceType> = []
     private var nodeSent = false
 
-    package init(node: Envoy_Config_Core_V3_Node) { self.node = node }
+    /// - Parameters:
+    ///   - wildcards: Of clusters and listeners, those that come by this stream.
+    ///   - base: A bootstrap's static resources; what they name by ADS is subscribed to.
+    package init(
+        node: Envoy_Config_Core_V3_Node, wildcards: [ResourceType] = [.cluster, .listener],
+        base: ProxyConfiguration = ProxyConfiguration()
+    ) {
+        self.node = node
+        self.wildcards = wildcards
+        self.base = base
+        names = base.references
+    }
 
     /// The requests that open a new stream; versions of what is held already are sent along.
     package mutating func connect() -> [Request] {
         opened = []
         nodeSent = false
-        var requests = [ResourceType.cluster, .listener].map { open($0) }
+        var requests = wildcards.map { open($0) }
         for type in [ResourceType.endpoint, .route, .secret] where !(names[type] ?? []).isEmpty {
             requests.append(open(type))
         }
@@ -115,7 +130,7 @@ package struct ClientSubscription: Sendable {
     private mutating func resubscribe(after type: ResourceType) -> [Request] {
         guard type.isWildcardByDefault else { return [] }
         var requests: [Request] = []
-        let references = configuration.references
+        let references = configuration.references.merging(base.references) { $0.union($1) }
         for type in [ResourceType.endpoint, .route, .secret] {
             let before = names[type] ?? []
             let now = references[type] ?? []

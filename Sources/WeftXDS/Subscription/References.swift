@@ -53,8 +53,8 @@ extension ProxyConfiguration {
     package var references: [ResourceType: Set<String>] {
         var secrets: Set<String> = []
         var routes: Set<String> = []
-        func add(_ tls: CommonTLS?) {
-            for reference in (tls?.certificates ?? []) + [tls?.validation].compactMap({ $0 })
+        func add(_ tls: CommonTLS?, _ more: SecretReference? = nil) {
+            for reference in (tls?.certificates ?? []) + [tls?.validation, more].compactMap({ $0 })
             where reference.source == .ads {
                 secrets.insert(reference.name)
             }
@@ -65,12 +65,13 @@ extension ProxyConfiguration {
         }
         for listener in listeners.values {
             for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
-                add(chain.tls?.common)
+                add(chain.tls?.common, chain.tls?.ticketKeys)
                 for case .httpConnectionManager(let manager) in chain.filters {
-                    if case .rds(let name) = manager.routes { routes.insert(name) }
+                    if case .rds(let name) = manager.routes, manager.routesFile == nil { routes.insert(name) }
                 }
             }
         }
-        return [.endpoint: Set(clusters.values.compactMap(\.assignmentName)), .route: routes, .secret: secrets]
+        let streamed = clusters.values.filter { $0.endpointsFile == nil }.compactMap(\.assignmentName)
+        return [.endpoint: Set(streamed), .route: routes, .secret: secrets]
     }
 }
