@@ -48,8 +48,8 @@ import Testing
             if word.hasPrefix("dev/") || word.hasPrefix("Tests/") {
                 return !FileManager.default.fileExists(atPath: root + word)
             }
-            // A case of the differential suite, or several by their beginning.
-            return !cases.contains(word.hasSuffix("*") ? "\"\(word.dropLast())" : "\"\(word)\"")
+            // A group of cases of the differential suite, a case, or several by their beginning.
+            return !cases.contains("static let \(word) ") && !cases.contains("static let \(word):") && !cases.contains(word.hasSuffix("*") ? "\"\(word.dropLast())" : "\"\(word)\"")
         }
         return suites.filter { !hasSuite($0) } + unknown
             + (suites.isEmpty && quoted.isEmpty ? ["(nothing is named)"] : [])

@@ -1,4 +1,6 @@
+import Synchronization
 import WeftHTTP
+import WeftIR
 import WeftRouting
 import WeftXDS
 

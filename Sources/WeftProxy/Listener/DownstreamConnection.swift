@@ -90,8 +90,7 @@ final class DownstreamConnection {
             case .absent(isTimeout: false) where filter.allowsPlainConnections: sniff(listener)
             case .absent(isTimeout: true) where listener.listener.continueOnListenerFiltersTimeout: sniff(listener)
             case .header, .absent, .invalid:
-                worker.logs.connectionRefused(
-                    info, listener: listener.listener, flag: "-", code: "proxy_protocol_error")
+                record.details = "proxy_protocol_error"
                 channel.close(promise: nil)
             }
         }
@@ -187,7 +186,7 @@ final class DownstreamConnection {
                 channel.closeFuture.assumeIsolated().whenComplete { _ in limiter.release() }
                 continue
             }
-            worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: "connection_limit")
+            record.details = "connection_limit"
             let delay = limiter.limit.delayMilliseconds
             guard delay > 0 else {
                 channel.close(promise: nil)

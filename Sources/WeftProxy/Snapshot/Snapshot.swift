@@ -113,7 +113,7 @@ package final class CompiledListener: Sendable {
             case .ip(let ip, let port) where ip.contains(":"): "[\(ip.replacing(":", with: "_"))]_\(port)"
             case .ip(let ip, let port): "\(ip)_\(port)"
             case .hostname(let name, let port): "\(name)_\(port)"
-            case .unix(let path): path.replacing(":", with: "_")
+            case .unix(let path, _): path.replacing(":", with: "_")
             case .internalListener(let name): "envoy_internal_\(name)"
             }
         self.matcher = FilterChainMatcher(listener.filterChains)

@@ -77,7 +77,8 @@ final class WorkerCluster {
         // A header names a client's port: old ones do not come back.
         if headedPools.count > 1024 { drainHeadedPools() }
         let pool = HTTPPool(
-            host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes, preamble: header)
+            host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes,
+            counters: counters, preamble: header)
         headedPools[key] = pool
         return pool
     }
