@@ -69,7 +69,7 @@ let testTargets: [Target] = [
         "WeftProxy",
         [
             "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
-            "WeftTransport", nioCore, nioPosix,
+            "WeftTransport", "WeftProto", nioCore, nioPosix, protobuf,
         ]),
     tests("WeftTransport", ["WeftHTTP", nioCore, nioPosix]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
@@ -145,12 +145,13 @@ let package = Package(
     targets: [
         // base
         .target(name: "CWeftLinux"),
+        .target(name: "CWeftZlib", linkerSettings: [.linkedLibrary("z")]),
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
         .target(name: "WeftMetrics", dependencies: [], swiftSettings: hot),
         // model
-        .target(name: "WeftHTTP", dependencies: [nioCore], swiftSettings: hot),
+        .target(name: "WeftHTTP", dependencies: ["CWeftZlib", nioCore], swiftSettings: hot),
         .target(name: "WeftIR", dependencies: ["WeftCore"], swiftSettings: hot),
         .target(name: "WeftProto", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: generated),
         .target(name: "WeftIdentity", dependencies: [x509, asn1, crypto], swiftSettings: strict),

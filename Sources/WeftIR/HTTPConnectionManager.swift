@@ -84,6 +84,11 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var http2MaxConcurrentStreams: UInt32?
     package var http2: HTTP2ProtocolOptions?
     package var accessLogs: [AccessLog] = []
+    /// `nil` traces nothing.
+    package var tracing: Tracing?
+    /// The trace decision is written into the request id (`pack_trace_reason`), and read from it.
+    package var packsTraceReason = true
+    package var samplesByRequestID = true
 
     package init(statPrefix: String, routes: Routes, filters: [HTTPFilter]) {
         self.statPrefix = statPrefix
@@ -119,6 +124,9 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case healthCheck(HealthCheckFilter)
         case grpcWeb
         case jwt(JWTAuthentication)
+        case compressor(CompressorFilter)
+        case decompressor(DecompressorFilter)
+        case statefulSession(StatefulSession)
         case router
     }
     package var name: String
@@ -140,6 +148,8 @@ package enum PerRouteFilter: Sendable, Hashable, Codable {
     case headerMutation(HeaderMutationFilter)
     case buffer(BufferFilter)
     case jwt(JWTAuthentication.PerRoute)
+    case compressor(CompressorOverrides)
+    case statefulSession(StatefulSession)
     case disabled
 }
 

@@ -165,23 +165,3 @@ package struct StatsFilter: Sendable, Hashable, Codable {
 
     package init(reporter: Reporter) { self.reporter = reporter }
 }
-
-/// Where and how requests are logged (`envoy.config.accesslog.v3.AccessLog`).
-package struct AccessLog: Sendable, Hashable, Codable {
-    package enum Format: Sendable, Hashable, Codable {
-        /// Envoy's default line.
-        case standard
-        /// A format string with Envoy's command operators.
-        case text(String)
-        /// JSON members and their format strings.
-        case json([String: String])
-    }
-    /// A file path; `/dev/stdout` and `/dev/stderr` are the streams.
-    package var path: String
-    package var format = Format.standard
-
-    package init(path: String, format: Format = .standard) {
-        self.path = path
-        self.format = format
-    }
-}

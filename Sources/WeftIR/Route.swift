@@ -60,6 +60,9 @@ package struct Route: Sendable, Hashable, Codable {
     package var perFilter: [String: PerRouteFilter] = [:]
     /// Names the span (`Decorator.operation`).
     package var operation: String?
+    /// Whether the next proxy is told the name (`Decorator.propagate`).
+    package var propagatesOperation = true
+    package var tracing: RouteTracing?
     package var statPrefix = ""
     package var provenance: Provenance?
 

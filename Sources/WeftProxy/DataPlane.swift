@@ -19,6 +19,10 @@ package final class DataPlane: Sendable {
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
         package var limits = ConnectionLimits()
+        /// Who this proxy is, for spans and access log services.
+        var observedNode = ObservedNode()
+        /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
+        package var labelPrefix = ""
         /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
         package var home = ProxyHome()
         package init() {}
@@ -54,7 +58,12 @@ package final class DataPlane: Sendable {
     /// Who may come in, and what is shed when there is too much.
     let gate: ConnectionGate
     let overload = OverloadState()
+    /// How spans fared.
+    let tracing = TracingCounts()
     private let options: Options
+    private let started = ContinuousClock.now
+    /// Since this data plane was made.
+    var uptimeSeconds: Int { Int((ContinuousClock.now - started).components.seconds) }
     private let state: Mutex<State>
     /// Where route tables are compiled, before they are served and when they are.
     let routeTables = RouteTables()
@@ -66,15 +75,17 @@ package final class DataPlane: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.concurrency))
         self.group = group
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
-        let metrics = ProxyMetrics(node: options.node, workers: max(1, options.concurrency))
+        let metrics = ProxyMetrics(
+            node: options.node, workers: max(1, options.concurrency), labelPrefix: options.labelPrefix)
         self.metrics = metrics
         let (http2, overload) = (http2, overload)
         gate = ConnectionGate(options.limits)
+        let tracing = tracing
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
-                overload: overload)
+                tracing: tracing, node: options.observedNode, overload: overload)
         }
         var initial = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
         initial.builder.home = options.home
@@ -137,7 +148,6 @@ package final class DataPlane: Sendable {
             state.snapshot = result.0
             return (previous, result.0, unread + result.1)
         }
-        metrics.use(snapshot)
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
@@ -307,6 +317,8 @@ package final class DataPlane: Sendable {
         for worker in workers {
             _ = try? await worker.eventLoop.submit {
                 worker.logs.flush()
+                worker.logServices.flush()
+                worker.tracers.flush()
                 worker.stop()
             }.get()
         }

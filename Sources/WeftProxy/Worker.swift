@@ -22,6 +22,7 @@ final class Worker: @unchecked Sendable {
     private var recentClusters = [RecentCluster?](repeating: nil, count: 64)
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
+    private var connectionCount: UInt64 = 0
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
@@ -33,6 +34,15 @@ final class Worker: @unchecked Sendable {
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
     let logs: AccessLogWriter
+    /// Access log services.
+    private(set) lazy var logServices = AccessLogServices(worker: self)
+    /// Collectors of spans.
+    private(set) lazy var tracers = Tracers(worker: self, counts: tracing)
+    /// How spans fared, of all workers.
+    let tracing: TracingCounts
+    let node: ObservedNode
+    /// Format strings of header values, read once.
+    let formats = FormatCache()
     let metrics: WorkerMetrics
     let localPrincipal: String?
     /// Remote keys of JWT providers.
@@ -46,8 +56,11 @@ final class Worker: @unchecked Sendable {
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?, http2: HTTP2Statistics, overload: OverloadState = OverloadState()
+        localPrincipal: String?, http2: HTTP2Statistics, tracing: TracingCounts = TracingCounts(),
+        node: ObservedNode = ObservedNode(), overload: OverloadState = OverloadState()
     ) {
+        self.tracing = tracing
+        self.node = node
         self.http2 = http2
         self.overload = overload
         self.metrics = metrics
@@ -64,6 +77,7 @@ final class Worker: @unchecked Sendable {
     func startFlushing() {
         eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
             logs.flush()
+            tracers.flush()
             metrics.tick()
             startFlushing()
         }
@@ -123,9 +137,17 @@ final class Worker: @unchecked Sendable {
     }
 
     private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes, zone: snapshot.zone)
+        let made = WorkerCluster(
+            compiled, eventLoop: eventLoop, flushes: flushes, zone: snapshot.zone,
+            counters: metrics.counters.cluster(name))
         clusters[name] = made
         return made
+    }
+
+    /// Unique in the process: the low bits tell the worker.
+    func nextConnectionID() -> UInt64 {
+        connectionCount += 1
+        return connectionCount << 8 | UInt64(index & 0xff)
     }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }

@@ -18,9 +18,18 @@ struct DifferentialCase: Sendable {
     /// Further clusters; their names must be the case's own.
     var clusters: String
     var requests: [Sending]
+    /// Further access logs; `{logpath}` is the file that is compared.
+    var logs: [String] = []
 
-    var needsListener: Bool { manager != nil || filters != nil || listener != nil || chain != nil }
+    var needsListener: Bool { !logs.isEmpty || manager != nil || filters != nil || listener != nil || chain != nil }
     var domain: String { name + ".test" }
+
+    /// With further access logs, each as YAML in one line.
+    func logging(_ logs: String...) -> DifferentialCase {
+        var copy = self
+        copy.logs = logs
+        return copy
+    }
 
     /// Everything goes to upstream a.
     static let toA = "routes: [{match: {prefix: /}, route: {cluster: a}}]"

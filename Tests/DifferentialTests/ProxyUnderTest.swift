@@ -96,6 +96,14 @@ final class ProxyUnderTest: Sendable {
         return result
     }
 
+    /// Members of an object in the order of their names; numbers as they are.
+    private static func text(_ value: Any) -> String {
+        guard JSONSerialization.isValidJSONObject(value),
+            let data = try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)
+        else { return "\(value)" }
+        return String(decoding: data, as: UTF8.self)
+    }
+
     /// The access log by id.
     func logLines() -> [String: [[String: String]]] {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
@@ -106,7 +114,7 @@ final class ProxyUnderTest: Sendable {
                 continue
             }
             let fields = object.mapValues { value in
-                value is NSNull ? "-" : value as? String ?? "\(value)"
+                value is NSNull ? "-" : value as? String ?? Self.text(value)
             }
             result[fields["id"] ?? "", default: []].append(fields)
         }

@@ -4,6 +4,7 @@ import Testing
 import WeftCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 
 @testable import WeftProxy
 
@@ -146,7 +147,7 @@ struct IstioMetricsTests {
         #expect(reply.hasPrefix("HTTP/1.1 418"))
         _ = try await Self.send(tcp, "hello")
         try await Task.sleep(for: .milliseconds(100))
-        let text = plane.metrics.prometheusText()
+        let text = plane.metrics.prometheusText(plane)
         let request = try #require(text.split(separator: "\n").first { $0.hasPrefix("istio_requests_total{") })
         #expect(request.hasPrefix(#"istio_requests_total{reporter="source",source_workload="shop-v2","#))
         #expect(request.contains(#"destination_service="backend","#))
@@ -159,6 +160,10 @@ struct IstioMetricsTests {
             text.split(separator: "\n").first { $0.hasPrefix("istio_tcp_connections_closed_total{") })
         #expect(closed.contains(#"reporter="destination""#) && closed.contains(#"destination_workload="shop-v2""#))
         #expect(closed.hasSuffix(#"request_protocol="tcp",response_flags="NC",connection_security_policy="none"} 1"#))
+        #expect(text.contains(#"envoy_http_downstream_rq_total{http_conn_manager_prefix="out"} 1"#))
+        #expect(
+            text.contains(
+                #"envoy_http_downstream_rq_xx{response_code_class="4",http_conn_manager_prefix="out"} 1"#))
         #expect(text.contains("istio_build{component=\"proxy\",tag=\"\(WeftVersion.current)\"} 1\n"))
         await plane.shutdown(grace: .zero)
     }

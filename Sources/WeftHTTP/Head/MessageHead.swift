@@ -131,6 +131,12 @@ package struct RequestHead: Sendable {
             return grpc.withUTF8Buffer { bytes.prefix(length).elementsEqual($0) }
         }
     }
+    /// Bytes of all names and values, with the pseudo headers of HTTP/2.
+    package var byteCount: Int {
+        // `:method`, `:path`, `:authority` and `:scheme` have 29 bytes of names.
+        headers.byteCount + path.readableBytes + authority.readableBytes + method.description.utf8.count
+            + scheme.rawValue.utf8.count + 29
+    }
     package var pathString: String { String(buffer: path) }
     package var authorityString: String { String(buffer: authority) }
 }

@@ -371,6 +371,15 @@ package nonisolated struct Envoy_Config_Route_V3_Route: @unchecked Sendable {
     set {_uniqueStorage()._name = newValue}
   }
 
+  package var tracing: Envoy_Config_Route_V3_Tracing {
+    get {_storage._tracing ?? Envoy_Config_Route_V3_Tracing()}
+    set {_uniqueStorage()._tracing = newValue}
+  }
+  /// Returns true if `tracing` has been explicitly set.
+  package var hasTracing: Bool {_storage._tracing != nil}
+  /// Clears the value of `tracing`. Subsequent reads from it will return its default value.
+  package mutating func clearTracing() {_uniqueStorage()._tracing = nil}
+
   package var statPrefix: String {
     get {_storage._statPrefix}
     set {_uniqueStorage()._statPrefix = newValue}
@@ -398,6 +407,53 @@ package nonisolated struct Envoy_Config_Route_V3_Route: @unchecked Sendable {
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Config_Route_V3_Tracing: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var clientSampling: Envoy_Type_V3_FractionalPercent {
+    get {_clientSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_clientSampling = newValue}
+  }
+  /// Returns true if `clientSampling` has been explicitly set.
+  package var hasClientSampling: Bool {self._clientSampling != nil}
+  /// Clears the value of `clientSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearClientSampling() {self._clientSampling = nil}
+
+  package var randomSampling: Envoy_Type_V3_FractionalPercent {
+    get {_randomSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_randomSampling = newValue}
+  }
+  /// Returns true if `randomSampling` has been explicitly set.
+  package var hasRandomSampling: Bool {self._randomSampling != nil}
+  /// Clears the value of `randomSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearRandomSampling() {self._randomSampling = nil}
+
+  package var overallSampling: Envoy_Type_V3_FractionalPercent {
+    get {_overallSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_overallSampling = newValue}
+  }
+  /// Returns true if `overallSampling` has been explicitly set.
+  package var hasOverallSampling: Bool {self._overallSampling != nil}
+  /// Clears the value of `overallSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearOverallSampling() {self._overallSampling = nil}
+
+  package var customTags: [Envoy_Type_Tracing_V3_CustomTag] = []
+
+  package var operation: String = String()
+
+  package var upstreamOperation: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _clientSampling: Envoy_Type_V3_FractionalPercent? = nil
+  fileprivate var _randomSampling: Envoy_Type_V3_FractionalPercent? = nil
+  fileprivate var _overallSampling: Envoy_Type_V3_FractionalPercent? = nil
 }
 
 package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
@@ -2171,7 +2227,7 @@ nonisolated extension Envoy_Config_Route_V3_Decorator: SwiftProtobuf.Message, Sw
 
 nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Route"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{4}\u{2}per_request_buffer_limit_bytes\0\u{4}\u{2}non_forwarding_action\0\u{3}stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{1}tracing\0\u{3}per_request_buffer_limit_bytes\0\u{4}\u{2}non_forwarding_action\0\u{3}stat_prefix\0")
 
   fileprivate class _StorageClass {
     var _match: Envoy_Config_Route_V3_RouteMatch? = nil
@@ -2184,6 +2240,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
     var _requestHeadersToRemove: [String] = []
     var _typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
     var _name: String = String()
+    var _tracing: Envoy_Config_Route_V3_Tracing? = nil
     var _statPrefix: String = String()
     var _perRequestBufferLimitBytes: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 
@@ -2206,6 +2263,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       _requestHeadersToRemove = source._requestHeadersToRemove
       _typedPerFilterConfig = source._typedPerFilterConfig
       _name = source._name
+      _tracing = source._tracing
       _statPrefix = source._statPrefix
       _perRequestBufferLimitBytes = source._perRequestBufferLimitBytes
     }
@@ -2274,6 +2332,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._requestHeadersToRemove) }()
         case 13: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &_storage._typedPerFilterConfig) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._tracing) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._perRequestBufferLimitBytes) }()
         case 18: try {
           var v: Envoy_Config_Route_V3_NonForwardingAction?
@@ -2342,6 +2401,9 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       if !_storage._name.isEmpty {
         try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 14)
       }
+      try { if let v = _storage._tracing {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
       try { if let v = _storage._perRequestBufferLimitBytes {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       } }()
@@ -2370,12 +2432,72 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         if _storage._requestHeadersToRemove != rhs_storage._requestHeadersToRemove {return false}
         if _storage._typedPerFilterConfig != rhs_storage._typedPerFilterConfig {return false}
         if _storage._name != rhs_storage._name {return false}
+        if _storage._tracing != rhs_storage._tracing {return false}
         if _storage._statPrefix != rhs_storage._statPrefix {return false}
         if _storage._perRequestBufferLimitBytes != rhs_storage._perRequestBufferLimitBytes {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_Tracing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Tracing"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_sampling\0\u{3}random_sampling\0\u{3}overall_sampling\0\u{3}custom_tags\0\u{1}operation\0\u{3}upstream_operation\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._clientSampling) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._randomSampling) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._overallSampling) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.customTags) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.operation) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.upstreamOperation) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._clientSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._randomSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._overallSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.customTags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.customTags, fieldNumber: 4)
+    }
+    if !self.operation.isEmpty {
+      try visitor.visitSingularStringField(value: self.operation, fieldNumber: 5)
+    }
+    if !self.upstreamOperation.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstreamOperation, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_Tracing, rhs: Envoy_Config_Route_V3_Tracing) -> Bool {
+    if lhs._clientSampling != rhs._clientSampling {return false}
+    if lhs._randomSampling != rhs._randomSampling {return false}
+    if lhs._overallSampling != rhs._overallSampling {return false}
+    if lhs.customTags != rhs.customTags {return false}
+    if lhs.operation != rhs.operation {return false}
+    if lhs.upstreamOperation != rhs.upstreamOperation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

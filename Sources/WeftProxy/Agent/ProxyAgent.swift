@@ -66,6 +66,7 @@ struct ProxyAgent {
         options.localPrincipal = settings.identity?.uri
         options.node = MetricsNode(
             id: settings.node.id, metadata: settings.node.metadata, principal: settings.identity?.uri)
+        options.observedNode = ObservedNode(id: settings.node.id, cluster: settings.node.cluster)
         return options
     }
 

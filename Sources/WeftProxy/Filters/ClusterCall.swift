@@ -32,6 +32,9 @@ final class ClusterCall: ResponseReceiver {
     struct Answer {
         var head: ResponseHead
         var body: ByteBuffer
+        var trailers: HeaderBlock?
+        /// As the trailers or, of an answer without a body, the headers say.
+        var grpcStatus: String? { (trailers ?? head.headers).string(.grpcStatus) }
     }
     private let request: RequestHead
     private let body: ByteBuffer?
@@ -127,6 +130,7 @@ final class ClusterCall: ResponseReceiver {
 
     func receiveEnd(trailers: HeaderBlock?) {
         guard completion != nil else { return }
+        answer?.trailers = trailers
         finish(answer.map { .success($0) } ?? .failure(.broken))
     }
 

@@ -19,12 +19,14 @@ extension Exchange {
         }
         switch outcome {
         case .allow(let payloads):
+            connection.counters.add(HTTPCounter.tokensAllowed)
             guard !payloads.isEmpty else { return .next }
             keptState().metadata["envoy.filters.http.jwt_authn"] = .object(payloads)
             // Routes may match on claims: what was found before does not count any more.
             decision = nil
             return .next
         case .deny(let failure):
+            connection.counters.add(HTTPCounter.tokensDenied)
             refuse(failure, authenticator)
             return .next
         case .needsKeys(let indices):

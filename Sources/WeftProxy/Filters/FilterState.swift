@@ -18,6 +18,15 @@ final class FilterState {
     /// While the whole body is awaited: how much of it may come.
     var bufferLimit: Int?
     var healthCheck: HealthCheckResponder?
+    private(set) var compression: CompressionState?
+    /// The session's rules, and the endpoint that the request named.
+    var session: (engine: SessionEngine, address: String?)?
+
+    func keptCompression() -> CompressionState {
+        let state = compression ?? CompressionState()
+        compression = state
+        return state
+    }
 
     /// The exchange is over.
     func end() {
@@ -51,6 +60,9 @@ extension Exchange {
         case .healthCheck(let responder): checkHealth(responder)
         case .grpcWeb(let name): translateGRPCWeb(name)
         case .jwt(let authenticator, let name): return authenticate(authenticator, name)
+        case .compressor(let engine, let name): compress(engine, name)
+        case .decompressor(let engine, let name): decompress(engine, name)
+        case .statefulSession(let engine, let name): keepSession(engine, name)
         case .router:
             forward()
             return .pause
@@ -78,6 +90,10 @@ extension Exchange {
     func filter(requestBody bytes: ByteBuffer, _ state: FilterState) -> ByteBuffer? {
         guard !isFinished else { return nil }
         var bytes = bytes
+        if let compression = state.compression {
+            guard let recoded = recode(requestBody: bytes, compression) else { return nil }
+            bytes = recoded
+        }
         if state.grpcWeb != nil {
             guard let decoded = state.grpcWeb?.decode(request: bytes) else {
                 reply(.badGRPCWeb)
@@ -102,11 +118,23 @@ extension Exchange {
     /// - Returns: The whole body, when the filters made one of a response that had none.
     func filter(response: inout ResponseHead, _ endStream: Bool, _ state: FilterState) -> ByteBuffer? {
         state.healthCheck?.remember(response.status, now: monotonicNow)
+        if let compression = state.compression { recode(response: &response, endStream: endStream, compression) }
         return state.grpcWeb?.translate(response: &response, endStream: endStream)
+    }
+
+    /// - Returns: `nil` when the response had to be broken off.
+    func filter(responseBody bytes: ByteBuffer, _ state: FilterState) -> ByteBuffer? {
+        var bytes = bytes
+        if let compression = state.compression {
+            guard let recoded = recode(responseBody: bytes, compression) else { return nil }
+            bytes = recoded
+        }
+        return state.grpcWeb?.encode(response: bytes) ?? bytes
     }
 
     /// For upstream's answers and our own.
     func addHeaders(to response: inout ResponseHead, _ state: FilterState) {
+        if let session = state.session { tellSession(session, &response.headers) }
         state.corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         state.rateLimit?.add(to: &response.headers)
         if let mutations = state.rateLimitHeaders { apply(mutations, to: &response.headers) }

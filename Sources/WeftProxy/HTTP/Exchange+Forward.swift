@@ -15,6 +15,7 @@ enum AttemptFailure {
 /// The router: from the route to an upstream's response, with retries.
 extension Exchange {
     func forward() {
+        connection.counters.add(HTTPCounter.routed)
         guard let decision = resolveRoute() else {
             return reply(.noRoute, provenance: routeTable?.refusing(head))
         }
@@ -25,8 +26,10 @@ extension Exchange {
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
+            connection.counters.add(HTTPCounter.directResponses)
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
+            connection.counters.add(HTTPCounter.redirects)
             reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
         case .forward: break
         }
@@ -132,7 +135,8 @@ extension Exchange {
     private func tryHost(_ picked: CompiledHost?) {
         guard let cluster else { return }
         attemptCount += 1
-        guard let host = picked else {
+        guard let host = picked, !isAstray(host) else {
+            cluster.counters.add(.noneHealthy)
             // A hedged try may still be answered.
             if attempt != nil || !rivals.isEmpty { return }
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
@@ -144,7 +148,9 @@ extension Exchange {
         {
             nameHost(host)
         }
-        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
+        let version = upstreamVersion(cluster)
+        record.upstreamProtocol = version == .http2 ? "HTTP/2" : "HTTP/1.1"
+        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: version)
         self.attempt = attempt
         attempt.start(perTryMilliseconds: timeouts?.perTry, idleMilliseconds: timeouts?.perTryIdle)
     }
@@ -194,6 +200,10 @@ extension Exchange {
             head.headers.set("x-envoy-is-timeout-retry", retriesTimeout ? "true" : "false")
         }
         addPeerMetadata(to: &head, host: record.host)
+        if span != nil { carryTrace() }
+        if connection.manager.keeps.contains(.times) {
+            record.times.upstreamStart = .now()
+        }
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
         if cluster?.compiled.cluster.properCaseHeaders == true { head.headers.useProperCase() }
         stream.send(head, endStream: isComplete && !isUpgrade)

@@ -48,6 +48,9 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
+    /// This proxy's span, while requests are traced, and that of the try under way.
+    var span: Span?
+    var upstreamSpan: Span?
     private var hasClientLeft = false
     /// Position of the filter that comes next.
     var nextFilter = 0
@@ -100,6 +103,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func start() {
+        countStart()
         if worker.overload.anything.load(ordering: .relaxed), isShed() { return }
         guard normalizePath() else { return }
         if !requestEnded, let limit = manager.requestTimeoutMilliseconds, limit > 0 {
@@ -108,6 +112,7 @@ final class Exchange: HTTPStreamReceiver {
         }
         normalizeHost()
         prepareRequest()
+        if let tracing = connection.manager.tracing { startTrace(tracing) }
         runFilters()
     }
 
@@ -136,11 +141,12 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
-        var bytes = bytes
-        if let state = filterState, !isTunnel {
-            guard let translated = filter(requestBody: bytes, state) else { return }
-            bytes = translated
-        }
+        guard let state = filterState, !isTunnel else { return deliver(bytes) }
+        if let translated = filter(requestBody: bytes, state) { deliver(translated) }
+    }
+
+    /// Towards the upstream, and into what is kept for another try.
+    private func deliver(_ bytes: ByteBuffer) {
         if isTunnel || attempt?.isStreaming == true {
             attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
@@ -166,6 +172,9 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receiveEnd(trailers: HeaderBlock?) {
+        if let compressor = filterState?.compression?.requestCompressor, !isFinished {
+            deliver(compressor.compress(ByteBuffer(), isLast: true))
+        }
         requestEnded = true
         completedAt = .now()
         requestTrailers = passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil
@@ -277,14 +286,20 @@ final class Exchange: HTTPStreamReceiver {
         if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
         if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
+        if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
         var head = local.head(explain: connection.explainsRefusals)
         headers?.fields.forEach { head.headers.set($0.name, $0.value) }
         applyResponseMutations(&head.headers)
         finishResponse(&head)
+        var body = ByteBuffer(string: local.body)
+        if let compression = filterState?.compression {
+            recode(response: &head, endStream: local.body.isEmpty || original.method == .head, compression)
+            if let compressor = compression.responseCompressor { body = compressor.compress(body, isLast: true) }
+        }
         stream.respond(head, endStream: local.body.isEmpty)
         if !local.body.isEmpty {
-            if original.method != .head { record.bytesSent += local.body.utf8.count }
-            stream.write(body: ByteBuffer(string: local.body))
+            if original.method != .head { record.bytesSent += body.readableBytes }
+            stream.write(body: body)
             stream.writeEnd(trailers: nil)
         }
         finish()
@@ -312,6 +327,7 @@ final class Exchange: HTTPStreamReceiver {
         if isUpgrade, attempt?.version == .http2 { acceptUpgrade(&response) }
         record.status = Int(response.status)
         record.details = "via_upstream"
+        if connection.manager.keeps.contains(.times) { record.times.responseStart = .now() }
         // While the request still comes, the time would be the client's as well.
         let service = requestEnded && !isUpgrade ? (NIODeadline.now() - completedAt).nanoseconds / 1_000_000 : nil
         record.upstreamServiceMilliseconds = service
@@ -337,7 +353,11 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
-        let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
+        var bytes = bytes
+        if let state = filterState {
+            guard let filtered = filter(responseBody: bytes, state) else { return }
+            bytes = filtered
+        }
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
         if !isMore { stream.flush() }
@@ -347,6 +367,12 @@ final class Exchange: HTTPStreamReceiver {
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
+        if connection.manager.keeps.contains(.trailers) { record.responseTrailers = trailers }
+        if let compressor = filterState?.compression?.responseCompressor {
+            let last = compressor.compress(ByteBuffer(), isLast: true)
+            record.bytesSent += last.readableBytes
+            stream.write(body: last)
+        }
         if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
             record.bytesSent += last.readableBytes
             stream.write(body: last)
@@ -386,6 +412,8 @@ final class Exchange: HTTPStreamReceiver {
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
+        countEnd()
+        if span != nil { endTrace() }
         worker.logs.exchangeFinished(self)
         worker.metrics.exchangeFinished(self)
     }
@@ -431,6 +459,15 @@ struct ExchangeRecord {
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
+    /// `HTTP/1.1` or `HTTP/2`, of the last try.
+    var upstreamProtocol: String?
+    /// A health check filter took it for a check.
+    var isHealthCheck = false
+    /// Kept when an access log asks for them (``KeptForLogs``).
+    var responseHeaders: HeaderBlock?
+    var responseTrailers: HeaderBlock?
+    var localReplyBody: String?
+    var times = ExchangeTimes()
     /// The client, when `x-forwarded-for` names another than the peer.
     var client: String?
     /// The cluster of the route, when the request did not get as far as choosing one.
@@ -447,4 +484,11 @@ struct ExchangeRecord {
             flag += "," + new
         }
     }
+}
+
+/// Moments of an exchange after its start; `nil` is not yet.
+struct ExchangeTimes {
+    /// The last try began to be sent.
+    var upstreamStart: NIODeadline?
+    var responseStart: NIODeadline?
 }

@@ -1,6 +1,7 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftMetrics
 import WeftRouting
 import WeftTransport
 
@@ -10,6 +11,8 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     let connection: DownstreamConnection
     let manager: CompiledManager
     let version: HTTPVersion
+    /// `http.STAT_PREFIX.…` of this worker.
+    let counters: CounterBlock
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
 
@@ -38,8 +41,22 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.connection = connection
         self.manager = manager
         self.version = version
+        counters = worker.metrics.counters.http(manager.manager.statPrefix)
         explainsRefusals =
             connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+        countConnection(1)
+    }
+
+    /// - Parameter change: 1 for a connection that opens, -1 for one that is over.
+    private func countConnection(_ change: Int) {
+        let isSecure = connection.info.isTLS
+        counters.add(HTTPCounter.activeConnections, change)
+        counters.add(version == .http2 ? HTTPCounter.activeHTTP2Connections : .activeHTTP1Connections, change)
+        if isSecure { counters.add(HTTPCounter.activeSecureConnections, change) }
+        guard change > 0 else { return counters.add(HTTPCounter.destroyedConnections) }
+        counters.add(HTTPCounter.connections)
+        counters.add(version == .http2 ? HTTPCounter.http2Connections : .http1Connections)
+        if isSecure { counters.add(HTTPCounter.secureConnections) }
     }
 
     private func makeClientCertificateElement() -> String? {
@@ -66,6 +83,7 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     }
 
     func refuse(stream: DownstreamStream, error: RequestError) {
+        counters.add(error == .headersTooLarge ? HTTPCounter.tooLarge : .protocolErrors)
         refuse(stream: stream, with: LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest))
     }
 
@@ -81,5 +99,5 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         }
     }
 
-    func connectionClosed() {}
+    func connectionClosed() { countConnection(-1) }
 }

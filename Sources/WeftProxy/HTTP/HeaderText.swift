@@ -59,6 +59,15 @@ enum RequestID {
     /// Bytes of its text.
     static let length = 36
 
+    /// A UUID as text.
+    static func text(_ random: inout BufferedRandom) -> String {
+        let (high, low) = (random.next(), random.next())
+        return String(unsafeUninitializedCapacity: length) { space in
+            write(high, low, to: UnsafeMutableRawBufferPointer(space))
+            return length
+        }
+    }
+
     /// Writes the text of the UUID that 122 of these random bits make.
     static func write(_ high: UInt64, _ low: UInt64, to text: UnsafeMutableRawBufferPointer) {
         let high = high & 0xffff_ffff_ffff_0fff | 0x4000
@@ -114,59 +123,26 @@ enum Cookies {
 
 /// Envoy's `%…%` operators in header values.
 enum Substitution {
+    /// An operator without a value adds nothing; a text that is no format string stays as it is.
     static func expand(_ text: String, _ exchange: Exchange, response: HeaderBlock? = nil) -> String {
-        guard text.contains("%") else { return text }
-        var result = ""
-        var rest = text[...]
-        while let start = rest.firstIndex(of: "%") {
-            result += rest[..<start]
-            let tail = rest[rest.index(after: start)...]
-            guard let end = tail.firstIndex(of: "%") else { return result + rest[start...] }
-            result += value(String(tail[..<end]), exchange, response)
-            rest = tail[tail.index(after: end)...]
+        guard text.utf8.contains(UInt8(ascii: "%")), let template = exchange.worker.formats.template(text) else {
+            return text
         }
-        return result + rest
+        return LogContext(exchange, response: response).expand(template, missing: "")
     }
+}
 
-    private static func value(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
-        let info = exchange.connection.connection.info
-        switch name {
-        case "": return "%"
-        case "DOWNSTREAM_REMOTE_ADDRESS": return exchange.clientAddress
-        case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return exchange.clientIP
-        case "DOWNSTREAM_DIRECT_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
-        case "DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
-        case "DOWNSTREAM_LOCAL_ADDRESS": return "\(info.destinationIP):\(info.destinationPort)"
-        case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": return info.destinationIP
-        case "DOWNSTREAM_PEER_URI_SAN": return info.peer?.uriNames.joined(separator: ",") ?? ""
-        case "PROTOCOL": return "\(exchange.original.version.name)"
-        case "UPSTREAM_HOST": return exchange.record.upstreamHost ?? ""
-        case "UPSTREAM_CLUSTER": return exchange.clusterName ?? ""
-        case "ROUTE_NAME": return exchange.decision?.route.name ?? ""
-        case "RESPONSE_CODE": return String(exchange.record.status)
-        case "RESPONSE_CODE_DETAILS": return exchange.record.details
-        case "RESPONSE_FLAGS": return exchange.record.flag
-        default: return header(name, exchange, response)
-        }
-    }
+/// Format strings that were met, read once. Loop-confined; bounded, as configurations are.
+final class FormatCache {
+    private var known: [String: FormatTemplate?] = [:]
+    private static let limit = 10_000
 
-    /// `REQ(NAME)`, `RESP(NAME)`, each with another name to fall back to (`A?B`) and a greatest length (`:N`).
-    private static func header(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
-        guard let open = name.firstIndex(of: "("), let close = name.lastIndex(of: ")"), open < close else { return "" }
-        let limit = name[close...].dropFirst(2)
-        let read: (String) -> String?
-        switch name[..<open] {
-        case "REQ": read = exchange.header
-        case "RESP": read = { response?.first($0) }
-        default: return ""
-        }
-        for part in name[name.index(after: open)..<close].split(separator: "?") {
-            // Envoy's alternatives to a pseudo header may come without the colon.
-            guard let value = read(String(part)) ?? (part.lowercased() == "path" ? read(":path") : nil) else {
-                continue
-            }
-            return Int(limit).map { String(value.prefix($0)) } ?? value
-        }
-        return ""
+    /// - Returns: `nil` for a text that is no format string.
+    func template(_ text: String) -> FormatTemplate? {
+        if let template = known[text] { return template }
+        if known.count >= Self.limit { known = [:] }
+        let template = try? FormatTemplate(text)
+        known[text] = .some(template)
+        return template
     }
 }

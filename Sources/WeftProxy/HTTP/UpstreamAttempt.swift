@@ -88,7 +88,7 @@ final class UpstreamAttempt: ResponseReceiver {
         }
     }
 
-    private static func text(_ error: UpstreamConnectError) -> String {
+    static func text(_ error: UpstreamConnectError) -> String {
         switch error {
         case .timeout: "connection timeout"
         case .connect(let error): "delayed connect error: \(SystemErrorText.of(error))"
@@ -100,6 +100,7 @@ final class UpstreamAttempt: ResponseReceiver {
     private func perTryTimedOut(idle: Bool = false) {
         guard let exchange, !isOver else { return }
         recordTimeout()
+        cluster.counters.add(.perTryTimeouts)
         if exchange.hedge(beside: self) { return }
         abandon()
         exchange.attemptFailed(.perTryTimeout(idle: idle), self)
@@ -134,7 +135,10 @@ final class UpstreamAttempt: ResponseReceiver {
     func startTunnel() { stream?.startTunnel() }
     var isWritable: Bool { stream?.isWritable ?? true }
 
-    func recordTimeout() { if !sawHead { count(.timeout) } }
+    func recordTimeout() {
+        cluster.counters.add(.timeouts)
+        if !sawHead { count(.timeout) }
+    }
 
     private func count(_ outcome: OutlierDetector.Outcome) {
         guard let outlier = cluster.compiled.outlier else { return }
@@ -178,8 +182,12 @@ final class UpstreamAttempt: ResponseReceiver {
     func abandon() {
         guard !isOver else { return }
         end()
-        if let waiter { pool.cancel(waiter) }
+        if let waiter {
+            cluster.counters.add(.cancelled)
+            pool.cancel(waiter)
+        }
         waiter = nil
+        if stream != nil { cluster.counters.add(.ownResets) }
         stream?.reset()
         stream = nil
     }
@@ -207,6 +215,8 @@ final class UpstreamAttempt: ResponseReceiver {
         sawHead = true
         perTry?.cancel()
         perTry = nil
+        cluster.counters.responded(
+            head.status, milliseconds: UInt64(clamping: (NIODeadline.now() - started).nanoseconds / 1_000_000))
         if idle != nil { lastMoved = .now() }
         learn(from: head, endStream: endStream)
         if !isHedged, let pause = exchange.retryPause(insteadOf: head) {
@@ -224,6 +234,7 @@ final class UpstreamAttempt: ResponseReceiver {
             if endStream { end() } else { abandon() }
             return
         }
+        if exchange.attemptCount > 1, head.status < 500 { cluster.counters.add(.retrySuccesses) }
         let isMore = batchesReads
         if endStream { end() }
         exchange.receive(response: head, endStream: endStream, isMore: isMore)
@@ -245,6 +256,7 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receive(reset: StreamReset) {
         guard let exchange, !isOver else { return }
+        cluster.counters.add(.upstreamResets)
         end()
         let why: UpstreamResetReason =
             switch reset {

@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import WeftIR
+import WeftMetrics
 import WeftRouting
 import WeftTransport
 
@@ -23,9 +24,18 @@ final class TCPSession {
     private var clusterName = ""
     private var flag = "-"
     private var idleTask: Scheduled<Void>?
+    private let logs: [CompiledAccessLog]
+    private let counters: CounterBlock
+    /// What the access log says beyond what else is known here.
+    private var record = ConnectionRecord()
     private var lifetime: Scheduled<Void>?
 
-    init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?) {
+    init(
+        worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?,
+        logs: [CompiledAccessLog]
+    ) {
+        self.logs = logs
+        counters = worker.metrics.counters.tcp(proxy.statPrefix)
         self.worker = worker
         self.channel = channel
         self.info = info
@@ -34,6 +44,7 @@ final class TCPSession {
     }
 
     func start() {
+        counters.add(TCPCounter.connections)
         let relay = RelayHandler { [self] in closed() }
         downstream = relay
         do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
@@ -67,7 +78,10 @@ final class TCPSession {
     }
 
     private func connect() {
-        guard let cluster = worker.cluster(clusterName) else { return refuse("NC") }
+        guard let cluster = worker.cluster(clusterName) else {
+            counters.add(TCPCounter.noRoute)
+            return refuse("NC")
+        }
         pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
         let picked = cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(info.destination)
         guard let host = picked else { return refuse("UH") }
@@ -82,7 +96,8 @@ final class TCPSession {
         pick.tried.append(host.shared)
         UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
             switch result {
-            case .failure:
+            case .failure(let error):
+                self.record.transportFailure = UpstreamAttempt.text(error)
                 SharedCluster.release(shared.connections)
                 shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
                 record(.connectFailed, cluster, host)
@@ -105,6 +120,7 @@ final class TCPSession {
 
     private func join(_ other: any Channel, _ shared: SharedCluster) {
         other.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
+        self.record.upstreamLocal = other.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
         guard let downstream, channel.isActive else { return other.close(promise: nil) }
         let relay = RelayHandler()
         upstream = relay
@@ -137,7 +153,9 @@ final class TCPSession {
             [weak self] in
             guard let self, let downstream = self.downstream, let upstream = self.upstream else { return }
             let last = max(downstream.lastActivity, upstream.lastActivity)
-            if NIODeadline.now() - last >= span { downstream.closeAll() } else { self.watchIdle() }
+            guard NIODeadline.now() - last >= span else { return self.watchIdle() }
+            self.counters.add(TCPCounter.idleTimeouts)
+            downstream.closeAll()
         }
     }
 
@@ -151,9 +169,17 @@ final class TCPSession {
         lifetime?.cancel()
         openReport()
         if let report { worker.metrics.closed(report, flag: flag) }
-        worker.logs.connectionClosed(
-            info, proxy: proxy, cluster: clusterName, host: host?.name, flag: flag,
-            received: downstream?.bytesReceived ?? 0, sent: upstream?.bytesReceived ?? 0, started: started)
+        counters.add(TCPCounter.receivedBytes, Int(clamping: downstream?.bytesReceived ?? 0))
+        counters.add(TCPCounter.sentBytes, Int(clamping: upstream?.bytesReceived ?? 0))
+        record.type = .tcpConnectionEnd
+        record.started = started
+        record.cluster = clusterName.isEmpty ? nil : clusterName
+        record.upstreamHost = host?.name
+        record.flag = flag
+        record.received = downstream?.bytesReceived ?? 0
+        record.sent = upstream?.bytesReceived ?? 0
+        record.attempts = Int(attempts)
+        worker.logs.connectionEnded(info, record, logs: logs, worker)
         downstream = nil
         upstream = nil
     }

@@ -61,6 +61,8 @@ final class WorkerMetrics {
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
 
     let node: MetricsNode
+    /// Under Envoy's names.
+    let counters: WorkerCounters
     /// Whether peers inside the mesh are told who this is.
     let introducesItself: Bool
     var peers = PeerTable()
@@ -77,7 +79,10 @@ final class WorkerMetrics {
     private var ticks = 0
     private static let cacheLimit = 10_000
 
-    init(recorder: MetricRecorder, node: MetricsNode) {
+    init(
+        recorder: MetricRecorder, node: MetricsNode, counters: WorkerCounters = WorkerCounters(CounterTables())
+    ) {
+        self.counters = counters
         self.recorder = recorder
         self.node = node
         introducesItself = !node.header.isEmpty

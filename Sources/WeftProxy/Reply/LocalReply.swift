@@ -40,6 +40,7 @@ struct LocalReply {
         case badGRPCWeb
         /// Turned away by overload protection.
         case overloaded
+        case badCompressedBody
         case tokenRefused(status: UInt16, text: String, details: String)
     }
 
@@ -111,6 +112,7 @@ struct LocalReply {
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
         case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
         case .overloaded: return (503, "envoy overloaded", "OM", "overload")
+        case .badCompressedBody: return (400, "the body is not gzip", "-", "request_decompression_failed")
         case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
         }
     }

@@ -22,6 +22,8 @@ struct ListenerBuilder {
         let listener: Listener
         let chains: [String: Chain]
         let compiled: CompiledListener
+        /// Of the listener itself.
+        let problems: [String]
     }
     private var entries: [String: Entry] = [:]
 
@@ -33,7 +35,7 @@ struct ListenerBuilder {
         for (name, listener) in listeners {
             let entry = build(listener, entries[name], secrets)
             for chain in entry.chains.values { problems += chain.problems }
-            problems += entry.compiled.matcher.problems.map { "listener \(name): \($0)" }
+            problems += (entry.problems + entry.compiled.matcher.problems).map { "listener \(name): \($0)" }
             next[name] = entry
         }
         entries = next
@@ -58,8 +60,11 @@ struct ListenerBuilder {
         }
         let last = listener.defaultFilterChain.map { add($0, "default") }
         if let known, known.listener == listener, Self.areSame(known.chains, chains) { return known }
-        let compiled = CompiledListener(listener, chains: order.map(\.compiled), defaultChain: last?.compiled)
-        return Entry(listener: listener, chains: chains, compiled: compiled)
+        var problems: [String] = []
+        let logs = CompiledAccessLog.compile(listener.accessLogs, &problems)
+        let compiled = CompiledListener(
+            listener, chains: order.map(\.compiled), defaultChain: last?.compiled, logs: logs)
+        return Entry(listener: listener, chains: chains, compiled: compiled, problems: problems)
     }
 
     private static func withoutChains(_ listener: Listener) -> Listener {
@@ -93,7 +98,7 @@ struct ListenerBuilder {
         let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
         let compiled = CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
-            networkRBAC: filters.engines, terminal: filters.terminal,
+            networkRBAC: filters.engines, terminal: filters.terminal, logs: filters.logs,
             lineage: isSame ? known?.compiled.lineage : nil)
         return Chain(chain: chain, secrets: contents, compiled: compiled, problems: problems)
     }
@@ -102,6 +107,7 @@ struct ListenerBuilder {
     private struct Filters {
         private(set) var engines: [RBACEngine] = []
         private(set) var terminal = CompiledChain.Terminal.none
+        private(set) var logs: [CompiledAccessLog] = []
         private(set) var problems: [String] = []
 
         init(_ chain: FilterChain, of listener: Listener, reusing known: CompiledChain?) {
@@ -115,7 +121,9 @@ struct ListenerBuilder {
                     let engine = kept ?? RBACEngine(rules)
                     problems += engine.problems
                     engines.append(engine)
-                case .tcpProxy(let proxy): terminal = .tcp(proxy)
+                case .tcpProxy(let proxy):
+                    terminal = .tcp(proxy)
+                    logs = CompiledAccessLog.compile(proxy.accessLogs, &problems)
                 case .httpConnectionManager(let manager):
                     var previous: CompiledManager?
                     if case .http(let compiled)? = known?.terminal { previous = compiled }

@@ -88,6 +88,8 @@ package final class Snapshot: Sendable {
 package final class CompiledListener: Sendable {
     let listener: Listener
     let matcher: FilterChainMatcher
+    /// Of connections, whatever their chain.
+    let logs: [CompiledAccessLog]
     let chains: [CompiledChain]
     let defaultChain: CompiledChain?
     let inspectsTLS: Bool
@@ -97,9 +99,22 @@ package final class CompiledListener: Sendable {
     /// Whether a connection that was accepted for `chain` may go on: the chain is still here and what it was, but for
     /// its certificates.
     func carries(_ chain: CompiledChain) -> Bool { lineages.contains(ObjectIdentifier(chain.lineage)) }
+    /// What its counters are called by: `0.0.0.0_8080`, colons replaced.
+    let statName: String
 
-    init(_ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?) {
+    init(
+        _ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?, logs: [CompiledAccessLog] = []
+    ) {
+        self.logs = logs
         self.listener = listener
+        statName =
+            switch listener.address {
+            case .ip(let ip, let port) where ip.contains(":"): "[\(ip.replacing(":", with: "_"))]_\(port)"
+            case .ip(let ip, let port): "\(ip)_\(port)"
+            case .hostname(let name, let port): "\(name)_\(port)"
+            case .unix(let path): path.replacing(":", with: "_")
+            case .internalListener(let name): "envoy_internal_\(name)"
+            }
         self.matcher = FilterChainMatcher(listener.filterChains)
         self.chains = chains
         self.defaultChain = defaultChain
@@ -127,6 +142,8 @@ package final class CompiledChain: Sendable {
     let terminal: Terminal
     /// The same object in two chains that differ in nothing but certificates.
     let lineage: Lineage
+    /// Of TCP connections.
+    let logs: [CompiledAccessLog]
 
     enum Terminal: Sendable {
         case tcp(TCPProxy)
@@ -137,8 +154,9 @@ package final class CompiledChain: Sendable {
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
         acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal,
-        lineage: Lineage? = nil
+        logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
     ) {
+        self.logs = logs
         self.lineage = lineage ?? Lineage()
         self.chain = chain
         self.tls = tls
@@ -162,6 +180,9 @@ package final class CompiledManager: Sendable {
         case healthCheck(HealthCheckResponder)
         case grpcWeb(name: String)
         case jwt(JWTAuthenticator, name: String)
+        case compressor(CompressionEngine, name: String)
+        case decompressor(DecompressionEngine, name: String)
+        case statefulSession(SessionEngine, name: String)
         case router
     }
 
@@ -180,6 +201,12 @@ package final class CompiledManager: Sendable {
     let admission: RequestAdmission?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
+    let logs: [CompiledAccessLog]
+    /// What exchanges keep for the access logs.
+    let keeps: KeptForLogs
+    /// `nil` traces nothing.
+    let tracing: CompiledTracing?
+    let traceCounts = TraceReasonCounts()
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
@@ -207,6 +234,10 @@ package final class CompiledManager: Sendable {
         trust = CallerTrust(manager)
         admission = RequestAdmission(manager)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
+        var problems: [String] = []
+        logs = CompiledAccessLog.compile(manager.accessLogs, &problems)
+        keeps = CompiledAccessLog.needs(logs)
+        tracing = manager.tracing.map { CompiledTracing($0, direction: direction) }
         let policies = filters.flatMap { filter in
             switch filter {
             case .rbac(let engine, _): engine.problems
@@ -214,7 +245,7 @@ package final class CompiledManager: Sendable {
             default: [String]()
             }
         }
-        problems = policies + (table?.problems ?? [])
+        self.problems = problems + policies + (table?.problems ?? [])
     }
 
     private static func compile(_ filter: HTTPFilter) -> Filter {
@@ -229,6 +260,9 @@ package final class CompiledManager: Sendable {
         case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
         case .grpcWeb: .grpcWeb(name: filter.name)
         case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
+        case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
+        case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
+        case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)
         case .router: .router
         }
     }

@@ -32,6 +32,7 @@ final class HTTPPool {
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
+    private let counters: ClusterCounters
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
     /// Runs while something is idle, once per limit and not once per exchange.
@@ -42,8 +43,9 @@ final class HTTPPool {
 
     init(
         host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
-        flushes: FlushBatch?
+        flushes: FlushBatch?, counters: ClusterCounters
     ) {
+        self.counters = counters
         self.flushes = flushes
         self.host = host
         self.cluster = cluster
@@ -91,6 +93,7 @@ final class HTTPPool {
         if mayConnect {
             let added = SharedCluster.acquire(cluster.shared.connections, limit: limits.maxConnections)
             // As Envoy: a worker with no connection at all may always have one.
+            if !added { counters.add(.connectionOverflow) }
             if added || (connections.isEmpty && connecting == 0) {
                 if !added { cluster.shared.connections.wrappingAdd(1, ordering: .relaxed) }
                 guard enqueue(waiter, limit: limits.maxPendingRequests) else {
@@ -124,6 +127,7 @@ final class HTTPPool {
             return false
         }
         waiter.countsAsPending = true
+        counters.add(.pendingTotal)
         waiters.append(waiter)
         return true
     }
@@ -154,6 +158,8 @@ final class HTTPPool {
             connecting -= 1
             switch result {
             case .failure(let error):
+                if case .timeout = error { counters.add(.connectTimeouts) }
+                if !waiters.isEmpty { counters.add(.pendingFailures, waiters.count) }
                 SharedCluster.release(cluster.shared.connections)
                 cluster.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
                 host.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
@@ -178,6 +184,7 @@ final class HTTPPool {
             return
         }
         cluster.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+        counters.add(version == .http2 ? .http2Connections : .http1Connections)
         host.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
         host.shared.activeConnections.wrappingAdd(1, ordering: .relaxed)
         connections[ObjectIdentifier(connection)] = connection
@@ -193,6 +200,7 @@ final class HTTPPool {
         let id = ObjectIdentifier(connection)
         connection.onChange = nil  // breaks the cycle
         guard connections.removeValue(forKey: id) != nil else { return }
+        counters.add(.closedConnections)
         if connection.isPooled { idle.removeAll { $0 === connection } }
         connection.isPooled = false
         if connections.isEmpty {
@@ -212,6 +220,7 @@ final class HTTPPool {
 
     private func makeAvailable(_ connection: UpstreamHTTPConnection) {
         if let limit = cluster.cluster.maxRequestsPerConnection, limit > 0, connection.served >= limit {
+            counters.add(.maxRequests)
             connection.drain()
             return
         }

@@ -10,6 +10,8 @@ package enum CompiledRouteFilter: Sendable {
     case headerMutation(host: HeaderMutator?, route: HeaderMutator?)
     case buffer(BufferFilter)
     case jwt(JWTAuthentication.PerRoute)
+    case compressor(CompressorOverrides)
+    case statefulSession(SessionEngine)
 
     /// - Parameter filter: The most specific one; `nil` results for filters that are compiled elsewhere.
     init?(_ filter: PerRouteFilter, host: PerRouteFilter?, route: PerRouteFilter?) {
@@ -25,6 +27,8 @@ package enum CompiledRouteFilter: Sendable {
             self = .headerMutation(host: mutator(host), route: mutator(route))
         case .buffer(let buffer): self = .buffer(buffer)
         case .jwt(let need): self = .jwt(need)
+        case .compressor(let overrides): self = .compressor(overrides)
+        case .statefulSession(let session): self = .statefulSession(SessionEngine(session))
         case .rbac: return nil
         }
     }

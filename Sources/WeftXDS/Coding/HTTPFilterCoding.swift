@@ -22,6 +22,9 @@ extension HTTPFilter {
         case .stats(let stats):
             guard target == .weft else { return nil }
             wire.typedConfig = try pack(stats.wire())
+        case .compressor(let compressor): wire.typedConfig = try pack(try compressor.wire())
+        case .decompressor(let decompressor): wire.typedConfig = try pack(try decompressor.wire())
+        case .statefulSession(let session): wire.typedConfig = try pack(try session.wire())
         case .localRateLimit, .headerMutation, .buffer, .healthCheck, .grpcWeb, .jwt:
             throw NoWireFormError(filter: name)
         }
@@ -38,6 +41,12 @@ extension HTTPFilter {
         case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
         case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
             kind = .router
+        case WireCompressor.protoMessageName:
+            kind = .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))
+        case WireDecompressor.protoMessageName:
+            kind = .decompressor(try DecompressorFilter(reader.unpack(any, as: WireDecompressor.self), reader))
+        case WireSession.protoMessageName:
+            kind = .statefulSession(try StatefulSession(reader.unpack(any, as: WireSession.self), reader))
         case Weft_V1_Stats.protoMessageName:
             kind = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
         case _ where wire.isOptional:
@@ -60,6 +69,8 @@ extension PerRouteFilter {
             return try pack(wire)
         case .fault(let fault): return try pack(fault.wire(target))
         case .cors(let policy): return try pack(policy.wire())
+        case .compressor(let overrides): return try pack(overrides.wire())
+        case .statefulSession(let session): return try pack(try session.perRouteWire())
         case .localRateLimit, .headerMutation, .buffer, .jwt: throw NoWireFormError(filter: "per route")
         case .disabled:
             var wire = Envoy_Config_Route_V3_FilterConfig()
@@ -85,6 +96,10 @@ extension PerRouteFilter {
             self = .rbac(wire.hasRbac ? try RBAC(wire.rbac, reader) : nil)
         case WireFault.protoMessageName: self = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
         case WireCORS.protoMessageName: self = .cors(try CORSPolicy(reader.unpack(any, as: WireCORS.self), reader))
+        case WireCompressorPerRoute.protoMessageName:
+            try self.init(reader.unpack(any, as: WireCompressorPerRoute.self), reader)
+        case WireSessionPerRoute.protoMessageName:
+            try self.init(reader.unpack(any, as: WireSessionPerRoute.self), reader)
         case Envoy_Config_Route_V3_FilterConfig.protoMessageName:
             let wire = try reader.unpack(any, as: Envoy_Config_Route_V3_FilterConfig.self)
             if wire.disabled { self = .disabled } else { try self.init(wire.config, reader) }
@@ -165,64 +180,6 @@ extension CORSPolicy {
         if wire.hasAllowCredentials { allowCredentials = wire.allowCredentials.value }
         if wire.hasForwardNotMatchingPreflights {
             forwardNotMatchingPreflights = wire.forwardNotMatchingPreflights.value
-        }
-    }
-}
-
-extension AccessLog {
-    func wire() throws -> Envoy_Config_Accesslog_V3_AccessLog {
-        var wire = Envoy_Config_Accesslog_V3_AccessLog()
-        wire.name = "envoy.access_loggers.file"
-        var file = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog()
-        file.path = path
-        switch format {
-        case .standard: break
-        case .text(let text): file.logFormat.textFormatSource.inlineString = text
-        case .json(let members): file.logFormat.jsonFormat = .init(strings: members)
-        }
-        wire.typedConfig = try pack(file)
-        return wire
-    }
-
-    init(_ wire: Envoy_Config_Accesslog_V3_AccessLog, _ reader: WireReader) throws {
-        typealias File = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog
-        typealias Stdout = Envoy_Extensions_AccessLoggers_Stream_V3_StdoutAccessLog
-        typealias Stderr = Envoy_Extensions_AccessLoggers_Stream_V3_StderrAccessLog
-        let any = wire.typedConfig
-        switch any.messageName {
-        case File.protoMessageName:
-            let file = try reader.unpack(any, as: File.self)
-            guard case .logFormat(let format) = file.accessLogFormat else {
-                self.init(path: file.path)
-                return
-            }
-            self.init(path: file.path, format: try Format(format, reader))
-        case Stdout.protoMessageName:
-            let stream = try reader.unpack(any, as: Stdout.self)
-            guard case .logFormat(let format) = stream.accessLogFormat else {
-                self.init(path: "/dev/stdout")
-                return
-            }
-            self.init(path: "/dev/stdout", format: try Format(format, reader))
-        case Stderr.protoMessageName:
-            let stream = try reader.unpack(any, as: Stderr.self)
-            guard case .logFormat(let format) = stream.accessLogFormat else {
-                self.init(path: "/dev/stderr")
-                return
-            }
-            self.init(path: "/dev/stderr", format: try Format(format, reader))
-        default: throw reader.error("access log \(wire.name) (\(any.messageName)) is not supported")
-        }
-    }
-}
-
-extension AccessLog.Format {
-    init(_ wire: Envoy_Config_Core_V3_SubstitutionFormatString, _ reader: WireReader) throws {
-        switch wire.format {
-        case .textFormat(let text): self = .text(text)
-        case .textFormatSource(let source): self = .text(String(decoding: try source.inline(reader), as: UTF8.self))
-        case .jsonFormat(let members): self = .json(members.strings)
-        case nil: self = .standard
         }
     }
 }

@@ -23,6 +23,7 @@ extension HTTPConnectionManager {
             wire.httpFilters[last].typedConfig = try pack(router.wire())
         }
         wire.accessLog = try accessLogs.map { try $0.wire() }
+        try setTracing(&wire)
         setHeaders(&wire)
         setPaths(&wire)
         setTimes(&wire)
@@ -150,6 +151,7 @@ extension HTTPConnectionManager {
         case .http3, .UNRECOGNIZED: throw reader.error("codec_type \(wire.codecType.rawValue) is not supported")
         }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
+        try readTracing(wire, reader)
         if let last = wire.httpFilters.last?.typedConfig {
             router = RouterOptions(try reader.unpack(last, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self))
         }

@@ -109,6 +109,8 @@ extension Route {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         if let operation { wire.decorator.operation = operation }
+        if !propagatesOperation { wire.decorator.propagate = .init(false) }
+        if let tracing { wire.tracing = tracing.wire() }
         wire.statPrefix = statPrefix
         wire.metadata.set(provenance, istio: true)
         return wire
@@ -132,7 +134,11 @@ extension Route {
         requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
-        if wire.hasDecorator { operation = wire.decorator.operation }
+        if wire.hasDecorator {
+            operation = wire.decorator.operation
+            propagatesOperation = wire.decorator.hasPropagate ? wire.decorator.propagate.value : true
+        }
+        if wire.hasTracing { tracing = try reader.at("tracing") { try RouteTracing(wire.tracing, reader) } }
         statPrefix = wire.statPrefix
         provenance = wire.metadata.provenance
     }

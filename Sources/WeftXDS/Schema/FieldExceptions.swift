@@ -3,8 +3,10 @@
 /// `refused` is for what changes who may do what, or what is matched; `ignored` for what a request survives without.
 enum FieldExceptions {
     static let text = """
-        envoy.config.accesslog.v3.AccessLog
-          ignored 2 filter: every request is logged
+        envoy.config.accesslog.v3.AccessLogFilter
+          refused 11 extension_filter: expressions are not evaluated
+        envoy.config.accesslog.v3.RuntimeFilter
+          accepted 1 runtime_key: percent_sampled counts
         envoy.config.bootstrap.v3.Admin
           ignored 1 access_log_path: admin requests are not logged
           ignored 5 access_log: admin requests are not logged
@@ -50,9 +52,7 @@ enum FieldExceptions {
           ignored 4 initial_fetch_timeout: listeners wait five seconds for what they name
           accepted 6 resource_api_version: there is only V3
         envoy.config.core.v3.GrpcService
-          ignored 3 timeout: not implemented
-        envoy.config.core.v3.GrpcService.EnvoyGrpc
-          ignored 2 authority: the cluster's name is the authority
+          accepted 3 timeout: streams have none
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
@@ -92,8 +92,12 @@ enum FieldExceptions {
           ignored 6 ipv4_compat: an IPv6 socket takes IPv6 alone
           refused 7 network_namespace_filepath: not implemented
         envoy.config.core.v3.SubstitutionFormatString
-          ignored 3 omit_empty_values: not implemented
           ignored 4 content_type: not implemented
+          refused 6 formatters: the formatters METADATA and REQ_WITHOUT_QUERY are not implemented
+        envoy.config.trace.v3.OpenTelemetryConfig
+          refused 5 sampler: the sampling of the connection manager decides
+        envoy.config.trace.v3.ZipkinConfig
+          refused 9 collector_service: name the collector by collector_cluster and collector_endpoint
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
@@ -122,8 +126,6 @@ enum FieldExceptions {
           refused 3 condition: not implemented
           refused 4 checked_condition: not implemented
           refused 5 cel_config: not implemented
-        envoy.config.route.v3.Decorator
-          ignored 2 propagate: no span carries the name yet
         envoy.config.route.v3.HedgePolicy
           ignored 1 initial_requests: one request is sent first
           ignored 2 additional_request_chance: one request is sent first
@@ -152,6 +154,14 @@ enum FieldExceptions {
           accepted 2 allow_insecure_cluster_options: nothing here needs it
         envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
           accepted 1 name: each cluster has a cache of its own
+        envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
+          ignored 5 filter_state_objects_to_log: there are none
+          accepted 6 transport_api_version: there is only V3
+          ignored 7 grpc_stream_retry_policy: a stream that breaks is opened again with the next entries
+        envoy.extensions.compression.gzip.compressor.v3.Gzip
+          accepted 5 chunk_size: the buffers grow as needed
+        envoy.extensions.compression.gzip.decompressor.v3.Gzip
+          accepted 2 chunk_size: the buffers grow as needed
         envoy.extensions.filters.http.cors.v3.CorsPolicy
           ignored 10 forward_not_matching_preflights: a preflight that matches nothing is passed on
         envoy.extensions.filters.http.rbac.v3.RBAC
@@ -160,7 +170,7 @@ enum FieldExceptions {
           ignored 5 shadow_matcher: not implemented
         envoy.extensions.filters.http.router.v3.Router
           accepted 1 dynamic_stats: there are no dynamic counters
-          ignored 2 start_child_span: not implemented
+          ignored 2 start_child_span: use spawn_upstream_span of the connection manager
         envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
           ignored 2 allow_requests_without_proxy_protocol: the header is demanded
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
