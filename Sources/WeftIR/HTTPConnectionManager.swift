@@ -82,10 +82,14 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case healthCheck(HealthCheckFilter)
         case grpcWeb
         case jwt(JWTAuthentication)
+        case externalAuthorization(ExternalAuthorization)
+        case globalRateLimit(GlobalRateLimit)
+        case externalProcessing(ExternalProcessing)
         case router
     }
     package var name: String
     package var kind: Kind
+    /// Runs only where a route or virtual host has a configuration for it.
     package var disabled = false
 
     package init(name: String, kind: Kind) {
@@ -103,6 +107,9 @@ package enum PerRouteFilter: Sendable, Hashable, Codable {
     case headerMutation(HeaderMutationFilter)
     case buffer(BufferFilter)
     case jwt(JWTAuthentication.PerRoute)
+    case externalAuthorization(ExternalAuthorization.CheckSettings)
+    case globalRateLimit(GlobalRateLimit.PerRoute)
+    case externalProcessing(ExternalProcessing.Overrides)
     case disabled
 }
 

@@ -18,6 +18,8 @@ package final class DataPlane: Sendable {
         package var localPrincipal: String?
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
+        /// `--service-cluster`, or the node's.
+        package var serviceCluster = ""
         package init() {}
     }
 
@@ -62,7 +64,8 @@ package final class DataPlane: Sendable {
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
-                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2)
+                metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
+                serviceCluster: options.serviceCluster)
         }
         state = Mutex(State(snapshot: empty))
         for worker in workers {

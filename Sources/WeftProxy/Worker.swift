@@ -29,6 +29,8 @@ final class Worker: @unchecked Sendable {
     let logs: AccessLogWriter
     let metrics: WorkerMetrics
     let localPrincipal: String?
+    /// `--service-cluster`: what rate limits call the source.
+    let serviceCluster: String
     /// Remote keys of JWT providers.
     private(set) lazy var tokenKeys = TokenKeyStore(worker: self)
     /// Whose time limits are watched.
@@ -39,8 +41,9 @@ final class Worker: @unchecked Sendable {
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?, http2: HTTP2Statistics
+        localPrincipal: String?, http2: HTTP2Statistics, serviceCluster: String = ""
     ) {
+        self.serviceCluster = serviceCluster
         self.http2 = http2
         self.metrics = metrics
         self.localPrincipal = localPrincipal

@@ -45,6 +45,7 @@ enum StatsPage {
         }
         for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
             result += accessCounts(chain)
+            if case .http(let manager) = chain.terminal { result += serviceCounts(manager) }
         }
         result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         let isReady = status?.notReadyReason == nil && plane.isReady

@@ -44,6 +44,7 @@ struct StandaloneProxy {
         let (quits, quit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         var options = DataPlane.Options()
         options.concurrency = workers
+        options.serviceCluster = bootstrap.node.cluster
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)

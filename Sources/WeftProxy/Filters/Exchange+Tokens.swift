@@ -21,8 +21,7 @@ extension Exchange {
         case .allow(let payloads):
             guard !payloads.isEmpty else { return .next }
             keptState().metadata["envoy.filters.http.jwt_authn"] = .object(payloads)
-            // Routes may match on claims: what was found before does not count any more.
-            decision = nil
+            if authenticator.clearsRouteCache { chooseRouteAnew() }
             return .next
         case .deny(let failure):
             refuse(failure, authenticator)

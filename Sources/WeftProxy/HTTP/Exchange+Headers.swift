@@ -167,7 +167,6 @@ extension Exchange {
             response.headers.set(.envoyAttemptCount, String(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
-        finishResponse(&response)
     }
 
     /// For upstream's responses and our own.

@@ -124,6 +124,7 @@ final class Exchange: HTTPStreamReceiver {
             }
         }
         hasMoved = true
+        if let state = filterState { bodyGrew(state) }
     }
 
     func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
@@ -215,7 +216,7 @@ final class Exchange: HTTPStreamReceiver {
         if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
         var head = local.head(explain: connection.explainsRefusals)
-        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        if let headers { head.headers.replace(with: headers) }
         applyResponseMutations(&head.headers)
         finishResponse(&head)
         stream.respond(head, endStream: local.body.isEmpty)
@@ -229,7 +230,7 @@ final class Exchange: HTTPStreamReceiver {
 
     private func replyTrailersOnly(_ local: LocalReply, _ headers: HeaderBlock?) {
         var head = local.grpcHead(explain: connection.explainsRefusals)
-        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        if let headers { head.headers.replace(with: headers) }
         record.status = 200
         record.grpcStatus = head.headers.string(.grpcStatus)
         finishResponse(&head)
@@ -252,12 +253,20 @@ final class Exchange: HTTPStreamReceiver {
         if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
             isTunnel = true
             stopTimers()
+            finishResponse(&response)
             stream.respond(response, endStream: false)
             stream.flush()
             stream.startTunnel()
             attempt?.startTunnel()
             return
         }
+        if let session = filterState?.processing, holds(response, endStream: endStream, session) { return }
+        deliver(&response, endStream: endStream, isMore: isMore)
+    }
+
+    /// Passes a response on, after all who wanted to see it.
+    func deliver(_ response: inout ResponseHead, endStream: Bool, isMore: Bool) {
+        finishResponse(&response)
         if let state = filterState, let body = filter(response: &response, endStream, state) {
             stream.respond(response, endStream: false)
             record.bytesSent += body.readableBytes
@@ -270,6 +279,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
+        if let session = filterState?.processing, session.held != nil { return hold(bytes, session) }
         let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
@@ -279,6 +289,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
+        if let session = filterState?.processing, session.held != nil { return holdEnd(trailers, session) }
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
         if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
             record.bytesSent += last.readableBytes

@@ -30,6 +30,8 @@ struct LocalReply {
         case healthCheck(status: UInt16, details: String)
         case badGRPCWeb
         case tokenRefused(status: UInt16, text: String, details: String)
+        /// What a service that a filter asked has said, or why it could not be asked.
+        case service(status: UInt16, body: String, flag: String, details: String)
     }
 
     var status: Int
@@ -93,6 +95,7 @@ struct LocalReply {
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)
         case .badGRPCWeb: return (400, "Bad gRPC-web request, invalid base64 data.", "-", "grpc_base_64_decode_failed")
         case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
+        case .service(let status, let body, let flag, let details): return (Int(status), body, flag, details)
         }
     }
 

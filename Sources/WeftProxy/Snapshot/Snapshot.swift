@@ -108,9 +108,14 @@ package final class CompiledManager: Sendable {
         case localRateLimit(LocalRateLimiter, name: String)
         case headerMutation(HeaderMutator, name: String)
         case buffer(BufferFilter, name: String)
-        case healthCheck(HealthCheckResponder)
+        case healthCheck(HealthCheckResponder, name: String)
         case grpcWeb(name: String)
         case jwt(JWTAuthenticator, name: String)
+        case externalAuthorization(ExternalAuthorizer, name: String)
+        case globalRateLimit(GlobalRateLimiter, name: String)
+        case externalProcessing(ExternalProcessor, name: String)
+        /// Runs only where a route says so.
+        indirect case dormant(Filter, name: String)
         case router
     }
 
@@ -133,20 +138,9 @@ package final class CompiledManager: Sendable {
     init(_ manager: HTTPConnectionManager, direction: TrafficDirection) {
         self.manager = manager
         self.direction = direction
-        filters = manager.filters.filter { !$0.disabled }.map { filter in
-            switch filter.kind {
-            case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
-            case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
-            case .cors: .cors(name: filter.name)
-            case .stats(let stats): .stats(stats)
-            case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
-            case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
-            case .buffer(let buffer): .buffer(buffer, name: filter.name)
-            case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
-            case .grpcWeb: .grpcWeb(name: filter.name)
-            case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
-            case .router: .router
-            }
+        filters = manager.filters.map { filter in
+            let compiled = Self.compile(filter)
+            return filter.disabled ? .dormant(compiled, name: filter.name) : compiled
         }
         var reporter: StatsFilter.Reporter?
         for case .stats(let stats) in filters { reporter = stats.reporter }
@@ -162,10 +156,31 @@ package final class CompiledManager: Sendable {
             switch filter {
             case .rbac(let engine, _): engine.problems
             case .jwt(let authenticator, _): authenticator.problems
+            case .externalAuthorization(let authorizer, _): authorizer.problems
+            case .externalProcessing(let processor, _): processor.problems
             default: [String]()
             }
         }
         problems = policies + (table?.problems ?? [])
+    }
+
+    private static func compile(_ filter: HTTPFilter) -> Filter {
+        switch filter.kind {
+        case .rbac(let rules): .rbac(RBACEngine(rules), name: filter.name)
+        case .fault(let fault): .fault(FaultEngine(fault), name: filter.name)
+        case .cors: .cors(name: filter.name)
+        case .stats(let stats): .stats(stats)
+        case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
+        case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
+        case .buffer(let buffer): .buffer(buffer, name: filter.name)
+        case .healthCheck(let check): .healthCheck(HealthCheckResponder(check), name: filter.name)
+        case .grpcWeb: .grpcWeb(name: filter.name)
+        case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
+        case .externalAuthorization(let check): .externalAuthorization(ExternalAuthorizer(check), name: filter.name)
+        case .globalRateLimit(let limit): .globalRateLimit(GlobalRateLimiter(limit), name: filter.name)
+        case .externalProcessing(let settings): .externalProcessing(ExternalProcessor(settings), name: filter.name)
+        case .router: .router
+        }
     }
 
     private static func normalizer(_ manager: HTTPConnectionManager) -> PathNormalizer? {

@@ -14,6 +14,10 @@ package final class RouteDecision: Sendable {
     package let accessPolicies: [String: RBACEngine?]
     /// Other configurations of filters, compiled, by filter name.
     package let filters: [String: CompiledRouteFilter]
+    /// By the position of the weighted cluster that was chosen; empty when none has any.
+    package let clusterFilters: [[String: CompiledRouteFilter]]
+    /// What requests are counted under; `nil` is nothing.
+    package let rateLimits: RouteRateLimits?
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
@@ -21,14 +25,18 @@ package final class RouteDecision: Sendable {
     /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
     let isBroken: Bool
 
-    init(virtualHost: VirtualHost, route: Route, index: Int) {
+    /// - Parameter table: The filters of the whole route table.
+    init(virtualHost: VirtualHost, route: Route, index: Int, table: [String: PerRouteFilter] = [:]) {
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
         var problems: [String] = []
         var accessPolicies: [String: RBACEngine?] = [:]
         var filters: [String: CompiledRouteFilter] = [:]
-        for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
+        let levels = [table, virtualHost.perFilter, route.perFilter]
+        var merged = table
+        for level in levels.dropFirst() { merged.merge(level) { $1 } }
+        for (name, filter) in merged {
             switch filter {
             case .rbac(let rules):
                 let engine = rules.map(RBACEngine.init)
@@ -37,8 +45,10 @@ package final class RouteDecision: Sendable {
             case .disabled: accessPolicies[name] = .some(nil)
             default: break
             }
-            filters[name] = CompiledRouteFilter(filter, host: virtualHost.perFilter[name], route: route.perFilter[name])
+            filters[name] = CompiledRouteFilter(filter, levels: levels.compactMap { $0[name] })
         }
+        clusterFilters = Self.clusterFilters(route, levels)
+        rateLimits = Self.rateLimits(route, virtualHost)
         self.accessPolicies = accessPolicies
         self.filters = filters
         var redirect: RegexReplacement?
@@ -61,8 +71,29 @@ package final class RouteDecision: Sendable {
         isBroken = lacksRedirect || forward?.problems.isEmpty == false
     }
 
-    /// The configuration of a filter for this route: the route's own, or the virtual host's.
-    package func perFilter(_ name: String) -> PerRouteFilter? { route.perFilter[name] ?? virtualHost.perFilter[name] }
+    private static func clusterFilters(
+        _ route: Route, _ levels: [[String: PerRouteFilter]]
+    ) -> [[String: CompiledRouteFilter]] {
+        guard case .forward(let action) = route.action, case .weighted(let clusters) = action.cluster,
+            clusters.contains(where: { !$0.perFilter.isEmpty })
+        else { return [] }
+        return clusters.map { cluster in
+            var filters: [String: CompiledRouteFilter] = [:]
+            for (name, filter) in cluster.perFilter {
+                filters[name] = CompiledRouteFilter(
+                    filter, levels: (levels + [cluster.perFilter]).compactMap { $0[name] })
+            }
+            return filters
+        }
+    }
+
+    private static func rateLimits(_ route: Route, _ host: VirtualHost) -> RouteRateLimits? {
+        guard case .forward(let action) = route.action, !action.rateLimits.isEmpty || !host.rateLimits.isEmpty else {
+            return nil
+        }
+        return RouteRateLimits(
+            route: action.rateLimits, host: host.rateLimits, includesHost: action.includesHostRateLimits)
+    }
 }
 
 /// A forwarding action with its patterns, hash policies and subsets compiled.

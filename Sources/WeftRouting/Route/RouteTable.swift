@@ -22,7 +22,10 @@ package final class RouteTable: Sendable {
         self.configuration = configuration
         domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
         hosts = configuration.virtualHosts.map { host in
-            let decisions = host.routes.enumerated().map { RouteDecision(virtualHost: host, route: $1, index: $0) }
+            let decisions = host.routes.enumerated().map {
+                RouteDecision(
+                    virtualHost: host, route: $1, index: $0, table: configuration.perFilter)
+            }
             let matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
             let redirect = RouteDecision(virtualHost: host, route: RouteTable.redirectToTLS, index: 0)
             return Host(

@@ -14,6 +14,7 @@ extension RouteConfiguration {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.validateClusters = .init(validateClusters)
         wire.ignorePortInHostMatching = ignorePortInHostMatching
+        wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         return wire
     }
 
@@ -25,6 +26,7 @@ extension RouteConfiguration {
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         validateClusters = wire.validateClusters.value
         ignorePortInHostMatching = wire.ignorePortInHostMatching
+        perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         var seen: Set<String> = []
         for domain in virtualHosts.flatMap(\.domains) where !seen.insert(domain.lowercased()).inserted {
             throw reader.error("domain \(domain) is in more than one virtual host")
@@ -51,6 +53,7 @@ extension VirtualHost {
         wire.includeRequestAttemptCount = includeRequestAttemptCount
         wire.includeAttemptCountInResponse = includeAttemptCountInResponse
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
+        wire.rateLimits = rateLimits.map { $0.wire() }
         return wire
     }
 
@@ -69,6 +72,7 @@ extension VirtualHost {
         includeRequestAttemptCount = wire.includeRequestAttemptCount
         includeAttemptCountInResponse = wire.includeAttemptCountInResponse
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
+        rateLimits = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
     }
 }
 

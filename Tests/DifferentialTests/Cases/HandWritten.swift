@@ -2,7 +2,8 @@
 enum HandWritten {
     static let cases =
         routing + headerMatching + rewriting + replying + manipulating + timing + retrying + mirroring + filtering
-        + balancing + paths + forwarding + protocols + tcp
+        + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
+        + processing
 }
 
 /// One route of a table; the rest of the table answers 404 by having no route.
