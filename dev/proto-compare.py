@@ -14,6 +14,7 @@ PACKAGES = ["xds-protos==1.85.0"]
 OWN = {
     "istio.v1.auth": "Istio publishes no Python descriptors; three fields and one method, tested against the CA itself",
     "weft.v1": "our own filters, which nobody else reads",
+    "opentelemetry.proto": "one file for what OTLP spreads over four packages; message names never travel",
 }
 
 

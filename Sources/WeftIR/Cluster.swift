@@ -105,6 +105,16 @@ package struct Cluster: Sendable, Hashable, Codable {
     /// Idle time of pooled connections in milliseconds; `nil` is one hour, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
+    /// The longest a request may take at an upstream (`max_stream_duration`).
+    package var maxStreamDurationMilliseconds: UInt64?
+    /// `max_response_headers_kb` and `max_headers_count`; `nil` is the default.
+    package var maxResponseHeadersKilobytes: UInt32?
+    package var maxResponseHeadersCount: UInt32?
+    /// HTTP/1 trailers of responses are passed on (`enable_trailers`).
+    package var passesTrailers = true
+    /// Case of header names on HTTP/1 connections.
+    package var preserveHeaderCase = false
+    package var properCaseHeaders = false
     package var http2MaxConcurrentStreams: UInt32?
     package var http2: HTTP2ProtocolOptions?
     package var tcpKeepalive: TCPKeepalive?

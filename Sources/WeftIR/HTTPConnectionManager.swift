@@ -43,10 +43,31 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var escapedSlashes = EscapedSlashes.keepUnchanged
     package var stripAnyHostPort = false
     package var stripMatchingHostPort = false
+    /// `strip_trailing_host_dot`.
+    package var stripTrailingHostDot = false
+    /// `headers_with_underscores_action`.
+    package var underscores = Underscores.allow
+    /// Callers that may give orders by `x-envoy-*` headers (`internal_address_config`); empty is nobody.
+    package var internalAddresses: [CIDR] = []
+    /// `append_x_forwarded_port`.
+    package var appendXForwardedPort = false
+    /// Replaces the scheme and `x-forwarded-proto` (`scheme_to_overwrite`).
+    package var schemeOverwrite: String?
+    package var router = RouterOptions()
     /// `upgrade_configs`, lower case: `websocket`, `connect`.
     package var upgradeTypes: [String] = []
-    package var acceptHTTP10 = false
+    package var acceptHTTP10 = true
+    /// The host of HTTP/1.0 requests that name none (`default_host_for_http_10`).
+    package var defaultHostForHTTP10: String?
     package var preserveHeaderCase = false
+    /// Header names leave as `Proper-Case` (`proper_case_words`).
+    package var properCaseHeaders = false
+    /// HTTP/1 trailers are passed on (`enable_trailers`).
+    package var passesTrailers = true
+    /// `100-continue` is the upstream's affair; otherwise the proxy answers it by itself.
+    package var proxiesContinue = true
+    /// Methods that are not registered are taken (`allow_custom_methods`).
+    package var allowsCustomMethods = true
     package var via: String?
     /// All in milliseconds; `nil` is Envoy's default, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?
@@ -54,6 +75,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var requestTimeoutMilliseconds: UInt64?
     package var requestHeadersTimeoutMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
+    /// The longest a request may take (`max_stream_duration`), for routes that say nothing.
+    package var maxStreamDurationMilliseconds: UInt64?
     package var drainTimeoutMilliseconds: UInt64?
     package var maxRequestsPerConnection: UInt32?
     package var maxRequestHeadersKilobytes: UInt32 = 60
@@ -61,11 +84,30 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var http2MaxConcurrentStreams: UInt32?
     package var http2: HTTP2ProtocolOptions?
     package var accessLogs: [AccessLog] = []
+    /// `nil` traces nothing.
+    package var tracing: Tracing?
+    /// The trace decision is written into the request id (`pack_trace_reason`), and read from it.
+    package var packsTraceReason = true
+    package var samplesByRequestID = true
 
     package init(statPrefix: String, routes: Routes, filters: [HTTPFilter]) {
         self.statPrefix = statPrefix
         self.routes = routes
         self.filters = filters
+    }
+}
+
+extension HTTPConnectionManager {
+    /// What becomes of header names with an underscore, which some applications take for a hyphen.
+    package enum Underscores: String, Sendable, Hashable, Codable { case allow, rejectRequest, dropHeader }
+
+    /// The router filter's own fields (`envoy.extensions.filters.http.router.v3.Router`).
+    package struct RouterOptions: Sendable, Hashable, Codable {
+        /// No `x-envoy-*` headers are made.
+        package var suppressesEnvoyHeaders = false
+        /// `x-envoy-expected-rq-timeout-ms` of a proxy before this one is the time limit.
+        package var respectsExpectedTimeout = false
+        package init() {}
     }
 }
 
@@ -85,6 +127,9 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case externalAuthorization(ExternalAuthorization)
         case globalRateLimit(GlobalRateLimit)
         case externalProcessing(ExternalProcessing)
+        case compressor(CompressorFilter)
+        case decompressor(DecompressorFilter)
+        case statefulSession(StatefulSession)
         case router
     }
     package var name: String
@@ -110,6 +155,8 @@ package enum PerRouteFilter: Sendable, Hashable, Codable {
     case externalAuthorization(ExternalAuthorization.CheckSettings)
     case globalRateLimit(GlobalRateLimit.PerRoute)
     case externalProcessing(ExternalProcessing.Overrides)
+    case compressor(CompressorOverrides)
+    case statefulSession(StatefulSession)
     case disabled
 }
 

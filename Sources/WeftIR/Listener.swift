@@ -115,6 +115,12 @@ package struct TCPProxy: Sendable, Hashable, Codable {
     /// Milliseconds; `nil` is Envoy's default of one hour, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?
     package var maxConnectAttempts: UInt32 = 1
+    /// `max_downstream_connection_duration` in milliseconds.
+    package var maxConnectionDurationMilliseconds: UInt64?
+    /// Only endpoints of the subset with this metadata `envoy.lb`.
+    package var metadataMatch: [String: MetadataValue] = [:]
+    /// The client's address decides on the endpoint (`hash_policy: source_ip`).
+    package var hashesSource = false
     package var accessLogs: [AccessLog] = []
     package var provenance: Provenance?
 
@@ -156,24 +162,4 @@ package struct StatsFilter: Sendable, Hashable, Codable {
     package var reporter: Reporter
 
     package init(reporter: Reporter) { self.reporter = reporter }
-}
-
-/// Where and how requests are logged (`envoy.config.accesslog.v3.AccessLog`).
-package struct AccessLog: Sendable, Hashable, Codable {
-    package enum Format: Sendable, Hashable, Codable {
-        /// Envoy's default line.
-        case standard
-        /// A format string with Envoy's command operators.
-        case text(String)
-        /// JSON members and their format strings.
-        case json([String: String])
-    }
-    /// A file path; `/dev/stdout` and `/dev/stderr` are the streams.
-    package var path: String
-    package var format = Format.standard
-
-    package init(path: String, format: Format = .standard) {
-        self.path = path
-        self.format = format
-    }
 }

@@ -9,6 +9,12 @@ package struct RouteConfiguration: Sendable, Hashable, Codable {
     package var ignorePortInHostMatching = false
     /// Holds for what no virtual host or route says otherwise.
     package var perFilter: [String: PerRouteFilter] = [:]
+    /// Headers that only callers inside may send (`internal_only_headers`).
+    package var internalOnlyHeaders: [String] = []
+    /// Header mutations of the route count for more than those of the table (`most_specific_header_mutations_wins`).
+    package var mostSpecificMutationsWin = false
+    /// For routes and virtual hosts that have none of their own.
+    package var mirrors: [Mirror] = []
 
     package init(name: String, virtualHosts: [VirtualHost] = []) {
         self.name = name
@@ -29,6 +35,10 @@ package struct VirtualHost: Sendable, Hashable, Codable {
     package var responseHeaders = HeaderMutations()
     package var includeRequestAttemptCount = false
     package var includeAttemptCountInResponse = false
+    /// Tries after a per-try time-out carry `x-envoy-is-timeout-retry: true`.
+    package var includeTimeoutRetryHeader = false
+    package var mirrors: [Mirror] = []
+    package var hedge: RouteAction.Hedge?
     package var perFilter: [String: PerRouteFilter] = [:]
     /// What requests are counted under, when their route says nothing (or ``RouteAction/includesHostRateLimits``).
     package var rateLimits: [RateLimitRule] = []
@@ -54,6 +64,9 @@ package struct Route: Sendable, Hashable, Codable {
     package var perFilter: [String: PerRouteFilter] = [:]
     /// Names the span (`Decorator.operation`).
     package var operation: String?
+    /// Whether the next proxy is told the name (`Decorator.propagate`).
+    package var propagatesOperation = true
+    package var tracing: RouteTracing?
     package var statPrefix = ""
     package var provenance: Provenance?
 
@@ -205,9 +218,29 @@ package struct RouteAction: Sendable, Hashable, Codable {
         /// With the variables that the path template has bound.
         case template(String)
     }
+    /// `MaxStreamDuration`, in milliseconds.
+    package struct StreamDuration: Sendable, Hashable, Codable {
+        /// `nil` is the connection manager's limit, 0 is none.
+        package var limit: UInt64?
+        /// The header `grpc-timeout` counts, up to this; 0 is no upper bound; `nil` ignores the header.
+        package var grpcHeaderMax: UInt64?
+        /// Taken from the header's limit.
+        package var grpcHeaderOffset: UInt64?
+        package init() {}
+    }
+    /// Redirects of upstreams that the proxy follows by itself (`InternalRedirectPolicy`).
+    package struct InternalRedirect: Sendable, Hashable, Codable {
+        package var maxRedirects: UInt32 = 1
+        package var statuses: [UInt16] = [302]
+        package var allowsCrossScheme = false
+        package var headersToCopy: [String] = []
+        package init() {}
+    }
     package struct UpgradeConfig: Sendable, Hashable, Codable {
         package var type: String
         package var enabled: Bool
+        /// CONNECT ends here: its bytes go to the upstream as plain TCP (`connect_config`).
+        package var terminatesConnect = false
         package init(type: String, enabled: Bool = true) {
             self.type = type
             self.enabled = enabled
@@ -219,8 +252,13 @@ package struct RouteAction: Sendable, Hashable, Codable {
     /// The whole exchange, in milliseconds; 0 is no limit. (An absent field on the wire is 15,000.)
     package var timeoutMilliseconds: UInt64 = 15_000
     package var idleTimeoutMilliseconds: UInt64?
-    /// `max_stream_duration.grpc_timeout_header_max` in milliseconds; `nil`: the header is ignored, 0: obeyed as it is.
+    /// `max_grpc_timeout` in milliseconds; `nil`: the header is ignored, 0: obeyed as it is.
     package var grpcTimeoutHeaderMaxMilliseconds: UInt64?
+    /// Taken from the header's limit (`grpc_timeout_offset`).
+    package var grpcTimeoutOffsetMilliseconds: UInt64?
+    /// The newer way to limit a stream, which replaces ``timeoutMilliseconds``.
+    package var streamDuration: StreamDuration?
+    package var internalRedirect: InternalRedirect?
     package var retryPolicy: RetryPolicy?
     package var mirrors: [Mirror] = []
     package var hashPolicies: [HashPolicy] = []
@@ -242,6 +280,10 @@ package struct RouteAction: Sendable, Hashable, Codable {
 package struct Mirror: Sendable, Hashable, Codable {
     package var cluster: String
     package var fraction: FractionalPercent
+    /// The cluster's name is read from this request header; ``cluster`` is empty then.
+    package var clusterHeader: String?
+    /// The host goes as it is, without `-shadow` (`disable_shadow_host_suffix_append`).
+    package var keepsHost = false
     package init(cluster: String, fraction: FractionalPercent = .all) {
         self.cluster = cluster
         self.fraction = fraction
@@ -343,6 +385,8 @@ package struct HeaderMutations: Sendable, Hashable, Codable {
         /// May hold Envoy's substitution operators (`%DOWNSTREAM_REMOTE_ADDRESS%`).
         package var value: String
         package var action: AppendAction
+        /// An empty value makes an empty header instead of none (`keep_empty_value`).
+        package var keepsEmpty = false
         package init(name: String, value: String, action: AppendAction) {
             self.name = name
             self.value = value

@@ -7,10 +7,10 @@ import Synchronization
 /// - Note: `@unchecked Sendable` because the memory behind the pointer holds atomics only and lives as long as `self`.
 package final class MetricSeries: @unchecked Sendable {
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
-    let count: Int
+    package let count: Int
     private let bounds: [Double]
 
-    init(_ kind: MetricKind) {
+    package init(_ kind: MetricKind) {
         bounds = kind.bounds
         // Buckets, one for what is above all bounds, and the sum.
         count = bounds.isEmpty ? 1 : bounds.count + 2
@@ -46,5 +46,5 @@ package final class MetricSeries: @unchecked Sendable {
         cells[index].store(value &+ amount, ordering: .relaxed)
     }
 
-    func read(_ index: Int) -> UInt64 { cells[index].load(ordering: .relaxed) }
+    package func read(_ index: Int) -> UInt64 { cells[index].load(ordering: .relaxed) }
 }

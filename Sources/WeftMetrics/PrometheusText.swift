@@ -18,7 +18,7 @@ package struct PrometheusText {
     }
 
     /// - Parameter cells: As ``MetricSeries`` keeps them: a value, or buckets and sum.
-    mutating func series(_ family: MetricFamily, values: [String], cells: [UInt64]) {
+    package mutating func series(_ family: MetricFamily, values: [String], cells: [UInt64]) {
         switch family.kind {
         case .counter: text += "\(family.name)\(Self.labels(Self.pairs(family.labels, values))) \(cells[0])\n"
         case .gauge: sample(family, values: values, Int64(bitPattern: cells[0]))

@@ -20,6 +20,12 @@ package final class DataPlane: Sendable {
         package var node = MetricsNode()
         /// `--service-cluster`, or the node's.
         package var serviceCluster = ""
+        /// Who this proxy is, for spans and access log services.
+        var observedNode = ObservedNode()
+        /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
+        package var labelPrefix = ""
+        /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
+        package var home = ProxyHome()
         package init() {}
     }
 
@@ -48,7 +54,12 @@ package final class DataPlane: Sendable {
     package let metrics: ProxyMetrics
     /// Failures of downstream HTTP/2 connections.
     let http2 = HTTP2Statistics()
+    /// How spans fared.
+    let tracing = TracingCounts()
     private let options: Options
+    private let started = ContinuousClock.now
+    /// Since this data plane was made.
+    var uptimeSeconds: Int { Int((ContinuousClock.now - started).components.seconds) }
     private let state: Mutex<State>
     /// How many configurations were applied.
     private let changes = Atomic<Int>(0)
@@ -58,16 +69,20 @@ package final class DataPlane: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: max(1, options.concurrency))
         self.group = group
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
-        let metrics = ProxyMetrics(node: options.node, workers: max(1, options.concurrency))
+        let metrics = ProxyMetrics(
+            node: options.node, workers: max(1, options.concurrency), labelPrefix: options.labelPrefix)
         self.metrics = metrics
         let http2 = http2
+        let tracing = tracing
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
-                serviceCluster: options.serviceCluster)
+                tracing: tracing, node: options.observedNode, serviceCluster: options.serviceCluster)
         }
-        state = Mutex(State(snapshot: empty))
+        var initial = State(snapshot: empty)
+        initial.builder.home = options.home
+        state = Mutex(initial)
         for worker in workers {
             worker.eventLoop.execute { worker.startFlushing() }
         }
@@ -125,7 +140,6 @@ package final class DataPlane: Sendable {
             state.snapshot = result.0
             return (result.0, unread + result.1)
         }
-        metrics.use(snapshot)
         var problems = found
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.swap(to: snapshot) }.get()
@@ -265,6 +279,8 @@ package final class DataPlane: Sendable {
         for worker in workers {
             _ = try? await worker.eventLoop.submit {
                 worker.logs.flush()
+                worker.logServices.flush()
+                worker.tracers.flush()
                 worker.stop()
             }.get()
         }

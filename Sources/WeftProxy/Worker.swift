@@ -14,8 +14,15 @@ final class Worker: @unchecked Sendable {
     let index: Int
     private(set) var snapshot: Snapshot
     private var clusters: [String: WorkerCluster] = [:]
+    private struct RecentCluster {
+        let forwarding: CompiledForward
+        let cluster: WorkerCluster
+    }
+    /// Where routes went lately, by a few bits of their identity: a look here hashes no name.
+    private var recentClusters = [RecentCluster?](repeating: nil, count: 64)
     private var connections: [ObjectIdentifier: DownstreamConnection] = [:]
     private(set) var isDraining = false
+    private var connectionCount: UInt64 = 0
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
@@ -27,6 +34,15 @@ final class Worker: @unchecked Sendable {
     /// For decisions, where speed counts and nobody must be kept from guessing.
     var decisions = RandomStream()
     let logs: AccessLogWriter
+    /// Access log services.
+    private(set) lazy var logServices = AccessLogServices(worker: self)
+    /// Collectors of spans.
+    private(set) lazy var tracers = Tracers(worker: self, counts: tracing)
+    /// How spans fared, of all workers.
+    let tracing: TracingCounts
+    let node: ObservedNode
+    /// Format strings of header values, read once.
+    let formats = FormatCache()
     let metrics: WorkerMetrics
     let localPrincipal: String?
     /// `--service-cluster`: what rate limits call the source.
@@ -41,9 +57,12 @@ final class Worker: @unchecked Sendable {
 
     init(
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
-        localPrincipal: String?, http2: HTTP2Statistics, serviceCluster: String = ""
+        localPrincipal: String?, http2: HTTP2Statistics, tracing: TracingCounts = TracingCounts(),
+        node: ObservedNode = ObservedNode(), serviceCluster: String = ""
     ) {
         self.serviceCluster = serviceCluster
+        self.tracing = tracing
+        self.node = node
         self.http2 = http2
         self.metrics = metrics
         self.localPrincipal = localPrincipal
@@ -59,6 +78,7 @@ final class Worker: @unchecked Sendable {
     func startFlushing() {
         eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
             logs.flush()
+            tracers.flush()
             metrics.tick()
             startFlushing()
         }
@@ -71,12 +91,14 @@ final class Worker: @unchecked Sendable {
         // Two changes at once may arrive in the wrong order: the older one is no longer wanted.
         guard next.generation >= previous.generation else { return }
         snapshot = next
+        for index in recentClusters.indices { recentClusters[index] = nil }
         metrics.snapshotChanged()
         upkeep?.update(next.clusters)
         for (name, cluster) in clusters {
             if let compiled = next.clusters[name] {
-                if compiled === cluster.compiled { continue }
-                if compiled.lineage === cluster.compiled.lineage {
+                let isSpreadAnew = compiled.isZoneAware && next.zone != previous.zone
+                if compiled === cluster.compiled, !isSpreadAnew { continue }
+                if compiled.lineage === cluster.compiled.lineage, !isSpreadAnew {
                     cluster.renew(compiled)
                     continue
                 }
@@ -97,10 +119,33 @@ final class Worker: @unchecked Sendable {
         return snapshot.clusters[name].map { cluster(name, $0) }
     }
 
+    /// The cluster of a route that always goes to the same one, if the route was taken lately.
+    func recentCluster(of forwarding: CompiledForward) -> WorkerCluster? {
+        guard let known = recentClusters[Self.slot(forwarding)], known.forwarding === forwarding else { return nil }
+        return known.cluster
+    }
+
+    /// Until the next snapshot.
+    func remember(_ cluster: WorkerCluster, of forwarding: CompiledForward) {
+        recentClusters[Self.slot(forwarding)] = RecentCluster(forwarding: forwarding, cluster: cluster)
+    }
+
+    private static func slot(_ forwarding: CompiledForward) -> Int {
+        Int(UInt(bitPattern: ObjectIdentifier(forwarding)) >> 5 & 63)
+    }
+
     private func cluster(_ name: String, _ compiled: CompiledCluster) -> WorkerCluster {
-        let made = WorkerCluster(compiled, eventLoop: eventLoop, flushes: flushes)
+        let made = WorkerCluster(
+            compiled, eventLoop: eventLoop, flushes: flushes, zone: snapshot.zone,
+            counters: metrics.counters.cluster(name))
         clusters[name] = made
         return made
+    }
+
+    /// Unique in the process: the low bits tell the worker.
+    func nextConnectionID() -> UInt64 {
+        connectionCount += 1
+        return connectionCount << 8 | UInt64(index & 0xff)
     }
 
     func add(_ connection: DownstreamConnection) { connections[ObjectIdentifier(connection)] = connection }

@@ -40,7 +40,7 @@ struct Bootstrap {
             listeners.append(
                 listener(
                     one.name, ports[one.name] ?? 0, manager: one.manager ?? "", filters: one.filters ?? "",
-                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? ""))
+                    hosts: virtualHost(one, domains: "[\"*\"]"), one.listener ?? "", logs: one.logs))
         }
         return fill(
             """
@@ -61,7 +61,9 @@ struct Bootstrap {
     func fill(_ text: String) -> String {
         var result = text
         for (name, port) in upstreams { result = ByteSearch.replace("{\(name)}", with: String(port), in: result) }
-        for (name, value) in [("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog)] {
+        for (name, value) in [
+            ("{dead}", String(deadPort)), ("{address}", address), ("{log}", accessLog), ("{logpath}", logPath),
+        ] {
             result = ByteSearch.replace(name, with: value, in: result)
         }
         return result
@@ -80,7 +82,8 @@ struct Bootstrap {
     }
 
     private func listener(
-        _ name: String, _ port: UInt16, manager: String, filters: String, hosts: String, _ more: String
+        _ name: String, _ port: UInt16, manager: String, filters: String, hosts: String, _ more: String,
+        logs: [String] = []
     ) -> String {
         """
         - name: \(name)
@@ -88,18 +91,20 @@ struct Bootstrap {
         \(indent(more, 2))
           filter_chains:
           - filters:
-        \(indent(connectionManager(name, manager: manager, filters: filters, hosts: hosts), 4))
+        \(indent(connectionManager(name, manager: manager, filters: filters, hosts: hosts, logs: logs), 4))
         """
     }
 
-    func connectionManager(_ name: String, manager: String, filters: String, hosts: String) -> String {
+    func connectionManager(
+        _ name: String, manager: String, filters: String, hosts: String, logs: [String] = []
+    ) -> String {
         let httpManager = Self.type("filters.network.http_connection_manager.v3.HttpConnectionManager")
         return """
             - name: envoy.filters.network.http_connection_manager
               typed_config:
                 "@type": \(httpManager)
                 stat_prefix: \(name)
-                access_log: [{log}]
+                access_log: [\((["{log}"] + logs).joined(separator: ", "))]
             \(indent(manager, 4))
                 http_filters:
             \(indent(filters, 4))

@@ -18,9 +18,18 @@ struct DifferentialCase: Sendable {
     /// Further clusters; their names must be the case's own.
     var clusters: String
     var requests: [Sending]
+    /// Further access logs; `{logpath}` is the file that is compared.
+    var logs: [String] = []
 
-    var needsListener: Bool { manager != nil || filters != nil || listener != nil || chain != nil }
+    var needsListener: Bool { !logs.isEmpty || manager != nil || filters != nil || listener != nil || chain != nil }
     var domain: String { name + ".test" }
+
+    /// With further access logs, each as YAML in one line.
+    func logging(_ logs: String...) -> DifferentialCase {
+        var copy = self
+        copy.logs = logs
+        return copy
+    }
 
     /// Everything goes to upstream a.
     static let toA = "routes: [{match: {prefix: /}, route: {cluster: a}}]"
@@ -70,6 +79,8 @@ struct Sending: Sendable {
     var untilClosed = false
     /// Requests that reach an upstream out of step with the response (mirrors): wait for so many.
     var upstreamRequests: Int?
+    /// Compares the spelling of header names too.
+    var seesCase = false
 }
 
 /// A request with a `Host`, an id and further header lines.
@@ -97,6 +108,11 @@ extension Sending {
     func reaching(_ count: Int) -> Sending {
         var copy = self
         copy.upstreamRequests = count
+        return copy
+    }
+    func seeingCase() -> Sending {
+        var copy = self
+        copy.seesCase = true
         return copy
     }
     func closing() -> Sending {

@@ -24,6 +24,7 @@ struct Difference: Sendable, CustomStringConvertible {
 /// Headers whose value is chance or time: compared by presence alone.
 let maskedHeaders: Set<String> = [
     "date", "x-request-id", "x-envoy-upstream-service-time", "x-envoy-expected-rq-timeout-ms",
+    "x-b3-traceid", "x-b3-spanid", "x-b3-parentspanid",
 ]
 /// Headers that Weft adds for people and no other proxy has.
 let ignoredHeaders: Set<String> = ["x-weft-reason", "x-weft-config", "x-weft-ticket"]

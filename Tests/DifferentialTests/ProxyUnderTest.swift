@@ -49,6 +49,7 @@ final class ProxyUnderTest: Sendable {
         var ended = false
         var wantsEnd = false
         var isHead = false
+        var seesCase = false
         var seen: [SeenRequest] = []
     }
 
@@ -61,7 +62,7 @@ final class ProxyUnderTest: Sendable {
     }
 
     private func exchange(_ sending: Sending, _ one: DifferentialCase, id: String) -> Exchange {
-        var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead)
+        var result = Exchange(id: id, wantsEnd: sending.untilClosed, isHead: sending.isHead, seesCase: sending.seesCase)
         let port = bootstrap.ports[one.name] ?? bootstrap.sharedPort
         guard let socket = try? RawSocket(to: address, port: port, from: Self.client) else { return result }
         defer { socket.close() }
@@ -95,6 +96,14 @@ final class ProxyUnderTest: Sendable {
         return result
     }
 
+    /// Members of an object in the order of their names; numbers as they are.
+    private static func text(_ value: Any) -> String {
+        guard JSONSerialization.isValidJSONObject(value),
+            let data = try? JSONSerialization.data(withJSONObject: value, options: .sortedKeys)
+        else { return "\(value)" }
+        return String(decoding: data, as: UTF8.self)
+    }
+
     /// The access log by id.
     func logLines() -> [String: [[String: String]]] {
         let text = (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? ""
@@ -105,7 +114,7 @@ final class ProxyUnderTest: Sendable {
                 continue
             }
             let fields = object.mapValues { value in
-                value is NSNull ? "-" : value as? String ?? "\(value)"
+                value is NSNull ? "-" : value as? String ?? Self.text(value)
             }
             result[fields["id"] ?? "", default: []].append(fields)
         }
@@ -113,9 +122,23 @@ final class ProxyUnderTest: Sendable {
     }
 
     func observation(of exchange: Exchange, log: [[String: String]]) -> Observation {
-        Observer(address: address, id: exchange.id, client: Self.client).observe(
+        var result = Observer(address: address, id: exchange.id, client: Self.client).observe(
             responses: exchange.isHead ? exchange.responses.map(Observer.withoutFraming) : exchange.responses,
             rest: exchange.rest, ended: exchange.ended, wantsEnd: exchange.wantsEnd,
             seen: exchange.seen, log: log)
+        if exchange.seesCase { result.addNames(exchange) }
+        return result
+    }
+}
+
+extension Observation {
+    /// Names as they were spelled, apart from those that Weft alone adds.
+    fileprivate mutating func addNames(_ exchange: ProxyUnderTest.Exchange) {
+        func names(_ message: WireMessage?) -> String {
+            let all = (message?.fields ?? []).map(\.name).filter { !ignoredHeaders.contains($0.lowercased()) }
+            return all.sorted().joined(separator: " ")
+        }
+        fields["names.response"] = names(exchange.responses.last)
+        fields["names.upstream"] = names(exchange.seen.last?.message)
     }
 }

@@ -4,6 +4,7 @@ import Testing
 import WeftCore
 import WeftHTTP
 import WeftIR
+import WeftRouting
 
 @testable import WeftProxy
 
@@ -45,22 +46,24 @@ struct PeerMetadataTests {
     @Test("metadata is taken out of the request and believed of a verified peer")
     func verified() {
         var table = PeerTable()
+        var recent: PeerTable.Recent?
         var request = headers(metadata)
-        let index = table.take(from: &request, principal: principal)
+        let index = table.take(from: &request, principal: principal, recent: &recent)
         #expect(request.fields.map(\.name) == ["a"])
         #expect(table[index].principal == principal)
         #expect(table[index].labels.workload == "shop-v2")
         var again = headers(metadata)
-        #expect(table.take(from: &again, principal: principal) == index)
+        #expect(table.take(from: &again, principal: principal, recent: &recent) == index)
         var idOnly = HeaderBlock([("x-envoy-peer-metadata-id", "sidecar~1")])
-        #expect(table.take(from: &idOnly, principal: principal) == index)
+        #expect(table.take(from: &idOnly, principal: principal, recent: &recent) == index)
     }
 
     @Test("without a verified peer it is taken out and ignored")
     func unverified() {
         var table = PeerTable()
+        var recent: PeerTable.Recent?
         var request = headers(metadata)
-        #expect(table.take(from: &request, principal: nil) == 0)
+        #expect(table.take(from: &request, principal: nil, recent: &recent) == 0)
         #expect(request.fields.map(\.name) == ["a"])
         #expect(table[0] == PeerTable.Peer())
     }
@@ -68,13 +71,16 @@ struct PeerMetadataTests {
     @Test("nobody can name another namespace than their certificate's, nor use another's cached metadata")
     func forged() {
         var table = PeerTable()
+        var recent: PeerTable.Recent?
         var request = headers(metadata)
-        _ = table.take(from: &request, principal: principal)
+        _ = table.take(from: &request, principal: principal, recent: &recent)
+        recent = nil  // Another connection.
         var forged = headers(metadata)
-        let other = table.take(from: &forged, principal: "spiffe://cluster.local/ns/evil/sa/x")
+        let other = table.take(from: &forged, principal: "spiffe://cluster.local/ns/evil/sa/x", recent: &recent)
         #expect(table[other].labels.namespace == "evil")
         var idOnly = HeaderBlock([("x-envoy-peer-metadata-id", "sidecar~1")])
-        let third = table.take(from: &idOnly, principal: "spiffe://cluster.local/ns/third/sa/x")
+        recent = nil
+        let third = table.take(from: &idOnly, principal: "spiffe://cluster.local/ns/third/sa/x", recent: &recent)
         #expect(table[third].labels.workload == "")
         #expect(table[third].labels.namespace == "third")
     }
@@ -82,24 +88,26 @@ struct PeerMetadataTests {
     @Test("changed metadata under the same id is decoded anew")
     func changed() {
         var table = PeerTable()
+        var recent: PeerTable.Recent?
         var request = headers(metadata)
-        _ = table.take(from: &request, principal: principal)
+        _ = table.take(from: &request, principal: principal, recent: &recent)
         var other = metadata
         other["WORKLOAD_NAME"] = "shop-v3"
         var next = headers(other)
-        let index = table.take(from: &next, principal: principal)
+        let index = table.take(from: &next, principal: principal, recent: &recent)
         #expect(table[index].labels.workload == "shop-v3")
     }
 
     @Test("a client cannot fill the table past its limit")
     func limit() {
         var table = PeerTable(limit: 2)
+        var recent: PeerTable.Recent?
         for number in 0..<10 {
             var request = headers(metadata, id: "sidecar~\(number)")
-            _ = table.take(from: &request, principal: principal)
+            _ = table.take(from: &request, principal: principal, recent: &recent)
         }
         var last = headers(metadata, id: "sidecar~9")
-        let index = table.take(from: &last, principal: principal)
+        let index = table.take(from: &last, principal: principal, recent: &recent)
         #expect(table[index].labels.workload == "")
         #expect(table[index].labels.namespace == "dev")
     }
@@ -139,7 +147,7 @@ struct IstioMetricsTests {
         #expect(reply.hasPrefix("HTTP/1.1 418"))
         _ = try await Self.send(tcp, "hello")
         try await Task.sleep(for: .milliseconds(100))
-        let text = plane.metrics.prometheusText()
+        let text = plane.metrics.prometheusText(plane)
         let request = try #require(text.split(separator: "\n").first { $0.hasPrefix("istio_requests_total{") })
         #expect(request.hasPrefix(#"istio_requests_total{reporter="source",source_workload="shop-v2","#))
         #expect(request.contains(#"destination_service="backend","#))
@@ -152,6 +160,10 @@ struct IstioMetricsTests {
             text.split(separator: "\n").first { $0.hasPrefix("istio_tcp_connections_closed_total{") })
         #expect(closed.contains(#"reporter="destination""#) && closed.contains(#"destination_workload="shop-v2""#))
         #expect(closed.hasSuffix(#"request_protocol="tcp",response_flags="NC",connection_security_policy="none"} 1"#))
+        #expect(text.contains(#"envoy_http_downstream_rq_total{http_conn_manager_prefix="out"} 1"#))
+        #expect(
+            text.contains(
+                #"envoy_http_downstream_rq_xx{response_code_class="4",http_conn_manager_prefix="out"} 1"#))
         #expect(text.contains("istio_build{component=\"proxy\",tag=\"\(WeftVersion.current)\"} 1\n"))
         await plane.shutdown(grace: .zero)
     }

@@ -31,7 +31,7 @@ struct RandomRoundTripTests {
     }
 
     /// Fields that the wire carries and the proxy does not obey; each is named in `FieldExceptions`.
-    private static let withoutEffect = ["validate_clusters", "per_try_idle_timeout"]
+    private static let withoutEffect = ["validate_clusters"]
 
     /// A generator that visits the same values again would prove little.
     @Test func casesDiffer() {

@@ -187,7 +187,8 @@ struct RoundTripTests {
         manager.preserveHeaderCase = true
         manager.streamIdleTimeoutMilliseconds = 0
         manager.accessLogs = [
-            AccessLog(path: "/dev/stdout", format: .text("x\n")), AccessLog(path: "/log", format: .json(["a": "%B%"])),
+            AccessLog(path: "/dev/stdout", format: .text("x\n")),
+            AccessLog(path: "/log", format: .json(["a": "%PROTOCOL%"])),
         ]
         var chain = FilterChain(name: "mtls", filters: [.rbac(rbac), .httpConnectionManager(manager)])
         chain.match.destinationPort = 8080

@@ -23,6 +23,11 @@ def rbac(principal):
     return {"name": "envoy.filters.http.rbac", "typed_config": {"@type": f"{TYPE}.extensions.filters.http.rbac.v3.RBAC", "rules": rules}}
 
 
+def istio_metrics(reporter):
+    """Weft's filter for Istio's standard metrics; `reporter` is SOURCE or DESTINATION."""
+    return {"name": "istio.stats", "typed_config": {"@type": "type.googleapis.com/weft.v1.Stats", "reporter": reporter}}
+
+
 def one_route(cluster):
     return {"name": "local", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
         {"match": {"prefix": "/"}, "route": {"cluster": cluster}}]}]}
@@ -58,6 +63,17 @@ def cluster(name, port, http2=False, tls=None):
     if tls:
         result["transport_socket"] = tls
     return result
+
+
+def of_service(cluster, name):
+    """What Istio writes about a cluster's service, for the labels of its metrics."""
+    service = {"host": f"{name}.bench.svc.cluster.local", "name": name, "namespace": "bench"}
+    return {**cluster, "metadata": {"filter_metadata": {"istio": {"services": [service]}}}}
+
+
+def with_size_histograms(cluster):
+    """The nearest that Envoy alone has to Istio's metrics: histograms of sizes and time budgets per cluster."""
+    return {**cluster, "track_cluster_stats": {"timeout_budgets": True, "request_response_sizes": True}}
 
 
 def _common(name, alpn):

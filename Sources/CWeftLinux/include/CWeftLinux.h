@@ -1,4 +1,5 @@
 #pragma once
+#include "exclusivity.h"
 #include "original_destination.h"
 #include "release_memory.h"
 #include "wall_clock.h"

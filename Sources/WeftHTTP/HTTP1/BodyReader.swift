@@ -52,14 +52,14 @@ struct BodyReader: Sendable {
                 }
                 return .body(slice)
             case .length(let left):
-                guard let (slice, rest) = take(left, from: &buffer) else { return nil }
+                guard let (slice, rest) = Self.take(left, from: &buffer) else { return nil }
                 state = rest == 0 ? .done : .length(rest)
                 return .body(slice)
             case .chunkSize:
                 guard let size = try chunkSize(&buffer) else { return nil }
                 state = size == 0 ? .trailers : .chunk(size)
             case .chunk(let left):
-                guard let (slice, rest) = take(left, from: &buffer) else { return nil }
+                guard let (slice, rest) = Self.take(left, from: &buffer) else { return nil }
                 state = rest == 0 ? .chunkEnd : .chunk(rest)
                 return .body(slice)
             case .chunkEnd:
@@ -67,15 +67,21 @@ struct BodyReader: Sendable {
                 guard end == 0x0D0A else { throw .invalidChunkEnd }
                 state = .chunkSize
             case .trailers:
-                guard let section = try trailerReader.section(from: &buffer, hasStartLine: false) else { return nil }
-                let trailers = try trailerReader.fields(in: section, from: 0)
+                guard let length = try trailerReader.section(in: &buffer, hasStartLine: false) else { return nil }
+                let most = trailerReader.limits.headerCount
+                var fields = FieldReader()
+                try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+                    try fields.read(bytes, limit: most, dropsHost: false)
+                }
+                let trailers = fields.takeBlock()
+                trailerReader.finish(&buffer, length: length)
                 state = .done
                 return .end(trailers.isEmpty ? nil : trailers)
             }
         }
     }
 
-    private func take(_ left: UInt64, from buffer: inout ByteBuffer) -> (ByteBuffer, UInt64)? {
+    static func take(_ left: UInt64, from buffer: inout ByteBuffer) -> (ByteBuffer, UInt64)? {
         let count = Int(min(left, UInt64(buffer.readableBytes)))
         guard count > 0, let slice = buffer.readSlice(length: count) else { return nil }
         return (slice, left - UInt64(count))

@@ -8,6 +8,8 @@ package struct HTTP1RequestParser: Sendable {
     package typealias Event = HTTP1Event<RequestHead>
     private enum State: Sendable {
         case head
+        /// So many bytes of the body are to come; most requests have none.
+        case length(UInt64)
         case body(BodyReader)
         case awaitingUpgrade
         case tunnel
@@ -25,6 +27,34 @@ package struct HTTP1RequestParser: Sendable {
 
     /// True between messages: closing now loses nothing.
     package var isIdle: Bool { if case .head = state { true } else { false } }
+
+    /// True where ``nextHead(from:)`` is the call to make. Changes nothing; `mutating`, so that asking copies nothing.
+    package mutating func expectsHead() -> Bool {
+        switch state {
+        case .head, .failed: true
+        default: false
+        }
+    }
+
+    /// What ``next(from:)`` would give, where it can be nothing but a head.
+    package mutating func nextHead(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> RequestHead? {
+        do throws(HTTP1ParseError) {
+            if case .failed(let error) = state { throw error }
+            guard let length = try reader.section(in: &buffer, hasStartLine: true) else { return nil }
+            let head = try requestHead(buffer, length)
+            reader.finish(&buffer, length: length)
+            upgradePending = head.method.isConnect || head.wantsUpgrade
+            switch head.framing {
+            case .none, .tunnel: state = .length(0)
+            case .length(let length): state = .length(length)
+            case .chunked, .untilClose: state = .body(BodyReader(head.framing, limits: limits))
+            }
+            return head
+        } catch {
+            state = .failed(error)
+            throw error
+        }
+    }
 
     package mutating func next(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
         do {
@@ -53,11 +83,14 @@ package struct HTTP1RequestParser: Sendable {
             }
             return .body(slice)
         case .head:
-            guard let section = try reader.section(from: &buffer, hasStartLine: true) else { return nil }
-            let head = try requestHead(section)
-            upgradePending = head.method == .connect || head.wantsUpgrade
-            state = .body(BodyReader(head.framing == .tunnel ? .none : head.framing, limits: limits))
-            return .head(head)
+            return try nextHead(from: &buffer).map { .head($0) }
+        case .length(0):
+            end()
+            return .end(nil)
+        case .length(let left):
+            guard let (slice, rest) = BodyReader.take(left, from: &buffer) else { return nil }
+            state = .length(rest)
+            return .body(slice)
         case .body(var body):
             let step = try body.next(from: &buffer)
             state = .body(body)
@@ -65,45 +98,60 @@ package struct HTTP1RequestParser: Sendable {
             case nil: return nil
             case .body(let slice): return .body(slice)
             case .end(let trailers):
-                state = upgradePending ? .awaitingUpgrade : .head
-                upgradePending = false
+                end()
                 return .end(trailers)
             }
         }
     }
 
-    private func requestHead(_ section: ByteBuffer) throws(HTTP1ParseError) -> RequestHead {
-        let line = try HTTP1RequestParser.line(section)
-        let base = section.readerIndex
-        guard let target = section.viewBytes(at: base + line.targetStart, length: line.targetLength),
-            let version = section.viewBytes(at: base + line.versionStart, length: line.end - line.versionStart)
-        else { throw .invalidRequestLine }
-        let spoken = try HTTP1RequestParser.version(version)
-        var headers = try reader.fields(in: section, from: min(line.end + 2, section.readableBytes))
-        var authority = ByteBufferView()
-        if let host = headers.index(of: .host) {
-            guard headers.index(of: .host, from: host + 1) == nil else { throw .duplicateHost }
-            authority = headers.value(at: host)
-            headers.remove(.host)
-        } else if spoken != .http10 {
-            throw .missingHost
-        }
-        let parts = try HTTP1RequestParser.target(target, method: line.method)
-        authority = parts.authority ?? authority
-        guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
-        let framing = try HeadReader.framing(headers, version: spoken)
-        return RequestHead(
-            method: line.method, path: ByteBuffer(parts.path), authority: ByteBuffer(authority), scheme: parts.scheme,
-            version: spoken, headers: headers, framing: line.method == .connect ? .tunnel : framing ?? .none,
-            keepAlive: HeadReader.keepAlive(headers, version: spoken))
+    private mutating func end() {
+        state = upgradePending ? .awaitingUpgrade : .head
+        upgradePending = false
     }
 
-    private static func isAuthority(_ bytes: ByteBufferView) -> Bool {
-        bytes.withUnsafeBytes { all in
+    /// - Parameter length: of the section at the start of `buffer`.
+    private func requestHead(_ buffer: ByteBuffer, _ length: Int) throws(HTTP1ParseError) -> RequestHead {
+        var fields = FieldReader()
+        var line = Line()
+        try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+            line = try HTTP1RequestParser.line(bytes)
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[min(line.end + 2, bytes.count)...])
+            try fields.read(rest, limit: limits.headerCount, dropsHost: true)
+        }
+        let headers = fields.takeBlock()
+        let base = buffer.readerIndex
+        guard var path = buffer.getSlice(at: base + line.targetStart, length: line.targetLength) else {
+            throw .invalidRequestLine
+        }
+        var authority = ByteBuffer()
+        if fields.hosts > 0 {
+            guard fields.hosts == 1 else { throw .duplicateHost }
+            let start = base + line.end + 2 + fields.hostStart
+            authority = buffer.getSlice(at: start, length: fields.hostLength) ?? authority
+        } else if line.version != .http10 {
+            throw .missingHost
+        }
+        var scheme = HTTPScheme.http
+        if !line.isOriginForm {
+            let parts = try HTTP1RequestParser.target(path.readableBytesView, method: line.method)
+            path = ByteBuffer(parts.path)
+            scheme = parts.scheme
+            if let named = parts.authority { authority = ByteBuffer(named) }
+        }
+        guard HTTP1RequestParser.isAuthority(authority) else { throw .invalidHost }
+        let framing = try HeadReader.framing(headers, version: line.version)
+        return RequestHead(
+            method: line.method, path: path, authority: authority, scheme: scheme,
+            version: line.version, headers: headers, framing: line.method.isConnect ? .tunnel : framing ?? .none,
+            keepAlive: HeadReader.keepAlive(headers, version: line.version))
+    }
+
+    private static func isAuthority(_ bytes: ByteBuffer) -> Bool {
+        bytes.withUnsafeReadableBytes { all in
             // RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of digits.
             var colon: Int?
-            for (index, byte) in all.enumerated() {
-                switch byte {
+            for index in 0..<all.count {
+                switch all[index] {
                 case 58: colon = index
                 case 93: colon = nil
                 case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
@@ -118,49 +166,53 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     private struct Line {
-        var method: HTTPMethod
-        var targetStart: Int
-        var targetLength: Int
-        var versionStart: Int
-        var end: Int
+        var method = HTTPMethod.get
+        var targetStart = 0
+        var targetLength = 0
+        var version = HTTPProtocolVersion.http11
+        /// Where its CR is.
+        var end = 0
+        /// The target is a path, as nearly always.
+        var isOriginForm = false
     }
 
-    /// Finds `method SP target SP version` at the start of `section`, in one pass; offsets from its first byte.
-    private static func line(_ section: ByteBuffer) throws(HTTP1ParseError) -> Line {
-        let line: Line? = section.withUnsafeReadableBytes { bytes in
-            var position = 0
-            while position < bytes.count, ASCII.isToken(bytes[position]) { position += 1 }
-            guard position > 0, position < bytes.count, bytes[position] == 32 else { return nil }
-            let method = HTTPMethod(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
-            let start = position + 1
-            position = start
-            // A fragment is no part of a target; policies and applications would disagree about it.
-            while position < bytes.count, bytes[position] > 32, bytes[position] != 127, bytes[position] != 35 {
-                position += 1
-            }
-            guard position > start, position < bytes.count, bytes[position] == 32 else { return nil }
-            let length = position - start
-            let version = position + 1
-            position = version
-            while position < bytes.count, bytes[position] != 13 {
-                if bytes[position] == 32 { return nil }
-                position += 1
-            }
-            return Line(method: method, targetStart: start, targetLength: length, versionStart: version, end: position)
+    /// Finds `method SP target SP version CR LF` at the start of `bytes`, in one pass; offsets from its first byte.
+    private static func line(_ bytes: UnsafeRawBufferPointer) throws(HTTP1ParseError) -> Line {
+        var position = 0
+        while position < bytes.count, ASCII.isToken(bytes[position]) { position += 1 }
+        guard position > 0, position < bytes.count, bytes[position] == 32 else { throw lineError(bytes) }
+        let method = HTTPMethod(UnsafeRawBufferPointer(rebasing: bytes[..<position]))
+        let start = position + 1
+        position = start
+        // A fragment is no part of a target; policies and applications would disagree about it.
+        while position < bytes.count, bytes[position] > 32, bytes[position] != 127, bytes[position] != 35 {
+            position += 1
         }
-        guard let line else { throw .invalidRequestLine }
-        return line
+        guard position > start, position < bytes.count, bytes[position] == 32 else { throw lineError(bytes) }
+        let length = position - start
+        let versionStart = position + 1
+        let end = versionStart + 8
+        guard end + 1 < bytes.count, bytes[end] == 13, bytes[end + 1] == 10 else { throw lineError(bytes) }
+        let version = try version(UnsafeRawBufferPointer(rebasing: bytes[versionStart..<end]))
+        return Line(
+            method: method, targetStart: start, targetLength: length, version: version, end: end,
+            isOriginForm: bytes[start] == 47 && !method.isConnect)
     }
 
-    static func version(_ bytes: ByteBufferView) throws(HTTP1ParseError) -> HTTPProtocolVersion {
-        if bytes.count == 8 {
-            // The eight bytes as one number.
-            let number = bytes.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
-            if number == 0x4854_5450_2F31_2E31 { return .http11 }
-            if number == 0x4854_5450_2F31_2E30 { return .http10 }
-        }
-        guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), bytes.last.map({ $0 >= 48 && $0 <= 57 }) == true
-        else {
+    /// What is wrong with a start line: its end, or what it says.
+    static func lineError(_ bytes: UnsafeRawBufferPointer) -> HTTP1ParseError {
+        guard let end = bytes.firstIndex(where: { $0 == 13 || $0 == 10 }) else { return .invalidRequestLine }
+        if bytes[end] == 10 { return .bareLineFeed }
+        return end + 1 < bytes.count && bytes[end + 1] != 10 ? .bareCarriageReturn : .invalidRequestLine
+    }
+
+    static func version(_ bytes: UnsafeRawBufferPointer) throws(HTTP1ParseError) -> HTTPProtocolVersion {
+        guard bytes.count == 8 else { throw .invalidRequestLine }
+        // The eight bytes as one number.
+        let number = UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self))
+        if number == 0x4854_5450_2F31_2E31 { return .http11 }
+        if number == 0x4854_5450_2F31_2E30 { return .http10 }
+        guard bytes.starts(with: "HTTP/".utf8), bytes.last.map({ $0 >= 48 && $0 <= 57 }) == true else {
             throw .invalidRequestLine
         }
         throw .unsupportedVersion
@@ -174,8 +226,7 @@ package struct HTTP1RequestParser: Sendable {
 
     /// The four forms of RFC 9112 section 3.2.
     private static func target(_ bytes: ByteBufferView, method: HTTPMethod) throws(HTTP1ParseError) -> Target {
-        if method == .connect { return Target(authority: bytes, path: ByteBufferView()) }
-        if bytes.first == 47 { return Target(path: bytes) }
+        if method.isConnect { return Target(authority: bytes, path: ByteBufferView()) }
         if bytes.elementsEqual("*".utf8) {
             guard method == .options else { throw .invalidRequestLine }
             return Target(path: bytes)

@@ -8,6 +8,8 @@ package struct HTTP1ResponseParser: Sendable {
     private enum State: Sendable {
         case idle
         case head
+        /// So many bytes of the body are to come.
+        case length(UInt64)
         case body(BodyReader)
         case tunnel
         case failed(HTTP1ParseError)
@@ -28,6 +30,36 @@ package struct HTTP1ResponseParser: Sendable {
     package mutating func begin(_ method: HTTPMethod) {
         self.method = method
         if isIdle { state = .head }
+    }
+
+    /// True where ``nextHead(from:)`` is the call to make. Changes nothing; `mutating`, so that asking copies nothing.
+    package mutating func expectsHead() -> Bool {
+        switch state {
+        case .head, .failed: true
+        default: false
+        }
+    }
+
+    /// What ``next(from:)`` would give, where it can be nothing but a head; below 200, except 101, it is informational
+    /// and another one follows.
+    package mutating func nextHead(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> ResponseHead? {
+        do throws(HTTP1ParseError) {
+            if case .failed(let error) = state { throw error }
+            guard let length = try reader.section(in: &buffer, hasStartLine: true) else { return nil }
+            let head = try responseHead(buffer, length)
+            reader.finish(&buffer, length: length)
+            if head.isInformational { return head }
+            switch head.framing {
+            case .none: state = .length(0)
+            case .length(let length): state = .length(length)
+            case .tunnel: state = .tunnel
+            case .chunked, .untilClose: state = .body(BodyReader(head.framing, limits: limits))
+            }
+            return head
+        } catch {
+            state = .failed(error)
+            throw error
+        }
     }
 
     package mutating func next(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
@@ -65,11 +97,14 @@ package struct HTTP1ResponseParser: Sendable {
             }
             return .body(slice)
         case .head:
-            guard let section = try reader.section(from: &buffer, hasStartLine: true) else { return nil }
-            let head = try responseHead(section)
-            if head.status < 200, head.status != 101 { return .informational(head) }
-            state = head.framing == .tunnel ? .tunnel : .body(BodyReader(head.framing, limits: limits))
-            return .head(head)
+            return try nextHead(from: &buffer).map { $0.isInformational ? .informational($0) : .head($0) }
+        case .length(0):
+            state = .idle
+            return .end(nil)
+        case .length(let left):
+            guard let (slice, rest) = BodyReader.take(left, from: &buffer) else { return nil }
+            state = .length(rest)
+            return .body(slice)
         case .body(var body):
             let step = try body.next(from: &buffer)
             state = .body(body)
@@ -83,33 +118,50 @@ package struct HTTP1ResponseParser: Sendable {
         }
     }
 
-    private func responseHead(_ section: ByteBuffer) throws(HTTP1ParseError) -> ResponseHead {
-        let base = section.readerIndex
-        let (lineEnd, status) = HTTP1ResponseParser.line(section)
-        guard lineEnd >= 12, status >= 100, let spoken = section.viewBytes(at: base, length: 8),
-            let version = try? HTTP1RequestParser.version(spoken)
-        else { throw .invalidStatusLine }
-        let headers = try reader.fields(in: section, from: min(lineEnd + 2, section.readableBytes))
-        let framing = try framing(status, headers, version)
+    /// - Parameter length: of the section at the start of `buffer`.
+    private func responseHead(_ buffer: ByteBuffer, _ length: Int) throws(HTTP1ParseError) -> ResponseHead {
+        var fields = FieldReader()
+        var line = Line()
+        try HeadReader.reading(buffer, length) { (bytes) throws(HTTP1ParseError) in
+            line = try HTTP1ResponseParser.line(bytes)
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[min(line.end + 2, bytes.count)...])
+            try fields.read(rest, limit: limits.headerCount, dropsHost: false)
+        }
+        let headers = fields.takeBlock()
+        let framing = try framing(line.status, headers, line.version)
         return ResponseHead(
-            status: status, version: version, headers: headers, framing: framing,
+            status: line.status, version: line.version, headers: headers, framing: framing,
             keepAlive: framing != .untilClose && framing != .tunnel
-                && HeadReader.keepAlive(headers, version: version))
+                && HeadReader.keepAlive(headers, version: line.version))
     }
 
-    /// Where the status line of `section` ends, and its code; 0 when it is none.
-    private static func line(_ section: ByteBuffer) -> (end: Int, status: UInt16) {
-        section.withUnsafeReadableBytes { bytes in
-            var end = 0
-            while end < bytes.count, bytes[end] != 13 { end += 1 }
-            guard end >= 12, bytes[8] == 32, end == 12 || bytes[12] == 32 else { return (end, 0) }
-            var status: UInt16 = 0
-            for position in 9..<12 {
-                guard bytes[position] >= 48, bytes[position] <= 57 else { return (end, 0) }
-                status = status * 10 + UInt16(bytes[position] - 48)
-            }
-            return (end, status)
+    private struct Line {
+        var version = HTTPProtocolVersion.http11
+        var status: UInt16 = 0
+        /// Where its CR is.
+        var end = 0
+    }
+
+    /// `version SP status [SP reason] CR LF` at the start of `bytes`.
+    private static func line(_ bytes: UnsafeRawBufferPointer) throws(HTTP1ParseError) -> Line {
+        var end = 0
+        while end < bytes.count, bytes[end] != 13, bytes[end] != 10 { end += 1 }
+        guard end >= 12, end + 1 < bytes.count, bytes[end] == 13, bytes[end + 1] == 10, bytes[8] == 32,
+            end == 12 || bytes[12] == 32,
+            let version = try? HTTP1RequestParser.version(UnsafeRawBufferPointer(rebasing: bytes[..<8]))
+        else { throw startError(bytes) }
+        var status: UInt16 = 0
+        for position in 9..<12 {
+            guard bytes[position] >= 48, bytes[position] <= 57 else { throw .invalidStatusLine }
+            status = status * 10 + UInt16(bytes[position] - 48)
         }
+        guard status >= 100 else { throw .invalidStatusLine }
+        return Line(version: version, status: status, end: end)
+    }
+
+    private static func startError(_ bytes: UnsafeRawBufferPointer) -> HTTP1ParseError {
+        let error = HTTP1RequestParser.lineError(bytes)
+        return error == .invalidRequestLine ? .invalidStatusLine : error
     }
 
     /// RFC 9112 section 6.3.
@@ -117,7 +169,7 @@ package struct HTTP1ResponseParser: Sendable {
         _ status: UInt16, _ headers: HeaderBlock, _ version: HTTPProtocolVersion
     ) throws(HTTP1ParseError) -> BodyFraming {
         let stated = try HeadReader.framing(headers, version: version)
-        if status == 101 || (method == .connect && status / 100 == 2) { return .tunnel }
+        if status == 101 || (method.isConnect && status / 100 == 2) { return .tunnel }
         if method == .head || status < 200 || status == 204 || status == 304 { return .none }
         return stated ?? .untilClose
     }

@@ -1,32 +1,56 @@
 package import NIOCore
 
-/// Writes HTTP/1.1 messages. The head's framing decides `Content-Length` and `Transfer-Encoding`; header fields of
-/// those names in the block are not trusted.
+/// Writes HTTP/1.1 messages. The framing decides `Content-Length` and `Transfer-Encoding`; header fields of those names
+/// in the block are not trusted, and what came in one piece leaves in one piece.
 package enum HTTP1Serializer {
     package enum Connection: Sendable { case unspecified, close, keepAlive, upgrade }
 
     package static func write(_ head: RequestHead, connection: Connection = .unspecified, into buffer: inout ByteBuffer)
     {
-        buffer.reserveCapacity(minimumWritableBytes: head.headers.wireBytes + head.path.readableBytes + 512)
-        buffer.writeString(head.method.description)
-        buffer.writeInteger(UInt8(32))
-        buffer.writeImmutableBuffer(head.method == .connect ? head.authority : head.path)
-        buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
-        buffer.writeImmutableBuffer(head.authority)
-        buffer.writeStaticString("\r\n")
-        write(head.headers, framing: head.framing, connection: connection, isRequest: true, into: &buffer)
+        write(head, framing: head.framing, connection: connection, into: &buffer)
+    }
+
+    /// - Parameter framing: instead of the head's own.
+    package static func write(
+        _ head: RequestHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
+    ) {
+        let target = head.method.isConnect ? head.authority : head.path
+        var method = head.method.description
+        let most =
+            method.utf8.count + target.readableBytes + head.authority.readableBytes + head.headers.mostWireBytes + 128
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: most) { room in
+            var out = WirePointer(room)
+            method.withUTF8 { out.write(UnsafeRawBufferPointer($0)) }
+            out.write(32)
+            target.withUnsafeReadableBytes { out.write($0) }
+            out.write(" HTTP/1.1\r\nHost: ")
+            head.authority.withUnsafeReadableBytes { out.write($0) }
+            out.write(13, 10)
+            head.headers.write(to: &out, framing, connection, isRequest: true)
+            return out.count
+        }
     }
 
     package static func write(
         _ head: ResponseHead, connection: Connection = .unspecified, into buffer: inout ByteBuffer
     ) {
-        buffer.reserveCapacity(minimumWritableBytes: head.headers.wireBytes + 256)
-        buffer.writeStaticString("HTTP/1.1 ")
-        writeDecimal(UInt64(head.status), into: &buffer)
-        buffer.writeInteger(UInt8(32))
-        buffer.writeStaticString(HTTPStatusText.reason(head.status))
-        buffer.writeStaticString("\r\n")
-        write(head.headers, framing: head.framing, connection: connection, isRequest: false, into: &buffer)
+        write(head, framing: head.framing, connection: connection, into: &buffer)
+    }
+
+    /// - Parameter framing: instead of the head's own.
+    package static func write(
+        _ head: ResponseHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
+    ) {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: head.headers.mostWireBytes + 160) { room in
+            var out = WirePointer(room)
+            out.write("HTTP/1.1 ")
+            out.write(decimal: UInt64(head.status))
+            out.write(32)
+            out.write(HTTPStatusText.reason(head.status))
+            out.write(13, 10)
+            head.headers.write(to: &out, framing, connection, isRequest: false)
+            return out.count
+        }
     }
 
     package static func writeChunk(_ body: ByteBuffer, into buffer: inout ByteBuffer) {
@@ -39,100 +63,104 @@ package enum HTTP1Serializer {
     /// The last chunk, with trailers.
     package static func writeEnd(_ trailers: HeaderBlock?, into buffer: inout ByteBuffer) {
         buffer.writeStaticString("0\r\n")
-        trailers?.write(into: &buffer) { _, _ in false }
-        buffer.writeStaticString("\r\n")
-    }
-
-    private static func write(
-        _ headers: HeaderBlock, framing: BodyFraming, connection: Connection, isRequest: Bool,
-        into buffer: inout ByteBuffer
-    ) {
-        // An answer without a body may state the length that GET would have had (HEAD, 304).
-        let keepsLength = framing == .none && !isRequest
-        var skipped: UInt64 = HeaderName.transferEncoding.bit
-        if !keepsLength { skipped |= HeaderName.contentLength.bit }
-        if isRequest { skipped |= HeaderName.host.bit }
-        if connection != .unspecified { skipped |= HeaderName.connection.bit }
-        headers.write(into: &buffer) { index, fingerprint in
-            guard ASCII.bit(fingerprint) & skipped != 0 else { return false }
-            return headers.named(.transferEncoding, at: index)
-                || (!keepsLength && headers.named(.contentLength, at: index))
-                || (isRequest && headers.named(.host, at: index))
-                || (connection != .unspecified && headers.named(.connection, at: index))
-        }
-        switch framing {
-        case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
-        case .length(let length):
-            buffer.writeStaticString("Content-Length: ")
-            writeDecimal(length, into: &buffer)
-            buffer.writeStaticString("\r\n")
-        case .none, .untilClose, .tunnel: break
-        }
-        switch connection {
-        case .unspecified: break
-        case .close: buffer.writeStaticString("Connection: close\r\n")
-        case .keepAlive: buffer.writeStaticString("Connection: keep-alive\r\n")
-        case .upgrade: buffer.writeStaticString("Connection: upgrade\r\n")
+        if let trailers {
+            buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: trailers.mostWireBytes) { room in
+                var out = WirePointer(room)
+                trailers.writeFields(to: &out, skipping: 0)
+                return out.count
+            }
         }
         buffer.writeStaticString("\r\n")
-    }
-
-    private static func writeDecimal(_ number: UInt64, into buffer: inout ByteBuffer) {
-        var rest = number
-        var digits: UInt64 = 1
-        while rest >= 10 {
-            rest /= 10
-            digits *= 10
-        }
-        rest = number
-        while digits > 0 {
-            buffer.writeInteger(UInt8(truncatingIfNeeded: 48 + rest / digits))
-            rest %= digits
-            digits /= 10
-        }
     }
 
     /// The line that starts a chunk of `length` bytes.
     package static func writeChunkSize(_ length: Int, into buffer: inout ByteBuffer) {
-        var shift = 60
-        while shift > 0, length >> shift == 0 { shift -= 4 }
-        while shift >= 0 {
-            let digit = UInt8(truncatingIfNeeded: (length >> shift) & 15)
-            buffer.writeInteger(digit < 10 ? 48 + digit : 87 + digit)
-            shift -= 4
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: 20) { room in
+            var out = WirePointer(room)
+            out.write(hexadecimal: length)
+            out.write(13, 10)
+            return out.count
         }
-        buffer.writeStaticString("\r\n")
     }
 }
 
 extension HeaderBlock {
-    /// Upper bound of the bytes that the fields take in a head.
-    var wireBytes: Int { entries.reduce(2) { $0 + Int($1.nameLength + $1.valueLength) + 4 } }
+    /// Upper bound of the bytes that the fields take in a head: every byte of the block is in one field at most.
+    var mostWireBytes: Int { bytes.writerIndex + 4 * entries.count }
 
-    /// Writes every field that `skip` does not refuse as `name: value`.
-    func write(into buffer: inout ByteBuffer, skip: (_ index: Int, _ fingerprint: UInt32) -> Bool) {
-        let base = bytes.readerIndex
-        bytes.withUnsafeReadableBytes { source in
-            _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: wireBytes) { target in
-                var written = 0
-                func copy(_ start: Int32, _ length: Int32) {
-                    guard length > 0 else { return }
-                    let part = UnsafeRawBufferPointer(rebasing: source[(Int(start) - base)...].prefix(Int(length)))
-                    UnsafeMutableRawBufferPointer(rebasing: target[written...]).copyMemory(from: part)
-                    written += Int(length)
-                }
-                for (index, entry) in entries.enumerated() where !skip(index, entry.fingerprint) {
-                    copy(entry.nameStart, entry.nameLength)
-                    target[written] = 58
-                    target[written + 1] = 32
-                    written += 2
-                    copy(entry.valueStart, entry.valueLength)
-                    target[written] = 13
-                    target[written + 1] = 10
-                    written += 2
-                }
-                return written
+    /// Writes the fields as framing and connection want them, and the empty line.
+    fileprivate func write(
+        to out: inout WirePointer, _ framing: BodyFraming, _ connection: HTTP1Serializer.Connection, isRequest: Bool
+    ) {
+        // `Content-Length` stays where it is when it says what the framing says, or what GET would have had (HEAD, 304).
+        let keepsLength =
+            switch framing {
+            case .none: !isRequest
+            case .length(let length): contentLength.map { $0.value == length && $0.isOnly } ?? false
+            case .chunked, .untilClose, .tunnel: false
             }
+        var skipped: UInt64 = HeaderName.transferEncoding.bit
+        if !keepsLength { skipped |= HeaderName.contentLength.bit }
+        if isRequest { skipped |= HeaderName.host.bit }
+        if connection != .unspecified { skipped |= HeaderName.connection.bit }
+        writeFields(to: &out, skipping: skipped)
+        if case .length(let length) = framing, !keepsLength {
+            out.write("Content-Length: ")
+            out.write(decimal: length)
+            out.write(13, 10)
+        } else if framing == .chunked {
+            out.write("Transfer-Encoding: chunked\r\n")
+        }
+        switch connection {
+        case .unspecified: break
+        case .close: out.write("Connection: close\r\n")
+        case .keepAlive: out.write("Connection: keep-alive\r\n")
+        case .upgrade: out.write("Connection: upgrade\r\n")
+        }
+        out.write(13, 10)
+    }
+
+    /// Whether the field is one of those that framing and connection write, and its bit is in `skipped`.
+    private func isSkipped(_ entry: Entry, _ skipped: UInt64) -> Bool {
+        func isNamed(_ name: HeaderName) -> Bool { skipped & name.bit != 0 && matches(entry, name) }
+        return isNamed(.transferEncoding) || isNamed(.contentLength) || isNamed(.connection) || isNamed(.host)
+    }
+
+    /// Writes the fields as `name: value`. Neighbours that lie in the block as they are to be written are copied
+    /// together.
+    /// - Parameter skipped: the bits of the names that are left out, of those that ``isSkipped(_:_:)`` knows.
+    func writeFields(to out: inout WirePointer, skipping skipped: UInt64) {
+        let base = bytes.readerIndex
+        let asks = mask & skipped != 0
+        bytes.withUnsafeReadableBytes { source in
+            var run = 0..<0
+            func flush() { if !run.isEmpty { out.write(UnsafeRawBufferPointer(rebasing: source[run])) } }
+            entries.withUnsafeBufferPointer { entries in
+                for index in 0..<entries.count {
+                    let entry = entries[index]
+                    if asks, ASCII.bit(entry.fingerprint) & skipped != 0, isSkipped(entry, skipped) { continue }
+                    let name = Int(entry.nameStart) - base
+                    let value = Int(entry.valueStart) - base
+                    let end = value + Int(entry.valueLength)
+                    if value == name + Int(entry.nameLength) + 2, end + 2 <= source.count, source[value - 2] == 58,
+                        source[value - 1] == 32, source[end] == 13, source[end + 1] == 10
+                    {
+                        if run.upperBound != name {
+                            flush()
+                            run = name..<name
+                        }
+                        run = run.lowerBound..<(end + 2)
+                        continue
+                    }
+                    flush()
+                    run = 0..<0
+                    out.write(UnsafeRawBufferPointer(rebasing: source[name..<(name + Int(entry.nameLength))]))
+                    out.write(58, 32)
+                    out.write(UnsafeRawBufferPointer(rebasing: source[value..<end]))
+                    out.write(13, 10)
+                }
+            }
+            flush()
         }
     }
 }

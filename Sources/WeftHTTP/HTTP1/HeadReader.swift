@@ -1,5 +1,11 @@
 import NIOCore
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// Finds and reads a header section: start line and fields, or trailers. Remembers how far it looked, so bytes that
 /// arrive one by one are looked at once.
 struct HeadReader: Sendable {
@@ -8,20 +14,25 @@ struct HeadReader: Sendable {
 
     init(limits: HTTP1Limits) { self.limits = limits }
 
-    /// - Parameter hasStartLine: trailers have none.
-    /// - Returns: the section without its last empty line, or `nil` when more bytes are needed.
-    mutating func section(from buffer: inout ByteBuffer, hasStartLine: Bool) throws(HTTP1ParseError) -> ByteBuffer? {
+    /// - Parameter hasStartLine: trailers have none; empty lines before a start line are taken off `buffer`.
+    /// - Returns: the length of the section without its last empty line, or `nil` when more bytes are needed. It stays
+    ///   in `buffer`; ``finish(_:length:)`` takes it off.
+    mutating func section(in buffer: inout ByteBuffer, hasStartLine: Bool) throws(HTTP1ParseError) -> Int? {
         if hasStartLine, scanned == 0 { skipEmptyLines(&buffer) }
-        guard let length = try findEnd(buffer) else {
+        // Most heads come in one piece: then nothing but the ends of lines needs a look here.
+        var end = scanned == 0 ? HeadReader.quickEnd(buffer) : nil
+        if end == nil { end = try findEnd(buffer) }
+        guard let length = end else {
             if buffer.readableBytes > limits.headBytes { throw .headersTooLarge }
             return nil
         }
         guard length <= limits.headBytes else { throw .headersTooLarge }
         scanned = 0
-        guard let section = buffer.readSlice(length: length) else { return nil }
-        buffer.moveReaderIndex(forwardBy: 2)
-        return section
+        return length
     }
+
+    /// Takes a section of `length` bytes and its empty line off the buffer.
+    func finish(_ buffer: inout ByteBuffer, length: Int) { buffer.moveReaderIndex(forwardBy: length + 2) }
 
     /// RFC 9112 section 2.2: a server ignores an empty line before the request line.
     private func skipEmptyLines(_ buffer: inout ByteBuffer) {
@@ -30,7 +41,23 @@ struct HeadReader: Sendable {
         }
     }
 
-    /// The offset of the empty line that ends the section.
+    /// The offset of the empty line that ends the section, when it is there. What is wrong with the lines before is for
+    /// who reads them.
+    private static func quickEnd(_ buffer: ByteBuffer) -> Int? {
+        buffer.withUnsafeReadableBytes { bytes in
+            guard let base = bytes.baseAddress else { return nil }
+            if bytes.count >= 2, bytes[0] == 13, bytes[1] == 10 { return 0 }
+            var from = 0
+            while let found = memchr(base + from, 10, bytes.count - from) {
+                let feed = UnsafeRawPointer(found) - base
+                if feed + 2 < bytes.count, bytes[feed + 1] == 13, bytes[feed + 2] == 10 { return feed + 1 }
+                from = feed + 1
+            }
+            return nil
+        }
+    }
+
+    /// The offset of the empty line that ends the section, looking at every byte once, however they arrive.
     private mutating func findEnd(_ buffer: ByteBuffer) throws(HTTP1ParseError) -> Int? {
         var position = scanned
         var failure: HTTP1ParseError?
@@ -56,58 +83,21 @@ struct HeadReader: Sendable {
         return end
     }
 
-    /// Splits `section` at `offset` (after the start line) into fields.
-    func fields(in section: ByteBuffer, from offset: Int) throws(HTTP1ParseError) -> HeaderBlock {
-        var entries: [HeaderBlock.Entry] = []
-        entries.reserveCapacity(20)
-        var mask: UInt64 = 0
+    /// Hands the first `length` bytes of `buffer` to `read`.
+    @inline(__always)
+    static func reading(
+        _ buffer: ByteBuffer, _ length: Int, _ read: (UnsafeRawBufferPointer) throws(HTTP1ParseError) -> Void
+    ) throws(HTTP1ParseError) {
         var failure: HTTP1ParseError?
-        section.withUnsafeReadableBytes { bytes in
-            var start = offset
-            while start < bytes.count {
-                var end = start
-                while end < bytes.count, bytes[end] != 13 { end += 1 }
-                switch HeadReader.field(bytes, start, end, base: section.readerIndex) {
-                case .success(let entry):
-                    entries.append(entry)
-                    mask |= ASCII.bit(entry.fingerprint)
-                case .failure(let error):
-                    failure = error
-                    return
-                }
-                if entries.count > limits.headerCount {
-                    failure = .tooManyHeaders
-                    return
-                }
-                start = end + 2
-            }
+        buffer.withUnsafeReadableBytes { all in
+            do throws(HTTP1ParseError) {
+                try read(UnsafeRawBufferPointer(rebasing: all[..<length]))
+            } catch { failure = error }
         }
         if let failure { throw failure }
-        return HeaderBlock(bytes: section, entries: entries, mask: mask)
     }
 
-    private static func field(
-        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ end: Int, base: Int
-    ) -> Result<HeaderBlock.Entry, HTTP1ParseError> {
-        if bytes[start] == 32 || bytes[start] == 9 { return .failure(.obsoleteFolding) }
-        var colon = start
-        var fingerprint: UInt32 = 2_166_136_261
-        while colon < end, bytes[colon] != 58 {
-            guard ASCII.isToken(bytes[colon]) else { return .failure(.invalidHeaderName) }
-            fingerprint = (fingerprint ^ UInt32(ASCII.lowercased(bytes[colon]))) &* 16_777_619
-            colon += 1
-        }
-        guard colon > start, colon < end else { return .failure(.invalidHeaderName) }
-        var first = colon + 1
-        var last = end
-        while first < last, bytes[first] == 32 || bytes[first] == 9 { first += 1 }
-        while last > first, bytes[last - 1] == 32 || bytes[last - 1] == 9 { last -= 1 }
-        for position in first..<last where !ASCII.isFieldValue(bytes[position]) { return .failure(.invalidHeaderValue) }
-        return .success(
-            HeaderBlock.Entry(
-                nameStart: Int32(base + start), nameLength: Int32(colon - start), valueStart: Int32(base + first),
-                valueLength: Int32(last - first), fingerprint: fingerprint))
-    }
+    // MARK: framing
 
     /// What `Content-Length` and `Transfer-Encoding` say together (RFC 9112 section 6); `nil` when both are absent.
     static func framing(_ headers: HeaderBlock, version: HTTPProtocolVersion) throws(HTTP1ParseError) -> BodyFraming? {
@@ -122,7 +112,7 @@ struct HeadReader: Sendable {
         }
         guard hasLength, let first = headers.index(of: .contentLength) else { return nil }
         guard headers.index(of: .contentLength, from: first + 1) == nil,
-            let length = ASCII.decimal(headers.value(at: first)), length <= UInt64(Int64.max)
+            let length = headers.decimal(at: first), length <= UInt64(Int64.max)
         else {
             throw .invalidContentLength
         }
@@ -130,9 +120,13 @@ struct HeadReader: Sendable {
     }
 
     static func keepAlive(_ headers: HeaderBlock, version: HTTPProtocolVersion) -> Bool {
-        guard headers.contains(.connection) else { return version == .http11 }
-        if headers.isExactly(.connection, "keep-alive") { return true }
-        if headers.hasToken(.connection, "close") { return false }
-        return version == .http11 || headers.hasToken(.connection, "keep-alive")
+        switch headers.connectionOption {
+        case .absent: return version == .http11
+        case .keepAlive: return true
+        case .close: return false
+        case .other:
+            if headers.hasToken(.connection, "close") { return false }
+            return version == .http11 || headers.hasToken(.connection, "keep-alive")
+        }
     }
 }

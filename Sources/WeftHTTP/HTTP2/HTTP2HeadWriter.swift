@@ -27,10 +27,10 @@ struct HTTP2HeadWriter {
             var end = target
             end += text(extendedProtocol == nil ? head.method.description : "CONNECT", Index.method, end)
             if let extendedProtocol {
-                end += StaticName.protocol.bytes.withUnsafeBufferPointer { name in
+                end += StaticName.protocol.withBytes { name in
                     extendedProtocol.withUnsafeReadableBytes { value in
                         encoder.encode(
-                            name: name, value: value.bindMemory(to: UInt8.self),
+                            name: name.bindMemory(to: UInt8.self), value: value.bindMemory(to: UInt8.self),
                             fingerprint: StaticName.protocol.fingerprint, never: false, at: end)
                     }
                 }

@@ -1,5 +1,11 @@
 package import NIOCore
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The header fields of one message: one buffer of bytes and an index of fields into it.
 ///
 /// Keeps order, repetition and the case of names as they came. Look-ups compare a 32-bit fingerprint first and never
@@ -38,16 +44,18 @@ package struct HeaderBlock: Sendable {
         self.mask = mask
     }
 
-    /// Room for `fields` more fields of `bytes` together, so that appending them moves nothing twice.
-    package mutating func reserve(fields: Int, bytes count: Int) {
-        entries.reserveCapacity(entries.count + fields)
-        bytes.reserveCapacity(minimumWritableBytes: count)
-    }
-
     package var count: Int { entries.count }
     package var isEmpty: Bool { entries.isEmpty }
     /// Bytes of all names and values.
     package var byteCount: Int { entries.reduce(0) { $0 + Int($1.nameLength + $1.valueLength) } }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+        guard count == other.count else { return false }
+        guard let base = baseAddress, let otherBase = other.baseAddress, count > 0 else { return true }
+        return memcmp(base, otherBase, count) == 0
+    }
 }
 
 // MARK: - Reading
@@ -59,18 +67,60 @@ extension HeaderBlock {
     /// The first value of `name`, or `nil`.
     package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
 
-    package func named(_ name: HeaderName, at index: Int) -> Bool { matches(entries[index], name) }
-
     package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
 
     package func index(of name: HeaderName, from start: Int = 0) -> Int? {
         guard mask & name.bit != 0 else { return nil }
-        var position = start
-        while position < entries.count {
-            if matches(entries[position], name) { return position }
-            position += 1
+        return search(name, from: start)
+    }
+
+    /// Whether any of the names in `names` may be there; false is certain.
+    package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
+
+    /// What the connection options say, as far as one look tells.
+    package var connectionOption: ConnectionOption {
+        guard let first = index(of: .connection) else { return .absent }
+        guard index(of: .connection, from: first + 1) == nil else { return .other }
+        if value(at: first, is: "keep-alive") { return .keepAlive }
+        return value(at: first, is: "close") ? .close : .other
+    }
+
+    func search(_ name: HeaderName, from start: Int) -> Int? {
+        let wanted = name.fingerprint
+        let length = Int32(truncatingIfNeeded: name.count)
+        return entries.withUnsafeBufferPointer { entries in
+            var position = start
+            while position < entries.count {
+                let entry = entries[position]
+                if entry.fingerprint == wanted, entry.nameLength == length, matches(entry, name) { return position }
+                position += 1
+            }
+            return nil
         }
-        return nil
+    }
+
+    /// The first `content-length`, if it is a number, and whether it is the only one.
+    package var contentLength: (value: UInt64, isOnly: Bool)? {
+        guard let first = index(of: .contentLength), let value = decimal(at: first) else { return nil }
+        return (value, index(of: .contentLength, from: first + 1) == nil)
+    }
+
+    /// The value at `index` as a decimal, or `nil` when it is none.
+    package func decimal(at index: Int) -> UInt64? {
+        let entry = entries[index]
+        let start = Int(entry.valueStart) - bytes.readerIndex
+        return bytes.withUnsafeReadableBytes {
+            ASCII.decimal(UnsafeRawBufferPointer(rebasing: $0[start..<(start + Int(entry.valueLength))]))
+        }
+    }
+
+    /// Whether the first value of `name` is made of exactly these bytes.
+    package func isFirst(_ name: HeaderName, _ value: [UInt8]) -> Bool {
+        guard let first = index(of: name), Int(entries[first].valueLength) == value.count else { return false }
+        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        return bytes.withUnsafeReadableBytes { all in
+            value.withUnsafeBytes { UnsafeRawBufferPointer(rebasing: all[start..<(start + $0.count)]).isEqual(to: $0) }
+        }
     }
 
     /// All values of `name` in order.
@@ -109,16 +159,19 @@ extension HeaderBlock {
 
     /// Whether there is one field of this name, and its whole value is `text`, compared without case.
     package func isExactly(_ name: HeaderName, _ text: StaticString) -> Bool {
-        guard let first = index(of: name), index(of: name, from: first + 1) == nil,
-            Int(entries[first].valueLength) == text.utf8CodeUnitCount
-        else { return false }
-        let start = Int(entries[first].valueStart) - bytes.readerIndex
-        return text.withUTF8Buffer { wanted in
-            bytes.withUnsafeReadableBytes { all in
-                for offset in 0..<wanted.count
-                where ASCII.lowercased(all[start + offset]) != ASCII.lowercased(wanted[offset]) { return false }
-                return true
-            }
+        guard let first = index(of: name), index(of: name, from: first + 1) == nil else { return false }
+        return value(at: first, is: text)
+    }
+
+    private func value(at index: Int, is text: StaticString) -> Bool {
+        let entry = entries[index]
+        guard Int(entry.valueLength) == text.utf8CodeUnitCount else { return false }
+        let start = Int(entry.valueStart) - bytes.readerIndex
+        return bytes.withUnsafeReadableBytes { all in
+            let value = UnsafeRawBufferPointer(rebasing: all[start..<(start + text.utf8CodeUnitCount)])
+            for offset in 0..<value.count
+            where ASCII.lowercased(value[offset]) != ASCII.lowercased(text.utf8Start[offset]) { return false }
+            return true
         }
     }
 
@@ -140,103 +193,25 @@ extension HeaderBlock {
         bytes.viewBytes(at: Int(start), length: Int(length)) ?? ByteBufferView()
     }
 
-    private func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
-        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.bytes.count else { return false }
-        return bytes.withUnsafeReadableBytes { all in
-            let start = Int(entry.nameStart) - bytes.readerIndex
-            for offset in 0..<name.bytes.count where ASCII.lowercased(all[start + offset]) != name.bytes[offset] {
-                return false
+    func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
+        guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.count else { return false }
+        return name.withBytes { wanted in
+            bytes.withUnsafeReadableBytes { all in
+                let start = Int(entry.nameStart) - bytes.readerIndex
+                let name = UnsafeRawBufferPointer(rebasing: all[start..<(start + wanted.count)])
+                for offset in 0..<wanted.count {
+                    let byte = name[offset]
+                    if byte != wanted[offset], ASCII.lowercased(byte) != wanted[offset] { return false }
+                }
+                return true
             }
-            return true
         }
     }
 }
 
-// MARK: - Writing
-
-extension HeaderBlock {
-    package mutating func append(_ name: HeaderName, _ value: some Sequence<UInt8>) {
-        append(name, ByteBufferView(ByteBuffer(bytes: value)))
-    }
-    package mutating func append(_ name: HeaderName, _ value: ByteBufferView) {
-        let start = bytes.writerIndex
-        let nameLength = bytes.writeBytes(name.bytes)
-        add(start: start, nameLength: nameLength, valueLength: bytes.writeBytes(value), name.fingerprint)
-    }
-    package mutating func append(_ name: HeaderName, _ value: String) {
-        let start = bytes.writerIndex
-        let nameLength = bytes.writeBytes(name.bytes)
-        add(start: start, nameLength: nameLength, valueLength: bytes.writeString(value), name.fingerprint)
-    }
-    /// Keeps the case of `name`.
-    package mutating func append(name: String, value: String) {
-        let start = bytes.writerIndex
-        let nameLength = bytes.writeString(name)
-        let fingerprint = ASCII.fingerprint(name.utf8)
-        add(start: start, nameLength: nameLength, valueLength: bytes.writeString(value), fingerprint)
-    }
-
-    package mutating func append(nameBytes: some Collection<UInt8>, value: some Sequence<UInt8>) {
-        let start = bytes.writerIndex
-        let nameLength = bytes.writeBytes(nameBytes)
-        let fingerprint = ASCII.fingerprint(nameBytes)
-        add(start: start, nameLength: nameLength, valueLength: bytes.writeBytes(value), fingerprint)
-    }
-
-    private mutating func add(start: Int, nameLength: Int, valueLength: Int, _ fingerprint: UInt32) {
-        mask |= ASCII.bit(fingerprint)
-        entries.append(
-            Entry(
-                nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: nameLength),
-                valueStart: Int32(truncatingIfNeeded: start + nameLength),
-                valueLength: Int32(truncatingIfNeeded: valueLength), fingerprint: fingerprint))
-    }
-
-    /// Replaces every value of `name` by one.
-    package mutating func set(_ name: HeaderName, _ value: some Sequence<UInt8>) {
-        set(name, ByteBufferView(ByteBuffer(bytes: value)))
-    }
-    package mutating func set(_ name: HeaderName, _ value: ByteBufferView) {
-        guard let first = index(of: name) else { return append(name, value) }
-        let start = bytes.writerIndex
-        replace(first, name, start: start, length: bytes.writeBytes(value))
-    }
-    package mutating func set(_ name: HeaderName, _ value: String) {
-        guard let first = index(of: name) else { return append(name, value) }
-        let start = bytes.writerIndex
-        replace(first, name, start: start, length: bytes.writeString(value))
-    }
-
-    private mutating func replace(_ first: Int, _ name: HeaderName, start: Int, length: Int) {
-        entries[first].valueStart = Int32(truncatingIfNeeded: start)
-        entries[first].valueLength = Int32(truncatingIfNeeded: length)
-        while let second = index(of: name, from: first + 1) { entries.remove(at: second) }
-    }
-
-    /// - Returns: whether there was such a field.
-    @discardableResult
-    package mutating func remove(_ name: HeaderName) -> Bool {
-        guard let first = index(of: name) else { return false }
-        entries.remove(at: first)
-        while let next = index(of: name, from: first) { entries.remove(at: next) }
-        return true
-    }
-
-    /// Removes what belongs to one connection only (RFC 9110 section 7.6.1), including fields named by `Connection`.
-    package mutating func removeHopByHop(keepUpgrade: Bool = false) {
-        if index(of: .connection) != nil {
-            for value in values(.connection) {
-                for token in value.split(separator: UInt8(ascii: ",")) {
-                    let name = HeaderName(String(decoding: HeaderBlock.trimmed(token), as: UTF8.self))
-                    if name != .upgrade, name != .te { remove(name) }
-                }
-            }
-            remove(.connection)
-        }
-        remove(.keepAlive)
-        remove(.proxyConnection)
-        remove(.transferEncoding)
-        if !keepUpgrade { remove(.upgrade) }
-        if contains(.te), let te = self[.te], !ASCII.equalIgnoringCase(te, Array("trailers".utf8)) { remove(.te) }
-    }
+/// What a message's `connection` header asks for.
+package enum ConnectionOption: Sendable {
+    case absent, keepAlive, close
+    /// Several options, or names of fields.
+    case other
 }

@@ -1,19 +1,63 @@
-/// A header field name in lower case, with its hash computed once. Made from literals at start-up, not per request.
-package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
-    package let bytes: [UInt8]
+/// A header field name in lower case, with its hash computed once. Made from literals at start-up, or from configuration.
+///
+/// A literal's bytes stay where the compiler put them, so handing such a name on counts no reference.
+/// - Note: `@unchecked Sendable` because the memory behind the pointer never changes: it is a literal's, or ``owner``'s.
+package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
+    private final class Owner {
+        let memory: UnsafeMutableBufferPointer<UInt8>
+        init(_ bytes: [UInt8]) {
+            memory = .allocate(capacity: max(1, bytes.count))
+            _ = memory.initialize(fromContentsOf: bytes)
+        }
+        deinit { memory.deallocate() }
+    }
+    private let start: UnsafePointer<UInt8>?
+    let count: Int
     package let fingerprint: UInt32
+    private let owner: Owner?
 
     package init(_ name: some StringProtocol) { self.init(bytes: name.utf8.map { ASCII.lowercased($0) }) }
     private init(bytes: [UInt8]) {
-        self.bytes = bytes
-        fingerprint = ASCII.fingerprint(bytes)
+        let owner = Owner(bytes)
+        self.init(
+            start: UnsafePointer(owner.memory.baseAddress), count: bytes.count,
+            fingerprint: ASCII.fingerprint(bytes), owner: owner)
     }
-    package init(stringLiteral value: String) { self.init(bytes: value.utf8.map { ASCII.lowercased($0) }) }
+    package init(stringLiteral value: StaticString) {
+        let isLower =
+            value.hasPointerRepresentation && value.withUTF8Buffer { !$0.contains { $0 != ASCII.lowercased($0) } }
+        guard isLower else {
+            self.init(value.description)
+            return
+        }
+        self.init(
+            start: value.utf8Start, count: value.utf8CodeUnitCount,
+            fingerprint: value.withUTF8Buffer { ASCII.fingerprint($0) }, owner: nil)
+    }
+    private init(start: UnsafePointer<UInt8>?, count: Int, fingerprint: UInt32, owner: Owner?) {
+        self.start = start
+        self.count = count
+        self.fingerprint = fingerprint
+        self.owner = owner
+    }
+
+    /// The bytes in lower case.
+    @inline(__always) func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        withExtendedLifetime(owner) { body(UnsafeRawBufferPointer(start: start, count: count)) }
+    }
+
+    package static func == (left: HeaderName, right: HeaderName) -> Bool {
+        left.fingerprint == right.fingerprint
+            && left.withBytes { one in right.withBytes { one.count == $0.count && one.elementsEqual($0) } }
+    }
+    package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
+
     /// The bit that stands for this name in ``HeaderBlock/mask``.
-    var bit: UInt64 { ASCII.bit(fingerprint) }
-    package var description: String { String(decoding: bytes, as: UTF8.self) }
+    @inline(__always) var bit: UInt64 { ASCII.bit(fingerprint) }
+    package var description: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 
     package static let host: HeaderName = "host"
+    static let hostFingerprint = host.fingerprint
     package static let connection: HeaderName = "connection"
     package static let contentLength: HeaderName = "content-length"
     package static let contentType: HeaderName = "content-type"
@@ -47,6 +91,13 @@ package struct HeaderName: Sendable, Hashable, ExpressibleByStringLiteral, Custo
     package static let weftConfig: HeaderName = "x-weft-config"
 }
 
+/// Several names as bits: one test says that a block has none of them. Made at start-up.
+package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
+    let bits: UInt64
+    package init(arrayLiteral names: HeaderName...) { self.init(names) }
+    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
+}
+
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
 package enum ASCII {
     @inlinable @inline(__always) package static func lowercased(_ byte: UInt8) -> UInt8 {
@@ -54,7 +105,9 @@ package enum ASCII {
     }
 
     /// One of 64 bits for a fingerprint: a set of them says which names are certainly absent.
-    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 { 1 << UInt64(fingerprint & 63) }
+    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 {
+        1 << UInt64(fingerprint & 63)
+    }
 
     /// FNV-1a over the lower-case bytes.
     @inlinable package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {

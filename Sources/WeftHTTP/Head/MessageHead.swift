@@ -5,6 +5,8 @@ package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
     case get, head, post, put, delete, connect, options, trace, patch
     case other(String)
 
+    package var isConnect: Bool { if case .connect = self { true } else { false } }
+
     package init(_ bytes: some Collection<UInt8>) { self.init(name: String(decoding: bytes, as: UTF8.self)) }
     /// Makes a `String` of unknown methods alone.
     init(_ bytes: UnsafeRawBufferPointer) {
@@ -122,11 +124,26 @@ package struct RequestHead: Sendable {
     package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
     package var isGRPC: Bool {
         guard let type = headers[.contentType] else { return false }
-        let grpc = Array("application/grpc".utf8)
-        return type.starts(with: grpc) && (type.count == grpc.count || type.dropFirst(grpc.count).first == 43)
+        let grpc: StaticString = "application/grpc"
+        let length = grpc.utf8CodeUnitCount
+        return type.withUnsafeBytes { bytes in
+            guard bytes.count >= length, bytes.count == length || bytes[length] == 43 else { return false }
+            return grpc.withUTF8Buffer { bytes.prefix(length).elementsEqual($0) }
+        }
+    }
+    /// Bytes of all names and values, with the pseudo headers of HTTP/2.
+    package var byteCount: Int {
+        // `:method`, `:path`, `:authority` and `:scheme` have 29 bytes of names.
+        headers.byteCount + path.readableBytes + authority.readableBytes + method.description.utf8.count
+            + scheme.rawValue.utf8.count + 29
     }
     package var pathString: String { String(buffer: path) }
     package var authorityString: String { String(buffer: authority) }
+}
+
+extension ResponseHead {
+    /// An interim response: another head follows.
+    package var isInformational: Bool { status < 200 && status != 101 }
 }
 
 /// The head of a response.

@@ -86,15 +86,17 @@ package struct PathNormalizer: Sendable, Hashable {
         return (result, changed)
     }
 
-    /// RFC 3986 section 5.2.4: `..` at the root stays at the root.
+    /// RFC 3986 section 5.2.4: `..` at the root stays at the root. Parameters of a dot segment (`..;x`) go with it:
+    /// some applications cut them off before they resolve the path.
     private static func removeDotSegments(_ path: [UInt8]) -> [UInt8] {
         let segments = path.dropFirst().split(separator: 47, omittingEmptySubsequences: false)
         var kept: [ArraySlice<UInt8>] = []
         for (index, segment) in segments.enumerated() {
             let isLast = index == segments.count - 1
-            if segment.elementsEqual([46]) {
+            let name = segment.first == 46 ? segment.prefix { $0 != 59 } : segment
+            if name.elementsEqual([46]) {
                 if isLast { kept.append([]) }
-            } else if segment.elementsEqual([46, 46]) {
+            } else if name.elementsEqual([46, 46]) {
                 _ = kept.popLast()
                 if isLast { kept.append([]) }
             } else {

@@ -110,9 +110,9 @@ package enum FieldTable {
         8 header_filter message =filter_specifier envoy.config.accesslog.v3.HeaderFilter
         9 response_flag_filter message =filter_specifier envoy.config.accesslog.v3.ResponseFlagFilter
         10 grpc_status_filter message =filter_specifier envoy.config.accesslog.v3.GrpcStatusFilter
-        11 extension_filter message !=filter_specifier -
-        12 metadata_filter message !=filter_specifier -
-        13 log_type_filter message !=filter_specifier -
+        11 extension_filter message =filter_specifier envoy.config.accesslog.v3.ExtensionFilter
+        12 metadata_filter message =filter_specifier envoy.config.accesslog.v3.MetadataFilter
+        13 log_type_filter message =filter_specifier envoy.config.accesslog.v3.LogTypeFilter
         M envoy.config.accesslog.v3.AndFilter
         1 filters message * envoy.config.accesslog.v3.AccessLogFilter
         M envoy.config.accesslog.v3.ComparisonFilter
@@ -125,6 +125,9 @@ package enum FieldTable {
         3 NE
         M envoy.config.accesslog.v3.DurationFilter
         1 comparison message - envoy.config.accesslog.v3.ComparisonFilter
+        M envoy.config.accesslog.v3.ExtensionFilter
+        1 name string - -
+        3 typed_config message =config_type google.protobuf.Any
         M envoy.config.accesslog.v3.GrpcStatusFilter
         1 statuses enum * envoy.config.accesslog.v3.GrpcStatusFilter.Status
         2 exclude bool - -
@@ -148,6 +151,12 @@ package enum FieldTable {
         16 UNAUTHENTICATED
         M envoy.config.accesslog.v3.HeaderFilter
         1 header message - envoy.config.route.v3.HeaderMatcher
+        M envoy.config.accesslog.v3.LogTypeFilter
+        1 types enum * envoy.data.accesslog.v3.AccessLogType
+        2 exclude bool - -
+        M envoy.config.accesslog.v3.MetadataFilter
+        1 matcher message - envoy.type.matcher.v3.MetadataMatcher
+        2 match_if_key_not_found message - google.protobuf.BoolValue
         M envoy.config.accesslog.v3.NotHealthCheckFilter
         M envoy.config.accesslog.v3.OrFilter
         2 filters message * envoy.config.accesslog.v3.AccessLogFilter
@@ -602,7 +611,7 @@ package enum FieldTable {
         7 override_stream_error_on_invalid_http_message message - google.protobuf.BoolValue
         8 send_fully_qualified_url bool - -
         9 use_balsa_parser message !~ -
-        10 allow_custom_methods bool ! -
+        10 allow_custom_methods bool - -
         11 ignore_http_11_upgrade message *! -
         M envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat
         1 proper_case_words message =header_format envoy.config.core.v3.Http1ProtocolOptions.HeaderKeyFormat.ProperCaseWords
@@ -638,6 +647,9 @@ package enum FieldTable {
         0 ALLOW
         1 REJECT_REQUEST
         2 DROP_HEADER
+        M envoy.config.core.v3.HttpService
+        1 http_uri message - envoy.config.core.v3.HttpUri
+        2 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         M envoy.config.core.v3.HttpUri
         1 uri string - -
         2 cluster string =http_upstream_type -
@@ -722,6 +734,9 @@ package enum FieldTable {
         M envoy.config.core.v3.RuntimeUInt32
         2 default_value uint32 - -
         3 runtime_key string - -
+        M envoy.config.core.v3.SchemeHeaderTransformation
+        1 scheme_to_overwrite string =transformation -
+        2 match_upstream bool - -
         M envoy.config.core.v3.SelfConfigSource
         1 transport_api_version enum - envoy.config.core.v3.ApiVersion
         M envoy.config.core.v3.SocketAddress
@@ -1117,7 +1132,7 @@ package enum FieldTable {
         12 request_headers_to_remove string * -
         13 typed_per_filter_config message % envoy.config.route.v3.Route.TypedPerFilterConfigEntry
         14 name string - -
-        15 tracing message ! -
+        15 tracing message - envoy.config.route.v3.Tracing
         16 per_request_buffer_limit_bytes message ~ google.protobuf.UInt32Value
         17 filter_action message !=action -
         18 non_forwarding_action message =action envoy.config.route.v3.NonForwardingAction
@@ -1142,12 +1157,12 @@ package enum FieldTable {
         15 hash_policy message * envoy.config.route.v3.RouteAction.HashPolicy
         17 cors message !~ -
         20 cluster_not_found_response_code enum - envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode
-        23 max_grpc_timeout message !~ -
+        23 max_grpc_timeout message ~ google.protobuf.Duration
         24 idle_timeout message - google.protobuf.Duration
         25 upgrade_configs message * envoy.config.route.v3.RouteAction.UpgradeConfig
         26 internal_redirect_action enum !~ -
         27 hedge_policy message - envoy.config.route.v3.HedgePolicy
-        28 grpc_timeout_offset message !~ -
+        28 grpc_timeout_offset message ~ google.protobuf.Duration
         29 host_rewrite_header string =host_rewrite_specifier -
         30 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         31 max_internal_redirects message !~ -
@@ -1193,14 +1208,17 @@ package enum FieldTable {
         1 cluster string - -
         3 runtime_fraction message - envoy.config.core.v3.RuntimeFractionalPercent
         4 trace_sampled message ! -
-        5 cluster_header string ! -
-        6 disable_shadow_host_suffix_append bool ! -
+        5 cluster_header string - -
+        6 disable_shadow_host_suffix_append bool - -
         7 request_headers_mutations message *! -
         8 host_rewrite_literal string ! -
         M envoy.config.route.v3.RouteAction.UpgradeConfig
         1 upgrade_type string - -
         2 enabled message - google.protobuf.BoolValue
-        3 connect_config message ! -
+        3 connect_config message - envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+        M envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+        1 proxy_protocol_config message - envoy.config.core.v3.ProxyProtocolConfig
+        2 allow_post bool - -
         E envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode
         0 SERVICE_UNAVAILABLE
         1 NOT_FOUND
@@ -1208,19 +1226,19 @@ package enum FieldTable {
         M envoy.config.route.v3.RouteConfiguration
         1 name string - -
         2 virtual_hosts message * envoy.config.route.v3.VirtualHost
-        3 internal_only_headers string *! -
+        3 internal_only_headers string * -
         4 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         5 response_headers_to_remove string * -
         6 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         7 validate_clusters message - google.protobuf.BoolValue
         8 request_headers_to_remove string * -
         9 vhds message ! -
-        10 most_specific_header_mutations_wins bool ! -
+        10 most_specific_header_mutations_wins bool - -
         11 max_direct_response_body_size_bytes message ! -
         12 cluster_specifier_plugins message *! -
-        13 request_mirror_policies message *! -
+        13 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         14 ignore_port_in_host_matching bool - -
-        15 ignore_path_parameters_in_path_matching bool ! -
+        15 ignore_path_parameters_in_path_matching bool - -
         16 typed_per_filter_config message % envoy.config.route.v3.RouteConfiguration.TypedPerFilterConfigEntry
         17 metadata message - envoy.config.core.v3.Metadata
         18 vhost_header string ! -
@@ -1247,6 +1265,13 @@ package enum FieldTable {
         M envoy.config.route.v3.RouteMatch.TlsContextMatchOptions
         1 presented message - google.protobuf.BoolValue
         2 validated message - google.protobuf.BoolValue
+        M envoy.config.route.v3.Tracing
+        1 client_sampling message - envoy.type.v3.FractionalPercent
+        2 random_sampling message - envoy.type.v3.FractionalPercent
+        3 overall_sampling message - envoy.type.v3.FractionalPercent
+        4 custom_tags message * envoy.type.tracing.v3.CustomTag
+        5 operation string - -
+        6 upstream_operation string - -
         M envoy.config.route.v3.VirtualHost
         1 name string - -
         2 domains string * -
@@ -1267,8 +1292,8 @@ package enum FieldTable {
         19 include_attempt_count_in_response bool - -
         20 retry_policy_typed_config message ! -
         21 matcher message ! -
-        22 request_mirror_policies message *! -
-        23 include_is_timeout_retry_header bool ! -
+        22 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
+        23 include_is_timeout_retry_header bool - -
         24 metadata message - envoy.config.core.v3.Metadata
         25 request_body_buffer_limit message ! -
         M envoy.config.route.v3.VirtualHost.TypedPerFilterConfigEntry
@@ -1298,12 +1323,216 @@ package enum FieldTable {
         M envoy.config.route.v3.WeightedCluster.ClusterWeight.TypedPerFilterConfigEntry
         1 key string - -
         2 value message - google.protobuf.Any
+        M envoy.config.trace.v3.OpenTelemetryConfig
+        1 grpc_service message - envoy.config.core.v3.GrpcService
+        2 service_name string - -
+        3 http_service message - envoy.config.core.v3.HttpService
+        4 resource_detectors message * envoy.config.core.v3.TypedExtensionConfig
+        5 sampler message - envoy.config.core.v3.TypedExtensionConfig
+        6 max_cache_size message - google.protobuf.UInt32Value
+        M envoy.config.trace.v3.Tracing
+        1 http message - envoy.config.trace.v3.Tracing.Http
+        M envoy.config.trace.v3.Tracing.Http
+        1 name string - -
+        3 typed_config message =config_type google.protobuf.Any
+        M envoy.config.trace.v3.ZipkinConfig
+        1 collector_cluster string - -
+        2 collector_endpoint string - -
+        3 trace_id_128bit bool - -
+        4 shared_span_context message - google.protobuf.BoolValue
+        5 collector_endpoint_version enum - envoy.config.trace.v3.ZipkinConfig.CollectorEndpointVersion
+        6 collector_hostname string - -
+        7 split_spans_for_request bool ~ -
+        8 trace_context_option enum - envoy.config.trace.v3.ZipkinConfig.TraceContextOption
+        9 collector_service message ! -
+        E envoy.config.trace.v3.ZipkinConfig.CollectorEndpointVersion
+        0 DEPRECATED_AND_UNAVAILABLE_DO_NOT_USE
+        1 HTTP_JSON
+        2 HTTP_PROTO
+        3 GRPC
+        E envoy.config.trace.v3.ZipkinConfig.TraceContextOption
+        0 USE_B3
+        1 USE_B3_WITH_W3C_PROPAGATION
+        M envoy.data.accesslog.v3.AccessLogCommon
+        1 sample_rate double - -
+        2 downstream_remote_address message - envoy.config.core.v3.Address
+        3 downstream_local_address message - envoy.config.core.v3.Address
+        4 tls_properties message - envoy.data.accesslog.v3.TLSProperties
+        5 start_time message - google.protobuf.Timestamp
+        6 time_to_last_rx_byte message - google.protobuf.Duration
+        7 time_to_first_upstream_tx_byte message - google.protobuf.Duration
+        8 time_to_last_upstream_tx_byte message - google.protobuf.Duration
+        9 time_to_first_upstream_rx_byte message - google.protobuf.Duration
+        10 time_to_last_upstream_rx_byte message - google.protobuf.Duration
+        11 time_to_first_downstream_tx_byte message - google.protobuf.Duration
+        12 time_to_last_downstream_tx_byte message - google.protobuf.Duration
+        13 upstream_remote_address message - envoy.config.core.v3.Address
+        14 upstream_local_address message - envoy.config.core.v3.Address
+        15 upstream_cluster string - -
+        16 response_flags message - envoy.data.accesslog.v3.ResponseFlags
+        17 metadata message ! -
+        18 upstream_transport_failure_reason string - -
+        19 route_name string - -
+        20 downstream_direct_remote_address message - envoy.config.core.v3.Address
+        21 filter_state_objects message %! -
+        22 custom_tags message % envoy.data.accesslog.v3.AccessLogCommon.CustomTagsEntry
+        23 duration message - google.protobuf.Duration
+        24 upstream_request_attempt_count uint32 - -
+        25 connection_termination_details string - -
+        26 stream_id string - -
+        27 intermediate_log_entry bool !~ -
+        28 downstream_transport_failure_reason string ! -
+        29 downstream_wire_bytes_sent uint64 ! -
+        30 downstream_wire_bytes_received uint64 ! -
+        31 upstream_wire_bytes_sent uint64 ! -
+        32 upstream_wire_bytes_received uint64 ! -
+        33 access_log_type enum - envoy.data.accesslog.v3.AccessLogType
+        M envoy.data.accesslog.v3.AccessLogCommon.CustomTagsEntry
+        1 key string - -
+        2 value string - -
+        M envoy.data.accesslog.v3.ConnectionProperties
+        1 received_bytes uint64 - -
+        2 sent_bytes uint64 - -
+        M envoy.data.accesslog.v3.HTTPAccessLogEntry
+        1 common_properties message - envoy.data.accesslog.v3.AccessLogCommon
+        2 protocol_version enum - envoy.data.accesslog.v3.HTTPAccessLogEntry.HTTPVersion
+        3 request message - envoy.data.accesslog.v3.HTTPRequestProperties
+        4 response message - envoy.data.accesslog.v3.HTTPResponseProperties
+        E envoy.data.accesslog.v3.HTTPAccessLogEntry.HTTPVersion
+        0 PROTOCOL_UNSPECIFIED
+        1 HTTP10
+        2 HTTP11
+        3 HTTP2
+        4 HTTP3
+        M envoy.data.accesslog.v3.HTTPRequestProperties
+        1 request_method enum - envoy.config.core.v3.RequestMethod
+        2 scheme string - -
+        3 authority string - -
+        4 port message - google.protobuf.UInt32Value
+        5 path string - -
+        6 user_agent string - -
+        7 referer string - -
+        8 forwarded_for string - -
+        9 request_id string - -
+        10 original_path string - -
+        11 request_headers_bytes uint64 - -
+        12 request_body_bytes uint64 - -
+        13 request_headers message % envoy.data.accesslog.v3.HTTPRequestProperties.RequestHeadersEntry
+        14 upstream_header_bytes_sent uint64 ! -
+        15 downstream_header_bytes_received uint64 ! -
+        M envoy.data.accesslog.v3.HTTPRequestProperties.RequestHeadersEntry
+        1 key string - -
+        2 value string - -
+        M envoy.data.accesslog.v3.HTTPResponseProperties
+        1 response_code message - google.protobuf.UInt32Value
+        2 response_headers_bytes uint64 - -
+        3 response_body_bytes uint64 - -
+        4 response_headers message % envoy.data.accesslog.v3.HTTPResponseProperties.ResponseHeadersEntry
+        5 response_trailers message % envoy.data.accesslog.v3.HTTPResponseProperties.ResponseTrailersEntry
+        6 response_code_details string - -
+        7 upstream_header_bytes_received uint64 ! -
+        8 downstream_header_bytes_sent uint64 ! -
+        M envoy.data.accesslog.v3.HTTPResponseProperties.ResponseHeadersEntry
+        1 key string - -
+        2 value string - -
+        M envoy.data.accesslog.v3.HTTPResponseProperties.ResponseTrailersEntry
+        1 key string - -
+        2 value string - -
+        M envoy.data.accesslog.v3.ResponseFlags
+        1 failed_local_healthcheck bool - -
+        2 no_healthy_upstream bool - -
+        3 upstream_request_timeout bool - -
+        4 local_reset bool - -
+        5 upstream_remote_reset bool - -
+        6 upstream_connection_failure bool - -
+        7 upstream_connection_termination bool - -
+        8 upstream_overflow bool - -
+        9 no_route_found bool - -
+        10 delay_injected bool - -
+        11 fault_injected bool - -
+        12 rate_limited bool - -
+        13 unauthorized_details message - envoy.data.accesslog.v3.ResponseFlags.Unauthorized
+        14 rate_limit_service_error bool - -
+        15 downstream_connection_termination bool - -
+        16 upstream_retry_limit_exceeded bool - -
+        17 stream_idle_timeout bool - -
+        18 invalid_envoy_request_headers bool - -
+        19 downstream_protocol_error bool - -
+        20 upstream_max_stream_duration_reached bool - -
+        21 response_from_cache_filter bool - -
+        22 no_filter_config_found bool - -
+        23 duration_timeout bool - -
+        24 upstream_protocol_error bool - -
+        25 no_cluster_found bool - -
+        26 overload_manager bool - -
+        27 dns_resolution_failure bool - -
+        28 downstream_remote_reset bool - -
+        M envoy.data.accesslog.v3.ResponseFlags.Unauthorized
+        1 reason enum - envoy.data.accesslog.v3.ResponseFlags.Unauthorized.Reason
+        E envoy.data.accesslog.v3.ResponseFlags.Unauthorized.Reason
+        0 REASON_UNSPECIFIED
+        1 EXTERNAL_SERVICE
+        M envoy.data.accesslog.v3.TCPAccessLogEntry
+        1 common_properties message - envoy.data.accesslog.v3.AccessLogCommon
+        2 connection_properties message - envoy.data.accesslog.v3.ConnectionProperties
+        M envoy.data.accesslog.v3.TLSProperties
+        1 tls_version enum - envoy.data.accesslog.v3.TLSProperties.TLSVersion
+        2 tls_cipher_suite message ! -
+        3 tls_sni_hostname string - -
+        4 local_certificate_properties message ! -
+        5 peer_certificate_properties message - envoy.data.accesslog.v3.TLSProperties.CertificateProperties
+        6 tls_session_id string ! -
+        7 ja3_fingerprint string ! -
+        M envoy.data.accesslog.v3.TLSProperties.CertificateProperties
+        1 subject_alt_name message * envoy.data.accesslog.v3.TLSProperties.CertificateProperties.SubjectAltName
+        2 subject string - -
+        3 issuer string ! -
+        M envoy.data.accesslog.v3.TLSProperties.CertificateProperties.SubjectAltName
+        1 uri string =san -
+        2 dns string =san -
+        E envoy.data.accesslog.v3.TLSProperties.TLSVersion
+        0 VERSION_UNSPECIFIED
+        1 TLSv1
+        2 TLSv1_1
+        3 TLSv1_2
+        4 TLSv1_3
+        E envoy.data.accesslog.v3.AccessLogType
+        0 NotSet
+        1 TcpUpstreamConnected
+        2 TcpPeriodic
+        3 TcpConnectionEnd
+        4 DownstreamStart
+        5 DownstreamPeriodic
+        6 DownstreamEnd
+        7 UpstreamPoolReady
+        8 UpstreamPeriodic
+        9 UpstreamEnd
+        10 DownstreamTunnelSuccessfullyEstablished
+        11 UdpTunnelUpstreamConnected
+        12 UdpPeriodic
+        13 UdpSessionEnd
         M envoy.extensions.access_loggers.file.v3.FileAccessLog
         1 path string - -
         2 format string !~=access_log_format -
         3 json_format message !~=access_log_format -
         4 typed_json_format message !~=access_log_format -
         5 log_format message =access_log_format envoy.config.core.v3.SubstitutionFormatString
+        M envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
+        1 log_name string - -
+        2 grpc_service message - envoy.config.core.v3.GrpcService
+        3 buffer_flush_interval message - google.protobuf.Duration
+        4 buffer_size_bytes message - google.protobuf.UInt32Value
+        5 filter_state_objects_to_log string * -
+        6 transport_api_version enum - envoy.config.core.v3.ApiVersion
+        7 grpc_stream_retry_policy message ! -
+        8 custom_tags message * envoy.type.tracing.v3.CustomTag
+        M envoy.extensions.access_loggers.grpc.v3.HttpGrpcAccessLogConfig
+        1 common_config message - envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
+        2 additional_request_headers_to_log string * -
+        3 additional_response_headers_to_log string * -
+        4 additional_response_trailers_to_log string * -
+        M envoy.extensions.access_loggers.grpc.v3.TcpGrpcAccessLogConfig
+        1 common_config message - envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
         M envoy.extensions.access_loggers.stream.v3.StderrAccessLog
         1 log_format message =access_log_format envoy.config.core.v3.SubstitutionFormatString
         M envoy.extensions.access_loggers.stream.v3.StdoutAccessLog
@@ -1351,6 +1580,35 @@ package enum FieldTable {
         E envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion
         0 OFF
         1 DRAFT_VERSION_03
+        M envoy.extensions.compression.gzip.compressor.v3.Gzip
+        1 memory_level message - google.protobuf.UInt32Value
+        2 compression_level enum - envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel
+        3 compression_strategy enum - envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy
+        4 window_bits message - google.protobuf.UInt32Value
+        5 chunk_size message - google.protobuf.UInt32Value
+        E envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel
+        0 DEFAULT_COMPRESSION
+        1 BEST_SPEED
+        1 COMPRESSION_LEVEL_1
+        2 COMPRESSION_LEVEL_2
+        3 COMPRESSION_LEVEL_3
+        4 COMPRESSION_LEVEL_4
+        5 COMPRESSION_LEVEL_5
+        6 COMPRESSION_LEVEL_6
+        7 COMPRESSION_LEVEL_7
+        8 COMPRESSION_LEVEL_8
+        9 COMPRESSION_LEVEL_9
+        9 BEST_COMPRESSION
+        E envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionStrategy
+        0 DEFAULT_STRATEGY
+        1 FILTERED
+        2 HUFFMAN_ONLY
+        3 RLE
+        4 FIXED
+        M envoy.extensions.compression.gzip.decompressor.v3.Gzip
+        1 window_bits message - google.protobuf.UInt32Value
+        2 chunk_size message - google.protobuf.UInt32Value
+        3 max_inflate_ratio message - google.protobuf.UInt32Value
         M envoy.extensions.filters.common.fault.v3.FaultDelay
         3 fixed_delay message =fault_delay_secifier google.protobuf.Duration
         4 percentage message - envoy.type.v3.FractionalPercent
@@ -1361,6 +1619,36 @@ package enum FieldTable {
         M envoy.extensions.filters.http.buffer.v3.BufferPerRoute
         1 disabled bool =override -
         2 buffer message =override envoy.extensions.filters.http.buffer.v3.Buffer
+        M envoy.extensions.filters.http.compressor.v3.Compressor
+        1 content_length message ~ google.protobuf.UInt32Value
+        2 content_type string *~ -
+        3 disable_on_etag_header bool ~ -
+        4 remove_accept_encoding_header bool ~ -
+        5 runtime_enabled message ~ envoy.config.core.v3.RuntimeFeatureFlag
+        6 compressor_library message - envoy.config.core.v3.TypedExtensionConfig
+        7 request_direction_config message - envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig
+        8 response_direction_config message - envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig
+        9 choose_first bool - -
+        M envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig
+        1 enabled message - envoy.config.core.v3.RuntimeFeatureFlag
+        2 min_content_length message - google.protobuf.UInt32Value
+        3 content_type string * -
+        M envoy.extensions.filters.http.compressor.v3.Compressor.RequestDirectionConfig
+        1 common_config message - envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig
+        M envoy.extensions.filters.http.compressor.v3.Compressor.ResponseDirectionConfig
+        1 common_config message - envoy.extensions.filters.http.compressor.v3.Compressor.CommonDirectionConfig
+        2 disable_on_etag_header bool - -
+        3 remove_accept_encoding_header bool - -
+        4 uncompressible_response_codes uint32 * -
+        5 status_header_enabled bool - -
+        M envoy.extensions.filters.http.compressor.v3.CompressorOverrides
+        1 response_direction_config message - envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides
+        2 compressor_library message - envoy.config.core.v3.TypedExtensionConfig
+        M envoy.extensions.filters.http.compressor.v3.CompressorPerRoute
+        1 disabled bool =override -
+        2 overrides message =override envoy.extensions.filters.http.compressor.v3.CompressorOverrides
+        M envoy.extensions.filters.http.compressor.v3.ResponseDirectionOverrides
+        1 remove_accept_encoding_header message - google.protobuf.BoolValue
         M envoy.extensions.filters.http.cors.v3.Cors
         M envoy.extensions.filters.http.cors.v3.CorsPolicy
         1 allow_origin_string_match message * envoy.type.matcher.v3.StringMatcher
@@ -1373,6 +1661,18 @@ package enum FieldTable {
         8 shadow_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
         9 allow_private_network_access message - google.protobuf.BoolValue
         10 forward_not_matching_preflights message - google.protobuf.BoolValue
+        M envoy.extensions.filters.http.decompressor.v3.Decompressor
+        1 decompressor_library message - envoy.config.core.v3.TypedExtensionConfig
+        2 request_direction_config message - envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig
+        3 response_direction_config message - envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig
+        M envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
+        1 enabled message - envoy.config.core.v3.RuntimeFeatureFlag
+        2 ignore_no_transform_header bool - -
+        M envoy.extensions.filters.http.decompressor.v3.Decompressor.RequestDirectionConfig
+        1 common_config message - envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
+        2 advertise_accept_encoding message - google.protobuf.BoolValue
+        M envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig
+        1 common_config message - envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
         M envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest
         1 allowed_headers message ~ envoy.type.matcher.v3.ListStringMatcher
         2 headers_to_add message * envoy.config.core.v3.HeaderValue
@@ -1691,10 +1991,17 @@ package enum FieldTable {
         3 upstream_log message *! -
         4 suppress_envoy_headers bool - -
         5 strict_check_headers string *! -
-        6 respect_expected_rq_timeout bool ! -
+        6 respect_expected_rq_timeout bool - -
         7 suppress_grpc_request_failure_code_stats bool ! -
         8 upstream_http_filters message *! -
         9 upstream_log_options message ! -
+        M envoy.extensions.filters.http.stateful_session.v3.StatefulSession
+        1 session_state message - envoy.config.core.v3.TypedExtensionConfig
+        2 strict bool - -
+        3 stat_prefix string - -
+        M envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute
+        1 disabled bool =override -
+        2 stateful_session message =override envoy.extensions.filters.http.stateful_session.v3.StatefulSession
         M envoy.extensions.filters.listener.http_inspector.v3.HttpInspector
         M envoy.extensions.filters.listener.original_dst.v3.OriginalDst
         M envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
@@ -1717,7 +2024,7 @@ package enum FieldTable {
         4 route_config message =route_specifier envoy.config.route.v3.RouteConfiguration
         5 http_filters message * envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
         6 add_user_agent message ! -
-        7 tracing message ! -
+        7 tracing message - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
         8 http_protocol_options message - envoy.config.core.v3.Http1ProtocolOptions
         9 http2_protocol_options message - envoy.config.core.v3.Http2ProtocolOptions
         10 server_name string - -
@@ -1734,7 +2041,7 @@ package enum FieldTable {
         22 via string - -
         23 upgrade_configs message * envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
         24 stream_idle_timeout message - google.protobuf.Duration
-        25 internal_address_config message ! -
+        25 internal_address_config message - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
         26 delayed_close_timeout message - google.protobuf.Duration
         28 request_timeout message - google.protobuf.Duration
         29 max_request_headers_kb message - google.protobuf.UInt32Value
@@ -1744,7 +2051,7 @@ package enum FieldTable {
         33 merge_slashes bool - -
         34 server_header_transformation enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation
         35 common_http_protocol_options message - envoy.config.core.v3.HttpProtocolOptions
-        36 request_id_extension message ! -
+        36 request_id_extension message - envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
         37 always_set_request_id_in_response bool - -
         38 local_reply_config message - envoy.extensions.filters.network.http_connection_manager.v3.LocalReplyConfig
         39 strip_matching_host_port bool - -
@@ -1756,7 +2063,7 @@ package enum FieldTable {
         45 path_with_escaped_slashes_action enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction
         46 original_ip_detection_extensions message *! -
         47 strip_trailing_host_dot bool - -
-        48 scheme_header_transformation message ! -
+        48 scheme_header_transformation message - envoy.config.core.v3.SchemeHeaderTransformation
         49 proxy_status_config message ! -
         50 typed_header_validation_config message ! -
         51 append_x_forwarded_port bool - -
@@ -1769,12 +2076,26 @@ package enum FieldTable {
         58 http1_safe_max_connection_duration bool ! -
         59 stream_flush_timeout message ! -
         60 forward_client_cert_matcher message ! -
+        M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
+        1 unix_sockets bool - -
+        2 cidr_ranges message * envoy.config.core.v3.CidrRange
         M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.SetCurrentClientCertDetails
         1 subject message - google.protobuf.BoolValue
         3 cert bool - -
         4 dns bool - -
         5 uri bool - -
         6 chain bool - -
+        M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.Tracing
+        3 client_sampling message - envoy.type.v3.Percent
+        4 random_sampling message - envoy.type.v3.Percent
+        5 overall_sampling message - envoy.type.v3.Percent
+        6 verbose bool - -
+        7 max_path_tag_length message - google.protobuf.UInt32Value
+        8 custom_tags message * envoy.type.tracing.v3.CustomTag
+        9 provider message - envoy.config.trace.v3.Tracing.Http
+        10 spawn_upstream_span message - google.protobuf.BoolValue
+        11 operation string - -
+        12 upstream_operation string - -
         M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.UpgradeConfig
         1 upgrade_type string - -
         2 filters message *! -
@@ -1812,6 +2133,8 @@ package enum FieldTable {
         M envoy.extensions.filters.network.http_connection_manager.v3.Rds
         1 config_source message - envoy.config.core.v3.ConfigSource
         2 route_config_name string - -
+        M envoy.extensions.filters.network.http_connection_manager.v3.RequestIDExtension
+        1 typed_config message - google.protobuf.Any
         M envoy.extensions.filters.network.http_connection_manager.v3.ResponseMapper
         1 filter message - envoy.config.accesslog.v3.AccessLogFilter
         2 status_code message - google.protobuf.UInt32Value
@@ -1847,7 +2170,7 @@ package enum FieldTable {
         8 idle_timeout message - google.protobuf.Duration
         9 metadata_match message - envoy.config.core.v3.Metadata
         10 weighted_clusters message =cluster_specifier envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
-        11 hash_policy message *! -
+        11 hash_policy message * envoy.type.v3.HashPolicy
         12 tunneling_config message ! -
         13 max_downstream_connection_duration message - google.protobuf.Duration
         14 on_demand message ! -
@@ -1868,6 +2191,10 @@ package enum FieldTable {
         M envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
         1 forward_reason_phrase bool - -
         2 formatter_type_on_envoy_headers enum ! -
+        M envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState
+        1 cookie message - envoy.type.http.v3.Cookie
+        M envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState
+        1 name string - -
         M envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
         1 enable_oob_load_report message ! -
         2 oob_reporting_period message ! -
@@ -1958,12 +2285,16 @@ package enum FieldTable {
         1 path_template string - -
         M envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
         1 path_template_rewrite string - -
+        M envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig
+        1 pack_trace_reason message - google.protobuf.BoolValue
+        2 use_request_id_for_trace_sampling message - google.protobuf.BoolValue
         M envoy.extensions.retry.host.omit_canary_hosts.v3.OmitCanaryHostsPredicate
         M envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig
         1 metadata_match message - envoy.config.core.v3.Metadata
         M envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate
         M envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig
         1 update_frequency int32 - -
+        M envoy.extensions.tracers.opentelemetry.resource_detectors.v3.EnvironmentResourceDetectorConfig
         M envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport
         1 config message - envoy.config.core.v3.ProxyProtocolConfig
         2 transport_socket message - envoy.config.core.v3.TransportSocket
@@ -2100,6 +2431,18 @@ package enum FieldTable {
         1 http_protocol_options message - envoy.config.core.v3.Http1ProtocolOptions
         2 http2_protocol_options message - envoy.config.core.v3.Http2ProtocolOptions
         3 http3_protocol_options message ! -
+        M envoy.service.accesslog.v3.StreamAccessLogsMessage
+        1 identifier message - envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier
+        2 http_logs message =log_entries envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries
+        3 tcp_logs message =log_entries envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries
+        M envoy.service.accesslog.v3.StreamAccessLogsMessage.HTTPAccessLogEntries
+        1 log_entry message * envoy.data.accesslog.v3.HTTPAccessLogEntry
+        M envoy.service.accesslog.v3.StreamAccessLogsMessage.Identifier
+        1 node message - envoy.config.core.v3.Node
+        2 log_name string - -
+        M envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries
+        1 log_entry message * envoy.data.accesslog.v3.TCPAccessLogEntry
+        M envoy.service.accesslog.v3.StreamAccessLogsResponse
         M envoy.service.auth.v3.AttributeContext
         1 source message - envoy.service.auth.v3.AttributeContext.Peer
         2 destination message - envoy.service.auth.v3.AttributeContext.Peer
@@ -2348,6 +2691,14 @@ package enum FieldTable {
         2 NOT_SENT
         3 STALE
         4 ERROR
+        M envoy.type.http.v3.Cookie
+        1 name string - -
+        2 ttl message - google.protobuf.Duration
+        3 path string - -
+        4 attributes message * envoy.type.http.v3.CookieAttribute
+        M envoy.type.http.v3.CookieAttribute
+        1 name string - -
+        2 value string - -
         M envoy.type.matcher.v3.DoubleMatcher
         1 range message =match_pattern envoy.type.v3.DoubleRange
         2 exact double =match_pattern -
@@ -2394,6 +2745,34 @@ package enum FieldTable {
         2 path message * envoy.type.metadata.v3.MetadataKey.PathSegment
         M envoy.type.metadata.v3.MetadataKey.PathSegment
         1 key string =segment -
+        M envoy.type.metadata.v3.MetadataKind
+        1 request message =kind envoy.type.metadata.v3.MetadataKind.Request
+        2 route message =kind envoy.type.metadata.v3.MetadataKind.Route
+        3 cluster message =kind envoy.type.metadata.v3.MetadataKind.Cluster
+        4 host message =kind envoy.type.metadata.v3.MetadataKind.Host
+        M envoy.type.metadata.v3.MetadataKind.Cluster
+        M envoy.type.metadata.v3.MetadataKind.Host
+        M envoy.type.metadata.v3.MetadataKind.Request
+        M envoy.type.metadata.v3.MetadataKind.Route
+        M envoy.type.tracing.v3.CustomTag
+        1 tag string - -
+        2 literal message =type envoy.type.tracing.v3.CustomTag.Literal
+        3 environment message =type envoy.type.tracing.v3.CustomTag.Environment
+        4 request_header message =type envoy.type.tracing.v3.CustomTag.Header
+        5 metadata message =type envoy.type.tracing.v3.CustomTag.Metadata
+        6 value string =type -
+        M envoy.type.tracing.v3.CustomTag.Environment
+        1 name string - -
+        2 default_value string - -
+        M envoy.type.tracing.v3.CustomTag.Header
+        1 name string - -
+        2 default_value string - -
+        M envoy.type.tracing.v3.CustomTag.Literal
+        1 value string - -
+        M envoy.type.tracing.v3.CustomTag.Metadata
+        1 kind message - envoy.type.metadata.v3.MetadataKind
+        2 metadata_key message - envoy.type.metadata.v3.MetadataKey
+        3 default_value string - -
         M envoy.type.v3.DoubleRange
         1 start double - -
         2 end double - -
@@ -2404,6 +2783,10 @@ package enum FieldTable {
         0 HUNDRED
         1 TEN_THOUSAND
         2 MILLION
+        M envoy.type.v3.HashPolicy
+        1 source_ip message =policy_specifier envoy.type.v3.HashPolicy.SourceIp
+        2 filter_state message !=policy_specifier -
+        M envoy.type.v3.HashPolicy.SourceIp
         M envoy.type.v3.HttpStatus
         1 code enum - envoy.type.v3.StatusCode
         M envoy.type.v3.Int32Range

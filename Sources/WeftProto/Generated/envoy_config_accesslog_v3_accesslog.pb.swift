@@ -148,6 +148,30 @@ package nonisolated struct Envoy_Config_Accesslog_V3_AccessLogFilter: Sendable {
     set {filterSpecifier = .grpcStatusFilter(newValue)}
   }
 
+  package var extensionFilter: Envoy_Config_Accesslog_V3_ExtensionFilter {
+    get {
+      if case .extensionFilter(let v)? = filterSpecifier {return v}
+      return Envoy_Config_Accesslog_V3_ExtensionFilter()
+    }
+    set {filterSpecifier = .extensionFilter(newValue)}
+  }
+
+  package var metadataFilter: Envoy_Config_Accesslog_V3_MetadataFilter {
+    get {
+      if case .metadataFilter(let v)? = filterSpecifier {return v}
+      return Envoy_Config_Accesslog_V3_MetadataFilter()
+    }
+    set {filterSpecifier = .metadataFilter(newValue)}
+  }
+
+  package var logTypeFilter: Envoy_Config_Accesslog_V3_LogTypeFilter {
+    get {
+      if case .logTypeFilter(let v)? = filterSpecifier {return v}
+      return Envoy_Config_Accesslog_V3_LogTypeFilter()
+    }
+    set {filterSpecifier = .logTypeFilter(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_FilterSpecifier: Equatable, Sendable {
@@ -161,6 +185,9 @@ package nonisolated struct Envoy_Config_Accesslog_V3_AccessLogFilter: Sendable {
     case headerFilter(Envoy_Config_Accesslog_V3_HeaderFilter)
     case responseFlagFilter(Envoy_Config_Accesslog_V3_ResponseFlagFilter)
     case grpcStatusFilter(Envoy_Config_Accesslog_V3_GrpcStatusFilter)
+    case extensionFilter(Envoy_Config_Accesslog_V3_ExtensionFilter)
+    case metadataFilter(Envoy_Config_Accesslog_V3_MetadataFilter)
+    case logTypeFilter(Envoy_Config_Accesslog_V3_LogTypeFilter)
 
   }
 
@@ -484,6 +511,78 @@ package nonisolated struct Envoy_Config_Accesslog_V3_GrpcStatusFilter: Sendable 
   package init() {}
 }
 
+package nonisolated struct Envoy_Config_Accesslog_V3_MetadataFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var matcher: Envoy_Type_Matcher_V3_MetadataMatcher {
+    get {_matcher ?? Envoy_Type_Matcher_V3_MetadataMatcher()}
+    set {_matcher = newValue}
+  }
+  /// Returns true if `matcher` has been explicitly set.
+  package var hasMatcher: Bool {self._matcher != nil}
+  /// Clears the value of `matcher`. Subsequent reads from it will return its default value.
+  package mutating func clearMatcher() {self._matcher = nil}
+
+  package var matchIfKeyNotFound: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_matchIfKeyNotFound ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_matchIfKeyNotFound = newValue}
+  }
+  /// Returns true if `matchIfKeyNotFound` has been explicitly set.
+  package var hasMatchIfKeyNotFound: Bool {self._matchIfKeyNotFound != nil}
+  /// Clears the value of `matchIfKeyNotFound`. Subsequent reads from it will return its default value.
+  package mutating func clearMatchIfKeyNotFound() {self._matchIfKeyNotFound = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _matcher: Envoy_Type_Matcher_V3_MetadataMatcher? = nil
+  fileprivate var _matchIfKeyNotFound: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+}
+
+package nonisolated struct Envoy_Config_Accesslog_V3_LogTypeFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var types: [Envoy_Data_Accesslog_V3_AccessLogType] = []
+
+  package var exclude: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Config_Accesslog_V3_ExtensionFilter: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String = String()
+
+  package var configType: Envoy_Config_Accesslog_V3_ExtensionFilter.OneOf_ConfigType? = nil
+
+  package var typedConfig: SwiftProtobuf.Google_Protobuf_Any {
+    get {
+      if case .typedConfig(let v)? = configType {return v}
+      return SwiftProtobuf.Google_Protobuf_Any()
+    }
+    set {configType = .typedConfig(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_ConfigType: Equatable, Sendable {
+    case typedConfig(SwiftProtobuf.Google_Protobuf_Any)
+
+  }
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.config.accesslog.v3"
@@ -546,7 +645,7 @@ nonisolated extension Envoy_Config_Accesslog_V3_AccessLog: SwiftProtobuf.Message
 
 nonisolated extension Envoy_Config_Accesslog_V3_AccessLogFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".AccessLogFilter"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}status_code_filter\0\u{3}duration_filter\0\u{3}not_health_check_filter\0\u{3}traceable_filter\0\u{3}runtime_filter\0\u{3}and_filter\0\u{3}or_filter\0\u{3}header_filter\0\u{3}response_flag_filter\0\u{3}grpc_status_filter\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}status_code_filter\0\u{3}duration_filter\0\u{3}not_health_check_filter\0\u{3}traceable_filter\0\u{3}runtime_filter\0\u{3}and_filter\0\u{3}or_filter\0\u{3}header_filter\0\u{3}response_flag_filter\0\u{3}grpc_status_filter\0\u{3}extension_filter\0\u{3}metadata_filter\0\u{3}log_type_filter\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -684,6 +783,45 @@ nonisolated extension Envoy_Config_Accesslog_V3_AccessLogFilter: SwiftProtobuf.M
           self.filterSpecifier = .grpcStatusFilter(v)
         }
       }()
+      case 11: try {
+        var v: Envoy_Config_Accesslog_V3_ExtensionFilter?
+        var hadOneofValue = false
+        if let current = self.filterSpecifier {
+          hadOneofValue = true
+          if case .extensionFilter(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.filterSpecifier = .extensionFilter(v)
+        }
+      }()
+      case 12: try {
+        var v: Envoy_Config_Accesslog_V3_MetadataFilter?
+        var hadOneofValue = false
+        if let current = self.filterSpecifier {
+          hadOneofValue = true
+          if case .metadataFilter(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.filterSpecifier = .metadataFilter(v)
+        }
+      }()
+      case 13: try {
+        var v: Envoy_Config_Accesslog_V3_LogTypeFilter?
+        var hadOneofValue = false
+        if let current = self.filterSpecifier {
+          hadOneofValue = true
+          if case .logTypeFilter(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.filterSpecifier = .logTypeFilter(v)
+        }
+      }()
       default: break
       }
     }
@@ -734,6 +872,18 @@ nonisolated extension Envoy_Config_Accesslog_V3_AccessLogFilter: SwiftProtobuf.M
     case .grpcStatusFilter?: try {
       guard case .grpcStatusFilter(let v)? = self.filterSpecifier else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    }()
+    case .extensionFilter?: try {
+      guard case .extensionFilter(let v)? = self.filterSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    }()
+    case .metadataFilter?: try {
+      guard case .metadataFilter(let v)? = self.filterSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    }()
+    case .logTypeFilter?: try {
+      guard case .logTypeFilter(let v)? = self.filterSpecifier else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     }()
     case nil: break
     }
@@ -1101,4 +1251,129 @@ nonisolated extension Envoy_Config_Accesslog_V3_GrpcStatusFilter: SwiftProtobuf.
 
 nonisolated extension Envoy_Config_Accesslog_V3_GrpcStatusFilter.Status: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OK\0\u{1}CANCELED\0\u{1}UNKNOWN\0\u{1}INVALID_ARGUMENT\0\u{1}DEADLINE_EXCEEDED\0\u{1}NOT_FOUND\0\u{1}ALREADY_EXISTS\0\u{1}PERMISSION_DENIED\0\u{1}RESOURCE_EXHAUSTED\0\u{1}FAILED_PRECONDITION\0\u{1}ABORTED\0\u{1}OUT_OF_RANGE\0\u{1}UNIMPLEMENTED\0\u{1}INTERNAL\0\u{1}UNAVAILABLE\0\u{1}DATA_LOSS\0\u{1}UNAUTHENTICATED\0")
+}
+
+nonisolated extension Envoy_Config_Accesslog_V3_MetadataFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".MetadataFilter"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}matcher\0\u{3}match_if_key_not_found\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._matcher) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._matchIfKeyNotFound) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._matcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._matchIfKeyNotFound {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Accesslog_V3_MetadataFilter, rhs: Envoy_Config_Accesslog_V3_MetadataFilter) -> Bool {
+    if lhs._matcher != rhs._matcher {return false}
+    if lhs._matchIfKeyNotFound != rhs._matchIfKeyNotFound {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Accesslog_V3_LogTypeFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".LogTypeFilter"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}types\0\u{1}exclude\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedEnumField(value: &self.types) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.exclude) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.types.isEmpty {
+      try visitor.visitPackedEnumField(value: self.types, fieldNumber: 1)
+    }
+    if self.exclude != false {
+      try visitor.visitSingularBoolField(value: self.exclude, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Accesslog_V3_LogTypeFilter, rhs: Envoy_Config_Accesslog_V3_LogTypeFilter) -> Bool {
+    if lhs.types != rhs.types {return false}
+    if lhs.exclude != rhs.exclude {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Accesslog_V3_ExtensionFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ExtensionFilter"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{4}\u{2}typed_config\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 3: try {
+        var v: SwiftProtobuf.Google_Protobuf_Any?
+        var hadOneofValue = false
+        if let current = self.configType {
+          hadOneofValue = true
+          if case .typedConfig(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.configType = .typedConfig(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    try { if case .typedConfig(let v)? = self.configType {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Accesslog_V3_ExtensionFilter, rhs: Envoy_Config_Accesslog_V3_ExtensionFilter) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.configType != rhs.configType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }

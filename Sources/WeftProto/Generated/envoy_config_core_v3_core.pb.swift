@@ -1369,6 +1369,8 @@ package nonisolated struct Envoy_Config_Core_V3_Http1ProtocolOptions: Sendable {
 
   package var sendFullyQualifiedURL: Bool = false
 
+  package var allowCustomMethods: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated struct HeaderKeyFormat: Sendable {
@@ -1538,6 +1540,33 @@ package nonisolated struct Envoy_Config_Core_V3_Http2ProtocolOptions: @unchecked
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+package nonisolated struct Envoy_Config_Core_V3_SchemeHeaderTransformation: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var transformation: Envoy_Config_Core_V3_SchemeHeaderTransformation.OneOf_Transformation? = nil
+
+  package var schemeToOverwrite: String {
+    get {
+      if case .schemeToOverwrite(let v)? = transformation {return v}
+      return String()
+    }
+    set {transformation = .schemeToOverwrite(newValue)}
+  }
+
+  package var matchUpstream: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Transformation: Equatable, Sendable {
+    case schemeToOverwrite(String)
+
+  }
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Config_Core_V3_RuntimeDouble: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1698,6 +1727,29 @@ package nonisolated struct Envoy_Config_Core_V3_HttpUri: Sendable {
   package init() {}
 
   fileprivate var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+}
+
+package nonisolated struct Envoy_Config_Core_V3_HttpService: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var httpUri: Envoy_Config_Core_V3_HttpUri {
+    get {_httpUri ?? Envoy_Config_Core_V3_HttpUri()}
+    set {_httpUri = newValue}
+  }
+  /// Returns true if `httpUri` has been explicitly set.
+  package var hasHTTPUri: Bool {self._httpUri != nil}
+  /// Clears the value of `httpUri`. Subsequent reads from it will return its default value.
+  package mutating func clearHTTPUri() {self._httpUri = nil}
+
+  package var requestHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _httpUri: Envoy_Config_Core_V3_HttpUri? = nil
 }
 
 package nonisolated struct Envoy_Config_Core_V3_KeepaliveSettings: Sendable {
@@ -3757,7 +3809,7 @@ nonisolated extension Envoy_Config_Core_V3_HttpProtocolOptions.HeadersWithUnders
 
 nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Http1ProtocolOptions"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0\u{3}override_stream_error_on_invalid_http_message\0\u{3}send_fully_qualified_url\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_absolute_url\0\u{3}accept_http_10\0\u{3}default_host_for_http_10\0\u{3}header_key_format\0\u{3}enable_trailers\0\u{3}allow_chunked_length\0\u{3}override_stream_error_on_invalid_http_message\0\u{3}send_fully_qualified_url\0\u{4}\u{2}allow_custom_methods\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3773,6 +3825,7 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
       case 6: try { try decoder.decodeSingularBoolField(value: &self.allowChunkedLength) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._overrideStreamErrorOnInvalidHTTPMessage) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.sendFullyQualifiedURL) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.allowCustomMethods) }()
       default: break
       }
     }
@@ -3807,6 +3860,9 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if self.sendFullyQualifiedURL != false {
       try visitor.visitSingularBoolField(value: self.sendFullyQualifiedURL, fieldNumber: 8)
     }
+    if self.allowCustomMethods != false {
+      try visitor.visitSingularBoolField(value: self.allowCustomMethods, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3819,6 +3875,7 @@ nonisolated extension Envoy_Config_Core_V3_Http1ProtocolOptions: SwiftProtobuf.M
     if lhs.allowChunkedLength != rhs.allowChunkedLength {return false}
     if lhs._overrideStreamErrorOnInvalidHTTPMessage != rhs._overrideStreamErrorOnInvalidHTTPMessage {return false}
     if lhs.sendFullyQualifiedURL != rhs.sendFullyQualifiedURL {return false}
+    if lhs.allowCustomMethods != rhs.allowCustomMethods {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4057,6 +4114,52 @@ nonisolated extension Envoy_Config_Core_V3_Http2ProtocolOptions: SwiftProtobuf.M
   }
 }
 
+nonisolated extension Envoy_Config_Core_V3_SchemeHeaderTransformation: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SchemeHeaderTransformation"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}scheme_to_overwrite\0\u{3}match_upstream\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.transformation != nil {try decoder.handleConflictingOneOf()}
+          self.transformation = .schemeToOverwrite(v)
+        }
+      }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.matchUpstream) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .schemeToOverwrite(let v)? = self.transformation {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    if self.matchUpstream != false {
+      try visitor.visitSingularBoolField(value: self.matchUpstream, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SchemeHeaderTransformation, rhs: Envoy_Config_Core_V3_SchemeHeaderTransformation) -> Bool {
+    if lhs.transformation != rhs.transformation {return false}
+    if lhs.matchUpstream != rhs.matchUpstream {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Core_V3_RuntimeDouble: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RuntimeDouble"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}default_value\0\u{3}runtime_key\0")
@@ -4255,6 +4358,45 @@ nonisolated extension Envoy_Config_Core_V3_HttpUri: SwiftProtobuf.Message, Swift
     if lhs.uri != rhs.uri {return false}
     if lhs.httpUpstreamType != rhs.httpUpstreamType {return false}
     if lhs._timeout != rhs._timeout {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HttpService: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HttpService"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}http_uri\0\u{3}request_headers_to_add\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._httpUri) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._httpUri {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.requestHeadersToAdd.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.requestHeadersToAdd, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HttpService, rhs: Envoy_Config_Core_V3_HttpService) -> Bool {
+    if lhs._httpUri != rhs._httpUri {return false}
+    if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

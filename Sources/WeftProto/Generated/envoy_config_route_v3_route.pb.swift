@@ -32,6 +32,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteConfiguration: Sendable {
 
   package var virtualHosts: [Envoy_Config_Route_V3_VirtualHost] = []
 
+  package var internalOnlyHeaders: [String] = []
+
   package var responseHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
 
   package var responseHeadersToRemove: [String] = []
@@ -49,9 +51,15 @@ package nonisolated struct Envoy_Config_Route_V3_RouteConfiguration: Sendable {
 
   package var requestHeadersToRemove: [String] = []
 
+  package var mostSpecificHeaderMutationsWins: Bool = false
+
+  package var requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
+
   package var ignorePortInHostMatching: Bool = false
 
   package var typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
+
+  package var ignorePathParametersInPathMatching: Bool = false
 
   package var metadata: Envoy_Config_Core_V3_Metadata {
     get {_metadata ?? Envoy_Config_Core_V3_Metadata()}
@@ -137,6 +145,16 @@ package nonisolated struct Envoy_Config_Route_V3_VirtualHost: @unchecked Sendabl
   package var includeAttemptCountInResponse: Bool {
     get {_storage._includeAttemptCountInResponse}
     set {_uniqueStorage()._includeAttemptCountInResponse = newValue}
+  }
+
+  package var requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] {
+    get {_storage._requestMirrorPolicies}
+    set {_uniqueStorage()._requestMirrorPolicies = newValue}
+  }
+
+  package var includeIsTimeoutRetryHeader: Bool {
+    get {_storage._includeIsTimeoutRetryHeader}
+    set {_uniqueStorage()._includeIsTimeoutRetryHeader = newValue}
   }
 
   package var metadata: Envoy_Config_Core_V3_Metadata {
@@ -360,6 +378,15 @@ package nonisolated struct Envoy_Config_Route_V3_Route: @unchecked Sendable {
     set {_uniqueStorage()._name = newValue}
   }
 
+  package var tracing: Envoy_Config_Route_V3_Tracing {
+    get {_storage._tracing ?? Envoy_Config_Route_V3_Tracing()}
+    set {_uniqueStorage()._tracing = newValue}
+  }
+  /// Returns true if `tracing` has been explicitly set.
+  package var hasTracing: Bool {_storage._tracing != nil}
+  /// Clears the value of `tracing`. Subsequent reads from it will return its default value.
+  package mutating func clearTracing() {_uniqueStorage()._tracing = nil}
+
   package var statPrefix: String {
     get {_storage._statPrefix}
     set {_uniqueStorage()._statPrefix = newValue}
@@ -387,6 +414,53 @@ package nonisolated struct Envoy_Config_Route_V3_Route: @unchecked Sendable {
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Config_Route_V3_Tracing: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var clientSampling: Envoy_Type_V3_FractionalPercent {
+    get {_clientSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_clientSampling = newValue}
+  }
+  /// Returns true if `clientSampling` has been explicitly set.
+  package var hasClientSampling: Bool {self._clientSampling != nil}
+  /// Clears the value of `clientSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearClientSampling() {self._clientSampling = nil}
+
+  package var randomSampling: Envoy_Type_V3_FractionalPercent {
+    get {_randomSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_randomSampling = newValue}
+  }
+  /// Returns true if `randomSampling` has been explicitly set.
+  package var hasRandomSampling: Bool {self._randomSampling != nil}
+  /// Clears the value of `randomSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearRandomSampling() {self._randomSampling = nil}
+
+  package var overallSampling: Envoy_Type_V3_FractionalPercent {
+    get {_overallSampling ?? Envoy_Type_V3_FractionalPercent()}
+    set {_overallSampling = newValue}
+  }
+  /// Returns true if `overallSampling` has been explicitly set.
+  package var hasOverallSampling: Bool {self._overallSampling != nil}
+  /// Clears the value of `overallSampling`. Subsequent reads from it will return its default value.
+  package mutating func clearOverallSampling() {self._overallSampling = nil}
+
+  package var customTags: [Envoy_Type_Tracing_V3_CustomTag] = []
+
+  package var operation: String = String()
+
+  package var upstreamOperation: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _clientSampling: Envoy_Type_V3_FractionalPercent? = nil
+  fileprivate var _randomSampling: Envoy_Type_V3_FractionalPercent? = nil
+  fileprivate var _overallSampling: Envoy_Type_V3_FractionalPercent? = nil
 }
 
 package nonisolated struct Envoy_Config_Route_V3_RouteMatch: Sendable {
@@ -879,6 +953,15 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     set {_uniqueStorage()._clusterNotFoundResponseCode = newValue}
   }
 
+  package var maxGrpcTimeout: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._maxGrpcTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._maxGrpcTimeout = newValue}
+  }
+  /// Returns true if `maxGrpcTimeout` has been explicitly set.
+  package var hasMaxGrpcTimeout: Bool {_storage._maxGrpcTimeout != nil}
+  /// Clears the value of `maxGrpcTimeout`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxGrpcTimeout() {_uniqueStorage()._maxGrpcTimeout = nil}
+
   package var idleTimeout: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._idleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._idleTimeout = newValue}
@@ -887,6 +970,15 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
   package var hasIdleTimeout: Bool {_storage._idleTimeout != nil}
   /// Clears the value of `idleTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearIdleTimeout() {_uniqueStorage()._idleTimeout = nil}
+
+  package var grpcTimeoutOffset: SwiftProtobuf.Google_Protobuf_Duration {
+    get {_storage._grpcTimeoutOffset ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._grpcTimeoutOffset = newValue}
+  }
+  /// Returns true if `grpcTimeoutOffset` has been explicitly set.
+  package var hasGrpcTimeoutOffset: Bool {_storage._grpcTimeoutOffset != nil}
+  /// Clears the value of `grpcTimeoutOffset`. Subsequent reads from it will return its default value.
+  package mutating func clearGrpcTimeoutOffset() {_uniqueStorage()._grpcTimeoutOffset = nil}
 
   package var upgradeConfigs: [Envoy_Config_Route_V3_RouteAction.UpgradeConfig] {
     get {_storage._upgradeConfigs}
@@ -1033,6 +1125,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
 
     package var cluster: String = String()
 
+    package var clusterHeader: String = String()
+
     package var runtimeFraction: Envoy_Config_Core_V3_RuntimeFractionalPercent {
       get {_runtimeFraction ?? Envoy_Config_Core_V3_RuntimeFractionalPercent()}
       set {_runtimeFraction = newValue}
@@ -1041,6 +1135,8 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     package var hasRuntimeFraction: Bool {self._runtimeFraction != nil}
     /// Clears the value of `runtimeFraction`. Subsequent reads from it will return its default value.
     package mutating func clearRuntimeFraction() {self._runtimeFraction = nil}
+
+    package var disableShadowHostSuffixAppend: Bool = false
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1212,11 +1308,44 @@ package nonisolated struct Envoy_Config_Route_V3_RouteAction: @unchecked Sendabl
     /// Clears the value of `enabled`. Subsequent reads from it will return its default value.
     package mutating func clearEnabled() {self._enabled = nil}
 
+    package var connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig {
+      get {_connectConfig ?? Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig()}
+      set {_connectConfig = newValue}
+    }
+    /// Returns true if `connectConfig` has been explicitly set.
+    package var hasConnectConfig: Bool {self._connectConfig != nil}
+    /// Clears the value of `connectConfig`. Subsequent reads from it will return its default value.
+    package mutating func clearConnectConfig() {self._connectConfig = nil}
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated struct ConnectConfig: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var proxyProtocolConfig: Envoy_Config_Core_V3_ProxyProtocolConfig {
+        get {_proxyProtocolConfig ?? Envoy_Config_Core_V3_ProxyProtocolConfig()}
+        set {_proxyProtocolConfig = newValue}
+      }
+      /// Returns true if `proxyProtocolConfig` has been explicitly set.
+      package var hasProxyProtocolConfig: Bool {self._proxyProtocolConfig != nil}
+      /// Clears the value of `proxyProtocolConfig`. Subsequent reads from it will return its default value.
+      package mutating func clearProxyProtocolConfig() {self._proxyProtocolConfig = nil}
+
+      package var allowPost: Bool = false
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package init() {}
+
+      fileprivate var _proxyProtocolConfig: Envoy_Config_Core_V3_ProxyProtocolConfig? = nil
+    }
 
     package init() {}
 
     fileprivate var _enabled: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    fileprivate var _connectConfig: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig? = nil
   }
 
   package nonisolated struct MaxStreamDuration: Sendable {
@@ -2209,7 +2338,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.config.route.v3"
 
 nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteConfiguration"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}virtual_hosts\0\u{4}\u{2}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_add\0\u{3}validate_clusters\0\u{3}request_headers_to_remove\0\u{4}\u{6}ignore_port_in_host_matching\0\u{4}\u{2}typed_per_filter_config\0\u{1}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}virtual_hosts\0\u{3}internal_only_headers\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_add\0\u{3}validate_clusters\0\u{3}request_headers_to_remove\0\u{4}\u{2}most_specific_header_mutations_wins\0\u{4}\u{3}request_mirror_policies\0\u{3}ignore_port_in_host_matching\0\u{3}ignore_path_parameters_in_path_matching\0\u{3}typed_per_filter_config\0\u{1}metadata\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2219,12 +2348,16 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.virtualHosts) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.internalOnlyHeaders) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.responseHeadersToAdd) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.responseHeadersToRemove) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._validateClusters) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
+      case 10: try { try decoder.decodeSingularBoolField(value: &self.mostSpecificHeaderMutationsWins) }()
+      case 13: try { try decoder.decodeRepeatedMessageField(value: &self.requestMirrorPolicies) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.ignorePortInHostMatching) }()
+      case 15: try { try decoder.decodeSingularBoolField(value: &self.ignorePathParametersInPathMatching) }()
       case 16: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &self.typedPerFilterConfig) }()
       case 17: try { try decoder.decodeSingularMessageField(value: &self._metadata) }()
       default: break
@@ -2243,6 +2376,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
     if !self.virtualHosts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.virtualHosts, fieldNumber: 2)
     }
+    if !self.internalOnlyHeaders.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.internalOnlyHeaders, fieldNumber: 3)
+    }
     if !self.responseHeadersToAdd.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.responseHeadersToAdd, fieldNumber: 4)
     }
@@ -2258,8 +2394,17 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
     if !self.requestHeadersToRemove.isEmpty {
       try visitor.visitRepeatedStringField(value: self.requestHeadersToRemove, fieldNumber: 8)
     }
+    if self.mostSpecificHeaderMutationsWins != false {
+      try visitor.visitSingularBoolField(value: self.mostSpecificHeaderMutationsWins, fieldNumber: 10)
+    }
+    if !self.requestMirrorPolicies.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.requestMirrorPolicies, fieldNumber: 13)
+    }
     if self.ignorePortInHostMatching != false {
       try visitor.visitSingularBoolField(value: self.ignorePortInHostMatching, fieldNumber: 14)
+    }
+    if self.ignorePathParametersInPathMatching != false {
+      try visitor.visitSingularBoolField(value: self.ignorePathParametersInPathMatching, fieldNumber: 15)
     }
     if !self.typedPerFilterConfig.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: self.typedPerFilterConfig, fieldNumber: 16)
@@ -2273,13 +2418,17 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
   package static func ==(lhs: Envoy_Config_Route_V3_RouteConfiguration, rhs: Envoy_Config_Route_V3_RouteConfiguration) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.virtualHosts != rhs.virtualHosts {return false}
+    if lhs.internalOnlyHeaders != rhs.internalOnlyHeaders {return false}
     if lhs.responseHeadersToAdd != rhs.responseHeadersToAdd {return false}
     if lhs.responseHeadersToRemove != rhs.responseHeadersToRemove {return false}
     if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
     if lhs._validateClusters != rhs._validateClusters {return false}
     if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
+    if lhs.mostSpecificHeaderMutationsWins != rhs.mostSpecificHeaderMutationsWins {return false}
+    if lhs.requestMirrorPolicies != rhs.requestMirrorPolicies {return false}
     if lhs.ignorePortInHostMatching != rhs.ignorePortInHostMatching {return false}
     if lhs.typedPerFilterConfig != rhs.typedPerFilterConfig {return false}
+    if lhs.ignorePathParametersInPathMatching != rhs.ignorePathParametersInPathMatching {return false}
     if lhs._metadata != rhs._metadata {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -2288,7 +2437,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteConfiguration: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".VirtualHost"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{2}rate_limits\0\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{3}hedge_policy\0\u{4}\u{2}include_attempt_count_in_response\0\u{2}\u{5}metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}domains\0\u{1}routes\0\u{3}require_tls\0\u{4}\u{2}rate_limits\0\u{3}request_headers_to_add\0\u{4}\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{4}\u{2}request_headers_to_remove\0\u{3}include_request_attempt_count\0\u{3}typed_per_filter_config\0\u{3}retry_policy\0\u{3}hedge_policy\0\u{4}\u{2}include_attempt_count_in_response\0\u{4}\u{3}request_mirror_policies\0\u{3}include_is_timeout_retry_header\0\u{1}metadata\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -2303,6 +2452,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
     var _typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
     var _retryPolicy: Envoy_Config_Route_V3_RetryPolicy? = nil
     var _includeAttemptCountInResponse: Bool = false
+    var _requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
+    var _includeIsTimeoutRetryHeader: Bool = false
     var _metadata: Envoy_Config_Core_V3_Metadata? = nil
     var _hedgePolicy: Envoy_Config_Route_V3_HedgePolicy? = nil
     var _rateLimits: [Envoy_Config_Route_V3_RateLimit] = []
@@ -2328,6 +2479,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       _typedPerFilterConfig = source._typedPerFilterConfig
       _retryPolicy = source._retryPolicy
       _includeAttemptCountInResponse = source._includeAttemptCountInResponse
+      _requestMirrorPolicies = source._requestMirrorPolicies
+      _includeIsTimeoutRetryHeader = source._includeIsTimeoutRetryHeader
       _metadata = source._metadata
       _hedgePolicy = source._hedgePolicy
       _rateLimits = source._rateLimits
@@ -2363,6 +2516,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._retryPolicy) }()
         case 17: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._includeAttemptCountInResponse) }()
+        case 22: try { try decoder.decodeRepeatedMessageField(value: &_storage._requestMirrorPolicies) }()
+        case 23: try { try decoder.decodeSingularBoolField(value: &_storage._includeIsTimeoutRetryHeader) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._metadata) }()
         default: break
         }
@@ -2418,6 +2573,12 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
       if _storage._includeAttemptCountInResponse != false {
         try visitor.visitSingularBoolField(value: _storage._includeAttemptCountInResponse, fieldNumber: 19)
       }
+      if !_storage._requestMirrorPolicies.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._requestMirrorPolicies, fieldNumber: 22)
+      }
+      if _storage._includeIsTimeoutRetryHeader != false {
+        try visitor.visitSingularBoolField(value: _storage._includeIsTimeoutRetryHeader, fieldNumber: 23)
+      }
       try { if let v = _storage._metadata {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -2442,6 +2603,8 @@ nonisolated extension Envoy_Config_Route_V3_VirtualHost: SwiftProtobuf.Message, 
         if _storage._typedPerFilterConfig != rhs_storage._typedPerFilterConfig {return false}
         if _storage._retryPolicy != rhs_storage._retryPolicy {return false}
         if _storage._includeAttemptCountInResponse != rhs_storage._includeAttemptCountInResponse {return false}
+        if _storage._requestMirrorPolicies != rhs_storage._requestMirrorPolicies {return false}
+        if _storage._includeIsTimeoutRetryHeader != rhs_storage._includeIsTimeoutRetryHeader {return false}
         if _storage._metadata != rhs_storage._metadata {return false}
         if _storage._hedgePolicy != rhs_storage._hedgePolicy {return false}
         if _storage._rateLimits != rhs_storage._rateLimits {return false}
@@ -2552,7 +2715,7 @@ nonisolated extension Envoy_Config_Route_V3_Decorator: SwiftProtobuf.Message, Sw
 
 nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Route"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{4}\u{2}per_request_buffer_limit_bytes\0\u{4}\u{2}non_forwarding_action\0\u{3}stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}match\0\u{1}route\0\u{1}redirect\0\u{1}metadata\0\u{1}decorator\0\u{4}\u{2}direct_response\0\u{4}\u{2}request_headers_to_add\0\u{3}response_headers_to_add\0\u{3}response_headers_to_remove\0\u{3}request_headers_to_remove\0\u{3}typed_per_filter_config\0\u{1}name\0\u{1}tracing\0\u{3}per_request_buffer_limit_bytes\0\u{4}\u{2}non_forwarding_action\0\u{3}stat_prefix\0")
 
   fileprivate class _StorageClass {
     var _match: Envoy_Config_Route_V3_RouteMatch? = nil
@@ -2565,6 +2728,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
     var _requestHeadersToRemove: [String] = []
     var _typedPerFilterConfig: Dictionary<String,SwiftProtobuf.Google_Protobuf_Any> = [:]
     var _name: String = String()
+    var _tracing: Envoy_Config_Route_V3_Tracing? = nil
     var _statPrefix: String = String()
     var _perRequestBufferLimitBytes: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 
@@ -2587,6 +2751,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       _requestHeadersToRemove = source._requestHeadersToRemove
       _typedPerFilterConfig = source._typedPerFilterConfig
       _name = source._name
+      _tracing = source._tracing
       _statPrefix = source._statPrefix
       _perRequestBufferLimitBytes = source._perRequestBufferLimitBytes
     }
@@ -2655,6 +2820,7 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         case 12: try { try decoder.decodeRepeatedStringField(value: &_storage._requestHeadersToRemove) }()
         case 13: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMessageMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.Google_Protobuf_Any>.self, value: &_storage._typedPerFilterConfig) }()
         case 14: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._tracing) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._perRequestBufferLimitBytes) }()
         case 18: try {
           var v: Envoy_Config_Route_V3_NonForwardingAction?
@@ -2723,6 +2889,9 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
       if !_storage._name.isEmpty {
         try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 14)
       }
+      try { if let v = _storage._tracing {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
       try { if let v = _storage._perRequestBufferLimitBytes {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       } }()
@@ -2751,12 +2920,72 @@ nonisolated extension Envoy_Config_Route_V3_Route: SwiftProtobuf.Message, SwiftP
         if _storage._requestHeadersToRemove != rhs_storage._requestHeadersToRemove {return false}
         if _storage._typedPerFilterConfig != rhs_storage._typedPerFilterConfig {return false}
         if _storage._name != rhs_storage._name {return false}
+        if _storage._tracing != rhs_storage._tracing {return false}
         if _storage._statPrefix != rhs_storage._statPrefix {return false}
         if _storage._perRequestBufferLimitBytes != rhs_storage._perRequestBufferLimitBytes {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_Tracing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Tracing"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}client_sampling\0\u{3}random_sampling\0\u{3}overall_sampling\0\u{3}custom_tags\0\u{1}operation\0\u{3}upstream_operation\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._clientSampling) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._randomSampling) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._overallSampling) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.customTags) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.operation) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.upstreamOperation) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._clientSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._randomSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._overallSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.customTags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.customTags, fieldNumber: 4)
+    }
+    if !self.operation.isEmpty {
+      try visitor.visitSingularStringField(value: self.operation, fieldNumber: 5)
+    }
+    if !self.upstreamOperation.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstreamOperation, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_Tracing, rhs: Envoy_Config_Route_V3_Tracing) -> Bool {
+    if lhs._clientSampling != rhs._clientSampling {return false}
+    if lhs._randomSampling != rhs._randomSampling {return false}
+    if lhs._overallSampling != rhs._overallSampling {return false}
+    if lhs.customTags != rhs.customTags {return false}
+    if lhs.operation != rhs.operation {return false}
+    if lhs.upstreamOperation != rhs.upstreamOperation {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3351,7 +3580,7 @@ nonisolated extension Envoy_Config_Route_V3_WeightedCluster.ClusterWeight: Swift
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RouteAction"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{3}metadata_match\0\u{3}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{2}rate_limits\0\u{3}include_vh_rate_limits\0\u{3}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{4}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{2}hedge_policy\0\u{4}\u{2}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{2}internal_redirect_policy\0\u{3}host_rewrite_path_regex\0\u{3}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0\u{4}\u{3}path_rewrite_policy\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{3}cluster_header\0\u{3}weighted_clusters\0\u{3}metadata_match\0\u{3}prefix_rewrite\0\u{3}host_rewrite_literal\0\u{3}auto_host_rewrite\0\u{1}timeout\0\u{3}retry_policy\0\u{2}\u{2}priority\0\u{4}\u{2}rate_limits\0\u{3}include_vh_rate_limits\0\u{3}hash_policy\0\u{4}\u{5}cluster_not_found_response_code\0\u{4}\u{3}max_grpc_timeout\0\u{3}idle_timeout\0\u{3}upgrade_configs\0\u{4}\u{2}hedge_policy\0\u{3}grpc_timeout_offset\0\u{3}host_rewrite_header\0\u{3}request_mirror_policies\0\u{4}\u{2}regex_rewrite\0\u{4}\u{2}internal_redirect_policy\0\u{3}host_rewrite_path_regex\0\u{3}max_stream_duration\0\u{4}\u{2}append_x_forwarded_host\0\u{4}\u{3}path_rewrite_policy\0")
 
   fileprivate class _StorageClass {
     var _clusterSpecifier: Envoy_Config_Route_V3_RouteAction.OneOf_ClusterSpecifier?
@@ -3362,7 +3591,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
     var _priority: Envoy_Config_Core_V3_RoutingPriority = .default
     var _hashPolicy: [Envoy_Config_Route_V3_RouteAction.HashPolicy] = []
     var _clusterNotFoundResponseCode: Envoy_Config_Route_V3_RouteAction.ClusterNotFoundResponseCode = .serviceUnavailable
+    var _maxGrpcTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _idleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _grpcTimeoutOffset: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _upgradeConfigs: [Envoy_Config_Route_V3_RouteAction.UpgradeConfig] = []
     var _requestMirrorPolicies: [Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy] = []
     var _regexRewrite: Envoy_Type_Matcher_V3_RegexMatchAndSubstitute? = nil
@@ -3392,7 +3623,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       _priority = source._priority
       _hashPolicy = source._hashPolicy
       _clusterNotFoundResponseCode = source._clusterNotFoundResponseCode
+      _maxGrpcTimeout = source._maxGrpcTimeout
       _idleTimeout = source._idleTimeout
+      _grpcTimeoutOffset = source._grpcTimeoutOffset
       _upgradeConfigs = source._upgradeConfigs
       _requestMirrorPolicies = source._requestMirrorPolicies
       _regexRewrite = source._regexRewrite
@@ -3481,9 +3714,11 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._includeVhRateLimits) }()
         case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._hashPolicy) }()
         case 20: try { try decoder.decodeSingularEnumField(value: &_storage._clusterNotFoundResponseCode) }()
+        case 23: try { try decoder.decodeSingularMessageField(value: &_storage._maxGrpcTimeout) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._idleTimeout) }()
         case 25: try { try decoder.decodeRepeatedMessageField(value: &_storage._upgradeConfigs) }()
         case 27: try { try decoder.decodeSingularMessageField(value: &_storage._hedgePolicy) }()
+        case 28: try { try decoder.decodeSingularMessageField(value: &_storage._grpcTimeoutOffset) }()
         case 29: try {
           var v: String?
           try decoder.decodeSingularStringField(value: &v)
@@ -3576,6 +3811,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       if _storage._clusterNotFoundResponseCode != .serviceUnavailable {
         try visitor.visitSingularEnumField(value: _storage._clusterNotFoundResponseCode, fieldNumber: 20)
       }
+      try { if let v = _storage._maxGrpcTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+      } }()
       try { if let v = _storage._idleTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -3584,6 +3822,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
       }
       try { if let v = _storage._hedgePolicy {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 27)
+      } }()
+      try { if let v = _storage._grpcTimeoutOffset {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 28)
       } }()
       try { if case .hostRewriteHeader(let v)? = _storage._hostRewriteSpecifier {
         try visitor.visitSingularStringField(value: v, fieldNumber: 29)
@@ -3626,7 +3867,9 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction: SwiftProtobuf.Message, 
         if _storage._priority != rhs_storage._priority {return false}
         if _storage._hashPolicy != rhs_storage._hashPolicy {return false}
         if _storage._clusterNotFoundResponseCode != rhs_storage._clusterNotFoundResponseCode {return false}
+        if _storage._maxGrpcTimeout != rhs_storage._maxGrpcTimeout {return false}
         if _storage._idleTimeout != rhs_storage._idleTimeout {return false}
+        if _storage._grpcTimeoutOffset != rhs_storage._grpcTimeoutOffset {return false}
         if _storage._upgradeConfigs != rhs_storage._upgradeConfigs {return false}
         if _storage._requestMirrorPolicies != rhs_storage._requestMirrorPolicies {return false}
         if _storage._regexRewrite != rhs_storage._regexRewrite {return false}
@@ -3653,7 +3896,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.ClusterNotFoundResponseC
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".RequestMirrorPolicy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{4}\u{2}runtime_fraction\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}cluster\0\u{4}\u{2}runtime_fraction\0\u{4}\u{2}cluster_header\0\u{3}disable_shadow_host_suffix_append\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3663,6 +3906,8 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: Swi
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.cluster) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._runtimeFraction) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.clusterHeader) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.disableShadowHostSuffixAppend) }()
       default: break
       }
     }
@@ -3679,12 +3924,20 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy: Swi
     try { if let v = self._runtimeFraction {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    if !self.clusterHeader.isEmpty {
+      try visitor.visitSingularStringField(value: self.clusterHeader, fieldNumber: 5)
+    }
+    if self.disableShadowHostSuffixAppend != false {
+      try visitor.visitSingularBoolField(value: self.disableShadowHostSuffixAppend, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy, rhs: Envoy_Config_Route_V3_RouteAction.RequestMirrorPolicy) -> Bool {
     if lhs.cluster != rhs.cluster {return false}
+    if lhs.clusterHeader != rhs.clusterHeader {return false}
     if lhs._runtimeFraction != rhs._runtimeFraction {return false}
+    if lhs.disableShadowHostSuffixAppend != rhs.disableShadowHostSuffixAppend {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3991,7 +4244,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.HashPolicy.QueryParamete
 
 nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.protoMessageName + ".UpgradeConfig"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{1}enabled\0\u{3}connect_config\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4001,6 +4254,7 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.upgradeType) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._enabled) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._connectConfig) }()
       default: break
       }
     }
@@ -4017,12 +4271,55 @@ nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig: SwiftProt
     try { if let v = self._enabled {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    try { if let v = self._connectConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig) -> Bool {
     if lhs.upgradeType != rhs.upgradeType {return false}
     if lhs._enabled != rhs._enabled {return false}
+    if lhs._connectConfig != rhs._connectConfig {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_RouteAction.UpgradeConfig.protoMessageName + ".ConnectConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}proxy_protocol_config\0\u{3}allow_post\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._proxyProtocolConfig) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.allowPost) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._proxyProtocolConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if self.allowPost != false {
+      try visitor.visitSingularBoolField(value: self.allowPost, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig, rhs: Envoy_Config_Route_V3_RouteAction.UpgradeConfig.ConnectConfig) -> Bool {
+    if lhs._proxyProtocolConfig != rhs._proxyProtocolConfig {return false}
+    if lhs.allowPost != rhs.allowPost {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

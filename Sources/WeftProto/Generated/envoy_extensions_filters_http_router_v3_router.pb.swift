@@ -41,6 +41,8 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Router_V3_Router: Senda
 
   package var suppressEnvoyHeaders: Bool = false
 
+  package var respectExpectedRqTimeout: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -54,7 +56,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.http.r
 
 nonisolated extension Envoy_Extensions_Filters_Http_Router_V3_Router: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Router"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}dynamic_stats\0\u{3}start_child_span\0\u{4}\u{2}suppress_envoy_headers\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}dynamic_stats\0\u{3}start_child_span\0\u{4}\u{2}suppress_envoy_headers\0\u{4}\u{2}respect_expected_rq_timeout\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -65,6 +67,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Router_V3_Router: SwiftProto
       case 1: try { try decoder.decodeSingularMessageField(value: &self._dynamicStats) }()
       case 2: try { try decoder.decodeSingularBoolField(value: &self.startChildSpan) }()
       case 4: try { try decoder.decodeSingularBoolField(value: &self.suppressEnvoyHeaders) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.respectExpectedRqTimeout) }()
       default: break
       }
     }
@@ -84,6 +87,9 @@ nonisolated extension Envoy_Extensions_Filters_Http_Router_V3_Router: SwiftProto
     if self.suppressEnvoyHeaders != false {
       try visitor.visitSingularBoolField(value: self.suppressEnvoyHeaders, fieldNumber: 4)
     }
+    if self.respectExpectedRqTimeout != false {
+      try visitor.visitSingularBoolField(value: self.respectExpectedRqTimeout, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -91,6 +97,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Router_V3_Router: SwiftProto
     if lhs._dynamicStats != rhs._dynamicStats {return false}
     if lhs.startChildSpan != rhs.startChildSpan {return false}
     if lhs.suppressEnvoyHeaders != rhs.suppressEnvoyHeaders {return false}
+    if lhs.respectExpectedRqTimeout != rhs.respectExpectedRqTimeout {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -118,6 +118,24 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
     set {_uniqueStorage()._httpFilters = newValue}
   }
 
+  package var tracing: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing {
+    get {_storage._tracing ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing()}
+    set {_uniqueStorage()._tracing = newValue}
+  }
+  /// Returns true if `tracing` has been explicitly set.
+  package var hasTracing: Bool {_storage._tracing != nil}
+  /// Clears the value of `tracing`. Subsequent reads from it will return its default value.
+  package mutating func clearTracing() {_uniqueStorage()._tracing = nil}
+
+  package var requestIDExtension: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension {
+    get {_storage._requestIDExtension ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension()}
+    set {_uniqueStorage()._requestIDExtension = newValue}
+  }
+  /// Returns true if `requestIDExtension` has been explicitly set.
+  package var hasRequestIDExtension: Bool {_storage._requestIDExtension != nil}
+  /// Clears the value of `requestIDExtension`. Subsequent reads from it will return its default value.
+  package mutating func clearRequestIDExtension() {_uniqueStorage()._requestIDExtension = nil}
+
   package var httpProtocolOptions: Envoy_Config_Core_V3_Http1ProtocolOptions {
     get {_storage._httpProtocolOptions ?? Envoy_Config_Core_V3_Http1ProtocolOptions()}
     set {_uniqueStorage()._httpProtocolOptions = newValue}
@@ -215,6 +233,15 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
   package var hasStreamIdleTimeout: Bool {_storage._streamIdleTimeout != nil}
   /// Clears the value of `streamIdleTimeout`. Subsequent reads from it will return its default value.
   package mutating func clearStreamIdleTimeout() {_uniqueStorage()._streamIdleTimeout = nil}
+
+  package var internalAddressConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig {
+    get {_storage._internalAddressConfig ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig()}
+    set {_uniqueStorage()._internalAddressConfig = newValue}
+  }
+  /// Returns true if `internalAddressConfig` has been explicitly set.
+  package var hasInternalAddressConfig: Bool {_storage._internalAddressConfig != nil}
+  /// Clears the value of `internalAddressConfig`. Subsequent reads from it will return its default value.
+  package mutating func clearInternalAddressConfig() {_uniqueStorage()._internalAddressConfig = nil}
 
   package var delayedCloseTimeout: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._delayedCloseTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
@@ -326,6 +353,15 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
     get {_storage._stripTrailingHostDot}
     set {_uniqueStorage()._stripTrailingHostDot = newValue}
   }
+
+  package var schemeHeaderTransformation: Envoy_Config_Core_V3_SchemeHeaderTransformation {
+    get {_storage._schemeHeaderTransformation ?? Envoy_Config_Core_V3_SchemeHeaderTransformation()}
+    set {_uniqueStorage()._schemeHeaderTransformation = newValue}
+  }
+  /// Returns true if `schemeHeaderTransformation` has been explicitly set.
+  package var hasSchemeHeaderTransformation: Bool {_storage._schemeHeaderTransformation != nil}
+  /// Clears the value of `schemeHeaderTransformation`. Subsequent reads from it will return its default value.
+  package mutating func clearSchemeHeaderTransformation() {_uniqueStorage()._schemeHeaderTransformation = nil}
 
   package var appendXForwardedPort: Bool {
     get {_storage._appendXForwardedPort}
@@ -560,6 +596,99 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
     fileprivate var _subject: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   }
 
+  package nonisolated struct Tracing: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var clientSampling: Envoy_Type_V3_Percent {
+      get {_clientSampling ?? Envoy_Type_V3_Percent()}
+      set {_clientSampling = newValue}
+    }
+    /// Returns true if `clientSampling` has been explicitly set.
+    package var hasClientSampling: Bool {self._clientSampling != nil}
+    /// Clears the value of `clientSampling`. Subsequent reads from it will return its default value.
+    package mutating func clearClientSampling() {self._clientSampling = nil}
+
+    package var randomSampling: Envoy_Type_V3_Percent {
+      get {_randomSampling ?? Envoy_Type_V3_Percent()}
+      set {_randomSampling = newValue}
+    }
+    /// Returns true if `randomSampling` has been explicitly set.
+    package var hasRandomSampling: Bool {self._randomSampling != nil}
+    /// Clears the value of `randomSampling`. Subsequent reads from it will return its default value.
+    package mutating func clearRandomSampling() {self._randomSampling = nil}
+
+    package var overallSampling: Envoy_Type_V3_Percent {
+      get {_overallSampling ?? Envoy_Type_V3_Percent()}
+      set {_overallSampling = newValue}
+    }
+    /// Returns true if `overallSampling` has been explicitly set.
+    package var hasOverallSampling: Bool {self._overallSampling != nil}
+    /// Clears the value of `overallSampling`. Subsequent reads from it will return its default value.
+    package mutating func clearOverallSampling() {self._overallSampling = nil}
+
+    package var verbose: Bool = false
+
+    package var maxPathTagLength: SwiftProtobuf.Google_Protobuf_UInt32Value {
+      get {_maxPathTagLength ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+      set {_maxPathTagLength = newValue}
+    }
+    /// Returns true if `maxPathTagLength` has been explicitly set.
+    package var hasMaxPathTagLength: Bool {self._maxPathTagLength != nil}
+    /// Clears the value of `maxPathTagLength`. Subsequent reads from it will return its default value.
+    package mutating func clearMaxPathTagLength() {self._maxPathTagLength = nil}
+
+    package var customTags: [Envoy_Type_Tracing_V3_CustomTag] = []
+
+    package var provider: Envoy_Config_Trace_V3_Tracing.Http {
+      get {_provider ?? Envoy_Config_Trace_V3_Tracing.Http()}
+      set {_provider = newValue}
+    }
+    /// Returns true if `provider` has been explicitly set.
+    package var hasProvider: Bool {self._provider != nil}
+    /// Clears the value of `provider`. Subsequent reads from it will return its default value.
+    package mutating func clearProvider() {self._provider = nil}
+
+    package var spawnUpstreamSpan: SwiftProtobuf.Google_Protobuf_BoolValue {
+      get {_spawnUpstreamSpan ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+      set {_spawnUpstreamSpan = newValue}
+    }
+    /// Returns true if `spawnUpstreamSpan` has been explicitly set.
+    package var hasSpawnUpstreamSpan: Bool {self._spawnUpstreamSpan != nil}
+    /// Clears the value of `spawnUpstreamSpan`. Subsequent reads from it will return its default value.
+    package mutating func clearSpawnUpstreamSpan() {self._spawnUpstreamSpan = nil}
+
+    package var operation: String = String()
+
+    package var upstreamOperation: String = String()
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _clientSampling: Envoy_Type_V3_Percent? = nil
+    fileprivate var _randomSampling: Envoy_Type_V3_Percent? = nil
+    fileprivate var _overallSampling: Envoy_Type_V3_Percent? = nil
+    fileprivate var _maxPathTagLength: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    fileprivate var _provider: Envoy_Config_Trace_V3_Tracing.Http? = nil
+    fileprivate var _spawnUpstreamSpan: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+  }
+
+  package nonisolated struct InternalAddressConfig: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unixSockets: Bool = false
+
+    package var cidrRanges: [Envoy_Config_Core_V3_CidrRange] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
   package nonisolated struct UpgradeConfig: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -586,6 +715,27 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
   package init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var typedConfig: SwiftProtobuf.Google_Protobuf_Any {
+    get {_typedConfig ?? SwiftProtobuf.Google_Protobuf_Any()}
+    set {_typedConfig = newValue}
+  }
+  /// Returns true if `typedConfig` has been explicitly set.
+  package var hasTypedConfig: Bool {self._typedConfig != nil}
+  /// Clears the value of `typedConfig`. Subsequent reads from it will return its default value.
+  package mutating func clearTypedConfig() {self._typedConfig = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _typedConfig: SwiftProtobuf.Google_Protobuf_Any? = nil
 }
 
 package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_LocalReplyConfig: Sendable {
@@ -770,13 +920,15 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
 
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HttpConnectionManager"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{4}\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{4}\u{2}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{4}\u{2}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{4}\u{2}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{4}\u{4}append_x_forwarded_port\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{2}\u{2}tracing\0\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{3}internal_address_config\0\u{3}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{4}\u{2}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{3}request_id_extension\0\u{3}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{3}scheme_header_transformation\0\u{4}\u{3}append_x_forwarded_port\0")
 
   fileprivate class _StorageClass {
     var _codecType: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.CodecType = .auto
     var _statPrefix: String = String()
     var _routeSpecifier: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.OneOf_RouteSpecifier?
     var _httpFilters: [Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter] = []
+    var _tracing: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing? = nil
+    var _requestIDExtension: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension? = nil
     var _httpProtocolOptions: Envoy_Config_Core_V3_Http1ProtocolOptions? = nil
     var _http2ProtocolOptions: Envoy_Config_Core_V3_Http2ProtocolOptions? = nil
     var _serverName: String = String()
@@ -791,6 +943,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     var _via: String = String()
     var _upgradeConfigs: [Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.UpgradeConfig] = []
     var _streamIdleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _internalAddressConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig? = nil
     var _delayedCloseTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _requestTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _maxRequestHeadersKb: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
@@ -806,6 +959,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
     var _pathWithEscapedSlashesAction: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.PathWithEscapedSlashesAction = .implementationSpecificDefault
     var _localReplyConfig: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_LocalReplyConfig? = nil
     var _stripTrailingHostDot: Bool = false
+    var _schemeHeaderTransformation: Envoy_Config_Core_V3_SchemeHeaderTransformation? = nil
     var _appendXForwardedPort: Bool = false
     var _streamErrorOnInvalidHTTPMessage: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
     var _proxy100Continue: Bool = false
@@ -823,6 +977,8 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _statPrefix = source._statPrefix
       _routeSpecifier = source._routeSpecifier
       _httpFilters = source._httpFilters
+      _tracing = source._tracing
+      _requestIDExtension = source._requestIDExtension
       _httpProtocolOptions = source._httpProtocolOptions
       _http2ProtocolOptions = source._http2ProtocolOptions
       _serverName = source._serverName
@@ -837,6 +993,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _via = source._via
       _upgradeConfigs = source._upgradeConfigs
       _streamIdleTimeout = source._streamIdleTimeout
+      _internalAddressConfig = source._internalAddressConfig
       _delayedCloseTimeout = source._delayedCloseTimeout
       _requestTimeout = source._requestTimeout
       _maxRequestHeadersKb = source._maxRequestHeadersKb
@@ -852,6 +1009,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       _pathWithEscapedSlashesAction = source._pathWithEscapedSlashesAction
       _localReplyConfig = source._localReplyConfig
       _stripTrailingHostDot = source._stripTrailingHostDot
+      _schemeHeaderTransformation = source._schemeHeaderTransformation
       _appendXForwardedPort = source._appendXForwardedPort
       _streamErrorOnInvalidHTTPMessage = source._streamErrorOnInvalidHTTPMessage
       _proxy100Continue = source._proxy100Continue
@@ -902,6 +1060,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
           }
         }()
         case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._httpFilters) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._tracing) }()
         case 8: try { try decoder.decodeSingularMessageField(value: &_storage._httpProtocolOptions) }()
         case 9: try { try decoder.decodeSingularMessageField(value: &_storage._http2ProtocolOptions) }()
         case 10: try { try decoder.decodeSingularStringField(value: &_storage._serverName) }()
@@ -917,6 +1076,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         case 22: try { try decoder.decodeSingularStringField(value: &_storage._via) }()
         case 23: try { try decoder.decodeRepeatedMessageField(value: &_storage._upgradeConfigs) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._streamIdleTimeout) }()
+        case 25: try { try decoder.decodeSingularMessageField(value: &_storage._internalAddressConfig) }()
         case 26: try { try decoder.decodeSingularMessageField(value: &_storage._delayedCloseTimeout) }()
         case 28: try { try decoder.decodeSingularMessageField(value: &_storage._requestTimeout) }()
         case 29: try { try decoder.decodeSingularMessageField(value: &_storage._maxRequestHeadersKb) }()
@@ -925,6 +1085,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         case 33: try { try decoder.decodeSingularBoolField(value: &_storage._mergeSlashes) }()
         case 34: try { try decoder.decodeSingularEnumField(value: &_storage._serverHeaderTransformation) }()
         case 35: try { try decoder.decodeSingularMessageField(value: &_storage._commonHTTPProtocolOptions) }()
+        case 36: try { try decoder.decodeSingularMessageField(value: &_storage._requestIDExtension) }()
         case 37: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysSetRequestIDInResponse) }()
         case 38: try { try decoder.decodeSingularMessageField(value: &_storage._localReplyConfig) }()
         case 39: try { try decoder.decodeSingularBoolField(value: &_storage._stripMatchingHostPort) }()
@@ -940,6 +1101,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         }()
         case 45: try { try decoder.decodeSingularEnumField(value: &_storage._pathWithEscapedSlashesAction) }()
         case 47: try { try decoder.decodeSingularBoolField(value: &_storage._stripTrailingHostDot) }()
+        case 48: try { try decoder.decodeSingularMessageField(value: &_storage._schemeHeaderTransformation) }()
         case 51: try { try decoder.decodeSingularBoolField(value: &_storage._appendXForwardedPort) }()
         default: break
         }
@@ -973,6 +1135,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       if !_storage._httpFilters.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._httpFilters, fieldNumber: 5)
       }
+      try { if let v = _storage._tracing {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
       try { if let v = _storage._httpProtocolOptions {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
       } }()
@@ -1018,6 +1183,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       try { if let v = _storage._streamIdleTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
+      try { if let v = _storage._internalAddressConfig {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 25)
+      } }()
       try { if let v = _storage._delayedCloseTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 26)
       } }()
@@ -1041,6 +1209,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       }
       try { if let v = _storage._commonHTTPProtocolOptions {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 35)
+      } }()
+      try { if let v = _storage._requestIDExtension {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 36)
       } }()
       if _storage._alwaysSetRequestIDInResponse != false {
         try visitor.visitSingularBoolField(value: _storage._alwaysSetRequestIDInResponse, fieldNumber: 37)
@@ -1066,6 +1237,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       if _storage._stripTrailingHostDot != false {
         try visitor.visitSingularBoolField(value: _storage._stripTrailingHostDot, fieldNumber: 47)
       }
+      try { if let v = _storage._schemeHeaderTransformation {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 48)
+      } }()
       if _storage._appendXForwardedPort != false {
         try visitor.visitSingularBoolField(value: _storage._appendXForwardedPort, fieldNumber: 51)
       }
@@ -1082,6 +1256,8 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._statPrefix != rhs_storage._statPrefix {return false}
         if _storage._routeSpecifier != rhs_storage._routeSpecifier {return false}
         if _storage._httpFilters != rhs_storage._httpFilters {return false}
+        if _storage._tracing != rhs_storage._tracing {return false}
+        if _storage._requestIDExtension != rhs_storage._requestIDExtension {return false}
         if _storage._httpProtocolOptions != rhs_storage._httpProtocolOptions {return false}
         if _storage._http2ProtocolOptions != rhs_storage._http2ProtocolOptions {return false}
         if _storage._serverName != rhs_storage._serverName {return false}
@@ -1096,6 +1272,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._via != rhs_storage._via {return false}
         if _storage._upgradeConfigs != rhs_storage._upgradeConfigs {return false}
         if _storage._streamIdleTimeout != rhs_storage._streamIdleTimeout {return false}
+        if _storage._internalAddressConfig != rhs_storage._internalAddressConfig {return false}
         if _storage._delayedCloseTimeout != rhs_storage._delayedCloseTimeout {return false}
         if _storage._requestTimeout != rhs_storage._requestTimeout {return false}
         if _storage._maxRequestHeadersKb != rhs_storage._maxRequestHeadersKb {return false}
@@ -1111,6 +1288,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         if _storage._pathWithEscapedSlashesAction != rhs_storage._pathWithEscapedSlashesAction {return false}
         if _storage._localReplyConfig != rhs_storage._localReplyConfig {return false}
         if _storage._stripTrailingHostDot != rhs_storage._stripTrailingHostDot {return false}
+        if _storage._schemeHeaderTransformation != rhs_storage._schemeHeaderTransformation {return false}
         if _storage._appendXForwardedPort != rhs_storage._appendXForwardedPort {return false}
         if _storage._streamErrorOnInvalidHTTPMessage != rhs_storage._streamErrorOnInvalidHTTPMessage {return false}
         if _storage._proxy100Continue != rhs_storage._proxy100Continue {return false}
@@ -1193,6 +1371,120 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
   }
 }
 
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.protoMessageName + ".Tracing"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{4}\u{3}client_sampling\0\u{3}random_sampling\0\u{3}overall_sampling\0\u{1}verbose\0\u{3}max_path_tag_length\0\u{3}custom_tags\0\u{1}provider\0\u{3}spawn_upstream_span\0\u{1}operation\0\u{3}upstream_operation\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._clientSampling) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._randomSampling) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._overallSampling) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.verbose) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._maxPathTagLength) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.customTags) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._provider) }()
+      case 10: try { try decoder.decodeSingularMessageField(value: &self._spawnUpstreamSpan) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self.operation) }()
+      case 12: try { try decoder.decodeSingularStringField(value: &self.upstreamOperation) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._clientSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try { if let v = self._randomSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._overallSampling {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.verbose != false {
+      try visitor.visitSingularBoolField(value: self.verbose, fieldNumber: 6)
+    }
+    try { if let v = self._maxPathTagLength {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if !self.customTags.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.customTags, fieldNumber: 8)
+    }
+    try { if let v = self._provider {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._spawnUpstreamSpan {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    } }()
+    if !self.operation.isEmpty {
+      try visitor.visitSingularStringField(value: self.operation, fieldNumber: 11)
+    }
+    if !self.upstreamOperation.isEmpty {
+      try visitor.visitSingularStringField(value: self.upstreamOperation, fieldNumber: 12)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.Tracing) -> Bool {
+    if lhs._clientSampling != rhs._clientSampling {return false}
+    if lhs._randomSampling != rhs._randomSampling {return false}
+    if lhs._overallSampling != rhs._overallSampling {return false}
+    if lhs.verbose != rhs.verbose {return false}
+    if lhs._maxPathTagLength != rhs._maxPathTagLength {return false}
+    if lhs.customTags != rhs.customTags {return false}
+    if lhs._provider != rhs._provider {return false}
+    if lhs._spawnUpstreamSpan != rhs._spawnUpstreamSpan {return false}
+    if lhs.operation != rhs.operation {return false}
+    if lhs.upstreamOperation != rhs.upstreamOperation {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.protoMessageName + ".InternalAddressConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}unix_sockets\0\u{3}cidr_ranges\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBoolField(value: &self.unixSockets) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.cidrRanges) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.unixSockets != false {
+      try visitor.visitSingularBoolField(value: self.unixSockets, fieldNumber: 1)
+    }
+    if !self.cidrRanges.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.cidrRanges, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.InternalAddressConfig) -> Bool {
+    if lhs.unixSockets != rhs.unixSockets {return false}
+    if lhs.cidrRanges != rhs.cidrRanges {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.UpgradeConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.protoMessageName + ".UpgradeConfig"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}upgrade_type\0\u{2}\u{2}enabled\0")
@@ -1227,6 +1519,40 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
   package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.UpgradeConfig, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.UpgradeConfig) -> Bool {
     if lhs.upgradeType != rhs.upgradeType {return false}
     if lhs._enabled != rhs._enabled {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".RequestIDExtension"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}typed_config\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._typedConfig) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._typedConfig {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_RequestIDExtension) -> Bool {
+    if lhs._typedConfig != rhs._typedConfig {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

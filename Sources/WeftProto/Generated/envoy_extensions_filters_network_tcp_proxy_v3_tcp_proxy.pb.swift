@@ -86,6 +86,8 @@ package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
   /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
   package mutating func clearMetadataMatch() {self._metadataMatch = nil}
 
+  package var hashPolicy: [Envoy_Type_V3_HashPolicy] = []
+
   package var accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration {
     get {_accessLogFlushInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_accessLogFlushInterval = newValue}
@@ -155,7 +157,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.networ
 
 nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TcpProxy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{3}metadata_match\0\u{3}weighted_clusters\0\u{4}\u{3}max_downstream_connection_duration\0\u{4}\u{2}access_log_flush_interval\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{3}metadata_match\0\u{3}weighted_clusters\0\u{3}hash_policy\0\u{4}\u{2}max_downstream_connection_duration\0\u{4}\u{2}access_log_flush_interval\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -189,6 +191,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
           self.clusterSpecifier = .weightedClusters(v)
         }
       }()
+      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.hashPolicy) }()
       case 13: try { try decoder.decodeSingularMessageField(value: &self._maxDownstreamConnectionDuration) }()
       case 15: try { try decoder.decodeSingularMessageField(value: &self._accessLogFlushInterval) }()
       default: break
@@ -222,6 +225,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
     try { if case .weightedClusters(let v)? = self.clusterSpecifier {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
     } }()
+    if !self.hashPolicy.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hashPolicy, fieldNumber: 11)
+    }
     try { if let v = self._maxDownstreamConnectionDuration {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     } }()
@@ -239,6 +245,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Swi
     if lhs._idleTimeout != rhs._idleTimeout {return false}
     if lhs._maxDownstreamConnectionDuration != rhs._maxDownstreamConnectionDuration {return false}
     if lhs._metadataMatch != rhs._metadataMatch {return false}
+    if lhs.hashPolicy != rhs.hashPolicy {return false}
     if lhs._accessLogFlushInterval != rhs._accessLogFlushInterval {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -8,7 +8,7 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
-/// Where a value of metadata stands.
+/// Which metadata is meant.
 /// Reduced: what Weft reads or writes. Names, numbers and types are those on the wire (dev/proto-compare.py proves it).
 
 package import SwiftProtobuf
@@ -55,6 +55,98 @@ package nonisolated struct Envoy_Type_Metadata_V3_MetadataKey: Sendable {
       case key(String)
 
     }
+
+    package init() {}
+  }
+
+  package init() {}
+}
+
+package nonisolated struct Envoy_Type_Metadata_V3_MetadataKind: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var kind: Envoy_Type_Metadata_V3_MetadataKind.OneOf_Kind? = nil
+
+  package var request: Envoy_Type_Metadata_V3_MetadataKind.Request {
+    get {
+      if case .request(let v)? = kind {return v}
+      return Envoy_Type_Metadata_V3_MetadataKind.Request()
+    }
+    set {kind = .request(newValue)}
+  }
+
+  package var route: Envoy_Type_Metadata_V3_MetadataKind.Route {
+    get {
+      if case .route(let v)? = kind {return v}
+      return Envoy_Type_Metadata_V3_MetadataKind.Route()
+    }
+    set {kind = .route(newValue)}
+  }
+
+  package var cluster: Envoy_Type_Metadata_V3_MetadataKind.Cluster {
+    get {
+      if case .cluster(let v)? = kind {return v}
+      return Envoy_Type_Metadata_V3_MetadataKind.Cluster()
+    }
+    set {kind = .cluster(newValue)}
+  }
+
+  package var host: Envoy_Type_Metadata_V3_MetadataKind.Host {
+    get {
+      if case .host(let v)? = kind {return v}
+      return Envoy_Type_Metadata_V3_MetadataKind.Host()
+    }
+    set {kind = .host(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Kind: Equatable, Sendable {
+    case request(Envoy_Type_Metadata_V3_MetadataKind.Request)
+    case route(Envoy_Type_Metadata_V3_MetadataKind.Route)
+    case cluster(Envoy_Type_Metadata_V3_MetadataKind.Cluster)
+    case host(Envoy_Type_Metadata_V3_MetadataKind.Host)
+
+  }
+
+  package nonisolated struct Request: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct Route: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct Cluster: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct Host: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
   }
@@ -137,6 +229,183 @@ nonisolated extension Envoy_Type_Metadata_V3_MetadataKey.PathSegment: SwiftProto
 
   package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKey.PathSegment, rhs: Envoy_Type_Metadata_V3_MetadataKey.PathSegment) -> Bool {
     if lhs.segment != rhs.segment {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Metadata_V3_MetadataKind: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".MetadataKind"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}request\0\u{1}route\0\u{1}cluster\0\u{1}host\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Envoy_Type_Metadata_V3_MetadataKind.Request?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .request(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .request(v)
+        }
+      }()
+      case 2: try {
+        var v: Envoy_Type_Metadata_V3_MetadataKind.Route?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .route(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .route(v)
+        }
+      }()
+      case 3: try {
+        var v: Envoy_Type_Metadata_V3_MetadataKind.Cluster?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .cluster(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .cluster(v)
+        }
+      }()
+      case 4: try {
+        var v: Envoy_Type_Metadata_V3_MetadataKind.Host?
+        var hadOneofValue = false
+        if let current = self.kind {
+          hadOneofValue = true
+          if case .host(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.kind = .host(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.kind {
+    case .request?: try {
+      guard case .request(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .route?: try {
+      guard case .route(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .cluster?: try {
+      guard case .cluster(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .host?: try {
+      guard case .host(let v)? = self.kind else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKind, rhs: Envoy_Type_Metadata_V3_MetadataKind) -> Bool {
+    if lhs.kind != rhs.kind {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Metadata_V3_MetadataKind.Request: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Metadata_V3_MetadataKind.protoMessageName + ".Request"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKind.Request, rhs: Envoy_Type_Metadata_V3_MetadataKind.Request) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Metadata_V3_MetadataKind.Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Metadata_V3_MetadataKind.protoMessageName + ".Route"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKind.Route, rhs: Envoy_Type_Metadata_V3_MetadataKind.Route) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Metadata_V3_MetadataKind.Cluster: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Metadata_V3_MetadataKind.protoMessageName + ".Cluster"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKind.Cluster, rhs: Envoy_Type_Metadata_V3_MetadataKind.Cluster) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Type_Metadata_V3_MetadataKind.Host: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Type_Metadata_V3_MetadataKind.protoMessageName + ".Host"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Type_Metadata_V3_MetadataKind.Host, rhs: Envoy_Type_Metadata_V3_MetadataKind.Host) -> Bool {
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

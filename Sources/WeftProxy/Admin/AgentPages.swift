@@ -74,7 +74,7 @@ struct AgentPages: Sendable {
     }
 
     private func metrics() async -> AdminReply {
-        AdminReply(plane.metrics.prometheusText(), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        AdminReply(plane.metrics.prometheusText(plane), contentType: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     private func applicationMetrics() async -> String {

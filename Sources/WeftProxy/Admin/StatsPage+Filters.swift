@@ -11,7 +11,6 @@ extension StatsPage {
             case .externalAuthorization(let authorizer, _): authorization(authorizer, prefix)
             case .globalRateLimit(let limiter, _): quota(limiter, prefix)
             case .externalProcessing(let processor, _): processing(processor, prefix)
-            case .localRateLimit(let limiter, _): localLimit(limiter)
             default: []
             }
         }
@@ -50,16 +49,6 @@ extension StatsPage {
             ("\(name).message_timeouts", counts.messageTimeouts.load(ordering: .relaxed)),
             ("\(name).failure_mode_allowed", counts.failureModeAllowed.load(ordering: .relaxed)),
             ("\(name).rejected_header_mutations", counts.rejectedMutations.load(ordering: .relaxed)),
-        ]
-    }
-
-    private static func localLimit(_ limiter: LocalRateLimiter) -> [(String, Int)] {
-        let (counts, name) = (limiter.counts, "\(limiter.settings.statPrefix).http_local_rate_limit")
-        return [
-            ("\(name).enabled", counts.enabled.load(ordering: .relaxed)),
-            ("\(name).enforced", counts.enforced.load(ordering: .relaxed)),
-            ("\(name).rate_limited", counts.limited.load(ordering: .relaxed)),
-            ("\(name).ok", counts.ok.load(ordering: .relaxed)),
         ]
     }
 }

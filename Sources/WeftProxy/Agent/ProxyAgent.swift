@@ -67,6 +67,7 @@ struct ProxyAgent {
         options.serviceCluster = settings.node.cluster
         options.node = MetricsNode(
             id: settings.node.id, metadata: settings.node.metadata, principal: settings.identity?.uri)
+        options.observedNode = ObservedNode(id: settings.node.id, cluster: settings.node.cluster)
         return options
     }
 

@@ -36,7 +36,7 @@ struct StandalonePages: Sendable {
     }
 
     private static func metrics(_ plane: DataPlane) -> AdminReply {
-        AdminReply(plane.metrics.prometheusText(), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        AdminReply(plane.metrics.prometheusText(plane), contentType: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     private static func dump(_ plane: DataPlane) -> AdminReply {

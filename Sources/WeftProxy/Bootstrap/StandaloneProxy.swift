@@ -46,6 +46,10 @@ struct StandaloneProxy {
         options.concurrency = workers
         options.serviceCluster = bootstrap.node.cluster
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
+        options.labelPrefix = "envoy_"
+        options.observedNode = ObservedNode(
+            id: bootstrap.node.id, cluster: bootstrap.node.cluster, zone: bootstrap.node.locality.zone)
+        options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
         let plane = DataPlane(options: options)
         let status = AgentStatus()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CWeftLinux
 import WeftCore
 
 #if canImport(Glibc)
@@ -80,5 +81,10 @@ struct IstioIPTables: ParsableCommand {
 
 /// What the executable calls.
 package enum ProxyMain {
-    package static func run() async { await ProxyCommand.main() }
+    package static func run() async {
+        #if !DEBUG
+        weft_stop_exclusivity_checks()
+        #endif
+        await ProxyCommand.main()
+    }
 }

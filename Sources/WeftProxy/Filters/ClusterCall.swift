@@ -33,6 +33,8 @@ final class ClusterCall: ResponseReceiver {
         var head: ResponseHead
         var body: ByteBuffer
         var trailers: HeaderBlock?
+        /// As the trailers or, of an answer without a body, the headers say.
+        var grpcStatus: String? { (trailers ?? head.headers).string(.grpcStatus) }
     }
     private let request: RequestHead
     private let body: ByteBuffer?

@@ -15,6 +15,8 @@ extension Exchange {
         let injection = engine.decide(head, cluster: faultCluster(engine.fault), draw: draw)
         guard !injection.isEmpty else { return .next }
         keptState().fault = engine
+        if injection.delayMilliseconds != nil { connection.counters.add(HTTPCounter.delays) }
+        if injection.abort != nil { connection.counters.add(HTTPCounter.aborts) }
         let provenance = engine.fault.provenance ?? decision?.route.provenance
         guard let span = injection.delayMilliseconds else {
             if let abort = injection.abort { answer(abort, provenance) }
@@ -48,10 +50,16 @@ extension Exchange {
 
     func cors(_ name: String) {
         guard head.headers.contains(.origin), case .cors(let engine)? = routeFilter(name) else { return }
-        switch engine.decide(head, draw: draw) {
-        case .pass, .unknownOrigin, .shadow: return
-        case .allow(let headers): keptState().corsHeaders = headers
-        case .preflight(let headers): reply(.corsPreflight, headers: headers)
+        let outcome = engine.decide(head, draw: draw)
+        switch outcome {
+        case .pass, .shadow: return
+        case .unknownOrigin: connection.counters.add(HTTPCounter.originInvalid)
+        case .allow(let headers):
+            connection.counters.add(HTTPCounter.originValid)
+            keptState().corsHeaders = headers
+        case .preflight(let headers):
+            connection.counters.add(HTTPCounter.originValid)
+            reply(.corsPreflight, headers: headers)
         }
     }
 
@@ -152,6 +160,7 @@ extension Exchange {
             let bad: SharedHost.Flags = [.failedActiveCheck, .ejected]
             return .init(healthy: hosts.count { $0.shared.flags.isDisjoint(with: bad) }, total: hosts.count)
         }
+        if case .pass = decision {} else { record.isHealthCheck = true }
         switch decision {
         case .pass, .forward(remembers: false): return
         case .forward(remembers: true): keptState().healthCheck = responder

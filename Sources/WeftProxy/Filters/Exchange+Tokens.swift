@@ -19,11 +19,13 @@ extension Exchange {
         }
         switch outcome {
         case .allow(let payloads):
+            connection.counters.add(HTTPCounter.tokensAllowed)
             guard !payloads.isEmpty else { return .next }
             keptState().metadata["envoy.filters.http.jwt_authn"] = .object(payloads)
             if authenticator.clearsRouteCache { chooseRouteAnew() }
             return .next
         case .deny(let failure):
+            connection.counters.add(HTTPCounter.tokensDenied)
             refuse(failure, authenticator)
             return .next
         case .needsKeys(let indices):

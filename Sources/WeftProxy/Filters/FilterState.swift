@@ -30,6 +30,15 @@ final class FilterState {
     /// A call that a filter waits for; gives it up.
     var cancelCall: (() -> Void)?
     var healthCheck: HealthCheckResponder?
+    private(set) var compression: CompressionState?
+    /// The session's rules, and the endpoint that the request named.
+    var session: (engine: SessionEngine, address: String?)?
+
+    func keptCompression() -> CompressionState {
+        let state = compression ?? CompressionState()
+        compression = state
+        return state
+    }
 
     /// The exchange is over.
     func end() {
@@ -72,6 +81,9 @@ extension Exchange {
         case .globalRateLimit(let limiter, let name): return askForQuota(limiter, name)
         case .externalProcessing(let processor, let name): return process(processor, name)
         case .dormant(let filter, let name): return isAwake(name) ? run(filter) : .next
+        case .compressor(let engine, let name): compress(engine, name)
+        case .decompressor(let engine, let name): decompress(engine, name)
+        case .statefulSession(let engine, let name): keepSession(engine, name)
         case .router:
             forward()
             return .pause
@@ -122,6 +134,10 @@ extension Exchange {
     func filter(requestBody bytes: ByteBuffer, _ state: FilterState) -> ByteBuffer? {
         guard !isFinished else { return nil }
         var bytes = bytes
+        if let compression = state.compression {
+            guard let recoded = recode(requestBody: bytes, compression) else { return nil }
+            bytes = recoded
+        }
         if state.grpcWeb != nil {
             guard let decoded = state.grpcWeb?.decode(request: bytes) else {
                 reply(.badGRPCWeb)
@@ -182,11 +198,23 @@ extension Exchange {
     /// - Returns: The whole body, when the filters made one of a response that had none.
     func filter(response: inout ResponseHead, _ endStream: Bool, _ state: FilterState) -> ByteBuffer? {
         state.healthCheck?.remember(response.status, now: monotonicNow)
+        if let compression = state.compression { recode(response: &response, endStream: endStream, compression) }
         return state.grpcWeb?.translate(response: &response, endStream: endStream)
+    }
+
+    /// - Returns: `nil` when the response had to be broken off.
+    func filter(responseBody bytes: ByteBuffer, _ state: FilterState) -> ByteBuffer? {
+        var bytes = bytes
+        if let compression = state.compression {
+            guard let recoded = recode(responseBody: bytes, compression) else { return nil }
+            bytes = recoded
+        }
+        return state.grpcWeb?.encode(response: bytes) ?? bytes
     }
 
     /// For upstream's answers and our own.
     func addHeaders(to response: inout ResponseHead, _ state: FilterState) {
+        if let session = state.session { tellSession(session, &response.headers) }
         state.corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         state.rateLimit?.add(to: &response.headers)
         if let mutations = state.rateLimitHeaders { apply(mutations, to: &response.headers) }

@@ -37,13 +37,7 @@ extension Exchange {
 
     /// The address that `x-forwarded-for` vouches for, as far as hops are trusted.
     func trustedClientIP() -> String {
-        let hops = Int(manager.xffNumTrustedHops)
-        guard hops > 0, let list = head.headers.string(.forwardedFor) else {
-            return connection.connection.info.remoteIP
-        }
-        let all = list.split(separator: ",").map { String($0).trimmingSpaces() }
-        let index = all.count - 1 - hops
-        return index >= 0 ? all[index] : connection.connection.info.remoteIP
+        clientIP
     }
 }
 

@@ -7,54 +7,72 @@ import WeftTransport
 
 /// Why a try at an upstream gave no response.
 enum AttemptFailure {
-    case overflow
-    case connect(String)
-    case refused
-    case reset
-    case perTryTimeout
+    /// - Parameter transport: What the operating system or TLS said.
+    case reset(UpstreamResetReason, transport: String?)
+    case perTryTimeout(idle: Bool)
 }
 
 /// The router: from the route to an upstream's response, with retries.
 extension Exchange {
     func forward() {
+        connection.counters.add(HTTPCounter.routed)
         guard let decision = resolveRoute() else {
             return reply(.noRoute, provenance: routeTable?.refusing(head))
+        }
+        if let forwarding = decision.forward {
+            self.forwarding = forwarding
+            return select(forwarding, decision)
         }
         let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
+            connection.counters.add(HTTPCounter.directResponses)
             reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
         case .redirect(let redirect):
+            connection.counters.add(HTTPCounter.redirects)
             reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
-        case .forward(let action):
-            self.action = action
-            select(action, provenance)
+        case .forward: break
         }
     }
 
-    private func select(_ action: RouteAction, _ provenance: Provenance?) {
-        let name = clusterName(action)
-        guard let cluster = worker.cluster(name) else {
-            return reply(.clusterNotFound(name, status: action.clusterNotFoundStatus), provenance: provenance)
+    private func select(_ forwarding: CompiledForward, _ decision: RouteDecision) {
+        guard let cluster = worker.recentCluster(of: forwarding) ?? chooseCluster(forwarding, decision) else { return }
+        if isUpgrade, !upgradeAllowed(forwarding.action) {
+            return reply(.upgradeRefused, provenance: decision.route.provenance)
         }
-        if isUpgrade, !upgradeAllowed(action) { return reply(.upgradeRefused, provenance: provenance) }
         self.cluster = cluster
         let shared = cluster.compiled.shared
-        let breaker = CircuitBreaker(cluster.compiled.cluster, shared: shared, priority: action.priority)
+        let breaker = cluster.compiled.breaker(forwarding.action.priority)
         guard breaker.acquireRequest() else {
             shared.pendingOverflow.wrappingAdd(1, ordering: .relaxed)
-            return reply(.overflow, provenance: cluster.compiled.cluster.provenance ?? provenance)
+            return reply(
+                .overflow(isRetry: false), provenance: cluster.compiled.cluster.provenance ?? decision.route.provenance)
         }
         self.breaker = breaker
         holdsRequestSlot = true
-        let compiled = decision?.forward
-        timeouts = RequestTimeouts(action, retry: compiled?.retry?.policy, head: &head)
-        retries = RetryState(compiled?.retry, head: &head)
-        preparePick(compiled)
-        mutateRequest(action)
-        mirror(action)
+        longest = StreamDuration.limit(
+            forwarding, manager: connection.manager.manager.maxStreamDurationMilliseconds, head: &head)
+        timeouts = RequestTimeouts(
+            forwarding, head: &head, respectsExpected: connection.manager.manager.router.respectsExpectedTimeout)
+        retries = RetryState(forwarding.retry, head: &head)
+        preparePick(forwarding)
+        mutateRequest(forwarding)
+        if !forwarding.mirrors.isEmpty { mirror(forwarding) }
         startTimers()
         tryUpstream()
+    }
+
+    /// A cluster that depends on nothing but the route is found by the route's identity from then on.
+    /// - Returns: `nil` when the request has been answered, because there is no such cluster.
+    private func chooseCluster(_ forwarding: CompiledForward, _ decision: RouteDecision) -> WorkerCluster? {
+        let name = clusterName(forwarding.action)
+        guard let found = worker.cluster(name) else {
+            let status = forwarding.action.clusterNotFoundStatus
+            reply(.clusterNotFound(name, status: status), provenance: decision.route.provenance)
+            return nil
+        }
+        if case .cluster = forwarding.action.cluster { worker.remember(found, of: forwarding) }
+        return found
     }
 
     private func clusterName(_ action: RouteAction) -> String {
@@ -69,8 +87,7 @@ extension Exchange {
     }
 
     /// What stays the same for every try: hash, subset, predicates.
-    private func preparePick(_ compiled: CompiledForward?) {
-        guard let compiled else { return }
+    private func preparePick(_ compiled: CompiledForward) {
         pick.subset = compiled.subset(weighted: weightedIndex)
         if !compiled.hashPolicies.isEmpty {
             let info = connection.connection.info
@@ -87,7 +104,7 @@ extension Exchange {
         }
     }
 
-    private func tryUpstream() {
+    func tryUpstream() {
         guard let cluster, !isFinished else { return }
         if case .dynamicForwardProxy(let settings) = cluster.compiled.cluster.discovery {
             return tryNamedHost(cluster, settings)
@@ -119,16 +136,24 @@ extension Exchange {
     private func tryHost(_ picked: CompiledHost?) {
         guard let cluster else { return }
         attemptCount += 1
-        guard let host = picked else {
+        guard let host = picked, !isAstray(host) else {
+            cluster.counters.add(.noneHealthy)
+            // A hedged try may still be answered.
+            if attempt != nil || !rivals.isEmpty { return }
             let provenance = cluster.compiled.cluster.provenance ?? decision?.route.provenance
             return reply(.noHealthyUpstream(emptyReason: cluster.compiled.emptyReason), provenance: provenance)
         }
         remember(host)
-        record.upstreamHost = host.name
         record.host = host
-        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: upstreamVersion(cluster))
+        if let forwarding, forwarding.rewritesHost, forwarding.action.hostRewrite == .auto, weighted?.hostRewrite == nil
+        {
+            nameHost(host)
+        }
+        let version = upstreamVersion(cluster)
+        record.upstreamProtocol = version == .http2 ? "HTTP/2" : "HTTP/1.1"
+        let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: version)
         self.attempt = attempt
-        attempt.start(perTryMilliseconds: timeouts?.perTry)
+        attempt.start(perTryMilliseconds: timeouts?.perTry, idleMilliseconds: timeouts?.perTryIdle)
     }
 
     /// For the next try, as far as its policy cares about what was tried.
@@ -155,7 +180,10 @@ extension Exchange {
     }
 
     private func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
-        if isUpgrade { return .http1 }
+        if isUpgrade {
+            // HTTP/2 carries it as extended CONNECT (RFC 8441).
+            return cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1
+        }
         return switch cluster.compiled.cluster.httpProtocol {
         case .http1: .http1
         case .http2: .http2
@@ -166,16 +194,24 @@ extension Exchange {
     /// Sends the request as far as it has come.
     func send(on stream: UpstreamStream) {
         // What differs between tries is replaced in place.
-        if decision?.virtualHost.includeRequestAttemptCount == true {
-            head.headers.set(.envoyAttemptCount, String(attemptCount))
+        if decision?.countsAttemptsInRequest == true {
+            head.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
+        }
+        if decision?.virtualHost.includeTimeoutRetryHeader == true, attemptCount > 1 {
+            head.headers.set("x-envoy-is-timeout-retry", retriesTimeout ? "true" : "false")
         }
         addPeerMetadata(to: &head, host: record.host)
+        if span != nil { carryTrace() }
+        if connection.manager.keeps.contains(.times) {
+            record.times.upstreamStart = .now()
+        }
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
+        if cluster?.compiled.cluster.properCaseHeaders == true { head.headers.useProperCase() }
         stream.send(head, endStream: isComplete && !isUpgrade)
         if isUpgrade { return stream.flush() }
         guard !isComplete else { return }
         for bytes in body { stream.write(body: bytes) }
-        if requestEnded { stream.writeEnd(trailers: requestTrailers) } else { stream.flush() }
+        if requestEnded { stream.writeEnd(trailers: upstreamTrailers) } else { stream.flush() }
         if bodyBytes > Self.retryBufferLimit {
             keepsBody = false
             body = []
@@ -185,32 +221,38 @@ extension Exchange {
 
     // MARK: retries
 
-    func attemptFailed(_ failure: AttemptFailure) {
-        attempt = nil
+    func attemptFailed(_ failure: AttemptFailure, _ failed: UpstreamAttempt) {
         guard !isFinished else { return }
-        if keepsBody, let pause = takeRetry(retryVerdict(on: failure)) { return retry(afterMilliseconds: pause) }
+        guard forget(failed) else { return }
+        let isRetry = attemptCount > 1
+        if keepsBody, let pause = takeRetry(retryVerdict(on: failure)) {
+            if case .perTryTimeout = failure { retriesTimeout = true } else { retriesTimeout = false }
+            return retry(afterMilliseconds: pause)
+        }
         let provenance = decision?.route.provenance
         switch failure {
-        case .overflow: reply(.overflow, provenance: cluster?.compiled.cluster.provenance ?? provenance)
-        case .connect(let why):
-            record.transportFailure = why
-            reply(.connectFailure(why), provenance: provenance)
-        case .refused, .reset: reply(.upstreamReset(beforeResponse: true), provenance: provenance)
-        case .perTryTimeout: reply(.perTryTimeout, provenance: provenance)
+        case .reset(.overflow, _):
+            record.host = nil
+            reply(.overflow(isRetry: isRetry), provenance: cluster?.compiled.cluster.provenance ?? provenance)
+        case .reset(let why, let transport):
+            record.transportFailure = transport
+            reply(.upstreamReset(why, transport: transport, isRetry: isRetry), provenance: provenance)
+        case .perTryTimeout(let idle):
+            reply(.perTryTimeout(idle: idle), provenance: provenance)
         }
     }
 
     private func retryVerdict(on failure: AttemptFailure) -> RetryState.Verdict {
-        let kind: RetryState.Failure =
-            switch failure {
-            case .overflow: .overflow
-            case .connect: .connect
-            case .refused: .refusedStream
-            case .reset: .reset
-            case .perTryTimeout: .perTryTimeout
-            }
-        let started = if case .connect = failure { false } else { true }
-        return retries?.verdict(on: kind, requestStarted: started, random: &worker.decisions) ?? .no
+        var requestStarted = true
+        let kind: RetryState.Failure
+        switch failure {
+        case .reset(.overflow, _): kind = .overflow
+        case .reset(.connectionFailure, _), .reset(.connectionTimeout, _): (kind, requestStarted) = (.connect, false)
+        case .reset(.remoteRefused, _): kind = .refusedStream
+        case .reset: kind = .reset
+        case .perTryTimeout: kind = .perTryTimeout
+        }
+        return retries?.verdict(on: kind, requestStarted: requestStarted, random: &worker.decisions) ?? .no
     }
 
     /// - Returns: The pause in milliseconds after which the request is tried again instead of passing this response on.
@@ -220,18 +262,20 @@ extension Exchange {
         return takeRetry(verdict ?? .no)
     }
 
-    private func takeRetry(_ verdict: RetryState.Verdict) -> UInt64? {
+    func takeRetry(_ verdict: RetryState.Verdict) -> UInt64? {
         guard let shared = cluster?.compiled.shared else { return nil }
         switch verdict {
         case .no: return nil
         case .limitExceeded:
             shared.retryLimitExceeded.wrappingAdd(1, ordering: .relaxed)
-            record.retriesExhausted = true
-            record.flag = "URX"
+            record.note(flag: "URX")
             return nil
         case .retry(let pause):
             if !holdsRetrySlot {
-                guard breaker?.acquireRetry() == true else { return nil }
+                guard breaker?.acquireRetry() == true else {
+                    record.note(flag: "UO")
+                    return nil
+                }
                 holdsRetrySlot = true
             }
             shared.retriesTotal.wrappingAdd(1, ordering: .relaxed)
@@ -240,7 +284,6 @@ extension Exchange {
     }
 
     func retry(afterMilliseconds pause: UInt64) {
-        attempt = nil
         schedule(.milliseconds(Int64(clamping: pause))) { [self] in tryUpstream() }
     }
 }

@@ -9,7 +9,7 @@ extension Exchange {
     var isUpgrade: Bool { original.isUpgrade }
 
     func upgradeAllowed(_ action: RouteAction) -> Bool {
-        let type = original.method == .connect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
+        let type = original.method.isConnect ? "connect" : (head.headers.string(.upgrade) ?? "").lowercased()
         if let own = action.upgrades.first(where: { $0.type.lowercased() == type }) { return own.enabled }
         return manager.upgradeTypes.contains(type)
     }
@@ -18,61 +18,40 @@ extension Exchange {
     func prepareRequest() {
         let facts = connection.manager
         takePeerMetadata()
-        head.headers.reserve(fields: 8, bytes: 320)
+        answerContinue()
         removeHopByHop(&head.headers, keepUpgrade: isUpgrade)
-        if facts.manager.stripAnyHostPort { stripPort() }
+        let isEdge = judgeCaller()
+        if let via = facts.manager.via { Self.append(via: via, to: &head.headers) }
         if facts.manager.generateRequestID,
             !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
-            head.headers.set(.requestID, RequestID.make(&worker.random))
-        }
-        if isEdge {
-            head.headers.remove(.envoyAttemptCount)
-            head.headers.remove(.expectedTimeout)
-            for name in Self.internalHeaders where head.headers.contains(name) { head.headers.remove(name) }
-            if !facts.manager.skipXFFAppend {
-                let ip = connection.connection.info.remoteIP
-                head.headers.set(.forwardedFor, head.headers.string(.forwardedFor).map { "\($0),\(ip)" } ?? ip)
-            }
-        }
-        if isEdge || !head.headers.contains(.forwardedProto) {
-            let isTLS = connection.connection.info.isTLS && facts.direction != .inbound
-            head.headers.set(.forwardedProto, isTLS ? "https" : "http")
+            let (high, low) = (worker.random.next(), worker.random.next())
+            head.headers.set(.requestID, length: RequestID.length) { RequestID.write(high, low, to: $0) }
         }
         forwardClientCertificate()
     }
 
-    /// What only callers inside may ask of the router, and what only a proxy may say; taken from clients outside.
-    private static let internalHeaders: [HeaderName] = [
-        "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes",
-        "x-envoy-retriable-header-names", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
-        "x-envoy-hedge-on-per-try-timeout", "x-envoy-upstream-alt-stat-name", "x-envoy-ip-tags",
-        "x-envoy-force-trace", "x-envoy-original-url", "x-envoy-internal", "x-envoy-external-address",
-        "x-envoy-original-path", "x-envoy-original-host",
-    ]
-
     /// Brings the path to the form that policies and routes are written for.
     /// - Returns: False when the request has been answered.
     func normalizePath() -> Bool {
+        if let first = head.path.readableBytesView.first, first != UInt8(ascii: "/") {
+            reply(.relativePath)
+            return false
+        }
         guard let normalizer = connection.manager.normalizer else { return true }
         switch normalizer.apply(head.path) {
         case .unchanged: return true
         case .changed(let path): head.path = path
         case .redirect(let path):
-            reply(.redirect(status: 307, location: String(buffer: path)))
+            let target = String(buffer: path)
+            head.path = path
+            reply(.pathRedirect(location: target))
             return false
         case .reject:
-            reply(.badRequest)
+            reply(.pathRefused)
             return false
         }
         return true
-    }
-
-    private var isEdge: Bool { connection.manager.manager.useRemoteAddress }
-
-    private func stripPort() {
-        guard let colon = head.host.lastIndex(of: ":"), !head.host.hasSuffix("]") else { return }
-        head.host = String(head.host[..<colon])
     }
 
     private func forwardClientCertificate() {
@@ -91,10 +70,13 @@ extension Exchange {
         }
     }
 
+    private static let hopByHop: HeaderNameSet = [
+        .connection, .keepAlive, .proxyConnection, .transferEncoding, .upgrade, .te,
+    ]
+
     func removeHopByHop(_ headers: inout HeaderBlock, keepUpgrade: Bool) {
-        if headers.contains(.connection), !headers.isExactly(.connection, "keep-alive"),
-            !headers.isExactly(.connection, "close")
-        {
+        guard headers.mayContain(Self.hopByHop) else { return }
+        if headers.connectionOption == .other {
             for name in (headers.string(.connection) ?? "").split(separator: ",") {
                 let name = HeaderName(name.trimmingSpaces())
                 if name != .upgrade, name != .connection, name != .keepAlive { headers.remove(name) }
@@ -103,24 +85,26 @@ extension Exchange {
         headers.remove(.keepAlive)
         headers.remove(.proxyConnection)
         headers.remove(.transferEncoding)
+        if headers.contains(.te), !headers.isExactly(.te, "trailers") { Self.sanitizeTE(&headers) }
         guard !keepUpgrade else { return }
         headers.remove(.connection)
         headers.remove(.upgrade)
     }
 
     /// After the route is known: its rewrites and mutations.
-    func mutateRequest(_ action: RouteAction) {
-        if let expected = timeouts?.expected, expected > 0 {
-            head.headers.set(.expectedTimeout, String(expected))
+    func mutateRequest(_ forwarding: CompiledForward) {
+        if let expected = timeouts?.expected, expected > 0, makesEnvoyHeaders {
+            head.headers.set(.expectedTimeout, decimal: expected)
         }
         // Additions are made of the request as it came, before the rewrites (Envoy's order).
         if let weighted { applyToRequest(weighted.requestHeaders) }
-        if let decision {
+        if let decision, decision.changesRequest {
             if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
             if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
+            if let table = decision.tableRequestHeaders { applyToRequest(table) }
         }
-        rewritePath(action)
-        rewriteHost(action)
+        if forwarding.rewritesPath { rewritePath(forwarding.action) }
+        if forwarding.rewritesHost { rewriteHost(forwarding.action) }
     }
 
     private func rewriteHost(_ action: RouteAction) {
@@ -131,13 +115,14 @@ extension Exchange {
         } else {
             switch action.hostRewrite {
             case .literal(let host): head.host = host
-            case .header(let name): head.host = head.headers.first(name) ?? head.host
+            case .header(let name):
+                guard let host = head.headers.first(name) else { return }
+                head.host = host
             case .pathRegex: head.host = decision?.forward?.hostFromPath(original.target) ?? head.host
             case .auto, nil: return
             }
         }
-        if head.host != before { head.headers.set("x-envoy-original-host", before) }
-        if action.appendXForwardedHost { head.headers.set("x-forwarded-host", before) }
+        noteHost(before, action)
     }
 
     private func rewritePath(_ action: RouteAction) {
@@ -145,7 +130,7 @@ extension Exchange {
         let before = head.target
         guard let after = decision.forward?.rewrittenPath(before, matched: decision.route.match) else { return }
         head.target = after
-        if after != before { head.headers.set("x-envoy-original-path", before) }
+        if makesEnvoyHeaders { head.headers.set("x-envoy-original-path", before) }
     }
 
     /// The target of a redirect, as RFC 9110 wants it: absolute.
@@ -155,16 +140,19 @@ extension Exchange {
             .location(redirect, decision: decision)
     }
 
-    func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64) {
+    func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64?) {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
-        response.headers.remove(PeerMetadata.idHeader)
-        response.headers.remove(PeerMetadata.header)
+        if response.headers.mayContain(PeerMetadata.headers) {
+            response.headers.remove(PeerMetadata.idHeader)
+            response.headers.remove(PeerMetadata.header)
+        }
         record.grpcStatus = response.headers.string(.grpcStatus)
-        response.headers.reserve(fields: 4, bytes: 160)
-        response.headers.set(.envoyUpstreamServiceTime, String(serviceMilliseconds))
+        if let serviceMilliseconds, makesEnvoyHeaders {
+            response.headers.set(.envoyUpstreamServiceTime, decimal: UInt64(clamping: serviceMilliseconds))
+        }
         applyResponseMutations(&response.headers)
-        if let decision, decision.virtualHost.includeAttemptCountInResponse {
-            response.headers.set(.envoyAttemptCount, String(attemptCount))
+        if let decision, decision.countsAttemptsInResponse {
+            response.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
     }
@@ -179,17 +167,21 @@ extension Exchange {
         case .passThrough: break
         }
         if !response.headers.contains(.date) { response.headers.set(.date, worker.date.now()) }
+        if let via = facts.manager.via { Self.append(via: via, to: &response.headers) }
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
+        if facts.keeps.contains(.response) { record.responseHeaders = response.headers }
+        if facts.manager.properCaseHeaders { response.headers.useProperCase() }
     }
 
     /// What the route and its virtual host say about responses, the proxy's own among them.
     func applyResponseMutations(_ headers: inout HeaderBlock) {
-        guard let decision else { return }
         if let weighted { apply(weighted.responseHeaders, to: &headers) }
+        guard let decision, decision.changesResponse else { return }
         if !decision.route.responseHeaders.isEmpty { apply(decision.route.responseHeaders, to: &headers) }
         if !decision.virtualHost.responseHeaders.isEmpty { apply(decision.virtualHost.responseHeaders, to: &headers) }
+        if let table = decision.tableResponseHeaders { apply(table, to: &headers) }
     }
 
     /// Values are expanded against the request as the mutations before them left it.
@@ -214,7 +206,7 @@ extension Exchange {
 
     private static func add(_ entry: HeaderMutations.Append, _ value: String, to headers: inout HeaderBlock) {
         // An operator that has nothing to say adds no header.
-        guard !value.isEmpty || entry.action == .overwriteIfExists else { return }
+        guard !value.isEmpty || entry.keepsEmpty || entry.action == .overwriteIfExists else { return }
         switch entry.action {
         case .appendIfExistsOrAdd: headers.append(entry.name, value)
         case .addIfAbsent: if headers.first(entry.name) == nil { headers.append(entry.name, value) }

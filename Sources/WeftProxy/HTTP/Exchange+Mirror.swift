@@ -6,19 +6,22 @@ import WeftTransport
 
 /// Shadow traffic: a copy of the request whose answer nobody waits for.
 extension Exchange {
-    func mirror(_ action: RouteAction) {
+    func mirror(_ forwarding: CompiledForward) {
         // Shadow traffic is nobody's session: it takes any host.
         var plain = PickRequest()
         plain.now = Int64(NIODeadline.now().uptimeNanoseconds)
-        for mirror in action.mirrors {
+        for mirror in forwarding.mirrors {
             guard mirror.fraction.partsPerMillion > 0,
                 worker.decisions.next(upperBound: UInt32(1_000_000)) < mirror.fraction.partsPerMillion,
-                let cluster = worker.cluster(mirror.cluster),
+                let cluster = worker.cluster(mirror.clusterHeader.flatMap { header($0) } ?? mirror.cluster),
                 let host = cluster.compiled.template == nil
                     ? cluster.pick(plain) : cluster.dynamicHost(connection.connection.info.destination)
             else { continue }
             var copy = head
-            copy.host = Self.shadowAuthority(head.host)
+            if !mirror.keepsHost { copy.host = Self.shadowAuthority(head.host) }
+            copy.headers.set("x-envoy-internal", "true")
+            let before = copy.headers.string(.forwardedFor)
+            copy.headers.set(.forwardedFor, before.map { "\($0),\(OwnAddress.ip)" } ?? OwnAddress.ip)
             let shadow = ShadowRequest(head: copy)
             shadow.start(on: cluster.pool(for: host, version: .http1), loop: worker.eventLoop)
             shadows.append(shadow)

@@ -18,8 +18,12 @@ final class Exchange: HTTPStreamReceiver {
     var manager: HTTPConnectionManager { connection.manager.manager }
     var record = ExchangeRecord()
 
+    /// The table that this request is routed by.
+    private var foundTable: RouteTable?
     var decision: RouteDecision?
-    var action: RouteAction?
+    /// What the router does, from when it has taken over.
+    var forwarding: CompiledForward?
+    var action: RouteAction? { forwarding?.action }
     var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
@@ -44,15 +48,33 @@ final class Exchange: HTTPStreamReceiver {
     var requestEnded: Bool
     var requestTrailers: HeaderBlock?
     var isTunnel = false
+    /// This proxy's span, while requests are traced, and that of the try under way.
+    var span: Span?
+    var upstreamSpan: Span?
+    private var hasClientLeft = false
     /// Position of the filter that comes next.
     var nextFilter = 0
     /// What filters keep for the rest of the exchange; `nil` while none has anything to keep.
     var filterState: FilterState?
     var shadows: [ShadowRequest] = []
+    /// Tries that took too long and go on beside ``attempt``.
+    var rivals: [UpstreamAttempt] = []
+    /// Who goes on with this request after an internal redirect.
+    var successor: Exchange?
+    /// Internal redirects before this exchange.
+    var redirects: UInt32 = 0
     var responseStarted = false
     var isFinished = false
     /// When the worker's sweep ends the request; `nil` is never. Short limits have ``timeout`` instead.
     private var deadline: NIODeadline?
+    /// When the whole request must have come (`request_timeout`).
+    private var requestDeadline: NIODeadline?
+    /// The end of `max_stream_duration`.
+    private var lastMoment: NIODeadline?
+    /// Milliseconds from the first header to the end, whatever happens; `nil` is no limit.
+    var longest: UInt64?
+    /// When the request was there as a whole.
+    private(set) var completedAt = NIODeadline.distantPast
     private var idleLimit = TimeAmount.zero
     private var lastSeen = NIODeadline.distantPast
     /// Something moved since the last sweep.
@@ -62,24 +84,34 @@ final class Exchange: HTTPStreamReceiver {
     var next: Exchange?
     unowned(unsafe) var previous: Exchange?
     private var timeout: Scheduled<Void>?
-    private var backOff: Scheduled<Void>?
+    var backOff: Scheduled<Void>?
+    /// The try under way follows one that took too long.
+    var retriesTimeout = false
     /// When the host of the current try was picked.
     var pickedAt = NIODeadline.distantPast
 
     /// More than this is not kept for another try (Envoy's default buffer limit).
     static let retryBufferLimit = 1 << 20
 
-    init(_ connection: HTTPConnection, stream: DownstreamStream, head: RequestHead, endStream: Bool) {
+    init(_ connection: HTTPConnection, stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) {
         self.connection = connection
         self.stream = stream
         original = OriginalRequest(head)
         self.head = head
         requestEnded = endStream
+        if endStream { completedAt = record.started }
     }
 
     func start() {
-        prepareRequest()
+        countStart()
         guard normalizePath() else { return }
+        if !requestEnded, let limit = manager.requestTimeoutMilliseconds, limit > 0 {
+            requestDeadline = record.started + .milliseconds(Int64(clamping: limit))
+            beSwept()
+        }
+        normalizeHost()
+        prepareRequest()
+        if let tracing = connection.manager.tracing { startTrace(tracing) }
         runFilters()
     }
 
@@ -95,6 +127,12 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     var routeTable: RouteTable? {
+        if let foundTable { return foundTable }
+        foundTable = currentTable
+        return foundTable
+    }
+
+    private var currentTable: RouteTable? {
         if let name = connection.manager.routesName { worker.snapshot.routes[name] } else { connection.manager.table }
     }
 
@@ -102,11 +140,12 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(body bytes: ByteBuffer) {
         record.bytesReceived += bytes.readableBytes
-        var bytes = bytes
-        if let state = filterState, !isTunnel {
-            guard let translated = filter(requestBody: bytes, state) else { return }
-            bytes = translated
-        }
+        guard let state = filterState, !isTunnel else { return deliver(bytes) }
+        if let translated = filter(requestBody: bytes, state) { deliver(translated) }
+    }
+
+    /// Towards the upstream, and into what is kept for another try.
+    private func deliver(_ bytes: ByteBuffer) {
         if isTunnel || attempt?.isStreaming == true {
             attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
@@ -127,46 +166,72 @@ final class Exchange: HTTPStreamReceiver {
         if let state = filterState { bodyGrew(state) }
     }
 
-    func readComplete() { if attempt?.isStreaming == true { attempt?.flush() } }
+    func readComplete() {
+        if let successor { return successor.readComplete() }
+        if attempt?.isStreaming == true { attempt?.flush() }
+    }
 
     func receiveEnd(trailers: HeaderBlock?) {
+        if let compressor = filterState?.compression?.requestCompressor, !isFinished {
+            deliver(compressor.compress(ByteBuffer(), isLast: true))
+        }
         requestEnded = true
-        requestTrailers = trailers
+        completedAt = .now()
+        requestTrailers = passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil
         for shadow in shadows { shadow.end() }
-        if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(trailers) }
+        if isTunnel { noteClientLeft() }
+        if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(upstreamTrailers) }
         if let state = filterState { requestEnded(state) }
+        if timeouts != nil, !isTunnel { startRequestTimer() }
     }
 
     func receive(reset: StreamReset) {
+        if let successor { return successor.receive(reset: reset) }
         guard !isFinished else { return }
-        record.flag = "DC"
-        record.details = "downstream_remote_disconnect"
+        noteClientLeft()
         finish()
     }
 
-    func writabilityChanged(_ isWritable: Bool) { attempt?.setReading(isWritable) }
+    func noteClientLeft() {
+        hasClientLeft = true
+        record.note(flag: "DC")
+        record.details = "downstream_remote_disconnect"
+    }
+
+    func writabilityChanged(_ isWritable: Bool) {
+        if let successor { return successor.writabilityChanged(isWritable) }
+        attempt?.setReading(isWritable)
+    }
 
     // MARK: timers
 
     /// Limits of a second and more are watched by the worker's sweep, which ends a request up to ``sweepInterval`` late.
     func startTimers() {
-        if let limit = timeouts?.request, limit > 0 {
-            let span = TimeAmount.milliseconds(Int64(clamping: limit))
-            if limit < 1_000 {
-                timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
-                    timedOut(.requestTimeout)
-                }
-            } else {
-                deadline = record.started + span
-            }
-        }
-        let idle = action?.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
+        if requestEnded { startRequestTimer() }
+        if let limit = longest { lastMoment = record.started + .milliseconds(Int64(clamping: limit)) }
+        let idle = forwarding?.action.idleTimeoutMilliseconds ?? connection.manager.streamIdleMilliseconds
         idleLimit = .milliseconds(Int64(clamping: idle))
-        guard deadline != nil || idle > 0, !isFinished else { return }
+        guard deadline != nil || lastMoment != nil || idle > 0, !isFinished else { return }
         hasMoved = true
+        beSwept()
+    }
+
+    private func beSwept() {
         guard !isSwept else { return }
         isSwept = true
         worker.exchanges.add(self)
+    }
+
+    /// The upstream's time begins when it may have the whole request.
+    private func startRequestTimer() {
+        guard let limit = timeouts?.request, limit > 0, deadline == nil, timeout == nil, !isFinished else { return }
+        let span = TimeAmount.milliseconds(Int64(clamping: limit))
+        if limit < 1_000 {
+            timeout = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in timedOut(.requestTimeout) }
+        } else {
+            deadline = completedAt + span
+            beSwept()
+        }
     }
 
     private func stopTimers() {
@@ -179,25 +244,29 @@ final class Exchange: HTTPStreamReceiver {
     /// The worker's look at what takes long.
     func sweep(now: NIODeadline) {
         if let deadline, now >= deadline { return timedOut(.requestTimeout) }
+        if let requestDeadline, !requestEnded, now >= requestDeadline { return timedOut(.requestOverdue) }
+        if let lastMoment, now >= lastMoment { return timedOut(.maxStreamDuration(requestComplete: requestEnded)) }
         guard idleLimit > .zero else { return }
         if hasMoved {
             hasMoved = false
             lastSeen = now
         } else if now - lastSeen >= idleLimit {
-            timedOut(.streamIdleTimeout)
+            timedOut(.streamIdleTimeout(requestComplete: requestEnded))
         }
     }
 
     func timedOut(_ reason: LocalReply.Reason) {
         guard !isFinished else { return }
         attempt?.recordTimeout()
-        attempt?.abandon()
-        attempt = nil
+        abandonTries()
         reply(reason, provenance: decision?.route.provenance)
     }
 
     func schedule(_ span: TimeAmount, _ work: @escaping () -> Void) {
-        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: span, work)
+        backOff = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+            backOff = nil
+            work()
+        }
     }
 
     // MARK: response
@@ -206,23 +275,31 @@ final class Exchange: HTTPStreamReceiver {
     func reply(_ reason: LocalReply.Reason, provenance: Provenance? = nil, headers: HeaderBlock? = nil) {
         guard !isFinished else { return }
         let local = LocalReply(reason, provenance: provenance)
-        record.flag = record.retriesExhausted ? local.flag + ",URX" : local.flag
+        record.note(flag: local.flag)
         record.details = local.code
         record.provenance = provenance
         guard !responseStarted else {
             stream.reset()
             return finish()
         }
+        // A message that is no good: what follows it is not to be trusted either.
+        if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
         if original.isGRPC { return replyTrailersOnly(local, headers) }
         record.status = local.status
+        if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
         var head = local.head(explain: connection.explainsRefusals)
         if let headers { head.headers.replace(with: headers) }
         applyResponseMutations(&head.headers)
         finishResponse(&head)
+        var body = ByteBuffer(string: local.body)
+        if let compression = filterState?.compression {
+            recode(response: &head, endStream: local.body.isEmpty || original.method == .head, compression)
+            if let compressor = compression.responseCompressor { body = compressor.compress(body, isLast: true) }
+        }
         stream.respond(head, endStream: local.body.isEmpty)
         if !local.body.isEmpty {
-            if original.method != .head { record.bytesSent += local.body.utf8.count }
-            stream.write(body: ByteBuffer(string: local.body))
+            if original.method != .head { record.bytesSent += body.readableBytes }
+            stream.write(body: body)
             stream.writeEnd(trailers: nil)
         }
         finish()
@@ -238,19 +315,24 @@ final class Exchange: HTTPStreamReceiver {
         finish()
     }
 
-    func receive(informational head: ResponseHead) { if !responseStarted { stream.inform(head) } }
+    func receive(informational head: ResponseHead) {
+        if !responseStarted, manager.proxiesContinue { stream.inform(head) }
+    }
 
     /// - Parameter isMore: More follows at once, or a call to flush.
-    func receive(response: ResponseHead, endStream: Bool, isMore: Bool) {
+    func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool) {
         responseStarted = true
         hasMoved = true
-        var response = response
+        var response = upstream
+        if isUpgrade, attempt?.version == .http2 { acceptUpgrade(&response) }
         record.status = Int(response.status)
         record.details = "via_upstream"
-        let service = (NIODeadline.now() - record.started).nanoseconds / 1_000_000
+        if connection.manager.keeps.contains(.times) { record.times.responseStart = .now() }
+        // While the request still comes, the time would be the client's as well.
+        let service = requestEnded && !isUpgrade ? (NIODeadline.now() - completedAt).nanoseconds / 1_000_000 : nil
         record.upstreamServiceMilliseconds = service
         mutateResponse(&response, serviceMilliseconds: service)
-        if response.status == 101 || head.method == .connect && (200...299).contains(response.status) {
+        if response.status == 101 || head.method.isConnect && (200...299).contains(response.status) {
             isTunnel = true
             stopTimers()
             finishResponse(&response)
@@ -280,7 +362,11 @@ final class Exchange: HTTPStreamReceiver {
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
         if let session = filterState?.processing, session.held != nil { return hold(bytes, session) }
-        let bytes = filterState?.grpcWeb?.encode(response: bytes) ?? bytes
+        var bytes = bytes
+        if let state = filterState {
+            guard let filtered = filter(responseBody: bytes, state) else { return }
+            bytes = filtered
+        }
         record.bytesSent += bytes.readableBytes
         stream.write(body: bytes)
         if !isMore { stream.flush() }
@@ -291,21 +377,30 @@ final class Exchange: HTTPStreamReceiver {
     func receiveResponseEnd(trailers: HeaderBlock?) {
         if let session = filterState?.processing, session.held != nil { return holdEnd(trailers, session) }
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
+        if connection.manager.keeps.contains(.trailers) { record.responseTrailers = trailers }
+        if let compressor = filterState?.compression?.responseCompressor {
+            let last = compressor.compress(ByteBuffer(), isLast: true)
+            record.bytesSent += last.readableBytes
+            stream.write(body: last)
+        }
         if let state = filterState, state.grpcWeb?.translatesResponse == true, let last = state.grpcWeb?.end(trailers) {
             record.bytesSent += last.readableBytes
             stream.write(body: last)
             stream.writeEnd(trailers: nil)
         } else {
-            stream.writeEnd(trailers: trailers)
+            stream.writeEnd(trailers: passesTrailers(of: original.version, manager.passesTrailers) ? trailers : nil)
         }
         finish()
     }
 
     /// The response broke off after it began.
-    func responseBroken() {
+    func responseBroken(_ why: UpstreamResetReason) {
         guard !isFinished else { return }
-        record.flag = "UC"
-        record.details = "upstream_reset_after_response_started{connection_termination}"
+        // The end of a tunnel that the client has left is no failure.
+        if !hasClientLeft {
+            record.note(flag: why.flag)
+            record.details = why.details("upstream_reset_after_response_started")
+        }
         stream.reset()
         finish()
     }
@@ -317,8 +412,7 @@ final class Exchange: HTTPStreamReceiver {
         backOff?.cancel()
         backOff = nil
         filterState?.end()
-        attempt?.abandon()
-        attempt = nil
+        abandonTries()
         if !shadows.isEmpty {
             for shadow in shadows { shadow.abandon() }
             shadows = []
@@ -328,6 +422,8 @@ final class Exchange: HTTPStreamReceiver {
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
+        countEnd()
+        if span != nil { endTrace() }
         worker.logs.exchangeFinished(self)
         worker.metrics.exchangeFinished(self)
     }
@@ -344,12 +440,12 @@ struct OriginalRequest {
     var target: String { String(buffer: path) }
     var host: String { String(buffer: authority) }
 
-    init(_ head: RequestHead) {
+    init(_ head: __shared RequestHead) {
         method = head.method
         path = head.path
         authority = head.authority
         version = head.version
-        isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
         isGRPC = head.isGRPC
     }
 }
@@ -364,17 +460,45 @@ struct ExchangeRecord {
     var bytesReceived = 0
     var bytesSent = 0
     var upstreamServiceMilliseconds: Int64?
-    var upstreamHost: String?
     /// The endpoint tried last.
     var host: CompiledHost?
+    var upstreamHost: String? { host?.name }
     /// The client, in the worker's ``PeerTable``.
     var peer = 0
     var upstreamLocal: String?
     var transportFailure: String?
     var grpcStatus: String?
     var provenance: Provenance?
-    /// It would have been tried again, but for the limit.
-    var retriesExhausted = false
+    /// `HTTP/1.1` or `HTTP/2`, of the last try.
+    var upstreamProtocol: String?
+    /// A health check filter took it for a check.
+    var isHealthCheck = false
+    /// Kept when an access log asks for them (``KeptForLogs``).
+    var responseHeaders: HeaderBlock?
+    var responseTrailers: HeaderBlock?
+    var localReplyBody: String?
+    var times = ExchangeTimes()
+    /// The client, when `x-forwarded-for` names another than the peer.
+    var client: String?
+    /// The cluster of the route, when the request did not get as far as choosing one.
+    var routedCluster: String?
     /// What shadow rules would have decided; not enforced.
     var shadowPolicies: [RBACShadow] = []
+
+    /// Adds a response flag; they are told in the order in which they came.
+    mutating func note(flag new: String) {
+        guard new != "-" else { return }
+        if flag == "-" {
+            flag = new
+        } else if !flag.split(separator: ",").contains(where: { $0 == new }) {
+            flag += "," + new
+        }
+    }
+}
+
+/// Moments of an exchange after its start; `nil` is not yet.
+struct ExchangeTimes {
+    /// The last try began to be sent.
+    var upstreamStart: NIODeadline?
+    var responseStart: NIODeadline?
 }

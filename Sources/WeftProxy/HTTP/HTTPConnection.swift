@@ -1,6 +1,7 @@
 import NIOCore
 import WeftHTTP
 import WeftIR
+import WeftMetrics
 import WeftRouting
 import WeftTransport
 
@@ -10,6 +11,8 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     let connection: DownstreamConnection
     let manager: CompiledManager
     let version: HTTPVersion
+    /// `http.STAT_PREFIX.…` of this worker.
+    let counters: CounterBlock
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
 
@@ -18,6 +21,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
 
     /// What policies see of the connection, without a request.
     private(set) lazy var policyView = connection.policyView()
+
+    /// Who the client said it was, last time.
+    var recentPeer: PeerTable.Recent?
 
     /// Rate limits that are counted for this connection alone.
     private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]
@@ -35,8 +41,22 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.connection = connection
         self.manager = manager
         self.version = version
+        counters = worker.metrics.counters.http(manager.manager.statPrefix)
         explainsRefusals =
             connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+        countConnection(1)
+    }
+
+    /// - Parameter change: 1 for a connection that opens, -1 for one that is over.
+    private func countConnection(_ change: Int) {
+        let isSecure = connection.info.isTLS
+        counters.add(HTTPCounter.activeConnections, change)
+        counters.add(version == .http2 ? HTTPCounter.activeHTTP2Connections : .activeHTTP1Connections, change)
+        if isSecure { counters.add(HTTPCounter.activeSecureConnections, change) }
+        guard change > 0 else { return counters.add(HTTPCounter.destroyedConnections) }
+        counters.add(HTTPCounter.connections)
+        counters.add(version == .http2 ? HTTPCounter.http2Connections : .http1Connections)
+        if isSecure { counters.add(HTTPCounter.secureConnections) }
     }
 
     private func makeClientCertificateElement() -> String? {
@@ -51,21 +71,33 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         return parts.joined(separator: ";")
     }
 
-    func open(stream: DownstreamStream, head: RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
+    func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
+        var head = head
+        if let refusal = manager.admission?.check(&head) {
+            refuse(stream: stream, with: LocalReply(refusal))
+            return RefusedRequest()
+        }
         let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
         exchange.start()
         return exchange
     }
 
     func refuse(stream: DownstreamStream, error: RequestError) {
-        let reply = LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest)
+        counters.add(error == .headersTooLarge ? HTTPCounter.tooLarge : .protocolErrors)
+        refuse(stream: stream, with: LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest))
+    }
+
+    private func refuse(stream: DownstreamStream, with reply: LocalReply) {
         stream.closeAfterResponse()
-        stream.respond(reply.head(explain: false), endStream: reply.body.isEmpty)
+        var answer = reply.head(explain: false)
+        if manager.manager.serverHeader != .passThrough { answer.headers.set(.server, manager.serverName) }
+        answer.headers.set(.date, worker.date.now())
+        stream.respond(answer, endStream: reply.body.isEmpty)
         if !reply.body.isEmpty {
             stream.write(body: ByteBuffer(string: reply.body))
             stream.writeEnd(trailers: nil)
         }
     }
 
-    func connectionClosed() {}
+    func connectionClosed() { countConnection(-1) }
 }

@@ -56,24 +56,48 @@ struct BufferedRandom: RandomNumberGenerator {
 
 /// Version 4 UUIDs for `x-request-id`.
 enum RequestID {
-    static func make(_ random: inout BufferedRandom) -> String {
-        let high = random.next() & 0xffff_ffff_ffff_0fff | 0x4000
-        let low = random.next() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
-        return String(unsafeUninitializedCapacity: 36) { text in
-            var place = 0
-            for digit in 0..<32 {
-                // After 8, 12, 16 and 20 digits.
-                if digit & 3 == 0, digit >= 8, digit <= 20 {
-                    text[place] = UInt8(ascii: "-")
-                    place += 1
-                }
-                let half = digit < 16 ? high : low
-                let value = UInt8(truncatingIfNeeded: half >> UInt64(60 - 4 * (digit & 15))) & 15
-                text[place] = value < 10 ? 48 + value : 87 + value
-                place += 1
-            }
-            return place
+    /// Bytes of its text.
+    static let length = 36
+
+    /// A UUID as text.
+    static func text(_ random: inout BufferedRandom) -> String {
+        let (high, low) = (random.next(), random.next())
+        return String(unsafeUninitializedCapacity: length) { space in
+            write(high, low, to: UnsafeMutableRawBufferPointer(space))
+            return length
         }
+    }
+
+    /// Writes the text of the UUID that 122 of these random bits make.
+    static func write(_ high: UInt64, _ low: UInt64, to text: UnsafeMutableRawBufferPointer) {
+        let high = high & 0xffff_ffff_ffff_0fff | 0x4000
+        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
+        // 8-4-4-4-12 digits.
+        store(UInt32(truncatingIfNeeded: high >> 32), at: 0, text)
+        let middle = digits(UInt32(truncatingIfNeeded: high))
+        text.storeBytes(of: UInt32(truncatingIfNeeded: middle), toByteOffset: 9, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: middle >> 32), toByteOffset: 14, as: UInt32.self)
+        let end = digits(UInt32(truncatingIfNeeded: low >> 32))
+        text.storeBytes(of: UInt32(truncatingIfNeeded: end), toByteOffset: 19, as: UInt32.self)
+        text.storeBytes(of: UInt32(truncatingIfNeeded: end >> 32), toByteOffset: 24, as: UInt32.self)
+        store(UInt32(truncatingIfNeeded: low), at: 28, text)
+        for place in [8, 13, 18, 23] { text[place] = UInt8(ascii: "-") }
+    }
+
+    private static func store(_ value: UInt32, at place: Int, _ text: UnsafeMutableRawBufferPointer) {
+        text.storeBytes(of: digits(value), toByteOffset: place, as: UInt64.self)
+    }
+
+    /// The eight hexadecimal digits of a number, the first one in the lowest byte.
+    private static func digits(_ value: UInt32) -> UInt64 {
+        // One digit to a byte, the highest one first.
+        var spread = UInt64(value.byteSwapped)
+        spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+        spread = (spread >> 4 | spread << 8) & 0x0f0f_0f0f_0f0f_0f0f
+        // 39 more where a digit is above nine: from "0"... to "a"...
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 39).littleEndian
     }
 }
 
@@ -99,57 +123,26 @@ enum Cookies {
 
 /// Envoy's `%…%` operators in header values.
 enum Substitution {
+    /// An operator without a value adds nothing; a text that is no format string stays as it is.
     static func expand(_ text: String, _ exchange: Exchange, response: HeaderBlock? = nil) -> String {
-        guard text.contains("%") else { return text }
-        var result = ""
-        var rest = text[...]
-        while let start = rest.firstIndex(of: "%") {
-            result += rest[..<start]
-            let tail = rest[rest.index(after: start)...]
-            guard let end = tail.firstIndex(of: "%") else { return result + rest[start...] }
-            result += value(String(tail[..<end]), exchange, response)
-            rest = tail[tail.index(after: end)...]
+        guard text.utf8.contains(UInt8(ascii: "%")), let template = exchange.worker.formats.template(text) else {
+            return text
         }
-        return result + rest
+        return LogContext(exchange, response: response).expand(template, missing: "")
     }
+}
 
-    private static func value(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
-        let info = exchange.connection.connection.info
-        switch name {
-        case "": return "%"
-        case "DOWNSTREAM_REMOTE_ADDRESS": return "\(info.remoteIP):\(info.remotePort)"
-        case "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT": return info.remoteIP
-        case "DOWNSTREAM_LOCAL_ADDRESS": return "\(info.destinationIP):\(info.destinationPort)"
-        case "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT": return info.destinationIP
-        case "DOWNSTREAM_PEER_URI_SAN": return info.peer?.uriNames.joined(separator: ",") ?? ""
-        case "PROTOCOL": return "\(exchange.original.version.name)"
-        case "UPSTREAM_HOST": return exchange.record.upstreamHost ?? ""
-        case "UPSTREAM_CLUSTER": return exchange.cluster?.compiled.cluster.name ?? ""
-        case "ROUTE_NAME": return exchange.decision?.route.name ?? ""
-        case "RESPONSE_CODE": return String(exchange.record.status)
-        case "RESPONSE_CODE_DETAILS": return exchange.record.details
-        case "RESPONSE_FLAGS": return exchange.record.flag
-        default: return header(name, exchange, response)
-        }
-    }
+/// Format strings that were met, read once. Loop-confined; bounded, as configurations are.
+final class FormatCache {
+    private var known: [String: FormatTemplate?] = [:]
+    private static let limit = 10_000
 
-    /// `REQ(NAME)`, `RESP(NAME)`, each with another name to fall back to (`A?B`) and a greatest length (`:N`).
-    private static func header(_ name: String, _ exchange: Exchange, _ response: HeaderBlock?) -> String {
-        guard let open = name.firstIndex(of: "("), let close = name.lastIndex(of: ")"), open < close else { return "" }
-        let limit = name[close...].dropFirst(2)
-        let read: (String) -> String?
-        switch name[..<open] {
-        case "REQ": read = exchange.header
-        case "RESP": read = { response?.first($0) }
-        default: return ""
-        }
-        for part in name[name.index(after: open)..<close].split(separator: "?") {
-            // Envoy's alternatives to a pseudo header may come without the colon.
-            guard let value = read(String(part)) ?? (part.lowercased() == "path" ? read(":path") : nil) else {
-                continue
-            }
-            return Int(limit).map { String(value.prefix($0)) } ?? value
-        }
-        return ""
+    /// - Returns: `nil` for a text that is no format string.
+    func template(_ text: String) -> FormatTemplate? {
+        if let template = known[text] { return template }
+        if known.count >= Self.limit { known = [:] }
+        let template = try? FormatTemplate(text)
+        known[text] = .some(template)
+        return template
     }
 }

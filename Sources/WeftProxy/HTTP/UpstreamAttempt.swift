@@ -11,10 +11,16 @@ import WeftTransport
 final class UpstreamAttempt: ResponseReceiver {
     /// Until the try is over: a cycle that ``end()`` breaks.
     private var exchange: Exchange?
-    private let worker: Worker
+    /// Lives as long as its event loop.
+    private unowned(unsafe) let worker: Worker
     let host: CompiledHost
     private let cluster: WorkerCluster
     private let pool: HTTPPool
+    let version: HTTPVersion
+    /// Another try was started because this one took too long.
+    var isHedged = false
+    private var idle: Scheduled<Void>?
+    private var lastMoved = NIODeadline.distantPast
     private var waiter: PoolWaiter?
     private var stream: UpstreamStream?
     private var perTry: Scheduled<Void>?
@@ -31,18 +37,24 @@ final class UpstreamAttempt: ResponseReceiver {
         started = exchange.pickedAt
         self.host = host
         self.cluster = cluster
+        self.version = version
         self.pool = cluster.pool(for: host, version: version)
         host.shared.activeRequests.wrappingAdd(1, ordering: .relaxed)
         host.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
         cluster.compiled.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
     }
 
-    func start(perTryMilliseconds: UInt64?) {
+    /// - Parameter idleMilliseconds: Between two bytes of this try.
+    func start(perTryMilliseconds: UInt64?, idleMilliseconds: UInt64?) {
+        if let idleMilliseconds, idleMilliseconds > 0 { watchIdle(.milliseconds(Int64(clamping: idleMilliseconds))) }
         if let limit = perTryMilliseconds, limit > 0 {
             let span = TimeAmount.milliseconds(Int64(clamping: limit))
             perTry = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in perTryTimedOut() }
         }
-        if let free = pool.takeFree() { return connected(.success(free)) }
+        if let free = pool.takeFree() {
+            connected(.success(free))
+            return pool.preconnect()
+        }
         let waiter = PoolWaiter { [self] result in connected(result) }
         self.waiter = waiter
         pool.acquire(waiter)
@@ -55,15 +67,18 @@ final class UpstreamAttempt: ResponseReceiver {
         case .failure(let error):
             end()
             switch error.failure {
-            case .overflow: exchange.attemptFailed(.overflow)
+            case .overflow: exchange.attemptFailed(.reset(.overflow, transport: nil), self)
+            case .connect(.timeout):
+                count(.timeout)
+                exchange.attemptFailed(.reset(.connectionTimeout, transport: nil), self)
             case .connect(let reason):
-                if case .timeout = reason { count(.timeout) } else { count(.connectFailed) }
-                exchange.attemptFailed(.connect(Self.text(reason)))
+                count(.connectFailed)
+                exchange.attemptFailed(.reset(.connectionFailure, transport: Self.text(reason)), self)
             }
         case .success(let connection):
             guard let stream = connection.open(self) else {
                 end()
-                return exchange.attemptFailed(.connect("connection closed"))
+                return exchange.attemptFailed(.reset(.connectionTermination, transport: nil), self)
             }
             self.stream = stream
             isStreaming = true
@@ -73,24 +88,44 @@ final class UpstreamAttempt: ResponseReceiver {
         }
     }
 
-    private static func text(_ error: UpstreamConnectError) -> String {
+    static func text(_ error: UpstreamConnectError) -> String {
         switch error {
         case .timeout: "connection timeout"
-        case .connect: "connection refused or unreachable"
+        case .connect(let error): "delayed connect error: \(SystemErrorText.of(error))"
         case .tls(let error): "TLS error: \(error)"
         case .peerNameRefused: "TLS error: the peer's certificate has none of the expected names"
         }
     }
 
-    private func perTryTimedOut() {
+    private func perTryTimedOut(idle: Bool = false) {
         guard let exchange, !isOver else { return }
         recordTimeout()
+        cluster.counters.add(.perTryTimeouts)
+        if exchange.hedge(beside: self) { return }
         abandon()
-        exchange.attemptFailed(.perTryTimeout)
+        exchange.attemptFailed(.perTryTimeout(idle: idle), self)
+    }
+
+    /// Looks again when the limit may have been reached, and not with every byte.
+    private func watchIdle(_ limit: TimeAmount, after wait: TimeAmount? = nil) {
+        idle = worker.eventLoop.assumeIsolated().scheduleTask(in: wait ?? limit) { [self] in
+            guard !isOver else { return }
+            let rest = lastMoved + limit - .now()
+            if rest > .zero { watchIdle(limit, after: rest) } else { idleTooLong() }
+        }
+    }
+
+    private func idleTooLong() {
+        guard let exchange, !isOver else { return }
+        guard sawHead else { return perTryTimedOut(idle: true) }
+        recordTimeout()
+        abandon()
+        exchange.timedOut(.perTryTimeout(idle: true))
     }
 
     /// - Parameter isMore: More follows at once, or a call of ``flush()``.
     func write(_ bytes: ByteBuffer, isMore: Bool) {
+        if idle != nil { lastMoved = .now() }
         stream?.write(body: bytes)
         if !isMore { stream?.flush() }
     }
@@ -100,7 +135,10 @@ final class UpstreamAttempt: ResponseReceiver {
     func startTunnel() { stream?.startTunnel() }
     var isWritable: Bool { stream?.isWritable ?? true }
 
-    func recordTimeout() { if !sawHead { count(.timeout) } }
+    func recordTimeout() {
+        cluster.counters.add(.timeouts)
+        if !sawHead { count(.timeout) }
+    }
 
     private func count(_ outcome: OutlierDetector.Outcome) {
         guard let outlier = cluster.compiled.outlier else { return }
@@ -144,8 +182,12 @@ final class UpstreamAttempt: ResponseReceiver {
     func abandon() {
         guard !isOver else { return }
         end()
-        if let waiter { pool.cancel(waiter) }
+        if let waiter {
+            cluster.counters.add(.cancelled)
+            pool.cancel(waiter)
+        }
         waiter = nil
+        if stream != nil { cluster.counters.add(.ownResets) }
         stream?.reset()
         stream = nil
     }
@@ -156,6 +198,8 @@ final class UpstreamAttempt: ResponseReceiver {
         exchange = nil
         perTry?.cancel()
         perTry = nil
+        idle?.cancel()
+        idle = nil
         host.shared.activeRequests.wrappingSubtract(1, ordering: .relaxed)
     }
 
@@ -166,38 +210,66 @@ final class UpstreamAttempt: ResponseReceiver {
 
     func receive(informational head: ResponseHead) { exchange?.receive(informational: head) }
 
-    func receive(head: ResponseHead, endStream: Bool) {
+    func receive(head: consuming ResponseHead, endStream: Bool) {
         guard let exchange, !isOver else { return }
         sawHead = true
         perTry?.cancel()
         perTry = nil
+        cluster.counters.responded(
+            head.status, milliseconds: UInt64(clamping: (NIODeadline.now() - started).nanoseconds / 1_000_000))
+        if idle != nil { lastMoved = .now() }
         learn(from: head, endStream: endStream)
-        if let pause = exchange.retryPause(insteadOf: head) {
+        if !isHedged, let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
+            _ = exchange.forget(self)
             return exchange.retry(afterMilliseconds: pause)
         }
+        if exchange.maySpare(self, head.status) {
+            if endStream { end() } else { abandon() }
+            _ = exchange.forget(self)
+            return
+        }
+        exchange.choose(self)
+        if exchange.redirectInternally(by: head) {
+            if endStream { end() } else { abandon() }
+            return
+        }
+        if exchange.attemptCount > 1, head.status < 500 { cluster.counters.add(.retrySuccesses) }
         let isMore = batchesReads
         if endStream { end() }
         exchange.receive(response: head, endStream: endStream, isMore: isMore)
     }
 
     func receive(body: ByteBuffer) {
-        if !isOver { exchange?.receive(responseBody: body, isMore: batchesReads) }
+        guard !isOver else { return }
+        if idle != nil { lastMoved = .now() }
+        exchange?.receive(responseBody: body, isMore: batchesReads)
     }
 
     func receiveEnd(trailers: HeaderBlock?) {
         guard let exchange, !isOver else { return }
         if awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(ofTrailers: trailers))) }
         end()
-        exchange.receiveResponseEnd(trailers: trailers)
+        exchange.receiveResponseEnd(
+            trailers: version == .http2 || cluster.compiled.cluster.passesTrailers ? trailers : nil)
     }
 
     func receive(reset: StreamReset) {
         guard let exchange, !isOver else { return }
+        cluster.counters.add(.upstreamResets)
         end()
-        if sawHead { return exchange.responseBroken() }
+        let why: UpstreamResetReason =
+            switch reset {
+            // A message that breaks off is none; without a byte of it nothing was broken.
+            case .connectionClosed:
+                sawHead && version == .http1 && !exchange.isTunnel ? .protocolError : .connectionTermination
+            case .remote: .remoteReset
+            case .refused: .remoteRefused
+            case .protocolError: .protocolError
+            }
+        if sawHead { return exchange.responseBroken(why) }
         count(.connectFailed)
-        exchange.attemptFailed(reset == .refused ? .refused : .reset)
+        exchange.attemptFailed(.reset(why, transport: nil), self)
     }
 
     func writabilityChanged(_ isWritable: Bool) { exchange?.stream.setReading(isWritable) }

@@ -3,6 +3,9 @@ import WeftTransport
 
 /// What is known about a downstream connection; a request reads it, nobody changes it after the handshake.
 struct ConnectionInfo {
+    /// Counts the connections of this process.
+    var id: UInt64 = 0
+    var filterChainName = ""
     var localIP = ""
     var localPort: UInt16 = 0
     var remoteIP = ""

@@ -2,6 +2,7 @@ import NIOCore
 import NIOSSL
 import WeftHTTP
 import WeftIR
+import WeftMetrics
 import WeftRouting
 import WeftTransport
 
@@ -15,6 +16,10 @@ final class DownstreamConnection {
     private(set) var listener: CompiledListener?
     private(set) var info: ConnectionInfo
     private var codec: DownstreamCodec?
+    /// For the listener's access logs.
+    private var record = ConnectionRecord()
+    /// Of the listener that accepted.
+    private var counters: CounterBlock?
     var listenerName: String? { listener?.listener.name }
 
     init(worker: Worker, channel: any Channel) {
@@ -26,14 +31,26 @@ final class DownstreamConnection {
     /// - Parameter name: The listener whose socket accepted.
     func start(acceptedBy name: String) {
         worker.add(self)
-        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in worker.remove(self) }
+        info.id = worker.nextConnectionID()
+        channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+            worker.remove(self)
+            self.counters?.add(ListenerCounter.activeConnections, -1)
+            self.counters?.add(ListenerCounter.destroyedConnections)
+            worker.logs.connectionEnded(info, record, logs: self.listener?.logs ?? [], worker)
+        }
         guard let own = worker.snapshot.listeners[name] else { return channel.close(promise: nil) }
+        let counters = worker.metrics.counters.listener(own.statName)
+        self.counters = counters
+        counters.add(ListenerCounter.connections)
+        counters.add(ListenerCounter.activeConnections)
         var listener = own
         // The listener filter restores the address; only `use_original_dst` hands the connection to another listener.
         let restores =
             own.listener.useOriginalDestination || own.listener.listenerFilters.contains(.originalDestination)
         if restores, let original = OriginalDestination.of(channel) {
+            let id = info.id
             info = ConnectionInfo(channel, original: original)
+            info.id = id
             let found = worker.snapshot.virtualListener(ip: info.destinationIP, port: info.destinationPort)
             if own.listener.useOriginalDestination, let found, found.listener.name != name { listener = found }
         }
@@ -59,9 +76,12 @@ final class DownstreamConnection {
             applicationProtocols: result.applicationProtocols)
         let chain = listener.matcher.match(view).map { listener.chains[$0] } ?? listener.defaultChain
         guard let chain, !chain.isWaitingForSecret else {
-            worker.logs.connectionRefused(info, listener: listener.listener, flag: "NR", code: "filter_chain_not_found")
+            counters?.add(ListenerCounter.noChain)
+            record.flag = "NR"
+            record.details = "filter_chain_not_found"
             return channel.close(promise: nil)
         }
+        info.filterChainName = chain.chain.name
         guard let tls = chain.tls else { return run(chain, applicationProtocol: result.applicationProtocols.first) }
         secure(chain, tls)
     }
@@ -70,9 +90,15 @@ final class DownstreamConnection {
         info.isTLS = true
         let handshake = TLSHandshakeHandler { [self] channel, outcome in
             switch outcome {
-            case .failed: channel.close(promise: nil)
+            case .failed:
+                counters?.add(ListenerCounter.handshakeErrors)
+                channel.close(promise: nil)
             case .established(let name, let peer):
-                guard chain.acceptsPeer(peer) else { return channel.close(promise: nil) }
+                guard chain.acceptsPeer(peer) else {
+                    counters?.add(ListenerCounter.refusedNames)
+                    return channel.close(promise: nil)
+                }
+                counters?.add(ListenerCounter.handshakes)
                 info.peer = peer
                 run(chain, applicationProtocol: name)
             }
@@ -90,15 +116,19 @@ final class DownstreamConnection {
             if let shadow = engine.evaluateShadow(view) { engine.counts.add(shadow) }
             guard decision.allowed else {
                 let code = "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]"
-                worker.logs.connectionRefused(info, listener: listener?.listener, flag: "-", code: code)
+                record.details = code
+                record.termination = code
+                worker.logs.connectionEnded(info, record, logs: chain.logs, worker)
                 return channel.close(promise: nil)
             }
         }
         switch chain.terminal {
         case .none: channel.close(promise: nil)
         case .tcp(let proxy):
-            TCPSession(worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter)
-                .start()
+            let session = TCPSession(
+                worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter,
+                logs: chain.logs)
+            session.start()
         case .http(let manager):
             do { try runHTTP(manager, applicationProtocol: applicationProtocol) } catch { channel.close(promise: nil) }
         }
@@ -154,7 +184,7 @@ final class DownstreamConnection {
         if let most = manager.http2MaxConcurrentStreams { options.codec.maximumStreams = most }
         options.codec.maximumHeaderListSize = Int(manager.maxRequestHeadersKilobytes) << 10
         options.codec.maximumHeaderCount = Int(manager.maxHeadersCount)
-        if manager.upgradeTypes.contains("connect") { options.codec.allowsExtendedConnect = true }
+        if !manager.upgradeTypes.isEmpty { options.codec.allowsExtendedConnect = true }
         if let span = manager.drainTimeoutMilliseconds { options.drainTimeout = .milliseconds(Int64(clamping: span)) }
         return options
     }

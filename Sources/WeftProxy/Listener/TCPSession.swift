@@ -1,6 +1,7 @@
 import NIOCore
 import Synchronization
 import WeftIR
+import WeftMetrics
 import WeftRouting
 import WeftTransport
 
@@ -23,8 +24,18 @@ final class TCPSession {
     private var clusterName = ""
     private var flag = "-"
     private var idleTask: Scheduled<Void>?
+    private let logs: [CompiledAccessLog]
+    private let counters: CounterBlock
+    /// What the access log says beyond what else is known here.
+    private var record = ConnectionRecord()
+    private var lifetime: Scheduled<Void>?
 
-    init(worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?) {
+    init(
+        worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?,
+        logs: [CompiledAccessLog]
+    ) {
+        self.logs = logs
+        counters = worker.metrics.counters.tcp(proxy.statPrefix)
         self.worker = worker
         self.channel = channel
         self.info = info
@@ -33,15 +44,44 @@ final class TCPSession {
     }
 
     func start() {
+        counters.add(TCPCounter.connections)
         let relay = RelayHandler { [self] in closed() }
         downstream = relay
         do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
-        clusterName = ClusterChoice.name(proxy.cluster, random: worker.decisions.next(), header: { _ in nil }) ?? ""
+        choose()
+        if let limit = proxy.maxConnectionDurationMilliseconds, limit > 0 {
+            lifetime = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) {
+                [weak self] in self?.expire()
+            }
+        }
         connect()
     }
 
+    private func choose() {
+        var match = proxy.metadataMatch
+        switch proxy.cluster {
+        case .weighted(let all):
+            let chosen = ClusterChoice.weighted(all, random: worker.decisions.next())
+            clusterName = chosen?.name ?? ""
+            match.merge(chosen?.metadataMatch ?? [:]) { $1 }
+        case .cluster(let name): clusterName = name
+        case .header: clusterName = ""
+        }
+        if !match.isEmpty { pick.subset = SubsetKey(match) }
+        if proxy.hashesSource { pick.hash = XXHash64.hash(info.remoteIP) }
+    }
+
+    /// The connection has lasted as long as it may.
+    private func expire() {
+        flag = "DT"
+        if let downstream, upstream != nil { downstream.closeAll() } else { channel.close(promise: nil) }
+    }
+
     private func connect() {
-        guard let cluster = worker.cluster(clusterName) else { return refuse("NC") }
+        guard let cluster = worker.cluster(clusterName) else {
+            counters.add(TCPCounter.noRoute)
+            return refuse("NC")
+        }
         pick.now = Int64(NIODeadline.now().uptimeNanoseconds)
         let picked = cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(info.destination)
         guard let host = picked else { return refuse("UH") }
@@ -56,7 +96,8 @@ final class TCPSession {
         pick.tried.append(host.shared)
         UpstreamConnector.connect(to: host.targets.tcp, on: worker.eventLoop) { [self] result in
             switch result {
-            case .failure:
+            case .failure(let error):
+                self.record.transportFailure = UpstreamAttempt.text(error)
                 SharedCluster.release(shared.connections)
                 shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
                 record(.connectFailed, cluster, host)
@@ -79,6 +120,7 @@ final class TCPSession {
 
     private func join(_ other: any Channel, _ shared: SharedCluster) {
         other.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
+        self.record.upstreamLocal = other.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
         guard let downstream, channel.isActive else { return other.close(promise: nil) }
         let relay = RelayHandler()
         upstream = relay
@@ -111,7 +153,9 @@ final class TCPSession {
             [weak self] in
             guard let self, let downstream = self.downstream, let upstream = self.upstream else { return }
             let last = max(downstream.lastActivity, upstream.lastActivity)
-            if NIODeadline.now() - last >= span { downstream.closeAll() } else { self.watchIdle() }
+            guard NIODeadline.now() - last >= span else { return self.watchIdle() }
+            self.counters.add(TCPCounter.idleTimeouts)
+            downstream.closeAll()
         }
     }
 
@@ -122,11 +166,20 @@ final class TCPSession {
 
     private func closed() {
         idleTask?.cancel()
+        lifetime?.cancel()
         openReport()
         if let report { worker.metrics.closed(report, flag: flag) }
-        worker.logs.connectionClosed(
-            info, proxy: proxy, cluster: clusterName, host: host?.name, flag: flag,
-            received: downstream?.bytesReceived ?? 0, sent: upstream?.bytesReceived ?? 0, started: started)
+        counters.add(TCPCounter.receivedBytes, Int(clamping: downstream?.bytesReceived ?? 0))
+        counters.add(TCPCounter.sentBytes, Int(clamping: upstream?.bytesReceived ?? 0))
+        record.type = .tcpConnectionEnd
+        record.started = started
+        record.cluster = clusterName.isEmpty ? nil : clusterName
+        record.upstreamHost = host?.name
+        record.flag = flag
+        record.received = downstream?.bytesReceived ?? 0
+        record.sent = upstream?.bytesReceived ?? 0
+        record.attempts = Int(attempts)
+        worker.logs.connectionEnded(info, record, logs: logs, worker)
         downstream = nil
         upstream = nil
     }

@@ -17,13 +17,13 @@ extension Exchange {
     /// Before any filter: the client's metadata is for the proxy, not for the application.
     func takePeerMetadata() {
         record.peer = worker.metrics.peers.take(
-            from: &head.headers, principal: connection.connection.info.peer?.uriNames.first)
+            from: &head.headers, principal: connection.connection.info.peer?.uriNames.first,
+            recent: &connection.recentPeer)
     }
 
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.
     func addPeerMetadata(to head: inout RequestHead, host: CompiledHost?) {
-        let node = worker.metrics.node
-        guard !node.header.isEmpty, let host, cluster?.compiled.meshTLS(for: host) != nil else {
+        guard worker.metrics.introducesItself, let host, cluster?.compiled.isMeshPeer(host) == true else {
             // An earlier try may have gone to a peer inside.
             if attemptCount > 1 {
                 head.headers.remove(PeerMetadata.idHeader)
@@ -31,14 +31,21 @@ extension Exchange {
             }
             return
         }
-        head.headers.set(PeerMetadata.idHeader, node.id)
-        head.headers.set(PeerMetadata.header, node.header)
+        head.headers.set(PeerMetadata.idHeader, worker.metrics.node.id)
+        head.headers.set(PeerMetadata.header, worker.metrics.node.header)
     }
 }
 
 extension CompiledCluster {
+    /// Whether connections to `host` have the mesh's own TLS.
+    func isMeshPeer(_ host: CompiledHost) -> Bool {
+        host.index.map { meshPeers[$0] } ?? (Self.meshTLS(for: host, of: cluster) != nil)
+    }
+
+    func meshTLS(for host: CompiledHost) -> UpstreamTLS? { Self.meshTLS(for: host, of: cluster) }
+
     /// The TLS of connections to `host` when it is the mesh's own, with the workload certificate.
-    func meshTLS(for host: CompiledHost) -> UpstreamTLS? {
+    static func meshTLS(for host: CompiledHost, of cluster: Cluster) -> UpstreamTLS? {
         guard host.targets.http1.tls != nil else { return nil }
         let metadata = host.endpoint.transportSocketMatch
         let match = cluster.transportSocketMatches.first { $0.match.allSatisfy { metadata[$0.key] == $0.value } }

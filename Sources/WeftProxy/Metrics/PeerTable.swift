@@ -10,6 +10,12 @@ struct PeerTable {
         var principal = ""
         var labels = WorkloadLabels()
     }
+    /// What a connection's last request said of its client: hearing it again costs a comparison.
+    struct Recent {
+        fileprivate let id: [UInt8]
+        fileprivate let metadata: [UInt8]
+        fileprivate let index: Int
+    }
     private struct Key: Hashable {
         var principal: String
         var id: String
@@ -36,9 +42,20 @@ struct PeerTable {
     }
 
     /// Takes the peer's metadata out of a request's headers, whoever sent it, and believes it of a verified peer only.
-    mutating func take(from headers: inout HeaderBlock, principal: String?) -> Int {
-        guard headers.contains(PeerMetadata.idHeader) || headers.contains(PeerMetadata.header) else {
-            return index(principal: principal)
+    /// - Parameter recent: the connection's; the principal of one connection does not change.
+    mutating func take(from headers: inout HeaderBlock, principal: String?, recent: inout Recent?) -> Int {
+        guard headers.mayContain(PeerMetadata.headers) else {
+            if let recent, recent.metadata.isEmpty { return recent.index }
+            let index = index(principal: principal)
+            recent = Recent(id: [], metadata: [], index: index)
+            return index
+        }
+        if let recent, !recent.metadata.isEmpty, headers.isFirst(PeerMetadata.header, recent.metadata),
+            headers.isFirst(PeerMetadata.idHeader, recent.id)
+        {
+            headers.remove(PeerMetadata.idHeader)
+            headers.remove(PeerMetadata.header)
+            return recent.index
         }
         let id = headers.string(PeerMetadata.idHeader)
         let value = headers[PeerMetadata.header]
@@ -50,7 +67,10 @@ struct PeerTable {
         let key = Key(principal: principal, id: id)
         let old = known[key]
         guard let value else { return old?.index ?? index(principal: principal) }
-        if let old, old.metadata.elementsEqual(value) { return old.index }
+        if let old, old.metadata.elementsEqual(value) {
+            recent = Recent(id: Array(id.utf8), metadata: old.metadata, index: old.index)
+            return old.index
+        }
         guard known.count < limit, peers.count < 2 * limit, var labels = PeerMetadata.decode(value) else {
             return old?.index ?? index(principal: principal)
         }

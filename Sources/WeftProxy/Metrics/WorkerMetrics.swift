@@ -61,6 +61,10 @@ final class WorkerMetrics {
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
 
     let node: MetricsNode
+    /// Under Envoy's names.
+    let counters: WorkerCounters
+    /// Whether peers inside the mesh are told who this is.
+    let introducesItself: Bool
     var peers = PeerTable()
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
@@ -75,9 +79,13 @@ final class WorkerMetrics {
     private var ticks = 0
     private static let cacheLimit = 10_000
 
-    init(recorder: MetricRecorder, node: MetricsNode) {
+    init(
+        recorder: MetricRecorder, node: MetricsNode, counters: WorkerCounters = WorkerCounters(CounterTables())
+    ) {
+        self.counters = counters
         self.recorder = recorder
         self.node = node
+        introducesItself = !node.header.isEmpty
     }
 
     /// Endpoints and clusters may mean something else now.

@@ -9,7 +9,7 @@ extension LocalReply {
         head.headers.remove(.contentLength)
         head.headers.remove(.location)
         head.headers.set(.contentType, "application/grpc")
-        head.headers.set(.grpcStatus, String(GRPCStatus.code(status)))
+        head.headers.set(.grpcStatus, String(grpcStatus ?? GRPCStatus.code(status)))
         if !body.isEmpty { head.headers.set(.grpcMessage, Self.percentEncoded(body)) }
         return head
     }

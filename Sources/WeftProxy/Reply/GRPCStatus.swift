@@ -12,4 +12,19 @@ enum GRPCStatus {
         default: 2
         }
     }
+
+    private static let names = [
+        "OK", "Canceled", "Unknown", "InvalidArgument", "DeadlineExceeded", "NotFound", "AlreadyExists",
+        "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted", "OutOfRange", "Unimplemented",
+        "Internal", "Unavailable", "DataLoss", "Unauthenticated",
+    ]
+    private static let snakeNames = [
+        "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+        "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED",
+        "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
+    ]
+
+    /// The name of a status as access logs have it; the number of one that has none.
+    static func camel(_ code: UInt32) -> String { code < names.count ? names[Int(code)] : String(code) }
+    static func snake(_ code: UInt32) -> String { code < snakeNames.count ? snakeNames[Int(code)] : String(code) }
 }

@@ -18,12 +18,15 @@ package final class Snapshot: Sendable {
     let byDestination: [String: CompiledListener]
     /// Grows with every snapshot.
     let generation: Int
+    /// For zone-aware balancing.
+    let zone: LocalZone?
 
     init(
         configuration: ProxyConfiguration, listeners: [String: CompiledListener], routes: [String: RouteTable],
-        clusters: [String: CompiledCluster], generation: Int = 0
+        clusters: [String: CompiledCluster], generation: Int = 0, zone: LocalZone? = nil
     ) {
         self.generation = generation
+        self.zone = zone
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
@@ -47,13 +50,28 @@ package final class Snapshot: Sendable {
 package final class CompiledListener: Sendable {
     let listener: Listener
     let matcher: FilterChainMatcher
+    /// Of connections, whatever their chain.
+    let logs: [CompiledAccessLog]
     let chains: [CompiledChain]
     let defaultChain: CompiledChain?
     let inspectsTLS: Bool
     let inspectsHTTP: Bool
+    /// What its counters are called by: `0.0.0.0_8080`, colons replaced.
+    let statName: String
 
-    init(_ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?) {
+    init(
+        _ listener: Listener, chains: [CompiledChain], defaultChain: CompiledChain?, logs: [CompiledAccessLog] = []
+    ) {
+        self.logs = logs
         self.listener = listener
+        statName =
+            switch listener.address {
+            case .ip(let ip, let port) where ip.contains(":"): "[\(ip.replacing(":", with: "_"))]_\(port)"
+            case .ip(let ip, let port): "\(ip)_\(port)"
+            case .hostname(let name, let port): "\(name)_\(port)"
+            case .unix(let path): path.replacing(":", with: "_")
+            case .internalListener(let name): "envoy_internal_\(name)"
+            }
         self.matcher = FilterChainMatcher(listener.filterChains)
         self.chains = chains
         self.defaultChain = defaultChain
@@ -78,6 +96,8 @@ package final class CompiledChain: Sendable {
     let acceptsPeer: @Sendable (PeerIdentity?) -> Bool
     let networkRBAC: [RBACEngine]
     let terminal: Terminal
+    /// Of TCP connections.
+    let logs: [CompiledAccessLog]
 
     enum Terminal: Sendable {
         case tcp(TCPProxy)
@@ -87,8 +107,10 @@ package final class CompiledChain: Sendable {
 
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
-        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal
+        acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, networkRBAC: [RBACEngine], terminal: Terminal,
+        logs: [CompiledAccessLog] = []
     ) {
+        self.logs = logs
         self.chain = chain
         self.tls = tls
         self.isWaitingForSecret = isWaitingForSecret
@@ -116,6 +138,9 @@ package final class CompiledManager: Sendable {
         case externalProcessing(ExternalProcessor, name: String)
         /// Runs only where a route says so.
         indirect case dormant(Filter, name: String)
+        case compressor(CompressionEngine, name: String)
+        case decompressor(DecompressionEngine, name: String)
+        case statefulSession(SessionEngine, name: String)
         case router
     }
 
@@ -130,8 +155,16 @@ package final class CompiledManager: Sendable {
     /// `nil` when paths stay as they are.
     let normalizer: PathNormalizer?
     let serverName: String
+    let trust: CallerTrust
+    let admission: RequestAdmission?
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
+    let logs: [CompiledAccessLog]
+    /// What exchanges keep for the access logs.
+    let keeps: KeptForLogs
+    /// `nil` traces nothing.
+    let tracing: CompiledTracing?
+    let traceCounts = TraceReasonCounts()
     /// Matchers that cannot be compiled: their policies refuse and their routes match nothing.
     let problems: [String]
 
@@ -151,7 +184,13 @@ package final class CompiledManager: Sendable {
         }
         normalizer = Self.normalizer(manager)
         serverName = manager.serverName ?? "envoy"
+        trust = CallerTrust(manager)
+        admission = RequestAdmission(manager)
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
+        var problems: [String] = []
+        logs = CompiledAccessLog.compile(manager.accessLogs, &problems)
+        keeps = CompiledAccessLog.needs(logs)
+        tracing = manager.tracing.map { CompiledTracing($0, direction: direction) }
         let policies = filters.flatMap { filter in
             switch filter {
             case .rbac(let engine, _): engine.problems
@@ -161,7 +200,7 @@ package final class CompiledManager: Sendable {
             default: [String]()
             }
         }
-        problems = policies + (table?.problems ?? [])
+        self.problems = problems + policies + (table?.problems ?? [])
     }
 
     private static func compile(_ filter: HTTPFilter) -> Filter {
@@ -179,6 +218,9 @@ package final class CompiledManager: Sendable {
         case .externalAuthorization(let check): .externalAuthorization(ExternalAuthorizer(check), name: filter.name)
         case .globalRateLimit(let limit): .globalRateLimit(GlobalRateLimiter(limit), name: filter.name)
         case .externalProcessing(let settings): .externalProcessing(ExternalProcessor(settings), name: filter.name)
+        case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
+        case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
+        case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)
         case .router: .router
         }
     }
@@ -218,7 +260,16 @@ package final class CompiledCluster: Sendable {
     let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
     let reachability: Reachability
-    var outlierSplits: Bool { cluster.outlierDetection?.splitExternalLocalOriginErrors == true }
+    let outlierSplits: Bool
+    var isZoneAware: Bool { if case .zoneAware = cluster.balancing.locality { true } else { false } }
+    /// By position of the host: whether its connections have the mesh's own TLS.
+    let meshPeers: [Bool]
+    private let defaultBreaker: CircuitBreaker
+    private let highBreaker: CircuitBreaker
+
+    func breaker(_ priority: RouteAction.Priority) -> CircuitBreaker {
+        priority == .high ? highBreaker : defaultBreaker
+    }
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
@@ -232,6 +283,7 @@ package final class CompiledCluster: Sendable {
                 address: $0.name, endpoint: $0.endpoint, priority: $0.priority, locality: $0.locality,
                 shared: $0.shared)
         }
+        meshPeers = hosts.map { Self.meshTLS(for: $0, of: cluster) != nil }
         localities = (assignment?.localities ?? []).map {
             LocalitySetting(locality: $0.locality, priority: $0.priority, weight: $0.weight)
         }
@@ -243,6 +295,9 @@ package final class CompiledCluster: Sendable {
         emptyReason = assignment?.emptyReason
         self.shared = shared
         outlier = cluster.outlierDetection.map(OutlierDetector.init)
+        outlierSplits = cluster.outlierDetection?.splitExternalLocalOriginErrors == true
+        defaultBreaker = CircuitBreaker(cluster, shared: shared, priority: .default)
+        highBreaker = CircuitBreaker(cluster, shared: shared, priority: .high)
         self.template = template
         self.reachability = reachability
     }

@@ -18,6 +18,7 @@ struct SnapshotBuilder {
     /// Addresses of DNS clusters, by host name; filled by the resolver.
     var resolved: [String: [String]] = [:]
     private var generation = 0
+    var home = ProxyHome()
 
     /// - Parameter workload: Secrets of the proxy's own agent.
     /// - Returns: The snapshot, and what could not be used, as sentences.
@@ -47,7 +48,10 @@ struct SnapshotBuilder {
         for (name, listener) in configuration.listeners {
             let chains = listener.filterChains.map { compile($0, of: listener, factory, &problems) }
             let last = listener.defaultFilterChain.map { compile($0, of: listener, factory, &problems) }
-            let compiled = CompiledListener(listener, chains: chains, defaultChain: last)
+            var logProblems: [String] = []
+            let logs = CompiledAccessLog.compile(listener.accessLogs, &logProblems)
+            problems += logProblems.map { "listener \(name): \($0)" }
+            let compiled = CompiledListener(listener, chains: chains, defaultChain: last, logs: logs)
             problems += compiled.matcher.problems.map { "listener \(name): \($0)" }
             listeners[name] = compiled
         }
@@ -56,7 +60,7 @@ struct SnapshotBuilder {
         generation += 1
         let snapshot = Snapshot(
             configuration: configuration, listeners: listeners, routes: routes, clusters: clusters,
-            generation: generation)
+            generation: generation, zone: home.zone(clusters))
         return (snapshot, problems)
     }
 
@@ -84,13 +88,17 @@ struct SnapshotBuilder {
         }
         var engines: [RBACEngine] = []
         var terminal = CompiledChain.Terminal.none
+        var logs: [CompiledAccessLog] = []
+        var logProblems: [String] = []
         for filter in chain.filters {
             switch filter {
             case .rbac(let rules):
                 let engine = RBACEngine(rules)
                 problems += engine.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
                 engines.append(engine)
-            case .tcpProxy(let proxy): terminal = .tcp(proxy)
+            case .tcpProxy(let proxy):
+                terminal = .tcp(proxy)
+                logs = CompiledAccessLog.compile(proxy.accessLogs, &logProblems)
             case .httpConnectionManager(let manager):
                 let compiled = CompiledManager(manager, direction: listener.trafficDirection)
                 problems += compiled.problems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
@@ -98,11 +106,12 @@ struct SnapshotBuilder {
             case .stats: break
             }
         }
+        problems += logProblems.map { "listener \(listener.name), chain \(chain.name): \($0)" }
         let names = PeerNameMatcher(chain.tls?.common.subjectAltNames ?? [])
         return CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
             networkRBAC: engines,
-            terminal: terminal)
+            terminal: terminal, logs: logs)
     }
 
     private mutating func reuseOrCompile(
@@ -218,11 +227,15 @@ struct SnapshotBuilder {
     }
 
     private static func target(_ cluster: Cluster, address: SocketAddress, tls: UpstreamTLSContext?) -> UpstreamTarget {
-        UpstreamTarget(
+        var target = UpstreamTarget(
             address: address, tls: tls,
             bindAddress: cluster.bindAddress.flatMap { try? SocketAddress(ipAddress: $0, port: 0) },
             connectTimeout: .milliseconds(Int64(clamping: cluster.connectTimeoutMilliseconds)),
             keepAlive: cluster.tcpKeepalive != nil)
+        target.keepAliveProbes = cluster.tcpKeepalive?.probes
+        target.keepAliveTime = cluster.tcpKeepalive?.timeSeconds
+        target.keepAliveInterval = cluster.tcpKeepalive?.intervalSeconds
+        return target
     }
 }
 

@@ -32,6 +32,7 @@ final class HTTPPool {
     private let version: HTTPVersion
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
+    private let counters: ClusterCounters
     private var connections: [ObjectIdentifier: UpstreamHTTPConnection] = [:]
     private var idle: [UpstreamHTTPConnection] = []
     /// Runs while something is idle, once per limit and not once per exchange.
@@ -42,8 +43,9 @@ final class HTTPPool {
 
     init(
         host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
-        flushes: FlushBatch?
+        flushes: FlushBatch?, counters: ClusterCounters
     ) {
+        self.counters = counters
         self.flushes = flushes
         self.host = host
         self.cluster = cluster
@@ -82,21 +84,40 @@ final class HTTPPool {
 
     /// Calls back at once when a connection is free.
     func acquire(_ waiter: PoolWaiter) {
-        if let connection = takeFree() { return finish(waiter, .success(connection)) }
+        if let connection = takeFree() {
+            finish(waiter, .success(connection))
+            return preconnect()
+        }
         let limits = cluster.cluster.circuitBreakers
         let mayConnect = version == .http1 || connecting == 0
         if mayConnect {
             let added = SharedCluster.acquire(cluster.shared.connections, limit: limits.maxConnections)
             // As Envoy: a worker with no connection at all may always have one.
+            if !added { counters.add(.connectionOverflow) }
             if added || (connections.isEmpty && connecting == 0) {
                 if !added { cluster.shared.connections.wrappingAdd(1, ordering: .relaxed) }
                 guard enqueue(waiter, limit: limits.maxPendingRequests) else {
                     return SharedCluster.release(cluster.shared.connections)
                 }
-                return connect()
+                connect()
+                return preconnect()
             }
         }
         _ = enqueue(waiter, limit: limits.maxPendingRequests)
+    }
+
+    /// Opens connections that nobody waits for yet (`per_upstream_preconnect_ratio`): as many as the requests under way
+    /// and waiting, times the ratio, would take. No more than three at a time, as Envoy.
+    func preconnect() {
+        let ratio = cluster.cluster.preconnect.perUpstreamRatio
+        guard ratio > 1, version == .http1, !isDraining else { return }
+        for _ in 0..<3 {
+            let busy = connections.count - idle.count + waiters.count
+            guard Double(connections.count + connecting) < (Double(busy) * ratio).rounded(.up) else { return }
+            let limit = cluster.cluster.circuitBreakers.maxConnections
+            guard SharedCluster.acquire(cluster.shared.connections, limit: limit) else { return }
+            connect()
+        }
     }
 
     private func enqueue(_ waiter: PoolWaiter, limit: UInt32) -> Bool {
@@ -106,6 +127,7 @@ final class HTTPPool {
             return false
         }
         waiter.countsAsPending = true
+        counters.add(.pendingTotal)
         waiters.append(waiter)
         return true
     }
@@ -136,6 +158,8 @@ final class HTTPPool {
             connecting -= 1
             switch result {
             case .failure(let error):
+                if case .timeout = error { counters.add(.connectTimeouts) }
+                if !waiters.isEmpty { counters.add(.pendingFailures, waiters.count) }
                 SharedCluster.release(cluster.shared.connections)
                 cluster.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
                 host.shared.connectFailures.wrappingAdd(1, ordering: .relaxed)
@@ -160,6 +184,7 @@ final class HTTPPool {
             return
         }
         cluster.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
+        counters.add(version == .http2 ? .http2Connections : .http1Connections)
         host.shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
         host.shared.activeConnections.wrappingAdd(1, ordering: .relaxed)
         connections[ObjectIdentifier(connection)] = connection
@@ -175,6 +200,7 @@ final class HTTPPool {
         let id = ObjectIdentifier(connection)
         connection.onChange = nil  // breaks the cycle
         guard connections.removeValue(forKey: id) != nil else { return }
+        counters.add(.closedConnections)
         if connection.isPooled { idle.removeAll { $0 === connection } }
         connection.isPooled = false
         if connections.isEmpty {
@@ -194,6 +220,7 @@ final class HTTPPool {
 
     private func makeAvailable(_ connection: UpstreamHTTPConnection) {
         if let limit = cluster.cluster.maxRequestsPerConnection, limit > 0, connection.served >= limit {
+            counters.add(.maxRequests)
             connection.drain()
             return
         }

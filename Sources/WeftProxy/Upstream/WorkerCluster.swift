@@ -11,6 +11,7 @@ final class WorkerCluster {
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
     private let balancer: ClusterBalancer
+    let counters: ClusterCounters
     /// By position of the host.
     private var http1: [HTTPPool?]
     private var http2: [HTTPPool?]
@@ -23,7 +24,11 @@ final class WorkerCluster {
         var http2: HTTPPool?
     }
 
-    init(_ compiled: CompiledCluster, eventLoop: any EventLoop, flushes: FlushBatch? = nil, zone: LocalZone? = nil) {
+    init(
+        _ compiled: CompiledCluster, eventLoop: any EventLoop, flushes: FlushBatch? = nil, zone: LocalZone? = nil,
+        counters: ClusterCounters? = nil
+    ) {
+        self.counters = counters ?? ClusterCounters(compiled.cluster.name, CounterTables())
         self.compiled = compiled
         self.eventLoop = eventLoop
         self.flushes = flushes
@@ -54,7 +59,9 @@ final class WorkerCluster {
     func pool(for host: CompiledHost, version: HTTPVersion) -> HTTPPool {
         guard let index = host.index else { return dynamicPool(host, version) }
         if let known = version == .http1 ? http1[index] : http2[index] { return known }
-        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes)
+        let pool = HTTPPool(
+            host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes,
+            counters: counters)
         if version == .http1 { http1[index] = pool } else { http2[index] = pool }
         return pool
     }
@@ -62,7 +69,9 @@ final class WorkerCluster {
     private func dynamicPool(_ host: CompiledHost, _ version: HTTPVersion) -> HTTPPool {
         var entry = dynamicHosts[host.name] ?? DynamicHost(host: host)
         if let known = version == .http1 ? entry.http1 : entry.http2 { return known }
-        let pool = HTTPPool(host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes)
+        let pool = HTTPPool(
+            host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes,
+            counters: counters)
         if version == .http1 { entry.http1 = pool } else { entry.http2 = pool }
         dynamicHosts[host.name] = entry
         return pool

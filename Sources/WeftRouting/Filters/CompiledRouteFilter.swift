@@ -14,6 +14,8 @@ package enum CompiledRouteFilter: Sendable {
     case externalAuthorization(ExternalAuthorization.CheckSettings)
     case globalRateLimit(GlobalRateLimit.PerRoute, CompiledRateLimitRules)
     case externalProcessing(ExternalProcessing.Overrides)
+    case compressor(CompressorOverrides)
+    case statefulSession(SessionEngine)
 
     /// - Parameters:
     ///   - filter: The most specific one; `nil` results for filters that are compiled elsewhere.
@@ -40,6 +42,8 @@ package enum CompiledRouteFilter: Sendable {
             self = .externalAuthorization(settings)
         case .globalRateLimit(let limit): self = .globalRateLimit(limit, CompiledRateLimitRules(limit.rules))
         case .externalProcessing(let overrides): self = .externalProcessing(overrides)
+        case .compressor(let overrides): self = .compressor(overrides)
+        case .statefulSession(let session): self = .statefulSession(SessionEngine(session))
         case .rbac: return nil
         }
     }

@@ -2,6 +2,20 @@ import NIOCore
 package import WeftHTTP
 package import WeftIR
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+extension UnsafeRawBufferPointer {
+    /// Whether it begins with `text`.
+    func starts(withBytes text: [UInt8]) -> Bool {
+        guard count >= text.count, !text.isEmpty, let base = baseAddress else { return text.isEmpty }
+        return text.withUnsafeBytes { other in other.baseAddress.map { memcmp(base, $0, other.count) == 0 } ?? true }
+    }
+}
+
 /// A string matcher ready to run on bytes. A pattern that does not compile matches nothing.
 package struct CompiledStringMatcher: Sendable {
     private enum Test: Sendable {
@@ -34,8 +48,24 @@ package struct CompiledStringMatcher: Sendable {
     package func matches(_ text: String) -> Bool { matches(text.utf8) }
 
     package func matches(_ input: some BidirectionalCollection<UInt8>) -> Bool {
+        if !ignoreCase, let quick = input.withContiguousStorageIfAvailable(compare), let answer = quick {
+            return answer
+        }
         guard ignoreCase else { return run(input) }
         return run(input.map(ASCII.lowercased))
+    }
+
+    /// The tests that are comparisons of bytes; `nil` for the others.
+    private func compare(_ input: UnsafeBufferPointer<UInt8>) -> Bool? {
+        let input = UnsafeRawBufferPointer(input)
+        return switch test {
+        case .exact(let text): input.count == text.count && input.starts(withBytes: text)
+        case .prefix(let text): input.starts(withBytes: text)
+        case .suffix(let text):
+            input.count >= text.count
+                && UnsafeRawBufferPointer(rebasing: input[(input.count - text.count)...]).starts(withBytes: text)
+        case .contains, .regex, .never: nil
+        }
     }
 
     private func run(_ input: some BidirectionalCollection<UInt8>) -> Bool {

@@ -61,7 +61,7 @@ package struct RBACShadow: Sendable, Hashable {
 }
 
 /// One compiled set of policies, with its shadow rules. Immutable.
-package struct RBACEngine: Sendable {
+package final class RBACEngine: Sendable {
     private indirect enum Rule: Sendable {
         case any
         case all([Rule])

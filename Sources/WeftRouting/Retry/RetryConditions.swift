@@ -60,7 +60,7 @@ package struct RetryConditions: OptionSet, Sendable, Hashable {
 }
 
 /// A retry policy with its matchers compiled.
-package struct CompiledRetryPolicy: Sendable {
+package final class CompiledRetryPolicy: Sendable {
     package let policy: RetryPolicy
     package let conditions: RetryConditions
     let responseHeaders: [CompiledHeaderMatcher]

@@ -1,6 +1,6 @@
 import NIOCore
 package import WeftHTTP
-package import WeftIR
+import WeftIR
 
 /// The retries of one request: what has been used up, and whether an outcome is tried again.
 ///
@@ -31,6 +31,9 @@ package struct RetryState: Sendable {
     private let backOffLimit: UInt64
     private var nextBackOff: UInt64
 
+    private static let requestHeaders: HeaderNameSet = [
+        retryOn, retryGRPCOn, maxRetries, statusCodes, headerNames,
+    ]
     private static let retryOn: HeaderName = "x-envoy-retry-on"
     private static let retryGRPCOn: HeaderName = "x-envoy-retry-grpc-on"
     private static let maxRetries: HeaderName = "x-envoy-max-retries"
@@ -43,6 +46,8 @@ package struct RetryState: Sendable {
     /// - Returns: `nil` when nothing would ever be tried again.
     package init?(_ policy: CompiledRetryPolicy?, head: inout RequestHead) {
         self.policy = policy
+        // Most requests are tried once and say nothing about it.
+        if policy == nil, !head.headers.mayContain(Self.requestHeaders) { return nil }
         conditions = policy?.conditions ?? []
         remaining = policy?.policy.numRetries ?? 1
         let base = max(1, policy?.policy.backOffBaseMilliseconds ?? 25)
@@ -107,8 +112,8 @@ package struct RetryState: Sendable {
     }
 
     /// A hedged try starts beside the one that takes too long, whatever the conditions say, while retries are left.
-    package mutating func takeHedge(_ hedge: RouteAction.Hedge?) -> Bool {
-        guard hedge?.onPerTryTimeout == true, remaining > 0 else { return false }
+    package mutating func takeHedge() -> Bool {
+        guard remaining > 0 else { return false }
         remaining -= 1
         return true
     }

@@ -3,7 +3,7 @@ import WeftHTTP
 import WeftIR
 
 /// The conditions of one route over bytes.
-struct CompiledMatch: Sendable {
+final class CompiledMatch: Sendable {
     enum Path: Sendable {
         case prefix([UInt8])
         case separated([UInt8])
@@ -83,11 +83,19 @@ struct CompiledMatch: Sendable {
     }
 
     private func matchesPath(_ head: RequestHead, _ target: ByteBufferView) -> Bool {
-        if case .connect = path { return head.method == .connect }
+        if case .connect = path { return head.method.isConnect }
         // CONNECT without a path has nothing that a path could match.
-        if head.method == .connect, target.isEmpty { return false }
+        if head.method.isConnect, target.isEmpty { return false }
         guard caseSensitive else { return matches(target.map(ASCII.lowercased)) }
-        return matches(target)
+        return switch path {
+        case .prefix(let text): target.withUnsafeBytes { $0.starts(withBytes: text) }
+        case .separated(let text):
+            target.withUnsafeBytes {
+                $0.starts(withBytes: text) && ($0.count == text.count || $0[text.count] == 47)
+            }
+        case .exact(let text): target.withUnsafeBytes { $0.count == text.count && $0.starts(withBytes: text) }
+        case .regex, .template, .connect: matches(target)
+        }
     }
 
     private func matches(_ target: some BidirectionalCollection<UInt8>) -> Bool {

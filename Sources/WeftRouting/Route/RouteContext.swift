@@ -8,6 +8,15 @@ package indirect enum DynamicValue: Sendable, Hashable {
     case bool(Bool)
     case list([DynamicValue])
     case object([String: DynamicValue])
+
+    /// The value at a path of object keys.
+    package subscript(path: [String]) -> DynamicValue? {
+        var value: DynamicValue? = self
+        for step in path {
+            if case .object(let members)? = value { value = members[step] } else { value = nil }
+        }
+        return value
+    }
 }
 
 /// What a route match looks at besides the request's head.
@@ -21,7 +30,7 @@ package struct RouteContext: Sendable {
 }
 
 /// A compiled `MetadataMatcher`.
-struct CompiledMetadataMatcher: Sendable {
+package struct CompiledMetadataMatcher: Sendable {
     private let matcher: DynamicMetadataMatcher
     private let string: CompiledStringMatcher?
 
@@ -32,12 +41,13 @@ struct CompiledMetadataMatcher: Sendable {
 
     var isBroken: Bool { string?.isBroken == true }
 
-    func matches(_ metadata: [String: DynamicValue]) -> Bool {
-        var value = metadata[matcher.filter]
-        for step in matcher.path {
-            if case .object(let members)? = value { value = members[step] } else { value = nil }
-        }
-        return decide(value) != matcher.invert
+    func matches(_ metadata: [String: DynamicValue]) -> Bool { decide(value(in: metadata)) != matcher.invert }
+
+    /// Whether there is a value at the matcher's path.
+    func finds(_ metadata: [String: DynamicValue]) -> Bool { value(in: metadata) != nil }
+
+    private func value(in metadata: [String: DynamicValue]) -> DynamicValue? {
+        metadata[matcher.filter]?[matcher.path]
     }
 
     private func decide(_ value: DynamicValue?) -> Bool {

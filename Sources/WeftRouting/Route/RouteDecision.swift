@@ -8,6 +8,9 @@ package final class RouteDecision: Sendable {
     package let route: Route
     /// Position of the route in its virtual host.
     package let index: Int
+    /// Header mutations of the whole table; `nil` when it has none.
+    package let tableRequestHeaders: HeaderMutations?
+    package let tableResponseHeaders: HeaderMutations?
     /// For routes that forward.
     package let forward: CompiledForward?
     /// Policies of `typed_per_filter_config`, by filter name; `nil` turns the filter off on this route.
@@ -18,6 +21,11 @@ package final class RouteDecision: Sendable {
     package let clusterFilters: [[String: CompiledRouteFilter]]
     /// What requests are counted under; `nil` is nothing.
     package let rateLimits: RouteRateLimits?
+    /// Whether the route or its virtual host changes headers of requests, or of responses.
+    package let changesRequest: Bool
+    package let changesResponse: Bool
+    package let countsAttemptsInRequest: Bool
+    package let countsAttemptsInResponse: Bool
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
     /// What of it cannot be compiled.
@@ -25,16 +33,17 @@ package final class RouteDecision: Sendable {
     /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
     let isBroken: Bool
 
-    /// - Parameter table: The filters of the whole route table.
-    init(virtualHost: VirtualHost, route: Route, index: Int, table: [String: PerRouteFilter] = [:]) {
+    init(virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil) {
+        tableRequestHeaders = table.flatMap { $0.requestHeaders.isEmpty ? nil : $0.requestHeaders }
+        tableResponseHeaders = table.flatMap { $0.responseHeaders.isEmpty ? nil : $0.responseHeaders }
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
         var problems: [String] = []
         var accessPolicies: [String: RBACEngine?] = [:]
         var filters: [String: CompiledRouteFilter] = [:]
-        let levels = [table, virtualHost.perFilter, route.perFilter]
-        var merged = table
+        let levels = [table?.perFilter ?? [:], virtualHost.perFilter, route.perFilter]
+        var merged = levels[0]
         for level in levels.dropFirst() { merged.merge(level) { $1 } }
         for (name, filter) in merged {
             switch filter {
@@ -49,6 +58,12 @@ package final class RouteDecision: Sendable {
         }
         clusterFilters = Self.clusterFilters(route, levels)
         rateLimits = Self.rateLimits(route, virtualHost)
+        changesRequest =
+            !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
+        changesResponse =
+            !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
+        countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
+        countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
         self.accessPolicies = accessPolicies
         self.filters = filters
         var redirect: RegexReplacement?
@@ -59,7 +74,8 @@ package final class RouteDecision: Sendable {
         }
         redirectRewrite = redirect
         if case .forward(let action) = route.action {
-            let compiled = CompiledForward(action, match: route.match, virtualHost: virtualHost)
+            let compiled = CompiledForward(
+                action, match: route.match, virtualHost: virtualHost, tableMirrors: table?.mirrors ?? [])
             problems += compiled.problems
             forward = compiled
         } else {
@@ -103,6 +119,13 @@ package final class CompiledForward: Sendable {
     package let totalWeight: UInt64
     package let retry: CompiledRetryPolicy?
     package let hashPolicies: [CompiledHashPolicy]
+    /// The route's own, or else its virtual host's, or else the table's.
+    package let mirrors: [Mirror]
+    /// The route's own hedging, or else its virtual host's.
+    package let hedgesOnPerTryTimeout: Bool
+    /// Whether it says something about the path, or about the host.
+    package let rewritesPath: Bool
+    package let rewritesHost: Bool
     private let subset: SubsetKey
     private let weightedSubsets: [SubsetKey]
     private let pathRewrite: RegexReplacement?
@@ -110,8 +133,10 @@ package final class CompiledForward: Sendable {
     private let template: PathTemplate?
     let problems: [String]
 
-    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost) {
+    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost, tableMirrors: [Mirror] = []) {
         self.action = action
+        hedgesOnPerTryTimeout = (action.hedge ?? virtualHost.hedge)?.onPerTryTimeout ?? false
+        mirrors = [action.mirrors, virtualHost.mirrors, tableMirrors].first { !$0.isEmpty } ?? []
         var problems: [String] = []
         func compile(_ what: String, _ pattern: String, _ substitution: String) -> RegexReplacement? {
             do { return try RegexReplacement(pattern, substitution: substitution) } catch {
@@ -144,6 +169,12 @@ package final class CompiledForward: Sendable {
             total = clusters.reduce(0) { $0 + UInt64($1.weight) }
         }
         totalWeight = total
+        rewritesPath = action.pathRewrite != nil
+        if case .weighted(let clusters) = action.cluster {
+            rewritesHost = action.hostRewrite != nil || clusters.contains { $0.hostRewrite != nil }
+        } else {
+            rewritesHost = action.hostRewrite != nil
+        }
         self.weightedSubsets = weightedSubsets
         subset = SubsetKey(action.metadataMatch)
         let policy = action.retryPolicy ?? virtualHost.retryPolicy

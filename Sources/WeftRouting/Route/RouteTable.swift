@@ -5,12 +5,19 @@ package import WeftIR
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
 package final class RouteTable: Sendable {
     /// A virtual host with its routes, ready to run.
-    private struct Host: Sendable {
+    private final class Host: Sendable {
         /// For plain requests to a host that wants TLS.
         let redirectToTLS: RouteDecision?
         let matches: [CompiledMatch]
         let decisions: [RouteDecision]
         let index: PathIndex?
+
+        init(redirectToTLS: RouteDecision?, matches: [CompiledMatch], decisions: [RouteDecision], index: PathIndex?) {
+            self.redirectToTLS = redirectToTLS
+            self.matches = matches
+            self.decisions = decisions
+            self.index = index
+        }
     }
     package let configuration: RouteConfiguration
     private let domains: DomainIndex
@@ -18,13 +25,16 @@ package final class RouteTable: Sendable {
     /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
     package let problems: [String]
 
+    /// Taken from requests of strangers.
+    package let internalOnlyHeaders: [HeaderName]
+
     package init(_ configuration: RouteConfiguration) {
         self.configuration = configuration
+        internalOnlyHeaders = configuration.internalOnlyHeaders.map { HeaderName($0) }
         domains = DomainIndex(configuration.virtualHosts, ignoresPort: configuration.ignorePortInHostMatching)
         hosts = configuration.virtualHosts.map { host in
             let decisions = host.routes.enumerated().map {
-                RouteDecision(
-                    virtualHost: host, route: $1, index: $0, table: configuration.perFilter)
+                RouteDecision(virtualHost: host, route: $1, index: $0, table: configuration)
             }
             let matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
             let redirect = RouteDecision(virtualHost: host, route: RouteTable.redirectToTLS, index: 0)
@@ -63,7 +73,7 @@ package final class RouteTable: Sendable {
     private static let redirectToTLS: Route = {
         var redirect = Redirect()
         redirect.httpsRedirect = true
-        return Route(name: "https-redirect", match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
+        return Route(match: RouteMatch(path: .prefix("/")), action: .redirect(redirect))
     }()
 
     /// Whether the request came to the edge without TLS (`x-forwarded-proto`), as far as `requirement` cares.

@@ -1,4 +1,5 @@
 import WeftConfig
+import WeftCore
 import WeftIR
 
 /// HTTP connection managers and access logs of the three places where the mesh speaks HTTP.
@@ -60,7 +61,7 @@ struct ConnectionManagers {
     var accessLogs: [AccessLog] {
         guard let file = scope.mesh.accessLogFile, !file.isEmpty else { return [] }
         guard scope.mesh.accessLogEncoding != .json else {
-            return [AccessLog(path: file, format: .json(AccessLogFormat.json))]
+            return [AccessLog(path: file, format: .json(AccessLogFormat.json.mapValues { .string($0) }))]
         }
         let format = scope.mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 }
         return [AccessLog(path: file, format: .text(format ?? AccessLogFormat.text))]

@@ -14,7 +14,7 @@ package struct DownstreamLimits: Sendable {
 ///
 /// Loop-confined. One exchange at a time: what is pipelined waits in the parser until the response is out, so replies
 /// leave in order.
-final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
+final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -45,8 +45,9 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     /// Runs once per limit, not once per request: when it fires it looks how long the connection has been idle.
     private var idleTimer: Scheduled<Void>?
     private var idleSince = NIODeadline.distantPast
-    /// Head and small bodies that go out together.
-    private var output = ByteBuffer()
+    /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
+    private var output: ByteBuffer?
+    fileprivate private(set) var isWritable = true
     private var stream: HTTP1DownstreamStream?
     /// Larger bodies are sent from where they lie.
     private static let copyLimit = 4096
@@ -82,8 +83,13 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         defer { isParsing = false }
         while phase == .idle || (phase == .exchange && endPending) {
             do {
-                guard let event = try parser.next(from: &input) else { break }
-                handle(event)
+                if parser.expectsHead() {
+                    guard let head = try parser.nextHead(from: &input) else { break }
+                    begin(consume head)
+                } else {
+                    guard let event = try parser.next(from: &input) else { break }
+                    handle(event)
+                }
             } catch {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
             }
@@ -96,8 +102,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
 
     private func handle(_ event: HTTP1RequestParser.Event) {
         switch event {
-        case .head(let head): begin(head)
-        case .informational: break
+        case .head, .informational: break
         case .body(let bytes): receiver?.receive(body: bytes)
         case .end(let trailers):
             endPending = false
@@ -108,9 +113,9 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         }
     }
 
-    private func begin(_ head: RequestHead) {
+    private func begin(_ head: consuming RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
-        let endStream = head.framing == .none && head.method != .connect && !head.wantsUpgrade
+        let endStream = head.framing == .none && !head.method.isConnect && !head.wantsUpgrade
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -118,7 +123,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
         isHTTP10 = head.version == .http10
         isHead = head.method == .head
-        awaitsUpgrade = head.method == .connect || head.wantsUpgrade
+        awaitsUpgrade = head.method.isConnect || head.wantsUpgrade
         endPending = true
         let opened = delegate.open(stream: currentStream(), head: head, endStream: endStream)
         if phase == .exchange { receiver = opened }
@@ -213,7 +218,8 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        receiver?.writabilityChanged(context.channel.isWritable)
+        isWritable = context.channel.isWritable
+        receiver?.writabilityChanged(isWritable)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -241,52 +247,57 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
 
     fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
         guard phase == .exchange else { return }
-        var head = head
         let isTunnel = head.status == 101 || head.framing == .tunnel
+        let stated = head.headers.statedLength
+        let framing: BodyFraming
         if isTunnel || isHead || head.status == 204 || head.status == 304 {
-            head.framing = .none
+            framing = .none
         } else if endStream {
-            head.framing = .length(0)
-        } else if let length = head.headers.statedLength {
-            head.framing = .length(length)
+            framing = .length(0)
+        } else if let stated {
+            framing = .length(stated)
         } else {
-            head.framing = isHTTP10 ? .untilClose : .chunked
+            framing = isHTTP10 ? .untilClose : .chunked
             if isHTTP10 { keepAlive = false }
         }
-        chunked = head.framing == .chunked
+        chunked = framing == .chunked
         // What is left of the request would be taken for the next one: this connection ends with the reply.
-        let isWhole = endStream || head.headers.statedLength != nil
+        let isWhole = endStream || stated != nil
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
+        // Bytes after a refused upgrade may be the other protocol's.
+        if awaitsUpgrade, !isTunnel { keepAlive = false }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
             : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
-        HTTP1Serializer.write(head, connection: option, into: &output)
+        withOutput { HTTP1Serializer.write(head, framing: framing, connection: option, into: &$0) }
         if endStream { end() }
     }
 
     fileprivate func write(_ body: ByteBuffer) {
         guard phase == .tunnel || (phase == .exchange && !isHead) else { return }
         let count = body.readableBytes
-        if chunked {
-            guard count > 0 else { return }
-            HTTP1Serializer.writeChunkSize(count, into: &output)
-        }
+        guard count > 0 else { return }
+        if chunked { withOutput { HTTP1Serializer.writeChunkSize(count, into: &$0) } }
         if count <= Self.copyLimit {
-            output.writeImmutableBuffer(body)
+            withOutput { $0.writeImmutableBuffer(body) }
         } else {
             emit()
             context?.write(wrapOutboundOut(body), promise: nil)
         }
-        if chunked { output.writeStaticString("\r\n") }
+        if chunked { withOutput { $0.writeStaticString("\r\n") } }
     }
 
     /// Hands what was gathered to the channel.
     private func emit() {
-        guard output.readableBytes > 0 else { return }
-        let bytes = output
-        output = ByteBuffer()
+        guard let bytes = output.take() else { return }
         context?.write(wrapOutboundOut(bytes), promise: nil)
+    }
+
+    private func withOutput(_ write: (inout ByteBuffer) -> Void) {
+        var buffer = output.take() ?? flushes?.takeBuffer() ?? ByteBuffer()
+        write(&buffer)
+        output = buffer
     }
 
     fileprivate func writeEnd(_ trailers: HeaderBlock?) {
@@ -297,7 +308,7 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
             return
         }
         guard phase == .exchange else { return }
-        if chunked { HTTP1Serializer.writeEnd(trailers, into: &output) }
+        if chunked { withOutput { HTTP1Serializer.writeEnd(trailers, into: &$0) } }
         end()
     }
 
@@ -327,20 +338,20 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
     }
 
     fileprivate func flush() {
-        emit()
-        guard let flushes else {
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        if let flushes { flushes.add(self) } else { flushNow() }
+    }
+
+    override func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        guard let bytes = output.take() else {
             context?.flush()
             return
         }
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        flushes.add(self)
-    }
-
-    func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        context?.flush()
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        flushes?.giveBack(bytes)
     }
 
     /// What was written leaves before the connection closes.
@@ -353,7 +364,6 @@ final class HTTP1Downstream: ChannelInboundHandler, BatchedFlush {
         close()
     }
     fileprivate func closeAfter() { keepAlive = false }
-    fileprivate var isWritable: Bool { context?.channel.isWritable ?? false }
 }
 
 /// The request under way on an HTTP/1.1 downstream connection.

@@ -2,7 +2,7 @@ import NIOCore
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
-final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
+final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -21,8 +21,9 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     private var chunked = false
     /// The pool's connector leaves reading off; the pool turns it on.
     private var isReading = true
-    /// Head and small bodies that go out together.
-    private var output = ByteBuffer()
+    /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
+    private var output: ByteBuffer?
+    private(set) var isWritable = true
     private static let copyLimit = 4096
 
     private let flushes: FlushBatch?
@@ -57,21 +58,31 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
 
     private func parse() {
         do {
-            while phase == .exchange, let event = try parser.next(from: &input) { handle(event) }
+            while phase == .exchange {
+                if parser.expectsHead() {
+                    guard let head = try parser.nextHead(from: &input) else { break }
+                    if head.isInformational { receiver?.receive(informational: head) } else { begin(consume head) }
+                } else {
+                    guard let event = try parser.next(from: &input) else { break }
+                    handle(event)
+                }
+            }
         } catch { fail(.protocolError) }
         if input.readableBytes == 0 { input = ByteBuffer() }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
+    private func begin(_ head: consuming ResponseHead) {
+        keepAlive = keepAlive && head.keepAlive
+        // The parser's end event follows a head without a body at once.
+        endedWithHead = head.framing == .none || head.framing == .length(0)
+        receiver?.receive(head: head, endStream: endedWithHead)
+    }
+
     private func handle(_ event: HTTP1ResponseParser.Event) {
         switch event {
-        case .informational(let head): receiver?.receive(informational: head)
-        case .head(let head):
-            keepAlive = keepAlive && head.keepAlive
-            // The parser's end event follows a head without a body at once.
-            endedWithHead = head.framing == .none || head.framing == .length(0)
-            receiver?.receive(head: head, endStream: endedWithHead)
+        case .head, .informational: break
         case .body(let bytes): receiver?.receive(body: bytes)
         case .end(let trailers):
             responseEnded = true
@@ -116,7 +127,8 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        receiver?.writabilityChanged(context.channel.isWritable)
+        isWritable = context.channel.isWritable
+        receiver?.writabilityChanged(isWritable)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
@@ -136,62 +148,72 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
     func send(_ head: RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
         parser.begin(head.method)
-        var head = head
-        let isUpgrade = head.method == .connect || head.headers.contains(.upgrade)
+        let isUpgrade = head.method.isConnect || head.headers.contains(.upgrade)
+        let framing: BodyFraming
         if isUpgrade {
-            head.framing = .none
+            framing = .none
         } else if let length = head.headers.statedLength {
-            head.framing = .length(endStream ? 0 : length)
+            framing = .length(endStream ? 0 : length)
         } else if endStream {
-            head.framing = head.method == .post || head.method == .put || head.method == .patch ? .length(0) : .none
+            framing = Self.hasNoBody(head.method) ? .none : .length(0)
         } else {
-            head.framing = .chunked
+            framing = .chunked
         }
-        chunked = head.framing == .chunked
-        HTTP1Serializer.write(
-            head, connection: isUpgrade && head.method != .connect ? .upgrade : .unspecified, into: &output)
+        chunked = framing == .chunked
+        let connection: HTTP1Serializer.Connection = isUpgrade && !head.method.isConnect ? .upgrade : .unspecified
+        withOutput { HTTP1Serializer.write(head, framing: framing, connection: connection, into: &$0) }
         if endStream { end() }
+    }
+
+    /// Methods that usually have no body, of which nobody needs to be told that there is none.
+    private static func hasNoBody(_ method: HTTPMethod) -> Bool {
+        switch method {
+        case .get, .head, .delete, .trace, .connect: true
+        default: false
+        }
     }
 
     func write(_ body: ByteBuffer) {
         guard phase == .tunnel || phase == .exchange else { return }
         let count = body.readableBytes
-        if chunked {
-            guard count > 0 else { return }
-            HTTP1Serializer.writeChunkSize(count, into: &output)
-        }
+        guard count > 0 else { return }
+        if chunked { withOutput { HTTP1Serializer.writeChunkSize(count, into: &$0) } }
         if count <= Self.copyLimit {
-            output.writeImmutableBuffer(body)
+            withOutput { $0.writeImmutableBuffer(body) }
         } else {
             emit()
             context?.write(wrapOutboundOut(body), promise: nil)
         }
-        if chunked { output.writeStaticString("\r\n") }
+        if chunked { withOutput { $0.writeStaticString("\r\n") } }
     }
 
     /// Hands what was gathered to the channel.
     private func emit() {
-        guard output.readableBytes > 0 else { return }
-        let bytes = output
-        output = ByteBuffer()
+        guard let bytes = output.take() else { return }
         context?.write(wrapOutboundOut(bytes), promise: nil)
     }
 
+    private func withOutput(_ write: (inout ByteBuffer) -> Void) {
+        var buffer = output.take() ?? flushes?.takeBuffer() ?? ByteBuffer()
+        write(&buffer)
+        output = buffer
+    }
+
     func flush() {
-        emit()
-        guard let flushes else {
+        guard !isFlushPending else { return }
+        isFlushPending = true
+        if let flushes { flushes.add(self) } else { flushNow() }
+    }
+
+    override func flushNow() {
+        guard isFlushPending else { return }
+        isFlushPending = false
+        guard let bytes = output.take() else {
             context?.flush()
             return
         }
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        flushes.add(self)
-    }
-
-    func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        context?.flush()
+        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        flushes?.giveBack(bytes)
     }
 
     func writeEnd(_ trailers: HeaderBlock?) {
@@ -203,7 +225,7 @@ final class HTTP1Upstream: ChannelInboundHandler, BatchedFlush {
             return
         }
         guard phase == .exchange else { return }
-        if chunked { HTTP1Serializer.writeEnd(trailers, into: &output) }
+        if chunked { withOutput { HTTP1Serializer.writeEnd(trailers, into: &$0) } }
         end()
     }
 
@@ -292,7 +314,7 @@ final class HTTP1UpstreamStream: UpstreamStream {
     override func flush() { handler.flush() }
     override func reset() { handler.abort() }
     override func setReading(_ on: Bool) { handler.setReading(on) }
-    override var isWritable: Bool { handler.context?.channel.isWritable ?? false }
+    override var isWritable: Bool { handler.isWritable && handler.context != nil }
     override func startTunnel() { handler.startTunnel() }
     override var batchesReads: Bool { true }
     override var localAddress: SocketAddress? { handler.context?.channel.localAddress }

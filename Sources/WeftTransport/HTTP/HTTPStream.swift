@@ -33,13 +33,13 @@ extension HTTPStreamReceiver {
 package protocol ResponseReceiver: HTTPStreamReceiver {
     /// An interim response (1xx other than 101).
     func receive(informational head: ResponseHead)
-    func receive(head: ResponseHead, endStream: Bool)
+    func receive(head: consuming ResponseHead, endStream: Bool)
 }
 
 /// Takes each request of a downstream connection.
 package protocol DownstreamConnectionDelegate: AnyObject {
     /// - Returns: Who takes the rest of the request.
-    func open(stream: DownstreamStream, head: RequestHead, endStream: Bool) -> any HTTPStreamReceiver
+    func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver
     /// Bytes that are no request; the reply to send is the delegate's, through `stream`.
     func refuse(stream: DownstreamStream, error: RequestError)
     func connectionClosed()

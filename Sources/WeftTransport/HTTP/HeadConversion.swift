@@ -2,5 +2,5 @@ import WeftHTTP
 
 extension HeaderBlock {
     /// The value of `content-length`, if it is a number.
-    var statedLength: UInt64? { self[.contentLength].flatMap { ASCII.decimal($0) } }
+    var statedLength: UInt64? { contentLength?.value }
 }

@@ -2,6 +2,12 @@ package import NIOCore
 import NIOPosix
 package import NIOSSL
 
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// How to reach one endpoint: address, optional TLS, optional local address. Made once per snapshot and host.
 package struct UpstreamTarget: Sendable {
     package var address: SocketAddress
@@ -9,6 +15,10 @@ package struct UpstreamTarget: Sendable {
     package var bindAddress: SocketAddress?
     package var connectTimeout: TimeAmount
     package var keepAlive: Bool
+    /// Probes before giving up, and seconds before the first one and between them; `nil` is the system's.
+    package var keepAliveProbes: UInt32?
+    package var keepAliveTime: UInt32?
+    package var keepAliveInterval: UInt32?
 
     package init(
         address: SocketAddress, tls: UpstreamTLSContext? = nil, bindAddress: SocketAddress? = nil,
@@ -67,7 +77,7 @@ package enum UpstreamConnector {
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.autoRead, value: false)
             .channelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
-        if target.keepAlive { bootstrap = bootstrap.channelOption(.socketOption(.so_keepalive), value: 1) }
+        if target.keepAlive { bootstrap = keptAlive(bootstrap, target) }
         if let local = target.bindAddress { bootstrap = bootstrap.bind(to: local) }
         bootstrap.connect(to: target.address).hop(to: eventLoop).assumeIsolated().whenComplete { result in
             switch result {
@@ -81,6 +91,19 @@ package enum UpstreamConnector {
                 secure(channel, tls, timeout: target.connectTimeout, completion)
             }
         }
+    }
+
+    private static func keptAlive(_ bootstrap: ClientBootstrap, _ target: UpstreamTarget) -> ClientBootstrap {
+        var bootstrap = bootstrap.channelOption(.socketOption(.so_keepalive), value: 1)
+        let values = [
+            (TCP_KEEPIDLE, target.keepAliveTime), (TCP_KEEPINTVL, target.keepAliveInterval),
+            (TCP_KEEPCNT, target.keepAliveProbes),
+        ]
+        for case (let name, let value?) in values {
+            bootstrap = bootstrap.channelOption(
+                .tcpOption(NIOBSDSocket.Option(rawValue: name)), value: Int(value))
+        }
+        return bootstrap
     }
 
     private static func secure(

@@ -83,19 +83,19 @@ extension Cluster {
         balancing.write(to: &wire, for: loadBalancer)
     }
 
-    private func httpOptions() -> WireUpstreamHTTP {
+    private func httpOptions() throws -> WireUpstreamHTTP {
         var options = WireUpstreamHTTP()
         var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
         if let http2MaxConcurrentStreams { http2.maxConcurrentStreams = .init(http2MaxConcurrentStreams) }
         self.http2?.write(to: &http2)
         switch httpProtocol {
-        case .http1: options.explicitHTTPConfig.httpProtocolOptions = .init()
+        case .http1: options.explicitHTTPConfig.httpProtocolOptions = try http1Options()
         case .http2: options.explicitHTTPConfig.http2ProtocolOptions = http2
         case .useDownstream:
-            options.useDownstreamProtocolConfig.httpProtocolOptions = .init()
+            options.useDownstreamProtocolConfig.httpProtocolOptions = try http1Options()
             options.useDownstreamProtocolConfig.http2ProtocolOptions = http2
         case .auto:
-            options.autoConfig.httpProtocolOptions = .init()
+            options.autoConfig.httpProtocolOptions = try http1Options()
             options.autoConfig.http2ProtocolOptions = http2
         }
         if let idleTimeoutMilliseconds {
@@ -108,6 +108,7 @@ extension Cluster {
             options.commonHTTPProtocolOptions.maxConnectionDuration = .init(
                 milliseconds: maxConnectionDurationMilliseconds)
         }
+        writeLimits(to: &options.commonHTTPProtocolOptions)
         return options
     }
 
@@ -256,32 +257,41 @@ extension Cluster {
 
     private mutating func readHTTPOptions(_ wire: WireCluster, _ reader: WireReader) throws {
         if wire.hasHTTP2ProtocolOptions { httpProtocol = .http2 }
+        passesTrailers = false
         if wire.hasMaxRequestsPerConnection { maxRequestsPerConnection = wire.maxRequestsPerConnection.value }
         for (key, any) in wire.typedExtensionProtocolOptions.sorted(by: { $0.key < $1.key }) {
             guard any.holds(WireUpstreamHTTP.self) else {
                 throw reader.error("typed_extension_protocol_options \(key) (\(any.messageName)) is not supported")
             }
             let options = try reader.unpack(any, as: WireUpstreamHTTP.self)
+            var http1 = Envoy_Config_Core_V3_Http1ProtocolOptions()
             var http2 = Envoy_Config_Core_V3_Http2ProtocolOptions()
             switch options.upstreamProtocolOptions {
             case .explicitHTTPConfig(let value):
                 if case .http2ProtocolOptions(let two) = value.protocolConfig {
                     httpProtocol = .http2
                     http2 = two
+                    // HTTP/2 always has them.
+                    http1.enableTrailers = true
                 } else {
                     httpProtocol = .http1
+                    http1 = value.httpProtocolOptions
                 }
             case .useDownstreamProtocolConfig(let value):
                 httpProtocol = .useDownstream
+                http1 = value.httpProtocolOptions
                 http2 = value.http2ProtocolOptions
             case .autoConfig(let value):
                 httpProtocol = .auto
+                http1 = value.httpProtocolOptions
                 http2 = value.http2ProtocolOptions
             case nil: break
             }
             if http2.hasMaxConcurrentStreams { http2MaxConcurrentStreams = http2.maxConcurrentStreams.value }
             self.http2 = HTTP2ProtocolOptions(http2)
             let common = options.commonHTTPProtocolOptions
+            try readHTTP1(http1, reader)
+            readLimits(common)
             if common.hasIdleTimeout { idleTimeoutMilliseconds = common.idleTimeout.milliseconds }
             if common.hasMaxConnectionDuration {
                 maxConnectionDurationMilliseconds = common.maxConnectionDuration.milliseconds

@@ -25,6 +25,9 @@ extension HTTPFilter {
         case .externalAuthorization(let check): wire.typedConfig = try pack(check.wire())
         case .globalRateLimit(let limit): wire.typedConfig = try pack(limit.wire())
         case .externalProcessing(let processing): wire.typedConfig = try pack(processing.wire())
+        case .compressor(let compressor): wire.typedConfig = try pack(try compressor.wire())
+        case .decompressor(let decompressor): wire.typedConfig = try pack(try decompressor.wire())
+        case .statefulSession(let session): wire.typedConfig = try pack(try session.wire())
         }
         return wire
     }
@@ -68,6 +71,12 @@ extension HTTPFilter.Kind {
         case HealthCheckFilter.Wire.protoMessageName:
             return .healthCheck(try HealthCheckFilter(reader.unpack(any, as: HealthCheckFilter.Wire.self), reader))
         case Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb.protoMessageName: return .grpcWeb
+        case WireCompressor.protoMessageName:
+            return .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))
+        case WireDecompressor.protoMessageName:
+            return .decompressor(try DecompressorFilter(reader.unpack(any, as: WireDecompressor.self), reader))
+        case WireSession.protoMessageName:
+            return .statefulSession(try StatefulSession(reader.unpack(any, as: WireSession.self), reader))
         default: return nil
         }
     }
@@ -171,64 +180,6 @@ extension CORSPolicy {
         if wire.hasShadowEnabled { shadow = wire.shadowEnabled.share }
         if wire.hasForwardNotMatchingPreflights {
             forwardNotMatchingPreflights = wire.forwardNotMatchingPreflights.value
-        }
-    }
-}
-
-extension AccessLog {
-    func wire() throws -> Envoy_Config_Accesslog_V3_AccessLog {
-        var wire = Envoy_Config_Accesslog_V3_AccessLog()
-        wire.name = "envoy.access_loggers.file"
-        var file = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog()
-        file.path = path
-        switch format {
-        case .standard: break
-        case .text(let text): file.logFormat.textFormatSource.inlineString = text
-        case .json(let members): file.logFormat.jsonFormat = .init(strings: members)
-        }
-        wire.typedConfig = try pack(file)
-        return wire
-    }
-
-    init(_ wire: Envoy_Config_Accesslog_V3_AccessLog, _ reader: WireReader) throws {
-        typealias File = Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog
-        typealias Stdout = Envoy_Extensions_AccessLoggers_Stream_V3_StdoutAccessLog
-        typealias Stderr = Envoy_Extensions_AccessLoggers_Stream_V3_StderrAccessLog
-        let any = wire.typedConfig
-        switch any.messageName {
-        case File.protoMessageName:
-            let file = try reader.unpack(any, as: File.self)
-            guard case .logFormat(let format) = file.accessLogFormat else {
-                self.init(path: file.path)
-                return
-            }
-            self.init(path: file.path, format: try Format(format, reader))
-        case Stdout.protoMessageName:
-            let stream = try reader.unpack(any, as: Stdout.self)
-            guard case .logFormat(let format) = stream.accessLogFormat else {
-                self.init(path: "/dev/stdout")
-                return
-            }
-            self.init(path: "/dev/stdout", format: try Format(format, reader))
-        case Stderr.protoMessageName:
-            let stream = try reader.unpack(any, as: Stderr.self)
-            guard case .logFormat(let format) = stream.accessLogFormat else {
-                self.init(path: "/dev/stderr")
-                return
-            }
-            self.init(path: "/dev/stderr", format: try Format(format, reader))
-        default: throw reader.error("access log \(wire.name) (\(any.messageName)) is not supported")
-        }
-    }
-}
-
-extension AccessLog.Format {
-    init(_ wire: Envoy_Config_Core_V3_SubstitutionFormatString, _ reader: WireReader) throws {
-        switch wire.format {
-        case .textFormat(let text): self = .text(text)
-        case .textFormatSource(let source): self = .text(String(decoding: try source.inline(reader), as: UTF8.self))
-        case .jsonFormat(let members): self = .json(members.strings)
-        case nil: self = .standard
         }
     }
 }

@@ -216,11 +216,19 @@ extension TCPProxy {
                 var value = WireTCPProxy.WeightedCluster.ClusterWeight()
                 value.name = cluster.name
                 value.weight = cluster.weight
+                if !cluster.metadataMatch.isEmpty { value.metadataMatch.balancing = cluster.metadataMatch }
                 return value
             }
         }
         if let idleTimeoutMilliseconds { wire.idleTimeout = .init(milliseconds: idleTimeoutMilliseconds) }
         wire.maxConnectAttempts = .init(maxConnectAttempts)
+        if let limit = maxConnectionDurationMilliseconds {
+            wire.maxDownstreamConnectionDuration = .init(milliseconds: limit)
+        }
+        if !metadataMatch.isEmpty { wire.metadataMatch.balancing = metadataMatch }
+        if hashesSource {
+            wire.hashPolicy = [Envoy_Type_V3_HashPolicy.with { $0.sourceIp = .init() }]
+        }
         wire.accessLog = try accessLogs.map { try $0.wire() }
         return wire
     }
@@ -230,12 +238,22 @@ extension TCPProxy {
             switch wire.clusterSpecifier {
             case .cluster(let name): .cluster(name)
             case .weightedClusters(let weighted):
-                .weighted(weighted.clusters.map { WeightedCluster(name: $0.name, weight: $0.weight) })
+                .weighted(
+                    weighted.clusters.map { wire in
+                        var cluster = WeightedCluster(name: wire.name, weight: wire.weight)
+                        cluster.metadataMatch = wire.metadataMatch.balancing
+                        return cluster
+                    })
             case nil: throw reader.error("tcp_proxy without a cluster")
             }
         self.init(statPrefix: wire.statPrefix, cluster: cluster)
         if wire.hasIdleTimeout { idleTimeoutMilliseconds = wire.idleTimeout.milliseconds }
         if wire.hasMaxConnectAttempts { maxConnectAttempts = wire.maxConnectAttempts.value }
+        if wire.hasMaxDownstreamConnectionDuration {
+            maxConnectionDurationMilliseconds = wire.maxDownstreamConnectionDuration.milliseconds
+        }
+        metadataMatch = wire.metadataMatch.balancing
+        hashesSource = wire.hashPolicy.contains { if case .sourceIp? = $0.policySpecifier { true } else { false } }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
     }
 }

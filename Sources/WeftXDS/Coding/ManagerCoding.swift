@@ -19,7 +19,11 @@ extension HTTPConnectionManager {
             wire.rds.configSource.resourceApiVersion = .v3
         }
         wire.httpFilters = try filters.compactMap { try $0.wire(target) }
+        if router != RouterOptions(), let last = wire.httpFilters.indices.last {
+            wire.httpFilters[last].typedConfig = try pack(router.wire())
+        }
         wire.accessLog = try accessLogs.map { try $0.wire() }
+        try setTracing(&wire)
         setHeaders(&wire)
         setPaths(&wire)
         setTimes(&wire)
@@ -55,6 +59,7 @@ extension HTTPConnectionManager {
         wire.preserveExternalRequestID = preserveExternalRequestID
         wire.alwaysSetRequestIDInResponse = alwaysSetRequestIDInResponse
         wire.via = via ?? ""
+        setTrust(&wire)
     }
 
     private func setPaths(_ wire: inout WireManager) {
@@ -68,6 +73,7 @@ extension HTTPConnectionManager {
         }
         if stripAnyHostPort { wire.stripAnyHostPort = true }
         wire.stripMatchingHostPort = stripMatchingHostPort
+        wire.stripTrailingHostDot = stripTrailingHostDot
         wire.upgradeConfigs = upgradeTypes.map { type in
             var value = WireManager.UpgradeConfig()
             value.upgradeType = type
@@ -94,12 +100,17 @@ extension HTTPConnectionManager {
         if let maxRequestsPerConnection {
             wire.commonHTTPProtocolOptions.maxRequestsPerConnection = .init(maxRequestsPerConnection)
         }
+        if let maxStreamDurationMilliseconds {
+            wire.commonHTTPProtocolOptions.maxStreamDuration = .init(milliseconds: maxStreamDurationMilliseconds)
+        }
         wire.commonHTTPProtocolOptions.maxHeadersCount = .init(maxHeadersCount)
         wire.maxRequestHeadersKb = .init(maxRequestHeadersKilobytes)
     }
 
     private func setProtocol(_ wire: inout WireManager) throws {
         if acceptHTTP10 { wire.httpProtocolOptions.acceptHTTP10 = true }
+        wire.proxy100Continue = proxiesContinue
+        setHTTP1(&wire)
         if preserveHeaderCase {
             var formatter = Envoy_Config_Core_V3_TypedExtensionConfig()
             formatter.name = "preserve_case"
@@ -140,13 +151,17 @@ extension HTTPConnectionManager {
         case .http3, .UNRECOGNIZED: throw reader.error("codec_type \(wire.codecType.rawValue) is not supported")
         }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
-        readHeaders(wire)
+        try readTracing(wire, reader)
+        if let last = wire.httpFilters.last?.typedConfig {
+            router = RouterOptions(try reader.unpack(last, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self))
+        }
+        try readHeaders(wire, reader)
         readPaths(wire, reader)
         readTimes(wire, reader)
         try readProtocol(wire, reader)
     }
 
-    private mutating func readHeaders(_ wire: WireManager) {
+    private mutating func readHeaders(_ wire: WireManager, _ reader: WireReader) throws {
         useRemoteAddress = wire.useRemoteAddress.value
         xffNumTrustedHops = wire.xffNumTrustedHops
         skipXFFAppend = wire.skipXffAppend
@@ -173,6 +188,7 @@ extension HTTPConnectionManager {
         preserveExternalRequestID = wire.preserveExternalRequestID
         alwaysSetRequestIDInResponse = wire.alwaysSetRequestIDInResponse
         via = wire.via.isEmpty ? nil : wire.via
+        try readTrust(wire, reader)
     }
 
     private mutating func readPaths(_ wire: WireManager, _ reader: WireReader) {
@@ -186,6 +202,7 @@ extension HTTPConnectionManager {
         }
         stripAnyHostPort = wire.stripAnyHostPort
         stripMatchingHostPort = wire.stripMatchingHostPort
+        stripTrailingHostDot = wire.stripTrailingHostDot
         upgradeTypes = wire.upgradeConfigs.filter { !$0.hasEnabled || $0.enabled.value }.map {
             $0.upgradeType.lowercased()
         }
@@ -198,6 +215,7 @@ extension HTTPConnectionManager {
             maxConnectionDurationMilliseconds = common.maxConnectionDuration.milliseconds
         }
         if common.hasMaxRequestsPerConnection { maxRequestsPerConnection = common.maxRequestsPerConnection.value }
+        if common.hasMaxStreamDuration { maxStreamDurationMilliseconds = common.maxStreamDuration.milliseconds }
         if common.hasMaxHeadersCount { maxHeadersCount = common.maxHeadersCount.value }
         if wire.hasStreamIdleTimeout { streamIdleTimeoutMilliseconds = wire.streamIdleTimeout.milliseconds }
         if wire.hasRequestTimeout { requestTimeoutMilliseconds = wire.requestTimeout.milliseconds }
@@ -209,13 +227,15 @@ extension HTTPConnectionManager {
     private mutating func readProtocol(_ wire: WireManager, _ reader: WireReader) throws {
         typealias PreserveCase = Envoy_Extensions_Http_HeaderFormatters_PreserveCase_V3_PreserveCaseFormatterConfig
         acceptHTTP10 = wire.httpProtocolOptions.acceptHTTP10
+        proxiesContinue = wire.proxy100Continue
+        readHTTP1(wire.httpProtocolOptions)
         switch wire.httpProtocolOptions.headerKeyFormat.headerFormat {
         case .statefulFormatter(let formatter):
             guard formatter.typedConfig.holds(PreserveCase.self) else {
                 throw reader.error("header formatter \(formatter.name) is not supported")
             }
             preserveHeaderCase = true
-        case .properCaseWords: reader.warn("proper_case_words is not supported and has no effect")
+        case .properCaseWords: properCaseHeaders = true
         case nil: break
         }
         if wire.http2ProtocolOptions.hasMaxConcurrentStreams {

@@ -38,6 +38,8 @@ extension PerRouteFilter {
             var wire = WireProcessingPerRoute()
             wire.overrides = overrides.wire()
             return try pack(wire)
+        case .compressor(let overrides): return try pack(overrides.wire())
+        case .statefulSession(let session): return try pack(try session.perRouteWire())
         case .disabled:
             var wire = WireFilterConfig()
             wire.disabled = true
@@ -88,6 +90,10 @@ extension PerRouteFilter {
             let wire = try reader.unpack(any, as: WireBufferPerRoute.self)
             if case .disabled(true)? = wire.override { return .disabled }
             return .buffer(try BufferFilter(wire.buffer, reader))
+        case WireCompressorPerRoute.protoMessageName:
+            return try PerRouteFilter(reader.unpack(any, as: WireCompressorPerRoute.self), reader)
+        case WireSessionPerRoute.protoMessageName:
+            return try PerRouteFilter(reader.unpack(any, as: WireSessionPerRoute.self), reader)
         default: return nil
         }
     }

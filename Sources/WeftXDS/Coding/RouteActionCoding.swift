@@ -33,21 +33,15 @@ extension RouteAction {
         }
         wire.timeout = .init(milliseconds: timeoutMilliseconds)
         if let idleTimeoutMilliseconds { wire.idleTimeout = .init(milliseconds: idleTimeoutMilliseconds) }
-        if let grpcTimeoutHeaderMaxMilliseconds {
-            wire.maxStreamDuration.grpcTimeoutHeaderMax = .init(milliseconds: grpcTimeoutHeaderMaxMilliseconds)
-        }
+        writeLimits(to: &wire)
         if let retryPolicy { wire.retryPolicy = try retryPolicy.wire() }
-        wire.requestMirrorPolicies = mirrors.map { mirror in
-            var value = WireRoute.Action.RequestMirrorPolicy()
-            value.cluster = mirror.cluster
-            value.runtimeFraction = mirror.fraction.runtimeWire()
-            return value
-        }
+        wire.requestMirrorPolicies = mirrors.map { $0.wire() }
         wire.hashPolicy = hashPolicies.map { $0.wire() }
         wire.upgradeConfigs = upgrades.map { upgrade in
             var value = WireRoute.Action.UpgradeConfig()
             value.upgradeType = upgrade.type
             value.enabled = .init(upgrade.enabled)
+            if upgrade.terminatesConnect { value.connectConfig = .init() }
             return value
         }
         wire.appendXForwardedHost = appendXForwardedHost
@@ -97,9 +91,7 @@ extension RouteAction {
         }
         if wire.hasTimeout { timeoutMilliseconds = wire.timeout.milliseconds }
         if wire.hasIdleTimeout { idleTimeoutMilliseconds = wire.idleTimeout.milliseconds }
-        if wire.maxStreamDuration.hasGrpcTimeoutHeaderMax {
-            grpcTimeoutHeaderMaxMilliseconds = wire.maxStreamDuration.grpcTimeoutHeaderMax.milliseconds
-        }
+        try readLimits(wire, reader)
         priority = wire.priority == .high ? .high : .default
         metadataMatch = wire.metadataMatch.balancing
         if wire.hasHedgePolicy { hedge = Hedge(wire.hedgePolicy) }
@@ -108,14 +100,12 @@ extension RouteAction {
         if wire.hasRetryPolicy {
             retryPolicy = try reader.at("retry_policy") { try RetryPolicy(wire.retryPolicy, reader) }
         }
-        mirrors = wire.requestMirrorPolicies.map {
-            Mirror(
-                cluster: $0.cluster,
-                fraction: $0.hasRuntimeFraction ? FractionalPercent($0.runtimeFraction.defaultValue) : .all)
-        }
+        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
         hashPolicies = try reader.map("hash_policy", wire.hashPolicy) { try HashPolicy($0, reader) }
         upgrades = wire.upgradeConfigs.map {
-            UpgradeConfig(type: $0.upgradeType, enabled: $0.hasEnabled ? $0.enabled.value : true)
+            var upgrade = UpgradeConfig(type: $0.upgradeType, enabled: $0.hasEnabled ? $0.enabled.value : true)
+            upgrade.terminatesConnect = $0.hasConnectConfig
+            return upgrade
         }
         appendXForwardedHost = wire.appendXForwardedHost
         switch wire.clusterNotFoundResponseCode {

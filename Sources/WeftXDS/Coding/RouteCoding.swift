@@ -15,6 +15,9 @@ extension RouteConfiguration {
         wire.validateClusters = .init(validateClusters)
         wire.ignorePortInHostMatching = ignorePortInHostMatching
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
+        wire.internalOnlyHeaders = internalOnlyHeaders
+        wire.mostSpecificHeaderMutationsWins = mostSpecificMutationsWin
+        wire.requestMirrorPolicies = mirrors.map { $0.wire() }
         return wire
     }
 
@@ -27,6 +30,9 @@ extension RouteConfiguration {
         validateClusters = wire.validateClusters.value
         ignorePortInHostMatching = wire.ignorePortInHostMatching
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
+        internalOnlyHeaders = wire.internalOnlyHeaders
+        mostSpecificMutationsWin = wire.mostSpecificHeaderMutationsWins
+        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
         var seen: Set<String> = []
         for domain in virtualHosts.flatMap(\.domains) where !seen.insert(domain.lowercased()).inserted {
             throw reader.error("domain \(domain) is in more than one virtual host")
@@ -52,6 +58,9 @@ extension VirtualHost {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.includeRequestAttemptCount = includeRequestAttemptCount
         wire.includeAttemptCountInResponse = includeAttemptCountInResponse
+        wire.includeIsTimeoutRetryHeader = includeTimeoutRetryHeader
+        wire.requestMirrorPolicies = mirrors.map { $0.wire() }
+        if let hedge { wire.hedgePolicy = hedge.wire() }
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         wire.rateLimits = rateLimits.map { $0.wire() }
         return wire
@@ -71,6 +80,9 @@ extension VirtualHost {
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         includeRequestAttemptCount = wire.includeRequestAttemptCount
         includeAttemptCountInResponse = wire.includeAttemptCountInResponse
+        includeTimeoutRetryHeader = wire.includeIsTimeoutRetryHeader
+        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        if wire.hasHedgePolicy { hedge = RouteAction.Hedge(wire.hedgePolicy) }
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         rateLimits = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
     }
@@ -94,6 +106,8 @@ extension Route {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         if let operation { wire.decorator.operation = operation }
+        if !propagatesOperation { wire.decorator.propagate = .init(false) }
+        if let tracing { wire.tracing = tracing.wire() }
         wire.statPrefix = statPrefix
         wire.metadata.set(provenance, istio: true)
         return wire
@@ -117,7 +131,11 @@ extension Route {
         requestHeaders = .init(wire.requestHeadersToAdd, remove: wire.requestHeadersToRemove)
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
-        if wire.hasDecorator { operation = wire.decorator.operation }
+        if wire.hasDecorator {
+            operation = wire.decorator.operation
+            propagatesOperation = wire.decorator.hasPropagate ? wire.decorator.propagate.value : true
+        }
+        if wire.hasTracing { tracing = try reader.at("tracing") { try RouteTracing(wire.tracing, reader) } }
         statPrefix = wire.statPrefix
         provenance = wire.metadata.provenance
     }

@@ -127,6 +127,7 @@ extension HeaderMutations {
             case .overwriteIfExistsOrAdd: wire.appendAction = .overwriteIfExistsOrAdd
             case .overwriteIfExists: wire.appendAction = .overwriteIfExists
             }
+            wire.keepEmptyValue = item.keepsEmpty
             return wire
         }
     }
@@ -144,7 +145,9 @@ extension HeaderMutations {
                 }
             // The older way to say "overwrite".
             if wire.hasAppend, !wire.append.value { action = .overwriteIfExistsOrAdd }
-            return Append(name: wire.header.key, value: value, action: action)
+            var item = Append(name: wire.header.key, value: value, action: action)
+            item.keepsEmpty = wire.keepEmptyValue
+            return item
         }
         self.init(append: items, remove: remove)
     }

@@ -50,9 +50,10 @@ extension HeaderMutationFilter.Step {
         case .remove(let name): self = .remove(name)
         case .removeOnMatch(let match): self = .removeMatching(try StringMatcher(match.keyMatcher, reader))
         case .append(let option):
-            guard let entry = HeaderMutations([option], remove: []).append.first, !entry.name.isEmpty else {
+            guard var entry = HeaderMutations([option], remove: []).append.first, !entry.name.isEmpty else {
                 throw reader.error("append.header.key is missing")
             }
+            entry.keepsEmpty = false
             self = .set(entry, keepsEmpty: option.keepEmptyValue)
         case nil: throw reader.error("a mutation of a kind that is not supported")
         }

@@ -3,8 +3,10 @@
 /// `refused` is for what changes who may do what, or what is matched; `ignored` for what a request survives without.
 enum FieldExceptions {
     static let text = """
-        envoy.config.accesslog.v3.AccessLog
-          ignored 2 filter: every request is logged
+        envoy.config.accesslog.v3.AccessLogFilter
+          refused 11 extension_filter: expressions are not evaluated
+        envoy.config.accesslog.v3.RuntimeFilter
+          accepted 1 runtime_key: percent_sampled counts
         envoy.config.bootstrap.v3.Admin
           ignored 1 access_log_path: admin requests are not logged
           ignored 5 access_log: admin requests are not logged
@@ -32,8 +34,9 @@ enum FieldExceptions {
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
           ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
-          ignored 50 preconnect_policy: connections are opened when needed
           refused 40 filters: upstream network filters are not implemented
+        envoy.config.cluster.v3.Cluster.PreconnectPolicy
+          ignored 2 predictive_preconnect_ratio: connections are opened ahead for the endpoint that is in use
         envoy.config.cluster.v3.Cluster.CommonLbConfig
           ignored 4 update_merge_window: every update counts at once
           ignored 5 ignore_new_hosts_until_first_hc: endpoints are not probed
@@ -51,20 +54,12 @@ enum FieldExceptions {
         envoy.config.core.v3.GrpcService.EnvoyGrpc
           ignored 5 skip_envoy_headers: x-envoy-internal is sent along
           ignored 4 max_receive_message_length: messages of up to 4 MiB are taken
-        envoy.config.core.v3.HeaderValueOption
-          ignored 4 keep_empty_value: an empty value adds an empty header
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
-          ignored 2 accept_http_10: not implemented
-          ignored 3 default_host_for_http_10: not implemented
-          ignored 5 enable_trailers: trailers are always passed on
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
           ignored 7 override_stream_error_on_invalid_http_message: a bad message always ends its connection
           ignored 8 send_fully_qualified_url: the origin form is always sent
         envoy.config.core.v3.Http2ProtocolOptions
-          ignored 1 hpack_table_size: the default is used
-          ignored 3 initial_stream_window_size: the default is used
-          ignored 4 initial_connection_window_size: the default is used
           ignored 7 max_outbound_frames: the codec has limits of its own
           ignored 8 max_outbound_control_frames: the codec has limits of its own
           ignored 9 max_consecutive_inbound_frames_with_empty_payload: the codec has limits of its own
@@ -74,8 +69,6 @@ enum FieldExceptions {
           ignored 14 override_stream_error_on_invalid_http_message: not implemented
           ignored 15 connection_keepalive: not implemented
         envoy.config.core.v3.HttpProtocolOptions
-          ignored 4 max_stream_duration: not implemented
-          ignored 5 headers_with_underscores_action: header names with underscores are passed on
           ignored 7 max_response_headers_kb: the limit is 60 KiB
         envoy.config.core.v3.Node
           accepted 6 user_agent_name: the proxy gives its own
@@ -93,17 +86,19 @@ enum FieldExceptions {
           ignored 2 runtime_key: the default value always counts
         envoy.config.core.v3.RuntimeUInt32
           ignored 3 runtime_key: the default value always counts
+        envoy.config.core.v3.SchemeHeaderTransformation
+          ignored 2 match_upstream: the scheme is the client's
         envoy.config.core.v3.SocketAddress
           refused 5 resolver_name: only the system's resolver is there
           ignored 6 ipv4_compat: an IPv6 socket takes IPv6 alone
           refused 7 network_namespace_filepath: not implemented
         envoy.config.core.v3.SubstitutionFormatString
-          ignored 3 omit_empty_values: not implemented
           ignored 4 content_type: not implemented
-        envoy.config.core.v3.TcpKeepalive
-          ignored 1 keepalive_probes: keep-alive is turned on with the system's values
-          ignored 2 keepalive_time: keep-alive is turned on with the system's values
-          ignored 3 keepalive_interval: keep-alive is turned on with the system's values
+          refused 6 formatters: the formatters METADATA and REQ_WITHOUT_QUERY are not implemented
+        envoy.config.trace.v3.OpenTelemetryConfig
+          refused 5 sampler: the sampling of the connection manager decides
+        envoy.config.trace.v3.ZipkinConfig
+          refused 9 collector_service: name the collector by collector_cluster and collector_endpoint
         envoy.config.endpoint.v3.ClusterLoadAssignment
           refused 5 named_endpoints: not implemented
         envoy.config.endpoint.v3.Endpoint
@@ -132,20 +127,18 @@ enum FieldExceptions {
           refused 3 condition: not implemented
           refused 4 checked_condition: not implemented
           refused 5 cel_config: not implemented
-        envoy.config.route.v3.Decorator
-          ignored 2 propagate: no span carries the name yet
         envoy.config.route.v3.HedgePolicy
           ignored 1 initial_requests: one request is sent first
           ignored 2 additional_request_chance: one request is sent first
+        envoy.config.route.v3.InternalRedirectPolicy
+          refused 3 predicates: not implemented
+        envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
+          refused 1 proxy_protocol_config: not implemented
+          ignored 2 allow_post: CONNECT alone becomes a tunnel
         envoy.config.route.v3.RouteAction
-          ignored 27 hedge_policy: decided, and no second request is sent
-          ignored 34 internal_redirect_policy: redirects of upstreams go to the client
           refused 37 cluster_specifier_plugin: not implemented
           refused 39 inline_cluster_specifier_plugin: not implemented
           refused 26 internal_redirect_action: use internal_redirect_policy
-        envoy.config.route.v3.RouteAction.MaxStreamDuration
-          ignored 1 max_stream_duration: not implemented
-          ignored 3 grpc_timeout_header_offset: not implemented
         envoy.config.route.v3.RouteMatch
           refused 16 filter_state: not implemented
         envoy.config.route.v3.Route
@@ -154,8 +147,6 @@ enum FieldExceptions {
         envoy.config.route.v3.RouteConfiguration
           ignored 7 validate_clusters: a route to no cluster answers as cluster_not_found_response_code says
           refused 9 vhds: not implemented
-        envoy.config.route.v3.RetryPolicy
-          ignored 13 per_try_idle_timeout: not implemented
         envoy.config.route.v3.VirtualHost
           refused 21 matcher: not implemented
         envoy.config.route.v3.WeightedCluster
@@ -164,30 +155,33 @@ enum FieldExceptions {
           accepted 2 allow_insecure_cluster_options: nothing here needs it
         envoy.extensions.common.dynamic_forward_proxy.v3.DnsCacheConfig
           accepted 1 name: each cluster has a cache of its own
+        envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
+          ignored 5 filter_state_objects_to_log: there are none
+          accepted 6 transport_api_version: there is only V3
+          ignored 7 grpc_stream_retry_policy: a stream that breaks is opened again with the next entries
+        envoy.extensions.compression.gzip.compressor.v3.Gzip
+          accepted 5 chunk_size: the buffers grow as needed
+        envoy.extensions.compression.gzip.decompressor.v3.Gzip
+          accepted 2 chunk_size: the buffers grow as needed
         envoy.extensions.filters.http.rbac.v3.RBAC
           ignored 3 shadow_rules_stat_prefix: shadow results have no counters of their own
           refused 4 matcher: not implemented
           ignored 5 shadow_matcher: not implemented
         envoy.extensions.filters.http.router.v3.Router
           accepted 1 dynamic_stats: there are no dynamic counters
-          ignored 2 start_child_span: not implemented
-          ignored 4 suppress_envoy_headers: headers x-envoy-* are sent
+          ignored 2 start_child_span: use spawn_upstream_span of the connection manager
         envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
           ignored 2 allow_requests_without_proxy_protocol: the header is demanded
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           ignored 12 drain_timeout: connections close after their exchange
-          ignored 22 via: not implemented
-          ignored 18 proxy_100_continue: the proxy answers 100-continue as the upstream does
           ignored 26 delayed_close_timeout: not implemented
-          ignored 28 request_timeout: not implemented
           ignored 41 request_headers_timeout: the limits are the proxy's own
           ignored 38 local_reply_config: local replies keep their text
           ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
-          ignored 39 strip_matching_host_port: not implemented
-          ignored 47 strip_trailing_host_dot: not implemented
-          ignored 51 append_x_forwarded_port: not implemented
           refused 31 scoped_routes: not implemented
           refused 46 original_ip_detection_extensions: not implemented
+        envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
+          ignored 1 unix_sockets: callers over Unix sockets are no internal ones
         envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
           refused 5 config_discovery: not implemented
         envoy.extensions.filters.network.rbac.v3.RBAC
@@ -196,12 +190,8 @@ enum FieldExceptions {
           refused 6 matcher: not implemented
           ignored 7 shadow_matcher: not implemented
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
-          ignored 9 metadata_match: every endpoint of the cluster may be chosen
-          ignored 13 max_downstream_connection_duration: not implemented
           ignored 15 access_log_flush_interval: a connection is logged when it ends
           refused 12 tunneling_config: not implemented
-        envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
-          ignored 3 metadata_match: every endpoint of the cluster may be chosen
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
         envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport

@@ -71,7 +71,7 @@ package struct FieldSupport: Sendable {
 extension FieldSupport {
     /// Messages that travel in configuration; the others of the table belong to protocols of their own.
     private static func isConfiguration(_ name: String) -> Bool {
-        let others = ["envoy.admin.", "envoy.service.", "google.", "istio.", "weft."]
+        let others = ["envoy.admin.", "envoy.data.", "envoy.service.", "google.", "istio.", "weft."]
         return !others.contains { name.hasPrefix($0) } && !name.hasSuffix("Entry")
     }
 

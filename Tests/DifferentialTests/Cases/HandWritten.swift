@@ -3,7 +3,7 @@ enum HandWritten {
     static let cases =
         routing + headerMatching + rewriting + replying + manipulating + timing + retrying + mirroring + filtering
         + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
-        + processing
+        + processing + limits + hedging + redirecting + trusting + observing + bodies
 }
 
 /// One route of a table; the rest of the table answers 404 by having no route.

@@ -29,14 +29,14 @@ extension HostileInputs {
             http1("Request lines", "HTTP/2.0", "GET /x HTTP/2.0\nhost: a.test\n\n" + good(), refused),
             http1("Request lines", "HTTP/1.2", "GET /x HTTP/1.2\nhost: a.test\nx-id: {id}\n\n" + good(), refused),
             http1(
-                "Request lines", "HTTP/1.0", "GET /x HTTP/1.0\nhost: a.test\nx-id: {id}\n\n" + good(), "200 closed",
-                ["GET /x"]),
+                "Request lines", "HTTP/1.0", "GET /x HTTP/1.0\nhost: a.test\nx-id: {id}\n\n" + good(), "426 closed",
+                []),
             http1(
-                "Request lines", "method prefix", "GETS /x HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", "200 open",
-                ["GETS /x"]),
+                "Request lines", "method prefix", "GETS /x HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", "400 closed",
+                []),
             http1(
-                "Request lines", "lower-case method", "get /x HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", "200 open",
-                ["get /x"]),
+                "Request lines", "lower-case method", "get /x HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", "400 closed",
+                []),
             http1("Request lines", "empty lines before", "\n\n\n" + good("/x"), "200 open", ["GET /x"]),
             http1(
                 "Request lines", "endless target",
@@ -127,15 +127,15 @@ extension HostileInputs {
         ("dots", "/x/../admin", "403 open", []), ("escaped letter", "/%61dmin", "403 open", []),
         ("escaped dots", "/x/%2e%2e/admin", "403 open", []), ("half-escaped dots", "/x/.%2E/admin", "403 open", []),
         ("dots above the root", "/../../admin", "403 open", []), ("backslash", "/x\\..\\admin", "403 open", []),
-        ("escaped slash", "/%2fadmin", "400 open", []), ("escaped backslash", "/%5cadmin", "400 open", []),
-        ("escaped slash after dots", "/x/..%2fadmin", "400 open", []),
+        ("escaped slash", "/%2fadmin", "400 closed", []), ("escaped backslash", "/%5cadmin", "400 closed", []),
+        ("escaped slash after dots", "/x/..%2fadmin", "400 closed", []),
         ("absolute", "http://a.test//admin", "403 open", []),
         ("double escape", "/%2561dmin", "200 open", ["GET /%2561dmin"]),
         ("double-escaped dots", "/x/%252e%252e/admin", "200 open", ["GET /x/%252e%252e/admin"]),
-        ("semicolon dots", "/x/..;/admin", "200 open", ["GET /x/..;/admin"]),
+        ("semicolon dots", "/x/..;/admin", "403 open", []),
         ("capitals", "/ADMIN", "200 open", ["GET /ADMIN"]), ("other path", "/a/../b", "200 open", ["GET /b"]),
         ("bad escape", "/a%zz", "200 open", ["GET /a%zz"]), ("fragment of a free path", "/ok#frag", "400 closed", []),
-        ("NUL escape", "/a%00b", "400 open", []),
+        ("NUL escape", "/a%00b", "400 closed", []),
         ("UTF-8 overlong slash", "/%c0%afadmin", "200 open", ["GET /%c0%afadmin"]),
     ].map { name, path, answer, forwards in
         http1("Paths", name, "GET \(path) HTTP/1.1\nhost: a.test\nx-id: {id}\n\n", answer, forwards)
@@ -149,7 +149,8 @@ extension HostileInputs {
             ["x-forwarded-client-cert"]
         ),
         ("original path", "x-envoy-original-path: /admin", ["x-envoy-original-path"]),
-        ("external address", "x-envoy-external-address: 10.0.0.1", ["x-envoy-external-address"]),
+        // The proxy says it itself, of the connection.
+        ("external address", "x-envoy-external-address: 10.0.0.1", []),
         ("expected timeout", "x-envoy-expected-rq-timeout-ms: 1", []),
         (
             "retry orders", "x-envoy-retry-on: 5xx\nx-envoy-max-retries: 1000",

@@ -88,8 +88,8 @@ private func head(
                 == "allow \(prefix)allow-origin \(prefix)allow-credentials \(prefix)expose-headers")
         #expect(
             describe(engine().decide(preflight) { 0 })
-                == "preflight \(prefix)allow-origin \(prefix)allow-credentials \(prefix)allow-methods "
-                + "\(prefix)allow-headers \(prefix)max-age \(prefix)allow-private-network")
+                == "preflight \(prefix)allow-origin \(prefix)allow-credentials \(prefix)expose-headers "
+                + "\(prefix)allow-methods \(prefix)allow-headers \(prefix)max-age \(prefix)allow-private-network")
         #expect(describe(engine().decide(head()) { 0 }) == "pass")
         #expect(describe(engine().decide(head(.options, "/", [shop])) { 0 }).hasPrefix("allow"))
         #expect(describe(engine { $0.enabled = .zero }.decide(simple) { 0 }) == "pass")

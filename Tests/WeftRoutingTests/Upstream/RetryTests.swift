@@ -131,13 +131,9 @@ private func response(_ status: UInt16, _ headers: [(String, String)] = []) -> R
     }
 
     @Test func hedgingTakesRetries() {
-        var hedge = RouteAction.Hedge()
         var retry = state(["connect-failure"]) { $0.numRetries = 1 }
-        #expect(retry?.takeHedge(hedge) == false)
-        hedge.onPerTryTimeout = true
-        #expect(retry?.takeHedge(hedge) == true)
-        #expect(retry?.takeHedge(hedge) == false)
-        #expect(retry?.takeHedge(nil) == false)
+        #expect(retry?.takeHedge() == true)
+        #expect(retry?.takeHedge() == false)
     }
 
     @Test(arguments: [
@@ -145,7 +141,7 @@ private func response(_ status: UInt16, _ headers: [(String, String)] = []) -> R
         ("", nil), ("5", nil), ("x", nil), ("-1S", nil), ("123456789S", nil),
     ])
     func gRPCTimeouts(text: String, expected: UInt64?) {
-        #expect(RequestTimeouts.grpc(Array(text.utf8)) == expected)
+        #expect(GRPCTimeout.milliseconds(Array(text.utf8)) == expected)
     }
 
     @Test func timeoutsOfRouteAndRequest() {
@@ -156,7 +152,10 @@ private func response(_ status: UInt16, _ headers: [(String, String)] = []) -> R
             var policy = RetryPolicy(retryOn: ["5xx"])
             policy.perTryTimeoutMilliseconds = 2_000
             var head = RequestHead(.post, "/", authority: "h", headers: headers)
-            let result = RequestTimeouts(action, retry: policy, head: &head)
+            action.retryPolicy = policy
+            let forwarding = CompiledForward(
+                action, match: RouteMatch(path: .prefix("/")), virtualHost: VirtualHost(name: "h", domains: ["*"]))
+            let result = RequestTimeouts(forwarding, head: &head)
             #expect(!head.headers.fields.contains { $0.name.hasPrefix("x-envoy-upstream-rq") })
             return result
         }

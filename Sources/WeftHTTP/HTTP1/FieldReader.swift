@@ -1,0 +1,127 @@
+import NIOCore
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// Reads field lines into a ``HeaderBlock``, in one pass over bytes that end with a line feed.
+///
+/// The fields are copied out once, with room for those that the proxy adds, so neither keeps the other's buffer busy.
+struct FieldReader {
+    /// Bytes and fields that a block has room for beyond those that came: the proxy's own additions.
+    private static let spareBytes = 448
+    private static let spareFields = 8
+
+    /// The value of `host`, which is no field of a request's block; offsets into the section.
+    private(set) var hostStart = 0
+    private(set) var hostLength = -1
+    private(set) var hosts = 0
+    private var block: HeaderBlock?
+
+    /// What was read last; taken once, so that nobody else holds it.
+    mutating func takeBlock() -> HeaderBlock { block.take() ?? HeaderBlock() }
+
+    /// - Parameters:
+    ///   - bytes: the field lines, each with CR and LF.
+    ///   - limit: how many fields there may be.
+    ///   - dropsHost: keeps `host` out of the block and remembers where it is.
+    mutating func read(
+        _ bytes: UnsafeRawBufferPointer, limit: Int, dropsHost: Bool
+    ) throws(HTTP1ParseError) {
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+        var buffer = ByteBufferAllocator().buffer(capacity: bytes.count + Self.spareBytes)
+        buffer.writeBytes(bytes)
+        var entries: [HeaderBlock.Entry] = []
+        // A field takes some 30 bytes; when they are shorter, the array grows.
+        entries.reserveCapacity(bytes.count / 24 + Self.spareFields)
+        var mask: UInt64 = 0
+        var start = 0
+        while start < bytes.count {
+            guard let found = memchr(base + start, 10, bytes.count - start) else { throw .unexpectedEnd }
+            let feed = UnsafeRawPointer(found) - base
+            let entry = try Self.field(bytes, start, feed)
+            if dropsHost, entry.fingerprint == HeaderName.hostFingerprint, Self.isHost(bytes, entry) {
+                hosts += 1
+                hostStart = Int(entry.valueStart)
+                hostLength = Int(entry.valueLength)
+            } else {
+                mask |= ASCII.bit(entry.fingerprint)
+                entries.append(entry)
+            }
+            if entries.count + hosts > limit { throw .tooManyHeaders }
+            start = feed + 1
+        }
+        block = HeaderBlock(bytes: buffer, entries: entries, mask: mask)
+    }
+
+    private static func isHost(_ bytes: UnsafeRawBufferPointer, _ entry: HeaderBlock.Entry) -> Bool {
+        entry.nameLength == 4
+            && bytes.loadUnaligned(fromByteOffset: Int(entry.nameStart), as: UInt32.self) | 0x2020_2020
+                == UInt32(littleEndian: 0x7473_6F68)
+    }
+
+    /// One line from `start` to the line feed at `feed`.
+    @inline(__always)
+    private static func field(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ feed: Int
+    ) throws(HTTP1ParseError) -> HeaderBlock.Entry {
+        let end = feed - 1
+        guard end >= start, bytes[end] == 13 else { throw .bareLineFeed }
+        var colon = start
+        var fingerprint: UInt32 = 2_166_136_261
+        while true {
+            let byte = bytes[colon]
+            let folded = byte | 0x20
+            if folded &- 97 < 26 {
+                fingerprint = (fingerprint ^ UInt32(folded)) &* 16_777_619
+            } else if byte == 58 {
+                break
+            } else {
+                guard ASCII.isToken(byte) else { throw nameError(bytes, start, colon, end) }
+                fingerprint = (fingerprint ^ UInt32(byte)) &* 16_777_619
+            }
+            colon += 1
+        }
+        guard colon > start else { throw .invalidHeaderName }
+        var first = colon + 1
+        var last = end
+        while first < last, bytes[first] == 32 || bytes[first] == 9 { first += 1 }
+        while last > first, bytes[last - 1] == 32 || bytes[last - 1] == 9 { last -= 1 }
+        try checkValue(bytes, first, last)
+        return HeaderBlock.Entry(
+            nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: colon - start),
+            valueStart: Int32(truncatingIfNeeded: first), valueLength: Int32(truncatingIfNeeded: last - first),
+            fingerprint: fingerprint)
+    }
+
+    /// Why the byte at `place`, or the end of the line, does not belong into a name.
+    private static func nameError(
+        _ bytes: UnsafeRawBufferPointer, _ start: Int, _ place: Int, _ end: Int
+    ) -> HTTP1ParseError {
+        if place == start, bytes[place] == 32 || bytes[place] == 9 { return .obsoleteFolding }
+        return bytes[place] == 13 && place < end ? .bareCarriageReturn : .invalidHeaderName
+    }
+
+    /// Eight bytes at a time: controls and DEL are what a value may not hold, a tab excepted.
+    @inline(__always)
+    private static func checkValue(
+        _ bytes: UnsafeRawBufferPointer, _ first: Int, _ last: Int
+    ) throws(HTTP1ParseError) {
+        var place = first
+        while place + 8 <= last {
+            let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            // Below 32, or equal to 127; bytes above 127 are neither (obs-text).
+            let low = (word &- 0x2020_2020_2020_2020) & ~word
+            let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
+            if (low | ((delete &- 0x0101_0101_0101_0101) & ~delete)) & 0x8080_8080_8080_8080 != 0 { break }
+            place += 8
+        }
+        while place < last {
+            let byte = bytes[place]
+            guard ASCII.isFieldValue(byte) else { throw byte == 13 ? .bareCarriageReturn : .invalidHeaderValue }
+            place += 1
+        }
+    }
+}

@@ -1,0 +1,188 @@
+import NIOCore
+import WeftHTTP
+import WeftIR
+import WeftRouting
+
+/// Whether a request is traced, its span, and the headers that carry the trace on. In the order that Envoy has.
+extension Exchange {
+    private static let forceTrace: HeaderName = "x-envoy-force-trace"
+    private static let clientTraceID: HeaderName = "x-client-trace-id"
+    private static let decoratorOperation: HeaderName = "x-envoy-decorator-operation"
+    private static let serviceCluster: HeaderName = "x-envoy-downstream-service-cluster"
+
+    /// After the path is normal, before any filter.
+    func startTrace(_ tracing: CompiledTracing) {
+        let route = resolveRoute()
+        let own = route.flatMap { decision in decision.route.tracing.map { worker.tracers.route(decision, $0) } }
+        let reason = traceReason(tracing, own)
+        worker.tracers.count(reason, manager: connection.manager)
+        let isTraced = reason != .notTraceable
+        var span = openSpan(tracing, isTraced: isTraced)
+        nameSpan(&span, tracing, own, route)
+        span.reason = reason
+        self.span = span
+    }
+
+    private func traceReason(_ tracing: CompiledTracing, _ route: CompiledRouteTracing?) -> TraceReason {
+        guard let id = head.headers.string(.requestID) else { return .notTraceable }
+        // Without it, only the tracer's own word counts: every request is offered.
+        guard manager.samplesByRequestID else { return .sampled }
+        let before = TraceReason(requestID: id)
+        let reason = (route?.decision ?? tracing.decision).reason(
+            requestID: id, before: before, hasClientTraceID: head.headers.contains(Self.clientTraceID),
+            isForced: head.headers.contains(Self.forceTrace), number: worker.decisions.next())
+        if reason != before, manager.packsTraceReason { head.headers.set(.requestID, reason.written(into: id)) }
+        return reason
+    }
+
+    private func openSpan(_ tracing: CompiledTracing, isTraced: Bool) -> Span {
+        var isShared = false
+        var context: TraceContext
+        switch tracing.settings.provider {
+        case .zipkin(let zipkin):
+            let w3c = zipkin.alsoPropagatesW3C ? TraceContext(w3c: head.headers) : nil
+            if var known = TraceContext(b3: head.headers) ?? w3c {
+                if !known.isDecided { known.isSampled = isTraced }
+                isShared = zipkin.sharesSpans && !tracing.isEgress
+                context = isShared ? known : known.child(&worker.random)
+            } else {
+                let isSampled = TraceContext.b3Decision(head.headers) ?? isTraced
+                context = TraceContext(
+                    random: &worker.random, isSampled: isSampled, has128Bits: zipkin.has128BitTraceIDs)
+                // The first span of a trace has the trace's id, as Envoy's tracer makes it.
+                context.spanID = context.traceLow
+            }
+        case .openTelemetry, nil:
+            context =
+                TraceContext(w3c: head.headers)?.child(&worker.random)
+                ?? TraceContext(random: &worker.random, isSampled: isTraced)
+        }
+        return Span(
+            context, name: "", isClient: tracing.isEgress, isShared: isShared, started: record.started)
+    }
+
+    private func nameSpan(
+        _ span: inout Span, _ tracing: CompiledTracing, _ route: CompiledRouteTracing?, _ decision: RouteDecision?
+    ) {
+        span.name = tracing.isEgress ? "egress \(head.host)" : "ingress"
+        if let template = route?.operation ?? tracing.operation {
+            let text = LogContext(self).expand(template, missing: "")
+            if !text.isEmpty { span.name = text }
+        }
+        let decorated = decision?.route.operation.flatMap { $0.isEmpty ? nil : $0 }
+        if let decorated { span.name = decorated }
+        guard !tracing.isEgress else {
+            if let decorated, decision?.route.propagatesOperation == true {
+                head.headers.set(Self.decoratorOperation, decorated)
+            }
+            return
+        }
+        guard let named = head.headers.string(Self.decoratorOperation) else { return }
+        if !named.isEmpty { span.name = named }
+        head.headers.remove(Self.decoratorOperation)
+    }
+
+    /// Before each try: the upstream's parent is this proxy's span, or the try's own.
+    func carryTrace() {
+        guard let span, let tracing = connection.manager.tracing else { return }
+        endTry(now: .now())
+        var context = span.context
+        if tracing.settings.spawnsUpstreamSpan || tracing.splitsSpans {
+            let cluster = cluster?.compiled.cluster.name ?? ""
+            let own = decision?.route.tracing.flatMap { settings in
+                decision.map { worker.tracers.route($0, settings) }
+            }
+            var name = "router \(cluster) egress"
+            if let template = own?.upstreamOperation ?? tracing.upstreamOperation {
+                let text = LogContext(self).expand(template, missing: "")
+                if !text.isEmpty { name = text }
+            }
+            let tried = Span(span.context.child(&worker.random), name: name, isClient: true, started: .now())
+            upstreamSpan = tried
+            context = tried.context
+        }
+        if case .zipkin(let zipkin)? = tracing.settings.provider {
+            context.writeB3(to: &head.headers)
+            if zipkin.alsoPropagatesW3C { context.writeW3C(to: &head.headers) }
+        } else {
+            context.writeW3C(to: &head.headers)
+        }
+    }
+
+    /// The spans are over, and go to the collector if they were sampled.
+    func endTrace() {
+        guard let span, let tracing = connection.manager.tracing else { return }
+        let now = NIODeadline.now()
+        endTry(now: now)
+        guard span.isSampled, let provider = tracing.settings.provider else { return }
+        let context = LogContext(self)
+        var tags = requestTags(tracing)
+        tags.append(("request_size", String(record.bytesReceived)))
+        tags.append(("response_size", String(record.bytesSent)))
+        tags += commonTags(context, tracing)
+        worker.tracers.add(span.finished(tags, now: now, isError: isTraceError), to: provider)
+    }
+
+    private func endTry(now: NIODeadline) {
+        guard let tried = upstreamSpan, let tracing = connection.manager.tracing else { return }
+        upstreamSpan = nil
+        guard tried.isSampled, let provider = tracing.settings.provider else { return }
+        var tags: [(String, String)] = [("http.protocol", record.upstreamProtocol ?? "-")]
+        if let host = record.upstreamHost {
+            tags += [("upstream_address", host), ("peer.address", host)]
+        }
+        if attemptCount > 1 { tags.append(("retry.count", String(attemptCount - 1))) }
+        tags += commonTags(LogContext(self), tracing)
+        worker.tracers.add(tried.finished(tags, now: now, isError: isTraceError), to: provider)
+    }
+
+    private var isTraceError: Bool { record.status == 0 || record.status >= 500 }
+
+    private func requestTags(_ tracing: CompiledTracing) -> [(String, String)] {
+        var tags: [(String, String)] = [
+            ("node_id", worker.node.id), ("zone", worker.node.zone),
+        ]
+        if let id = head.headers.string(.requestID) { tags.append(("guid:x-request-id", id)) }
+        let path = head.headers.string(.envoyOriginalPath) ?? head.target
+        let limit = Int(tracing.settings.maxPathTagLength)
+        let scheme = head.headers.string(.forwardedProto) ?? ""
+        tags.append(("http.url", "\(scheme)://\(head.host)\(path.prefix(limit))"))
+        tags.append(("http.method", original.method.description))
+        tags.append(("downstream_cluster", filled(head.headers.string(Self.serviceCluster)) ?? "-"))
+        tags.append(("user_agent", filled(head.headers.string(.userAgent)) ?? "-"))
+        tags.append(("http.protocol", "\(original.version.name)"))
+        tags.append(("peer.address", connection.connection.info.remoteIP))
+        if let id = head.headers.string(Self.clientTraceID) { tags.append(("guid:x-client-trace-id", id)) }
+        guard original.isGRPC else { return tags }
+        tags.append(("grpc.path", head.target))
+        tags.append(("grpc.authority", head.host))
+        tags.append(("grpc.content_type", head.headers.string(.contentType) ?? ""))
+        if let limit = head.headers.string(.grpcTimeout) { tags.append(("grpc.timeout", limit)) }
+        return tags
+    }
+
+    private func filled(_ text: String?) -> String? { text.flatMap { $0.isEmpty ? nil : $0 } }
+
+    private func commonTags(_ context: LogContext, _ tracing: CompiledTracing) -> [(String, String)] {
+        var tags: [(String, String)] = [("component", "proxy")]
+        if let name = context.cluster {
+            let alternative = filled(cluster?.compiled.cluster.altStatName)
+            tags += [("upstream_cluster", name), ("upstream_cluster.name", alternative ?? name)]
+        }
+        tags.append(("http.status_code", String(record.status)))
+        if let status = record.grpcStatus { tags.append(("grpc.status_code", status)) }
+        tags.append(("response_flags", record.flag))
+        if isTraceError { tags.append(("error", "true")) }
+        for tag in tracing.tags { if let value = tag.value(context) { tags.append((tag.tag, value)) } }
+        guard let decision, let settings = decision.route.tracing else { return tags }
+        for tag in worker.tracers.route(decision, settings).tags {
+            if let value = tag.value(context) { tags.append((tag.tag, value)) }
+        }
+        return tags
+    }
+}
+
+extension CompiledTracing {
+    /// A server span and a client span for each request.
+    var splitsSpans: Bool { if case .zipkin(let zipkin)? = settings.provider { zipkin.splitsSpans } else { false } }
+}

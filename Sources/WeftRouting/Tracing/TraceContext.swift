@@ -1,0 +1,150 @@
+package import WeftHTTP
+
+/// Where a span stands in its trace, as it travels between processes.
+package struct TraceContext: Sendable, Hashable {
+    /// The upper half is 0 for trace ids of 64 bits.
+    package var traceHigh: UInt64
+    package var traceLow: UInt64
+    package var spanID: UInt64
+    /// 0 is none.
+    package var parentID: UInt64 = 0
+    package var isSampled: Bool
+    /// Whether the one who sent it has decided about sampling.
+    package var isDecided = true
+    /// Passed on unread (W3C Trace Context section 3.3).
+    package var state = ""
+
+    package init(traceHigh: UInt64, traceLow: UInt64, spanID: UInt64, isSampled: Bool) {
+        self.traceHigh = traceHigh
+        self.traceLow = traceLow
+        self.spanID = spanID
+        self.isSampled = isSampled
+    }
+
+    /// A new trace. Ids are never zero.
+    package init(random: inout some RandomNumberGenerator, isSampled: Bool, has128Bits: Bool = true) {
+        traceHigh = has128Bits ? Self.id(&random) : 0
+        traceLow = Self.id(&random)
+        spanID = Self.id(&random)
+        self.isSampled = isSampled
+    }
+
+    /// A span below this one.
+    package func child(_ random: inout some RandomNumberGenerator) -> TraceContext {
+        var child = self
+        child.parentID = spanID
+        child.spanID = Self.id(&random)
+        return child
+    }
+
+    private static func id(_ random: inout some RandomNumberGenerator) -> UInt64 {
+        UInt64.random(in: 1...UInt64.max, using: &random)
+    }
+
+    /// 32 hexadecimal digits, or 16 of a short trace id.
+    package var traceIDText: String { traceHigh == 0 ? Self.hex(traceLow) : Self.hex(traceHigh) + Self.hex(traceLow) }
+    package var longTraceIDText: String { Self.hex(traceHigh) + Self.hex(traceLow) }
+    package var spanIDText: String { Self.hex(spanID) }
+    package var parentIDText: String { Self.hex(parentID) }
+
+    static func hex(_ value: UInt64) -> String {
+        let text = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - text.utf8.count) + text
+    }
+
+    /// Exactly these hexadecimal digits, in lower or upper case.
+    static func number(_ text: Substring) -> UInt64? {
+        guard !text.isEmpty, text.utf8.count <= 16, text.utf8.allSatisfy({ ASCII.hexValue($0) != nil }) else {
+            return nil
+        }
+        return UInt64(text, radix: 16)
+    }
+}
+
+// MARK: - W3C
+
+extension TraceContext {
+    package static let traceparent: HeaderName = "traceparent"
+    package static let tracestate: HeaderName = "tracestate"
+
+    /// `traceparent` and `tracestate` (W3C Trace Context, level 1); `nil` when they are absent or malformed.
+    package init?(w3c headers: HeaderBlock) {
+        guard let text = headers.string(Self.traceparent) else { return nil }
+        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
+        guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32, parts[2].utf8.count == 16,
+            parts[3].utf8.count == 2, let version = Self.number(parts[0]), version != 0xff,
+            version != 0 || parts.count == 4, let high = Self.number(parts[1].prefix(16)),
+            let low = Self.number(parts[1].suffix(16)), let span = Self.number(parts[2]),
+            let flags = Self.number(parts[3]), high | low != 0, span != 0
+        else { return nil }
+        self.init(traceHigh: high, traceLow: low, spanID: span, isSampled: flags & 1 == 1)
+        state = headers.values(Self.tracestate).map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
+    }
+
+    package func writeW3C(to headers: inout HeaderBlock) {
+        headers.set(Self.traceparent, "00-\(longTraceIDText)-\(spanIDText)-0\(isSampled ? 1 : 0)")
+        if !state.isEmpty { headers.set(Self.tracestate, state) }
+    }
+}
+
+// MARK: - B3
+
+extension TraceContext {
+    private static let b3: HeaderName = "b3"
+    private static let b3TraceID: HeaderName = "x-b3-traceid"
+    private static let b3SpanID: HeaderName = "x-b3-spanid"
+    private static let b3ParentID: HeaderName = "x-b3-parentspanid"
+    private static let b3Sampled: HeaderName = "x-b3-sampled"
+    private static let b3Flags: HeaderName = "x-b3-flags"
+
+    /// The single header `b3`, or the headers `x-b3-…` (openzipkin/b3-propagation); `nil` when no span is named or what
+    /// is there is malformed.
+    package init?(b3 headers: HeaderBlock) {
+        if let single = headers.string(Self.b3) {
+            let parts = single.split(separator: "-", omittingEmptySubsequences: false)
+            guard (2...4).contains(parts.count) else { return nil }
+            self.init(trace: parts[0], span: parts[1], parent: parts.count == 4 ? parts[3] : nil)
+            decide(parts.count > 2 ? String(parts[2]) : nil)
+            return
+        }
+        guard let trace = headers.string(Self.b3TraceID), let span = headers.string(Self.b3SpanID) else { return nil }
+        self.init(trace: trace[...], span: span[...], parent: headers.string(Self.b3ParentID).map { $0[...] })
+        decide(headers.string(Self.b3Flags) == "1" ? "d" : headers.string(Self.b3Sampled))
+    }
+
+    /// What a caller without a span says about sampling.
+    package static func b3Decision(_ headers: HeaderBlock) -> Bool? {
+        let single = headers.string(b3).flatMap { $0.contains("-") ? nil : $0 }
+        return switch headers.string(b3Flags) == "1" ? "d" : single ?? headers.string(b3Sampled) {
+        case "1", "d", "true": true
+        case "0", "false": false
+        default: nil
+        }
+    }
+
+    private init?(trace: Substring, span: Substring, parent: Substring?) {
+        let digits = trace.utf8.count
+        guard digits == 16 || digits == 32, span.utf8.count == 16, let low = Self.number(trace.suffix(16)),
+            let high = digits == 32 ? Self.number(trace.prefix(16)) : 0, let span = Self.number(span),
+            high | low != 0, span != 0
+        else { return nil }
+        self.init(traceHigh: high, traceLow: low, spanID: span, isSampled: true)
+        guard let parent else { return }
+        guard parent.utf8.count == 16, let number = Self.number(parent) else { return nil }
+        parentID = number
+    }
+
+    private mutating func decide(_ text: String?) {
+        isDecided = text == "1" || text == "d" || text == "true" || text == "0" || text == "false"
+        isSampled = text != "0" && text != "false"
+    }
+
+    package func writeB3(to headers: inout HeaderBlock) {
+        // A caller's single header would contradict what is written here.
+        headers.remove(Self.b3)
+        headers.set(Self.b3TraceID, traceIDText)
+        headers.set(Self.b3SpanID, spanIDText)
+        if parentID != 0 { headers.set(Self.b3ParentID, parentIDText) } else { headers.remove(Self.b3ParentID) }
+        headers.set(Self.b3Sampled, isSampled ? "1" : "0")
+    }
+}

@@ -1,0 +1,72 @@
+package import NIOCore
+package import WeftHTTP
+
+/// An upstream that speaks no HTTP: the far end of a CONNECT that ends at this proxy (`connect_config`).
+///
+/// Loop-confined. The connection standing is the answer 200; from then on both directions are bytes.
+package final class RawUpstreamStream: UpstreamStream {
+    private let handler: RawUpstreamHandler
+
+    /// - Parameters:
+    ///   - channel: Comes from ``UpstreamConnector``, with reading off.
+    ///   - receiver: Hears 200 at once, then bytes.
+    package init(_ channel: any Channel, receiver: any ResponseReceiver) throws {
+        handler = RawUpstreamHandler(receiver)
+        super.init()
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    override package func send(_ head: RequestHead, endStream: Bool) {
+        handler.receiver?.receive(head: ResponseHead(status: 200, framing: .tunnel), endStream: false)
+        handler.setReading(true)
+    }
+    override package func write(body: ByteBuffer) { handler.context?.write(NIOAny(body), promise: nil) }
+    override package func writeEnd(trailers: HeaderBlock?) {
+        handler.context?.flush()
+        handler.context?.close(mode: .output, promise: nil)
+    }
+    override package func flush() { handler.context?.flush() }
+    override package func reset() {
+        handler.receiver = nil
+        handler.context?.close(promise: nil)
+    }
+    override package func setReading(_ on: Bool) { handler.setReading(on) }
+    override package var isWritable: Bool { handler.context?.channel.isWritable ?? false }
+    override package var batchesReads: Bool { true }
+    override package var localAddress: SocketAddress? { handler.context?.channel.localAddress }
+}
+
+private final class RawUpstreamHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    var receiver: (any ResponseReceiver)?
+    private(set) var context: ChannelHandlerContext?
+    private var isReading = false
+
+    init(_ receiver: any ResponseReceiver) { self.receiver = receiver }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) { receiver?.receive(body: unwrapInboundIn(data)) }
+    func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        receiver?.writabilityChanged(context.channel.isWritable)
+    }
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { receiver?.receiveEnd(trailers: nil) }
+    }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func channelInactive(context: ChannelHandlerContext) {
+        self.context = nil
+        let old = receiver
+        receiver = nil
+        old?.receive(reset: .connectionClosed)
+    }
+
+    func setReading(_ on: Bool) {
+        guard on != isReading, let context else { return }
+        isReading = on
+        try? context.channel.syncOptions?.setOption(.autoRead, value: on)
+        if on { context.read() }
+    }
+}
