@@ -95,7 +95,8 @@ let testTargets: [Target] = [
     .testTarget(name: "ArchitectureTests", dependencies: ["WeftCore"], swiftSettings: strict),
     .testTarget(name: "EndToEndTests", dependencies: ["TestSupport", subprocess], swiftSettings: strict),
     .testTarget(
-        name: "DifferentialTests", dependencies: ["TestSupport", nioSSL], exclude: ["known-differences.txt"],
+        name: "DifferentialTests", dependencies: ["TestSupport", nioSSL],
+        exclude: ["known-differences.txt", "services.py"],
         swiftSettings: strict),
     .testTarget(
         name: "FuzzTests", dependencies: ["FuzzTargets", "TestSupport"], exclude: ["Corpus"], swiftSettings: strict),

@@ -129,6 +129,9 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case healthCheck(HealthCheckFilter)
         case grpcWeb
         case jwt(JWTAuthentication)
+        case externalAuthorization(ExternalAuthorization)
+        case globalRateLimit(GlobalRateLimit)
+        case externalProcessing(ExternalProcessing)
         case compressor(CompressorFilter)
         case decompressor(DecompressorFilter)
         case statefulSession(StatefulSession)
@@ -136,6 +139,7 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
     }
     package var name: String
     package var kind: Kind
+    /// Runs only where a route or virtual host has a configuration for it.
     package var disabled = false
 
     package init(name: String, kind: Kind) {
@@ -153,6 +157,9 @@ package enum PerRouteFilter: Sendable, Hashable, Codable {
     case headerMutation(HeaderMutationFilter)
     case buffer(BufferFilter)
     case jwt(JWTAuthentication.PerRoute)
+    case externalAuthorization(ExternalAuthorization.CheckSettings)
+    case globalRateLimit(GlobalRateLimit.PerRoute)
+    case externalProcessing(ExternalProcessing.Overrides)
     case compressor(CompressorOverrides)
     case statefulSession(StatefulSession)
     case disabled

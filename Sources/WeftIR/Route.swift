@@ -7,6 +7,8 @@ package struct RouteConfiguration: Sendable, Hashable, Codable {
     /// A route to a cluster that does not exist: refuse the table (true) or answer 503 (false).
     package var validateClusters = false
     package var ignorePortInHostMatching = false
+    /// Holds for what no virtual host or route says otherwise.
+    package var perFilter: [String: PerRouteFilter] = [:]
     /// Headers that only callers inside may send (`internal_only_headers`).
     package var internalOnlyHeaders: [String] = []
     /// Header mutations of the route count for more than those of the table (`most_specific_header_mutations_wins`).
@@ -38,6 +40,8 @@ package struct VirtualHost: Sendable, Hashable, Codable {
     package var mirrors: [Mirror] = []
     package var hedge: RouteAction.Hedge?
     package var perFilter: [String: PerRouteFilter] = [:]
+    /// What requests are counted under, when their route says nothing (or ``RouteAction/includesHostRateLimits``).
+    package var rateLimits: [RateLimitRule] = []
 
     package init(name: String, domains: [String], routes: [Route] = []) {
         self.name = name
@@ -265,6 +269,10 @@ package struct RouteAction: Sendable, Hashable, Codable {
     /// Only endpoints of the subset with this metadata `envoy.lb`.
     package var metadataMatch: [String: MetadataValue] = [:]
     package var hedge: Hedge?
+    /// What requests are counted under, for rate limits.
+    package var rateLimits: [RateLimitRule] = []
+    /// The virtual host's limits count too.
+    package var includesHostRateLimits = false
 
     package init(cluster: ClusterSelector) { self.cluster = cluster }
 }

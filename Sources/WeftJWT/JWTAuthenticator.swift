@@ -33,9 +33,12 @@ package struct JWTAuthenticator: Sendable {
     /// What cannot be used, one sentence each.
     package let problems: [String]
     package var providers: [JWTAuthentication.Provider] { configuration.providers }
+    /// Routes may match on claims, so that a good token chooses the route anew.
+    package let clearsRouteCache: Bool
 
     package init(_ configuration: JWTAuthentication) {
         self.configuration = configuration
+        clearsRouteCache = configuration.providers.contains(where: \.clearsRouteCache)
         compiled = configuration.providers.map(CompiledProvider.init)
         byName = Dictionary(configuration.providers.enumerated().map { ($1.name, $0) }) { first, _ in first }
         rules = configuration.rules.map { rule in

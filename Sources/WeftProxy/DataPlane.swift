@@ -18,6 +18,8 @@ package final class DataPlane: Sendable {
         package var localPrincipal: String?
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
+        /// `--service-cluster`, or the node's.
+        package var serviceCluster = ""
         /// Who this proxy is, for spans and access log services.
         var observedNode = ObservedNode()
         /// Before the names of labels on Envoy's metrics: Envoy's own have `envoy_`, Istio's bootstrap leaves it out.
@@ -96,7 +98,8 @@ package final class DataPlane: Sendable {
             Worker(
                 eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
-                tracing: tracing, node: options.observedNode, overload: overload, drain: options.drain)
+                tracing: tracing, node: options.observedNode, overload: overload, drain: options.drain,
+                serviceCluster: options.serviceCluster)
         }
         var first = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
         first.resourceFiles.listenersFile = options.listenersFile

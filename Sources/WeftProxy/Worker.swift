@@ -50,6 +50,8 @@ final class Worker: @unchecked Sendable {
     let formats = FormatCache()
     let metrics: WorkerMetrics
     let localPrincipal: String?
+    /// `--service-cluster`: what rate limits call the source.
+    let serviceCluster: String
     /// Remote keys of JWT providers.
     private(set) lazy var tokenKeys = TokenKeyStore(worker: self)
     /// Whose time limits are watched.
@@ -63,8 +65,9 @@ final class Worker: @unchecked Sendable {
         eventLoop: any EventLoop, index: Int, snapshot: Snapshot, logs: AccessLogWriter, metrics: WorkerMetrics,
         localPrincipal: String?, http2: HTTP2Statistics, tracing: TracingCounts = TracingCounts(),
         node: ObservedNode = ObservedNode(), overload: OverloadState = OverloadState(),
-        drain: DrainSettings = DrainSettings()
+        drain: DrainSettings = DrainSettings(), serviceCluster: String = ""
     ) {
+        self.serviceCluster = serviceCluster
         self.tracing = tracing
         self.node = node
         drainSettings = drain

@@ -155,6 +155,12 @@ struct Bootstrap {
         """
     }
 
+    private static let speaksHTTP2 =
+        "\n  typed_extension_protocol_options:\n"
+        + "    envoy.extensions.upstreams.http.v3.HttpProtocolOptions:\n      \"@type\": "
+        + type("upstreams.http.v3.HttpProtocolOptions")
+        + "\n      explicit_http_config: {http2_protocol_options: {}}"
+
     private func clusters() -> String {
         let single = ["a", "b", "c", "d"].map { cluster($0, endpoints: [$0]) }
         let four = ["a", "b", "c", "d"]
@@ -166,6 +172,7 @@ struct Bootstrap {
                 cluster("dead", endpoints: ["dead"]),
                 cluster("empty", endpoints: []),
                 cluster("half", endpoints: ["dead", "a"]),
+                cluster("services", endpoints: ["services"]) + Self.speaksHTTP2,
             ] + protocolClusters()).joined(separator: "\n")
     }
 

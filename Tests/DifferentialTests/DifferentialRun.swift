@@ -22,8 +22,8 @@ final class DifferentialRun: Sendable {
     /// What `weft-proxy --mode validate` says about a bootstrap with one case alone.
     static func validate(_ one: DifferentialCase, folder: String) async throws -> CommandResult {
         let bootstrap = Bootstrap(
-            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4, "t": 9, "m": 10], deadPort: 5, adminPort: 6, sharedPort: 7,
-            ports: [one.name: 8],
+            upstreams: ["a": 1, "b": 2, "c": 3, "d": 4, "t": 9, "m": 10, "services": 11], deadPort: 5, adminPort: 6,
+            sharedPort: 7, ports: [one.name: 8],
             address: "127.0.0.3", logPath: folder + "/log", certificates: folder)
         try await DifferentialCertificates.make(in: folder)
         try bootstrap.text([one]).write(toFile: folder + "/weft.yaml", atomically: true, encoding: .utf8)
@@ -42,14 +42,22 @@ final class DifferentialRun: Sendable {
             }
         defer { upstreams.forEach { $0.close() } }
         let own = cases.filter(\.needsListener)
-        let ports = try RawListener.freePorts(own.count + 3)
+        let ports = try RawListener.freePorts(own.count + 4)
         func bootstrap(_ kind: ProxyUnderTest.Kind, _ address: String) -> Bootstrap {
             Bootstrap(
-                upstreams: Dictionary(uniqueKeysWithValues: upstreams.map { ($0.name, $0.port) }), deadPort: ports[0],
+                upstreams: Dictionary(
+                    uniqueKeysWithValues: upstreams.map { ($0.name, $0.port) } + [("services", ports[own.count + 3])]),
+                deadPort: ports[0],
                 adminPort: ports[1], sharedPort: ports[2],
                 ports: Dictionary(uniqueKeysWithValues: zip(own.map(\.name), ports.dropFirst(3))),
                 address: address, logPath: "\(folder)/access-\(kind.rawValue).log", certificates: folder)
         }
+        let services = try ServerProcess(
+            "services", "/usr/bin/env",
+            ["python3", Workspace.root + "Tests/DifferentialTests/services.py", "\(ports[own.count + 3])"],
+            log: folder + "/services.log")
+        defer { services.stop() }
+        try await services.waitForPort(ports[own.count + 3])
         let envoy = try ProxyUnderTest(
             .envoy, bootstrap: bootstrap(.envoy, "127.0.0.2"), cases: cases, folder: folder, record: record)
         defer { envoy.process.stop() }

@@ -27,6 +27,8 @@ package struct JWTAuthentication: Sendable, Hashable, Codable {
         /// The key of the payload in dynamic metadata; empty is none.
         package var payloadInMetadata = ""
         package var headerInMetadata = ""
+        /// A good token chooses the route anew, so that routes may match on its claims.
+        package var clearsRouteCache = false
         package var provenance: Provenance?
 
         package init(name: String, keys: Keys) {

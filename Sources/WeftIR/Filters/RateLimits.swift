@@ -42,6 +42,7 @@ package struct LocalRateLimit: Sendable, Hashable, Codable {
     /// A gRPC caller is told RESOURCE_EXHAUSTED in place of UNAVAILABLE.
     package var resourceExhausted = false
     package var stage: UInt32 = 0
+    package var virtualHostLimits = VirtualHostRateLimits.override
     package var maxDynamicDescriptors: UInt32 = 20
     package var provenance: Provenance?
 
@@ -60,8 +61,13 @@ package struct RateLimitDescriptor: Sendable, Hashable, Codable {
         }
     }
     package var entries: [Entry]
+    /// How many requests this one counts as; `nil` is one.
+    package var hits: UInt64?
 
-    package init(_ entries: [Entry]) { self.entries = entries }
+    package init(_ entries: [Entry], hits: UInt64? = nil) {
+        self.entries = entries
+        self.hits = hits
+    }
 }
 
 /// One descriptor that a route makes of its requests (`envoy.config.route.v3.RateLimit`).
@@ -77,9 +83,13 @@ package struct RateLimitRule: Sendable, Hashable, Codable {
         case queryParameter(name: String, key: String, skipIfAbsent: Bool)
         case queryParameterMatch(
             key: String, value: String, expectsMatch: Bool, parameters: [QueryParameterMatcher])
+        /// A value that filters have set on the request.
+        case metadata(key: String, filter: String, path: [String], fallback: String, skipIfAbsent: Bool)
     }
     package var stage: UInt32 = 0
     package var disableKey = ""
+    /// How many requests each one counts as; `nil` is one.
+    package var hits: UInt64?
     package var actions: [Action]
 
     package init(actions: [Action]) { self.actions = actions }

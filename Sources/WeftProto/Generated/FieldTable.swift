@@ -451,6 +451,20 @@ package enum FieldTable {
         1 tcp_keepalive message - envoy.config.core.v3.TcpKeepalive
         2 set_local_interface_name_on_upstream_connections bool ! -
         3 happy_eyeballs_config message ! -
+        M envoy.config.common.mutation_rules.v3.HeaderMutation
+        1 remove string =action -
+        2 append message =action envoy.config.core.v3.HeaderValueOption
+        3 remove_on_match message =action envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch
+        M envoy.config.common.mutation_rules.v3.HeaderMutation.RemoveOnMatch
+        1 key_matcher message - envoy.type.matcher.v3.StringMatcher
+        M envoy.config.common.mutation_rules.v3.HeaderMutationRules
+        1 allow_all_routing message - google.protobuf.BoolValue
+        2 allow_envoy message - google.protobuf.BoolValue
+        3 disallow_system message - google.protobuf.BoolValue
+        4 disallow_all message - google.protobuf.BoolValue
+        5 allow_expression message - envoy.type.matcher.v3.RegexMatcher
+        6 disallow_expression message - envoy.type.matcher.v3.RegexMatcher
+        7 disallow_is_error message - google.protobuf.BoolValue
         M envoy.config.core.v3.Address
         1 socket_address message =address envoy.config.core.v3.SocketAddress
         2 pipe message =address envoy.config.core.v3.Pipe
@@ -521,6 +535,8 @@ package enum FieldTable {
         3 retry_policy message ! -
         4 max_receive_message_length message ! -
         5 skip_envoy_headers bool ! -
+        M envoy.config.core.v3.HeaderMap
+        1 headers message * envoy.config.core.v3.HeaderValue
         M envoy.config.core.v3.HeaderValue
         1 key string - -
         2 value string - -
@@ -643,6 +659,21 @@ package enum FieldTable {
         2 timeout message - google.protobuf.Duration
         3 interval_jitter message - envoy.type.v3.Percent
         4 connection_idle_interval message - google.protobuf.Duration
+        M envoy.config.core.v3.KeyValueAppend
+        1 entry message !~ -
+        2 action enum - envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction
+        3 record message - envoy.config.core.v3.KeyValuePair
+        E envoy.config.core.v3.KeyValueAppend.KeyValueAppendAction
+        0 APPEND_IF_EXISTS_OR_ADD
+        1 ADD_IF_ABSENT
+        2 OVERWRITE_IF_EXISTS_OR_ADD
+        3 OVERWRITE_IF_EXISTS
+        M envoy.config.core.v3.KeyValueMutation
+        1 append message - envoy.config.core.v3.KeyValueAppend
+        2 remove string - -
+        M envoy.config.core.v3.KeyValuePair
+        1 key string - -
+        2 value message - google.protobuf.Value
         M envoy.config.core.v3.Locality
         1 region string - -
         2 zone string - -
@@ -681,16 +712,13 @@ package enum FieldTable {
         E envoy.config.core.v3.ProxyProtocolConfig.Version
         0 V1
         1 V2
-        M envoy.config.core.v3.ProxyProtocolPassThroughTLVs
-        1 match_type enum - envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
-        2 tlv_type uint32 * -
-        E envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
-        0 INCLUDE_ALL
-        1 INCLUDE
+        M envoy.config.core.v3.QueryParameter
+        1 key string - -
+        2 value string - -
         M envoy.config.core.v3.RetryPolicy
         1 retry_back_off message - envoy.config.core.v3.BackoffStrategy
         2 num_retries message - google.protobuf.UInt32Value
-        3 retry_on string ! -
+        3 retry_on string - -
         4 retry_priority message ! -
         5 retry_host_predicate message *! -
         6 host_selection_retry_max_attempts int64 ! -
@@ -888,31 +916,9 @@ package enum FieldTable {
         3 typed_config message =config_type google.protobuf.Any
         4 filter_disabled message ! -
         5 config_discovery message !=config_type -
-        M envoy.config.overload.v3.LoadShedPoint
-        1 name string - -
-        2 triggers message * envoy.config.overload.v3.Trigger
-        M envoy.config.overload.v3.OverloadAction
-        1 name string - -
-        2 triggers message * envoy.config.overload.v3.Trigger
-        3 typed_config message - google.protobuf.Any
-        M envoy.config.overload.v3.OverloadManager
-        1 refresh_interval message - google.protobuf.Duration
-        2 resource_monitors message * envoy.config.overload.v3.ResourceMonitor
-        3 actions message * envoy.config.overload.v3.OverloadAction
-        4 buffer_factory_config message ! -
-        5 loadshed_points message * envoy.config.overload.v3.LoadShedPoint
-        M envoy.config.overload.v3.ResourceMonitor
-        1 name string - -
-        3 typed_config message =config_type google.protobuf.Any
-        M envoy.config.overload.v3.ScaledTrigger
-        1 scaling_threshold double - -
-        2 saturation_threshold double - -
-        M envoy.config.overload.v3.ThresholdTrigger
-        1 value double - -
-        M envoy.config.overload.v3.Trigger
-        1 name string - -
-        2 threshold message =trigger_oneof envoy.config.overload.v3.ThresholdTrigger
-        3 scaled message =trigger_oneof envoy.config.overload.v3.ScaledTrigger
+        M envoy.config.ratelimit.v3.RateLimitServiceConfig
+        2 grpc_service message - envoy.config.core.v3.GrpcService
+        4 transport_api_version enum - envoy.config.core.v3.ApiVersion
         M envoy.config.rbac.v3.Permission
         1 and_rules message =rule envoy.config.rbac.v3.Permission.Set
         2 or_rules message =rule envoy.config.rbac.v3.Permission.Set
@@ -1006,6 +1012,69 @@ package enum FieldTable {
         1 name string - -
         5 string_match message =query_parameter_match_specifier envoy.type.matcher.v3.StringMatcher
         6 present_match bool =query_parameter_match_specifier -
+        M envoy.config.route.v3.RateLimit
+        1 stage message - google.protobuf.UInt32Value
+        2 disable_key string - -
+        3 actions message * envoy.config.route.v3.RateLimit.Action
+        4 limit message - envoy.config.route.v3.RateLimit.Override
+        5 hits_addend message - envoy.config.route.v3.RateLimit.HitsAddend
+        6 apply_on_stream_done bool - -
+        M envoy.config.route.v3.RateLimit.Action
+        1 source_cluster message =action_specifier envoy.config.route.v3.RateLimit.Action.SourceCluster
+        2 destination_cluster message =action_specifier envoy.config.route.v3.RateLimit.Action.DestinationCluster
+        3 request_headers message =action_specifier envoy.config.route.v3.RateLimit.Action.RequestHeaders
+        4 remote_address message =action_specifier envoy.config.route.v3.RateLimit.Action.RemoteAddress
+        5 generic_key message =action_specifier envoy.config.route.v3.RateLimit.Action.GenericKey
+        6 header_value_match message =action_specifier envoy.config.route.v3.RateLimit.Action.HeaderValueMatch
+        7 dynamic_metadata message !~=action_specifier -
+        8 metadata message =action_specifier envoy.config.route.v3.RateLimit.Action.MetaData
+        9 extension message =action_specifier envoy.config.core.v3.TypedExtensionConfig
+        10 masked_remote_address message =action_specifier envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress
+        11 query_parameter_value_match message =action_specifier envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch
+        12 query_parameters message =action_specifier envoy.config.route.v3.RateLimit.Action.QueryParameters
+        M envoy.config.route.v3.RateLimit.Action.DestinationCluster
+        M envoy.config.route.v3.RateLimit.Action.GenericKey
+        1 descriptor_value string - -
+        2 descriptor_key string - -
+        M envoy.config.route.v3.RateLimit.Action.HeaderValueMatch
+        1 descriptor_value string - -
+        2 expect_match message - google.protobuf.BoolValue
+        3 headers message * envoy.config.route.v3.HeaderMatcher
+        4 descriptor_key string - -
+        M envoy.config.route.v3.RateLimit.Action.MaskedRemoteAddress
+        1 v4_prefix_mask_len message - google.protobuf.UInt32Value
+        2 v6_prefix_mask_len message - google.protobuf.UInt32Value
+        M envoy.config.route.v3.RateLimit.Action.MetaData
+        1 descriptor_key string - -
+        2 metadata_key message - envoy.type.metadata.v3.MetadataKey
+        3 default_value string - -
+        4 source enum - envoy.config.route.v3.RateLimit.Action.MetaData.Source
+        5 skip_if_absent bool - -
+        E envoy.config.route.v3.RateLimit.Action.MetaData.Source
+        0 DYNAMIC
+        1 ROUTE_ENTRY
+        M envoy.config.route.v3.RateLimit.Action.QueryParameterValueMatch
+        1 descriptor_value string - -
+        2 expect_match message - google.protobuf.BoolValue
+        3 query_parameters message * envoy.config.route.v3.QueryParameterMatcher
+        4 descriptor_key string - -
+        M envoy.config.route.v3.RateLimit.Action.QueryParameters
+        1 query_parameter_name string - -
+        2 descriptor_key string - -
+        3 skip_if_absent bool - -
+        M envoy.config.route.v3.RateLimit.Action.RemoteAddress
+        M envoy.config.route.v3.RateLimit.Action.RequestHeaders
+        1 header_name string - -
+        2 descriptor_key string - -
+        3 skip_if_absent bool - -
+        M envoy.config.route.v3.RateLimit.Action.SourceCluster
+        M envoy.config.route.v3.RateLimit.HitsAddend
+        1 number message - google.protobuf.UInt64Value
+        2 format string - -
+        M envoy.config.route.v3.RateLimit.Override
+        1 dynamic_metadata message =override_specifier envoy.config.route.v3.RateLimit.Override.DynamicMetadata
+        M envoy.config.route.v3.RateLimit.Override.DynamicMetadata
+        1 metadata_key message - envoy.type.metadata.v3.MetadataKey
         M envoy.config.route.v3.RedirectAction
         1 host_redirect string - -
         2 path_redirect string =path_rewrite_specifier -
@@ -1087,8 +1156,8 @@ package enum FieldTable {
         8 timeout message - google.protobuf.Duration
         9 retry_policy message - envoy.config.route.v3.RetryPolicy
         11 priority enum - envoy.config.core.v3.RoutingPriority
-        13 rate_limits message *! -
-        14 include_vh_rate_limits message !~ -
+        13 rate_limits message * envoy.config.route.v3.RateLimit
+        14 include_vh_rate_limits message ~ google.protobuf.BoolValue
         15 hash_policy message * envoy.config.route.v3.RouteAction.HashPolicy
         17 cors message !~ -
         20 cluster_not_found_response_code enum - envoy.config.route.v3.RouteAction.ClusterNotFoundResponseCode
@@ -1174,9 +1243,12 @@ package enum FieldTable {
         13 request_mirror_policies message * envoy.config.route.v3.RouteAction.RequestMirrorPolicy
         14 ignore_port_in_host_matching bool - -
         15 ignore_path_parameters_in_path_matching bool - -
-        16 typed_per_filter_config message %! -
+        16 typed_per_filter_config message % envoy.config.route.v3.RouteConfiguration.TypedPerFilterConfigEntry
         17 metadata message - envoy.config.core.v3.Metadata
         18 vhost_header string ! -
+        M envoy.config.route.v3.RouteConfiguration.TypedPerFilterConfigEntry
+        1 key string - -
+        2 value message - google.protobuf.Any
         M envoy.config.route.v3.RouteMatch
         1 prefix string =path_specifier -
         2 path string =path_specifier -
@@ -1210,7 +1282,7 @@ package enum FieldTable {
         3 routes message * envoy.config.route.v3.Route
         4 require_tls enum - envoy.config.route.v3.VirtualHost.TlsRequirementType
         5 virtual_clusters message *! -
-        6 rate_limits message *! -
+        6 rate_limits message * envoy.config.route.v3.RateLimit
         7 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         8 cors message !~ -
         10 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
@@ -1492,6 +1564,26 @@ package enum FieldTable {
         13 key_value_config message ! -
         14 dns_min_refresh_rate message ! -
         15 disable_dns_refresh_on_failure bool ! -
+        M envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
+        1 entries message * envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
+        2 token_bucket message - envoy.type.v3.TokenBucket
+        M envoy.extensions.common.ratelimit.v3.RateLimitDescriptor
+        1 entries message * envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
+        2 limit message - envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.RateLimitOverride
+        3 hits_addend message - google.protobuf.UInt64Value
+        M envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.Entry
+        1 key string - -
+        2 value string - -
+        M envoy.extensions.common.ratelimit.v3.RateLimitDescriptor.RateLimitOverride
+        1 requests_per_unit uint32 - -
+        2 unit enum - envoy.type.v3.RateLimitUnit
+        E envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions
+        0 OVERRIDE
+        1 INCLUDE
+        2 IGNORE
+        E envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion
+        0 OFF
+        1 DRAFT_VERSION_03
         M envoy.extensions.compression.gzip.compressor.v3.Gzip
         1 memory_level message - google.protobuf.UInt32Value
         2 compression_level enum - envoy.extensions.compression.gzip.compressor.v3.Gzip.CompressionLevel
@@ -1526,6 +1618,11 @@ package enum FieldTable {
         4 percentage message - envoy.type.v3.FractionalPercent
         5 header_delay message =fault_delay_secifier envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay
         M envoy.extensions.filters.common.fault.v3.FaultDelay.HeaderDelay
+        M envoy.extensions.filters.http.buffer.v3.Buffer
+        1 max_request_bytes message - google.protobuf.UInt32Value
+        M envoy.extensions.filters.http.buffer.v3.BufferPerRoute
+        1 disabled bool =override -
+        2 buffer message =override envoy.extensions.filters.http.buffer.v3.Buffer
         M envoy.extensions.filters.http.compressor.v3.Compressor
         1 content_length message ~ google.protobuf.UInt32Value
         2 content_type string *~ -
@@ -1564,9 +1661,9 @@ package enum FieldTable {
         4 expose_headers string - -
         5 max_age string - -
         6 allow_credentials message - google.protobuf.BoolValue
-        7 filter_enabled message ! -
-        8 shadow_enabled message ! -
-        9 allow_private_network_access message ! -
+        7 filter_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
+        8 shadow_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
+        9 allow_private_network_access message - google.protobuf.BoolValue
         10 forward_not_matching_preflights message - google.protobuf.BoolValue
         M envoy.extensions.filters.http.decompressor.v3.Decompressor
         1 decompressor_library message - envoy.config.core.v3.TypedExtensionConfig
@@ -1580,6 +1677,138 @@ package enum FieldTable {
         2 advertise_accept_encoding message - google.protobuf.BoolValue
         M envoy.extensions.filters.http.decompressor.v3.Decompressor.ResponseDirectionConfig
         1 common_config message - envoy.extensions.filters.http.decompressor.v3.Decompressor.CommonDirectionConfig
+        M envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest
+        1 allowed_headers message ~ envoy.type.matcher.v3.ListStringMatcher
+        2 headers_to_add message * envoy.config.core.v3.HeaderValue
+        M envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse
+        1 allowed_upstream_headers message - envoy.type.matcher.v3.ListStringMatcher
+        2 allowed_client_headers message - envoy.type.matcher.v3.ListStringMatcher
+        3 allowed_upstream_headers_to_append message - envoy.type.matcher.v3.ListStringMatcher
+        4 allowed_client_headers_on_success message - envoy.type.matcher.v3.ListStringMatcher
+        5 dynamic_metadata_from_headers message - envoy.type.matcher.v3.ListStringMatcher
+        M envoy.extensions.filters.http.ext_authz.v3.BufferSettings
+        1 max_request_bytes uint32 - -
+        2 allow_partial_message bool - -
+        3 pack_as_bytes bool - -
+        M envoy.extensions.filters.http.ext_authz.v3.CheckSettings
+        1 context_extensions message % envoy.extensions.filters.http.ext_authz.v3.CheckSettings.ContextExtensionsEntry
+        2 disable_request_body_buffering bool - -
+        3 with_request_body message - envoy.extensions.filters.http.ext_authz.v3.BufferSettings
+        4 grpc_service message =service_override envoy.config.core.v3.GrpcService
+        5 http_service message =service_override envoy.extensions.filters.http.ext_authz.v3.HttpService
+        M envoy.extensions.filters.http.ext_authz.v3.CheckSettings.ContextExtensionsEntry
+        1 key string - -
+        2 value string - -
+        M envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+        1 grpc_service message =services envoy.config.core.v3.GrpcService
+        2 failure_mode_allow bool - -
+        3 http_service message =services envoy.extensions.filters.http.ext_authz.v3.HttpService
+        5 with_request_body message - envoy.extensions.filters.http.ext_authz.v3.BufferSettings
+        6 clear_route_cache bool - -
+        7 status_on_error message - envoy.type.v3.HttpStatus
+        8 metadata_context_namespaces string * -
+        9 filter_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
+        10 include_peer_certificate bool - -
+        11 deny_at_disable message - envoy.config.core.v3.RuntimeFeatureFlag
+        12 transport_api_version enum - envoy.config.core.v3.ApiVersion
+        13 stat_prefix string - -
+        14 filter_enabled_metadata message - envoy.type.matcher.v3.MetadataMatcher
+        15 bootstrap_metadata_labels_key string - -
+        16 typed_metadata_context_namespaces string * -
+        17 allowed_headers message - envoy.type.matcher.v3.ListStringMatcher
+        18 include_tls_session bool - -
+        19 failure_mode_allow_header_add bool - -
+        20 charge_cluster_response_stats message - google.protobuf.BoolValue
+        21 route_metadata_context_namespaces string * -
+        22 route_typed_metadata_context_namespaces string * -
+        23 encode_raw_headers bool - -
+        24 validate_mutations bool - -
+        25 disallowed_headers message - envoy.type.matcher.v3.ListStringMatcher
+        26 decoder_header_mutation_rules message - envoy.config.common.mutation_rules.v3.HeaderMutationRules
+        27 enable_dynamic_metadata_ingestion message - google.protobuf.BoolValue
+        28 filter_metadata message - google.protobuf.Struct
+        29 emit_filter_state_stats bool - -
+        30 max_denied_response_body_bytes uint32 - -
+        31 enforce_response_header_limits bool - -
+        M envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute
+        1 disabled bool =override -
+        2 check_settings message =override envoy.extensions.filters.http.ext_authz.v3.CheckSettings
+        M envoy.extensions.filters.http.ext_authz.v3.HttpService
+        1 server_uri message - envoy.config.core.v3.HttpUri
+        2 path_prefix string - -
+        7 authorization_request message - envoy.extensions.filters.http.ext_authz.v3.AuthorizationRequest
+        8 authorization_response message - envoy.extensions.filters.http.ext_authz.v3.AuthorizationResponse
+        9 retry_policy message - envoy.config.core.v3.RetryPolicy
+        M envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides
+        1 processing_mode message - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode
+        2 async_mode bool !~ -
+        3 request_attributes string * -
+        4 response_attributes string * -
+        5 grpc_service message - envoy.config.core.v3.GrpcService
+        6 metadata_options message - envoy.extensions.filters.http.ext_proc.v3.MetadataOptions
+        7 grpc_initial_metadata message * envoy.config.core.v3.HeaderValue
+        8 failure_mode_allow message - google.protobuf.BoolValue
+        9 processing_request_modifier message - envoy.config.core.v3.TypedExtensionConfig
+        M envoy.extensions.filters.http.ext_proc.v3.ExtProcPerRoute
+        1 disabled bool =override -
+        2 overrides message =override envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides
+        M envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
+        1 grpc_service message - envoy.config.core.v3.GrpcService
+        2 failure_mode_allow bool - -
+        3 processing_mode message - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode
+        5 request_attributes string * -
+        6 response_attributes string * -
+        7 message_timeout message - google.protobuf.Duration
+        8 stat_prefix string - -
+        9 mutation_rules message - envoy.config.common.mutation_rules.v3.HeaderMutationRules
+        10 max_message_timeout message - google.protobuf.Duration
+        11 disable_clear_route_cache bool - -
+        12 forward_rules message - envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules
+        13 filter_metadata message - google.protobuf.Struct
+        14 allow_mode_override bool - -
+        15 disable_immediate_response bool - -
+        16 metadata_options message - envoy.extensions.filters.http.ext_proc.v3.MetadataOptions
+        17 observability_mode bool - -
+        18 route_cache_action enum - envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.RouteCacheAction
+        19 deferred_close_timeout message - google.protobuf.Duration
+        20 http_service message ! -
+        21 send_body_without_waiting_for_header_response bool - -
+        22 allowed_override_modes message * envoy.extensions.filters.http.ext_proc.v3.ProcessingMode
+        23 on_processing_response message - envoy.config.core.v3.TypedExtensionConfig
+        24 status_on_error message - envoy.type.v3.HttpStatus
+        25 processing_request_modifier message - envoy.config.core.v3.TypedExtensionConfig
+        E envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor.RouteCacheAction
+        0 DEFAULT
+        1 CLEAR
+        2 RETAIN
+        M envoy.extensions.filters.http.ext_proc.v3.HeaderForwardingRules
+        1 allowed_headers message - envoy.type.matcher.v3.ListStringMatcher
+        2 disallowed_headers message - envoy.type.matcher.v3.ListStringMatcher
+        M envoy.extensions.filters.http.ext_proc.v3.MetadataOptions
+        1 forwarding_namespaces message - envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
+        2 receiving_namespaces message - envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
+        3 cluster_metadata_forwarding_namespaces message - envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
+        M envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
+        1 untyped string * -
+        2 typed string * -
+        M envoy.extensions.filters.http.ext_proc.v3.ProcessingMode
+        1 request_header_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode
+        2 response_header_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode
+        3 request_body_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode
+        4 response_body_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode
+        5 request_trailer_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode
+        6 response_trailer_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode
+        E envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode
+        0 NONE
+        1 STREAMED
+        2 BUFFERED
+        3 BUFFERED_PARTIAL
+        4 FULL_DUPLEX_STREAMED
+        5 GRPC
+        E envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.HeaderSendMode
+        0 DEFAULT
+        1 SEND
+        2 SKIP
         M envoy.extensions.filters.http.fault.v3.FaultAbort
         2 http_status uint32 =error_type -
         3 percentage message - envoy.type.v3.FractionalPercent
@@ -1592,7 +1821,7 @@ package enum FieldTable {
         3 upstream_cluster string - -
         4 headers message * envoy.config.route.v3.HeaderMatcher
         5 downstream_nodes string *! -
-        6 max_active_faults message ! -
+        6 max_active_faults message - google.protobuf.UInt32Value
         7 response_rate_limit message ! -
         8 delay_percent_runtime string ! -
         9 abort_percent_runtime string ! -
@@ -1603,6 +1832,153 @@ package enum FieldTable {
         14 abort_grpc_status_runtime string ! -
         15 disable_downstream_cluster_stats bool ! -
         16 filter_metadata message - google.protobuf.Struct
+        M envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
+        M envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
+        1 mutations message - envoy.extensions.filters.http.header_mutation.v3.Mutations
+        2 most_specific_header_mutations_wins bool - -
+        M envoy.extensions.filters.http.header_mutation.v3.HeaderMutationPerRoute
+        1 mutations message - envoy.extensions.filters.http.header_mutation.v3.Mutations
+        M envoy.extensions.filters.http.header_mutation.v3.Mutations
+        1 request_mutations message * envoy.config.common.mutation_rules.v3.HeaderMutation
+        2 response_mutations message * envoy.config.common.mutation_rules.v3.HeaderMutation
+        3 query_parameter_mutations message * envoy.config.core.v3.KeyValueMutation
+        4 response_trailers_mutations message * envoy.config.common.mutation_rules.v3.HeaderMutation
+        5 request_trailers_mutations message * envoy.config.common.mutation_rules.v3.HeaderMutation
+        M envoy.extensions.filters.http.health_check.v3.HealthCheck
+        1 pass_through_mode message - google.protobuf.BoolValue
+        3 cache_time message - google.protobuf.Duration
+        4 cluster_min_healthy_percentages message % envoy.extensions.filters.http.health_check.v3.HealthCheck.ClusterMinHealthyPercentagesEntry
+        5 headers message * envoy.config.route.v3.HeaderMatcher
+        M envoy.extensions.filters.http.health_check.v3.HealthCheck.ClusterMinHealthyPercentagesEntry
+        1 key string - -
+        2 value message - envoy.type.v3.Percent
+        M envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch
+        1 fast_listener bool - -
+        2 failed_refetch_duration message - google.protobuf.Duration
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+        1 providers message % envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication.ProvidersEntry
+        2 rules message * envoy.extensions.filters.http.jwt_authn.v3.RequirementRule
+        3 filter_state_rules message ! -
+        4 bypass_cors_preflight bool - -
+        5 requirement_map message % envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication.RequirementMapEntry
+        6 strip_failure_response bool - -
+        7 stat_prefix string - -
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication.ProvidersEntry
+        1 key string - -
+        2 value message - envoy.extensions.filters.http.jwt_authn.v3.JwtProvider
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication.RequirementMapEntry
+        1 key string - -
+        2 value message - envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig
+        1 jwt_cache_size uint32 - -
+        2 jwt_max_token_size uint32 - -
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader
+        1 header_name string - -
+        2 claim_name string - -
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtHeader
+        1 name string - -
+        2 value_prefix string - -
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtProvider
+        1 issuer string - -
+        2 audiences string * -
+        3 remote_jwks message =jwks_source_specifier envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks
+        4 local_jwks message =jwks_source_specifier envoy.config.core.v3.DataSource
+        5 forward bool - -
+        6 from_headers message * envoy.extensions.filters.http.jwt_authn.v3.JwtHeader
+        7 from_params string * -
+        8 forward_payload_header string - -
+        9 payload_in_metadata string - -
+        10 clock_skew_seconds uint32 - -
+        11 pad_forward_payload_header bool - -
+        12 jwt_cache_config message - envoy.extensions.filters.http.jwt_authn.v3.JwtCacheConfig
+        13 from_cookies string * -
+        14 header_in_metadata string - -
+        15 claim_to_headers message * envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader
+        16 failed_status_in_metadata string - -
+        17 clear_route_cache bool - -
+        18 normalize_payload_in_metadata message ! -
+        19 subjects message - envoy.type.matcher.v3.StringMatcher
+        20 require_expiration bool - -
+        21 max_lifetime message - google.protobuf.Duration
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
+        1 provider_name string =requires_type -
+        2 provider_and_audiences message =requires_type envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences
+        3 requires_any message =requires_type envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList
+        4 requires_all message =requires_type envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList
+        5 allow_missing_or_failed message =requires_type google.protobuf.Empty
+        6 allow_missing message =requires_type google.protobuf.Empty
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementAndList
+        1 requirements message * envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtRequirementOrList
+        1 requirements message * envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
+        M envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig
+        1 disabled bool =requirement_specifier -
+        2 requirement_name string =requirement_specifier -
+        M envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences
+        1 provider_name string - -
+        2 audiences string * -
+        M envoy.extensions.filters.http.jwt_authn.v3.RemoteJwks
+        1 http_uri message - envoy.config.core.v3.HttpUri
+        2 cache_duration message - google.protobuf.Duration
+        3 async_fetch message - envoy.extensions.filters.http.jwt_authn.v3.JwksAsyncFetch
+        4 retry_policy message - envoy.config.core.v3.RetryPolicy
+        M envoy.extensions.filters.http.jwt_authn.v3.RequirementRule
+        1 match message - envoy.config.route.v3.RouteMatch
+        2 requires message =requirement_type envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
+        3 requirement_name string =requirement_type -
+        M envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
+        1 stat_prefix string - -
+        2 status message - envoy.type.v3.HttpStatus
+        3 token_bucket message - envoy.type.v3.TokenBucket
+        4 filter_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
+        5 filter_enforced message - envoy.config.core.v3.RuntimeFractionalPercent
+        6 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        8 descriptors message * envoy.extensions.common.ratelimit.v3.LocalRateLimitDescriptor
+        9 stage uint32 - -
+        10 request_headers_to_add_when_not_enforced message * envoy.config.core.v3.HeaderValueOption
+        11 local_rate_limit_per_downstream_connection bool - -
+        12 enable_x_ratelimit_headers enum - envoy.extensions.common.ratelimit.v3.XRateLimitHeadersRFCVersion
+        13 vh_rate_limits enum - envoy.extensions.common.ratelimit.v3.VhRateLimitsOptions
+        14 always_consume_default_token_bucket message - google.protobuf.BoolValue
+        15 rate_limited_as_resource_exhausted bool - -
+        16 local_cluster_rate_limit message ! -
+        17 rate_limits message * envoy.config.route.v3.RateLimit
+        18 max_dynamic_descriptors message - google.protobuf.UInt32Value
+        M envoy.extensions.filters.http.ratelimit.v3.RateLimit
+        1 domain string - -
+        2 stage uint32 - -
+        3 request_type string - -
+        4 timeout message - google.protobuf.Duration
+        5 failure_mode_deny bool - -
+        6 rate_limited_as_resource_exhausted bool - -
+        7 rate_limit_service message - envoy.config.ratelimit.v3.RateLimitServiceConfig
+        8 enable_x_ratelimit_headers enum - envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion
+        9 disable_x_envoy_ratelimited_header bool - -
+        10 rate_limited_status message - envoy.type.v3.HttpStatus
+        11 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        12 status_on_error message - envoy.type.v3.HttpStatus
+        13 stat_prefix string - -
+        14 filter_enabled message - envoy.config.core.v3.RuntimeFractionalPercent
+        15 filter_enforced message - envoy.config.core.v3.RuntimeFractionalPercent
+        16 failure_mode_deny_percent message - envoy.config.core.v3.RuntimeFractionalPercent
+        17 rate_limits message * envoy.config.route.v3.RateLimit
+        E envoy.extensions.filters.http.ratelimit.v3.RateLimit.XRateLimitHeadersRFCVersion
+        0 OFF
+        1 DRAFT_VERSION_03
+        M envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute
+        1 vh_rate_limits enum - envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions
+        2 override_option enum - envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions
+        3 rate_limits message * envoy.config.route.v3.RateLimit
+        4 domain string - -
+        E envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.OverrideOptions
+        0 DEFAULT
+        1 OVERRIDE_POLICY
+        2 INCLUDE_POLICY
+        3 IGNORE_POLICY
+        E envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute.VhRateLimitsOptions
+        0 OVERRIDE
+        1 INCLUDE
+        2 IGNORE
         M envoy.extensions.filters.http.rbac.v3.RBAC
         1 rules message - envoy.config.rbac.v3.RBAC
         2 shadow_rules message - envoy.config.rbac.v3.RBAC
@@ -1774,6 +2150,13 @@ package enum FieldTable {
         3 body message - envoy.config.core.v3.DataSource
         4 body_format_override message - envoy.config.core.v3.SubstitutionFormatString
         5 headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        M envoy.extensions.filters.network.ratelimit.v3.RateLimit
+        1 stat_prefix string - -
+        2 domain string - -
+        3 descriptors message * envoy.extensions.common.ratelimit.v3.RateLimitDescriptor
+        4 timeout message - google.protobuf.Duration
+        5 failure_mode_deny bool - -
+        6 rate_limit_service message - envoy.config.ratelimit.v3.RateLimitServiceConfig
         M envoy.extensions.filters.network.rbac.v3.RBAC
         1 rules message - envoy.config.rbac.v3.RBAC
         2 shadow_rules message - envoy.config.rbac.v3.RBAC
@@ -2078,6 +2461,67 @@ package enum FieldTable {
         M envoy.service.accesslog.v3.StreamAccessLogsMessage.TCPAccessLogEntries
         1 log_entry message * envoy.data.accesslog.v3.TCPAccessLogEntry
         M envoy.service.accesslog.v3.StreamAccessLogsResponse
+        M envoy.service.auth.v3.AttributeContext
+        1 source message - envoy.service.auth.v3.AttributeContext.Peer
+        2 destination message - envoy.service.auth.v3.AttributeContext.Peer
+        4 request message - envoy.service.auth.v3.AttributeContext.Request
+        10 context_extensions message % envoy.service.auth.v3.AttributeContext.ContextExtensionsEntry
+        11 metadata_context message - envoy.config.core.v3.Metadata
+        12 tls_session message - envoy.service.auth.v3.AttributeContext.TLSSession
+        13 route_metadata_context message - envoy.config.core.v3.Metadata
+        M envoy.service.auth.v3.AttributeContext.ContextExtensionsEntry
+        1 key string - -
+        2 value string - -
+        M envoy.service.auth.v3.AttributeContext.HttpRequest
+        1 id string - -
+        2 method string - -
+        3 headers message % envoy.service.auth.v3.AttributeContext.HttpRequest.HeadersEntry
+        4 path string - -
+        5 host string - -
+        6 scheme string - -
+        7 query string - -
+        8 fragment string - -
+        9 size int64 - -
+        10 protocol string - -
+        11 body string - -
+        12 raw_body bytes - -
+        13 header_map message - envoy.config.core.v3.HeaderMap
+        M envoy.service.auth.v3.AttributeContext.HttpRequest.HeadersEntry
+        1 key string - -
+        2 value string - -
+        M envoy.service.auth.v3.AttributeContext.Peer
+        1 address message - envoy.config.core.v3.Address
+        2 service string - -
+        3 labels message % envoy.service.auth.v3.AttributeContext.Peer.LabelsEntry
+        4 principal string - -
+        5 certificate string - -
+        M envoy.service.auth.v3.AttributeContext.Peer.LabelsEntry
+        1 key string - -
+        2 value string - -
+        M envoy.service.auth.v3.AttributeContext.Request
+        1 time message - google.protobuf.Timestamp
+        2 http message - envoy.service.auth.v3.AttributeContext.HttpRequest
+        M envoy.service.auth.v3.AttributeContext.TLSSession
+        1 sni string - -
+        M envoy.service.auth.v3.CheckRequest
+        1 attributes message - envoy.service.auth.v3.AttributeContext
+        M envoy.service.auth.v3.CheckResponse
+        1 status message - google.rpc.Status
+        2 denied_response message =http_response envoy.service.auth.v3.DeniedHttpResponse
+        3 ok_response message =http_response envoy.service.auth.v3.OkHttpResponse
+        4 dynamic_metadata message - google.protobuf.Struct
+        5 error_response message =http_response envoy.service.auth.v3.DeniedHttpResponse
+        M envoy.service.auth.v3.DeniedHttpResponse
+        1 status message - envoy.type.v3.HttpStatus
+        2 headers message * envoy.config.core.v3.HeaderValueOption
+        3 body string - -
+        M envoy.service.auth.v3.OkHttpResponse
+        2 headers message * envoy.config.core.v3.HeaderValueOption
+        3 dynamic_metadata message !~ -
+        5 headers_to_remove string * -
+        6 response_headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        7 query_parameters_to_set message * envoy.config.core.v3.QueryParameter
+        8 query_parameters_to_remove string * -
         M envoy.service.discovery.v3.DeltaDiscoveryRequest
         1 node message - envoy.config.core.v3.Node
         2 type_url string - -
@@ -2127,6 +2571,121 @@ package enum FieldTable {
         9 metadata message ! -
         M envoy.service.discovery.v3.Resource.CacheControl
         1 do_not_cache bool - -
+        M envoy.service.ext_proc.v3.BodyMutation
+        1 body bytes =mutation -
+        2 clear_body bool =mutation -
+        3 streamed_response message =mutation envoy.service.ext_proc.v3.StreamedBodyResponse
+        M envoy.service.ext_proc.v3.BodyResponse
+        1 response message - envoy.service.ext_proc.v3.CommonResponse
+        M envoy.service.ext_proc.v3.CommonResponse
+        1 status enum - envoy.service.ext_proc.v3.CommonResponse.ResponseStatus
+        2 header_mutation message - envoy.service.ext_proc.v3.HeaderMutation
+        3 body_mutation message - envoy.service.ext_proc.v3.BodyMutation
+        4 trailers message - envoy.config.core.v3.HeaderMap
+        5 clear_route_cache bool - -
+        E envoy.service.ext_proc.v3.CommonResponse.ResponseStatus
+        0 CONTINUE
+        1 CONTINUE_AND_REPLACE
+        M envoy.service.ext_proc.v3.GrpcStatus
+        1 status uint32 - -
+        M envoy.service.ext_proc.v3.HeaderMutation
+        1 set_headers message * envoy.config.core.v3.HeaderValueOption
+        2 remove_headers string * -
+        M envoy.service.ext_proc.v3.HeadersResponse
+        1 response message - envoy.service.ext_proc.v3.CommonResponse
+        M envoy.service.ext_proc.v3.HttpBody
+        1 body bytes - -
+        2 end_of_stream bool - -
+        3 end_of_stream_without_message bool - -
+        4 grpc_message_compressed bool - -
+        M envoy.service.ext_proc.v3.HttpHeaders
+        1 headers message - envoy.config.core.v3.HeaderMap
+        2 attributes message %!~ -
+        3 end_of_stream bool - -
+        M envoy.service.ext_proc.v3.HttpTrailers
+        1 trailers message - envoy.config.core.v3.HeaderMap
+        M envoy.service.ext_proc.v3.ImmediateResponse
+        1 status message - envoy.type.v3.HttpStatus
+        2 headers message - envoy.service.ext_proc.v3.HeaderMutation
+        3 body bytes - -
+        4 grpc_status message - envoy.service.ext_proc.v3.GrpcStatus
+        5 details string - -
+        M envoy.service.ext_proc.v3.ProcessingRequest
+        2 request_headers message =request envoy.service.ext_proc.v3.HttpHeaders
+        3 response_headers message =request envoy.service.ext_proc.v3.HttpHeaders
+        4 request_body message =request envoy.service.ext_proc.v3.HttpBody
+        5 response_body message =request envoy.service.ext_proc.v3.HttpBody
+        6 request_trailers message =request envoy.service.ext_proc.v3.HttpTrailers
+        7 response_trailers message =request envoy.service.ext_proc.v3.HttpTrailers
+        8 metadata_context message - envoy.config.core.v3.Metadata
+        9 attributes message % envoy.service.ext_proc.v3.ProcessingRequest.AttributesEntry
+        10 observability_mode bool - -
+        11 protocol_config message - envoy.service.ext_proc.v3.ProtocolConfiguration
+        M envoy.service.ext_proc.v3.ProcessingRequest.AttributesEntry
+        1 key string - -
+        2 value message - google.protobuf.Struct
+        M envoy.service.ext_proc.v3.ProcessingResponse
+        1 request_headers message =response envoy.service.ext_proc.v3.HeadersResponse
+        2 response_headers message =response envoy.service.ext_proc.v3.HeadersResponse
+        3 request_body message =response envoy.service.ext_proc.v3.BodyResponse
+        4 response_body message =response envoy.service.ext_proc.v3.BodyResponse
+        5 request_trailers message =response envoy.service.ext_proc.v3.TrailersResponse
+        6 response_trailers message =response envoy.service.ext_proc.v3.TrailersResponse
+        7 immediate_response message =response envoy.service.ext_proc.v3.ImmediateResponse
+        8 dynamic_metadata message - google.protobuf.Struct
+        9 mode_override message - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode
+        10 override_message_timeout message - google.protobuf.Duration
+        11 request_drain bool - -
+        M envoy.service.ext_proc.v3.ProtocolConfiguration
+        1 request_body_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode
+        2 response_body_mode enum - envoy.extensions.filters.http.ext_proc.v3.ProcessingMode.BodySendMode
+        3 send_body_without_waiting_for_header_response bool - -
+        M envoy.service.ext_proc.v3.StreamedBodyResponse
+        1 body bytes - -
+        2 end_of_stream bool - -
+        3 end_of_stream_without_message bool - -
+        4 grpc_message_compressed bool - -
+        M envoy.service.ext_proc.v3.TrailersResponse
+        1 header_mutation message - envoy.service.ext_proc.v3.HeaderMutation
+        M envoy.service.ratelimit.v3.RateLimitRequest
+        1 domain string - -
+        2 descriptors message * envoy.extensions.common.ratelimit.v3.RateLimitDescriptor
+        3 hits_addend uint32 - -
+        M envoy.service.ratelimit.v3.RateLimitResponse
+        1 overall_code enum - envoy.service.ratelimit.v3.RateLimitResponse.Code
+        2 statuses message * envoy.service.ratelimit.v3.RateLimitResponse.DescriptorStatus
+        3 response_headers_to_add message * envoy.config.core.v3.HeaderValue
+        4 request_headers_to_add message * envoy.config.core.v3.HeaderValue
+        5 raw_body bytes - -
+        6 dynamic_metadata message - google.protobuf.Struct
+        7 quota message - envoy.service.ratelimit.v3.RateLimitResponse.Quota
+        M envoy.service.ratelimit.v3.RateLimitResponse.DescriptorStatus
+        1 code enum - envoy.service.ratelimit.v3.RateLimitResponse.Code
+        2 current_limit message - envoy.service.ratelimit.v3.RateLimitResponse.RateLimit
+        3 limit_remaining uint32 - -
+        4 duration_until_reset message - google.protobuf.Duration
+        5 quota message - envoy.service.ratelimit.v3.RateLimitResponse.Quota
+        M envoy.service.ratelimit.v3.RateLimitResponse.Quota
+        1 requests uint32 - -
+        2 valid_until message =expiration_specifier google.protobuf.Timestamp
+        3 id string - -
+        M envoy.service.ratelimit.v3.RateLimitResponse.RateLimit
+        1 requests_per_unit uint32 - -
+        2 unit enum - envoy.service.ratelimit.v3.RateLimitResponse.RateLimit.Unit
+        3 name string - -
+        E envoy.service.ratelimit.v3.RateLimitResponse.RateLimit.Unit
+        0 UNKNOWN
+        1 SECOND
+        2 MINUTE
+        3 HOUR
+        4 DAY
+        7 WEEK
+        5 MONTH
+        6 YEAR
+        E envoy.service.ratelimit.v3.RateLimitResponse.Code
+        0 UNKNOWN
+        1 OK
+        2 OVER_LIMIT
         M envoy.service.status.v3.ClientConfig
         1 node message - envoy.config.core.v3.Node
         2 xds_config message *!~ -
@@ -2246,6 +2805,8 @@ package enum FieldTable {
         1 source_ip message =policy_specifier envoy.type.v3.HashPolicy.SourceIp
         2 filter_state message !=policy_specifier -
         M envoy.type.v3.HashPolicy.SourceIp
+        M envoy.type.v3.HttpStatus
+        1 code enum - envoy.type.v3.StatusCode
         M envoy.type.v3.Int32Range
         1 start int32 - -
         2 end int32 - -
@@ -2258,10 +2819,80 @@ package enum FieldTable {
         1 major_number uint32 - -
         2 minor_number uint32 - -
         3 patch uint32 - -
+        M envoy.type.v3.TokenBucket
+        1 max_tokens uint32 - -
+        2 tokens_per_fill message - google.protobuf.UInt32Value
+        3 fill_interval message - google.protobuf.Duration
         E envoy.type.v3.CodecClientType
         0 HTTP1
         1 HTTP2
         2 HTTP3
+        E envoy.type.v3.RateLimitUnit
+        0 UNKNOWN
+        1 SECOND
+        2 MINUTE
+        3 HOUR
+        4 DAY
+        5 MONTH
+        6 YEAR
+        E envoy.type.v3.StatusCode
+        0 Empty
+        100 Continue
+        200 OK
+        201 Created
+        202 Accepted
+        203 NonAuthoritativeInformation
+        204 NoContent
+        205 ResetContent
+        206 PartialContent
+        207 MultiStatus
+        208 AlreadyReported
+        226 IMUsed
+        300 MultipleChoices
+        301 MovedPermanently
+        302 Found
+        303 SeeOther
+        304 NotModified
+        305 UseProxy
+        307 TemporaryRedirect
+        308 PermanentRedirect
+        400 BadRequest
+        401 Unauthorized
+        402 PaymentRequired
+        403 Forbidden
+        404 NotFound
+        405 MethodNotAllowed
+        406 NotAcceptable
+        407 ProxyAuthenticationRequired
+        408 RequestTimeout
+        409 Conflict
+        410 Gone
+        411 LengthRequired
+        412 PreconditionFailed
+        413 PayloadTooLarge
+        414 URITooLong
+        415 UnsupportedMediaType
+        416 RangeNotSatisfiable
+        417 ExpectationFailed
+        421 MisdirectedRequest
+        422 UnprocessableEntity
+        423 Locked
+        424 FailedDependency
+        426 UpgradeRequired
+        428 PreconditionRequired
+        429 TooManyRequests
+        431 RequestHeaderFieldsTooLarge
+        500 InternalServerError
+        501 NotImplemented
+        502 BadGateway
+        503 ServiceUnavailable
+        504 GatewayTimeout
+        505 HTTPVersionNotSupported
+        506 VariantAlsoNegotiates
+        507 InsufficientStorage
+        508 LoopDetected
+        510 NotExtended
+        511 NetworkAuthenticationRequired
         M google.rpc.Status
         1 code int32 - -
         2 message string - -

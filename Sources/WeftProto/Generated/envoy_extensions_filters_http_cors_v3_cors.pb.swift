@@ -57,6 +57,33 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: Sen
   /// Clears the value of `allowCredentials`. Subsequent reads from it will return its default value.
   package mutating func clearAllowCredentials() {self._allowCredentials = nil}
 
+  package var filterEnabled: Envoy_Config_Core_V3_RuntimeFractionalPercent {
+    get {_filterEnabled ?? Envoy_Config_Core_V3_RuntimeFractionalPercent()}
+    set {_filterEnabled = newValue}
+  }
+  /// Returns true if `filterEnabled` has been explicitly set.
+  package var hasFilterEnabled: Bool {self._filterEnabled != nil}
+  /// Clears the value of `filterEnabled`. Subsequent reads from it will return its default value.
+  package mutating func clearFilterEnabled() {self._filterEnabled = nil}
+
+  package var shadowEnabled: Envoy_Config_Core_V3_RuntimeFractionalPercent {
+    get {_shadowEnabled ?? Envoy_Config_Core_V3_RuntimeFractionalPercent()}
+    set {_shadowEnabled = newValue}
+  }
+  /// Returns true if `shadowEnabled` has been explicitly set.
+  package var hasShadowEnabled: Bool {self._shadowEnabled != nil}
+  /// Clears the value of `shadowEnabled`. Subsequent reads from it will return its default value.
+  package mutating func clearShadowEnabled() {self._shadowEnabled = nil}
+
+  package var allowPrivateNetworkAccess: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_allowPrivateNetworkAccess ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_allowPrivateNetworkAccess = newValue}
+  }
+  /// Returns true if `allowPrivateNetworkAccess` has been explicitly set.
+  package var hasAllowPrivateNetworkAccess: Bool {self._allowPrivateNetworkAccess != nil}
+  /// Clears the value of `allowPrivateNetworkAccess`. Subsequent reads from it will return its default value.
+  package mutating func clearAllowPrivateNetworkAccess() {self._allowPrivateNetworkAccess = nil}
+
   package var forwardNotMatchingPreflights: SwiftProtobuf.Google_Protobuf_BoolValue {
     get {_forwardNotMatchingPreflights ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
     set {_forwardNotMatchingPreflights = newValue}
@@ -71,6 +98,9 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: Sen
   package init() {}
 
   fileprivate var _allowCredentials: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+  fileprivate var _filterEnabled: Envoy_Config_Core_V3_RuntimeFractionalPercent? = nil
+  fileprivate var _shadowEnabled: Envoy_Config_Core_V3_RuntimeFractionalPercent? = nil
+  fileprivate var _allowPrivateNetworkAccess: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
   fileprivate var _forwardNotMatchingPreflights: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
 }
 
@@ -99,7 +129,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Cors_V3_Cors: SwiftProtobuf.
 
 nonisolated extension Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CorsPolicy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_origin_string_match\0\u{3}allow_methods\0\u{3}allow_headers\0\u{3}expose_headers\0\u{3}max_age\0\u{3}allow_credentials\0\u{4}\u{4}forward_not_matching_preflights\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}allow_origin_string_match\0\u{3}allow_methods\0\u{3}allow_headers\0\u{3}expose_headers\0\u{3}max_age\0\u{3}allow_credentials\0\u{3}filter_enabled\0\u{3}shadow_enabled\0\u{3}allow_private_network_access\0\u{3}forward_not_matching_preflights\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -113,6 +143,9 @@ nonisolated extension Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: SwiftPro
       case 4: try { try decoder.decodeSingularStringField(value: &self.exposeHeaders) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.maxAge) }()
       case 6: try { try decoder.decodeSingularMessageField(value: &self._allowCredentials) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._filterEnabled) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._shadowEnabled) }()
+      case 9: try { try decoder.decodeSingularMessageField(value: &self._allowPrivateNetworkAccess) }()
       case 10: try { try decoder.decodeSingularMessageField(value: &self._forwardNotMatchingPreflights) }()
       default: break
       }
@@ -142,6 +175,15 @@ nonisolated extension Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: SwiftPro
     try { if let v = self._allowCredentials {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     } }()
+    try { if let v = self._filterEnabled {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._shadowEnabled {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._allowPrivateNetworkAccess {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+    } }()
     try { if let v = self._forwardNotMatchingPreflights {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
     } }()
@@ -155,6 +197,9 @@ nonisolated extension Envoy_Extensions_Filters_Http_Cors_V3_CorsPolicy: SwiftPro
     if lhs.exposeHeaders != rhs.exposeHeaders {return false}
     if lhs.maxAge != rhs.maxAge {return false}
     if lhs._allowCredentials != rhs._allowCredentials {return false}
+    if lhs._filterEnabled != rhs._filterEnabled {return false}
+    if lhs._shadowEnabled != rhs._shadowEnabled {return false}
+    if lhs._allowPrivateNetworkAccess != rhs._allowPrivateNetworkAccess {return false}
     if lhs._forwardNotMatchingPreflights != rhs._forwardNotMatchingPreflights {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -114,6 +114,15 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: Sen
 
   package var headers: [Envoy_Config_Route_V3_HeaderMatcher] = []
 
+  package var maxActiveFaults: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_maxActiveFaults ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_maxActiveFaults = newValue}
+  }
+  /// Returns true if `maxActiveFaults` has been explicitly set.
+  package var hasMaxActiveFaults: Bool {self._maxActiveFaults != nil}
+  /// Clears the value of `maxActiveFaults`. Subsequent reads from it will return its default value.
+  package mutating func clearMaxActiveFaults() {self._maxActiveFaults = nil}
+
   package var filterMetadata: SwiftProtobuf.Google_Protobuf_Struct {
     get {_filterMetadata ?? SwiftProtobuf.Google_Protobuf_Struct()}
     set {_filterMetadata = newValue}
@@ -129,6 +138,7 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: Sen
 
   fileprivate var _delay: Envoy_Extensions_Filters_Common_Fault_V3_FaultDelay? = nil
   fileprivate var _abort: Envoy_Extensions_Filters_Http_Fault_V3_FaultAbort? = nil
+  fileprivate var _maxActiveFaults: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
   fileprivate var _filterMetadata: SwiftProtobuf.Google_Protobuf_Struct? = nil
 }
 
@@ -235,7 +245,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Fault_V3_FaultAbort.HeaderAb
 
 nonisolated extension Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HTTPFault"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}delay\0\u{1}abort\0\u{3}upstream_cluster\0\u{1}headers\0\u{4}\u{c}filter_metadata\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}delay\0\u{1}abort\0\u{3}upstream_cluster\0\u{1}headers\0\u{4}\u{2}max_active_faults\0\u{4}\u{a}filter_metadata\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -247,6 +257,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: SwiftPro
       case 2: try { try decoder.decodeSingularMessageField(value: &self._abort) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.upstreamCluster) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.headers) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._maxActiveFaults) }()
       case 16: try { try decoder.decodeSingularMessageField(value: &self._filterMetadata) }()
       default: break
       }
@@ -270,6 +281,9 @@ nonisolated extension Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: SwiftPro
     if !self.headers.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.headers, fieldNumber: 4)
     }
+    try { if let v = self._maxActiveFaults {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
     try { if let v = self._filterMetadata {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
     } }()
@@ -281,6 +295,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_Fault_V3_HTTPFault: SwiftPro
     if lhs._abort != rhs._abort {return false}
     if lhs.upstreamCluster != rhs.upstreamCluster {return false}
     if lhs.headers != rhs.headers {return false}
+    if lhs._maxActiveFaults != rhs._maxActiveFaults {return false}
     if lhs._filterMetadata != rhs._filterMetadata {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

@@ -64,6 +64,7 @@ struct ProxyAgent {
         options.concurrency = settings.concurrency
         options.inherited = settings.inherited
         options.localPrincipal = settings.identity?.uri
+        options.serviceCluster = settings.node.cluster
         options.node = MetricsNode(
             id: settings.node.id, metadata: settings.node.metadata, principal: settings.identity?.uri)
         options.observedNode = ObservedNode(id: settings.node.id, cluster: settings.node.cluster)

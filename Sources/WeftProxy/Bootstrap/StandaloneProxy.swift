@@ -51,6 +51,7 @@ struct StandaloneProxy {
         options.concurrency = workers
         options.listenersFile = bootstrap.listeners?.file
         options.clustersFile = bootstrap.clusters?.file
+        options.serviceCluster = bootstrap.node.cluster
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
         options.labelPrefix = "envoy_"
         options.observedNode = ObservedNode(

@@ -40,8 +40,7 @@ final class ClusterCall: ResponseReceiver {
     private let body: ByteBuffer?
     private let limit: Int
     private var completion: ((Result<Answer, ClusterCallError>) -> Void)?
-    private var pool: HTTPPool?
-    private var waiter: PoolWaiter?
+    private let way = ClusterStream()
     private var stream: UpstreamStream?
     private var timer: Scheduled<Void>?
     private var answer: Answer?
@@ -56,45 +55,41 @@ final class ClusterCall: ResponseReceiver {
         self.completion = completion
     }
 
+    /// - Parameter isGRPC: Speaks HTTP/2 whatever the cluster says.
     @discardableResult
     static func start(
         _ request: RequestHead, body: ByteBuffer? = nil, cluster name: String, on worker: Worker,
-        timeoutMilliseconds: UInt64, limit: Int, completion: @escaping (Result<Answer, ClusterCallError>) -> Void
+        timeoutMilliseconds: UInt64, limit: Int, isGRPC: Bool = false,
+        completion: @escaping (Result<Answer, ClusterCallError>) -> Void
     ) -> ClusterCall {
         let call = ClusterCall(request, body: body, limit: limit, completion: completion)
-        call.begin(name, worker, timeoutMilliseconds)
+        call.begin(name, worker, timeoutMilliseconds, isGRPC)
         return call
     }
 
-    private func begin(_ name: String, _ worker: Worker, _ timeout: UInt64) {
-        guard let cluster = worker.cluster(name) else { return finish(.failure(.noCluster(name))) }
-        guard let host = cluster.pick(PickRequest()) else { return finish(.failure(.noEndpoint(name))) }
-        // The timer keeps the call until it is over.
-        timer = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: max(1, timeout)))) {
-            [self] in finish(.failure(.timeout))
+    private func begin(_ name: String, _ worker: Worker, _ timeout: UInt64, _ isGRPC: Bool) {
+        if timeout > 0 {
+            let span = TimeAmount.milliseconds(Int64(clamping: timeout))
+            timer = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in finish(.failure(.timeout)) }
         }
-        let version: HTTPVersion = cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1
-        let pool = cluster.pool(for: host, version: version)
-        let waiter = PoolWaiter { [weak self] result in self?.connected(result) }
-        self.pool = pool
-        self.waiter = waiter
-        pool.acquire(waiter)
+        // The connection, or the wait for one, keeps the call until it is over.
+        way.open(cluster: name, on: worker, isGRPC: isGRPC, receiver: self) { [self] result in
+            switch result {
+            case .failure(let error): finish(.failure(error))
+            case .success(let stream): send(on: stream)
+            }
+        }
     }
 
-    private func connected(_ result: Result<UpstreamHTTPConnection, PoolFailureError>) {
-        waiter = nil
-        guard completion != nil else { return }
-        guard case .success(let connection) = result, let stream = connection.open(self) else {
-            return finish(.failure(.connect))
-        }
+    private func send(on stream: UpstreamStream) {
+        guard completion != nil else { return stream.reset() }
         self.stream = stream
         stream.send(request, endStream: body == nil)
         if let body {
             stream.write(body: body)
             stream.writeEnd(trailers: nil)
-        } else {
-            stream.flush()
         }
+        stream.flush()
     }
 
     /// Nobody wants the answer any more.
@@ -106,8 +101,7 @@ final class ClusterCall: ResponseReceiver {
     private func finish(_ result: Result<Answer, ClusterCallError>) {
         timer?.cancel()
         timer = nil
-        if let waiter { pool?.cancel(waiter) }
-        waiter = nil
+        way.cancel()
         if case .failure = result { stream?.reset() }
         stream = nil
         let callback = completion

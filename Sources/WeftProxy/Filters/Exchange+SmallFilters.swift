@@ -81,29 +81,51 @@ extension Exchange {
             keptState().rateLimitHeaders = limiter.settings.responseHeaders
         }
         var headers = HeaderBlock()
-        headers.set("x-envoy-ratelimited", "true")
         if original.isGRPC, limiter.settings.resourceExhausted { headers.set("grpc-status", "8") }
         reply(
             .rateLimited(status: limiter.status),
             provenance: limiter.settings.provenance ?? self.decision?.route.provenance, headers: headers)
     }
 
+    /// By the filter's own rules, else by the route's.
     private func descriptors(_ limiter: LocalRateLimiter) -> [RateLimitDescriptor] {
-        guard !limiter.rules.isEmpty else { return [] }
+        guard !limiter.settings.descriptors.isEmpty else { return [] }
+        if !limiter.rules.isEmpty { return limiter.rules.descriptors(rateLimitView()) }
+        guard let limits = resolveRoute()?.rateLimits else { return [] }
+        let rules = limits.rules(stage: limiter.settings.stage, limiter.settings.virtualHostLimits)
+        guard !rules.isEmpty else { return [] }
+        let view = rateLimitView()
+        return rules.flatMap { $0.descriptors(view) }
+    }
+
+    /// What rate limits may count by.
+    func rateLimitView() -> RateLimitView {
         var cluster = ""
-        if case .forward(let action)? = resolveRoute()?.route.action, case .cluster(let name) = action.cluster {
-            cluster = name
+        if case .forward(let action)? = resolveRoute()?.route.action { cluster = intendedCluster(action) }
+        var view = RateLimitView(
+            head: head, remoteIP: trustedClientIP(), destinationCluster: cluster,
+            sourceCluster: worker.serviceCluster)
+        if let state = filterState { view.metadata = state.metadata }
+        return view
+    }
+
+    /// The cluster that the router would take now.
+    private func intendedCluster(_ action: RouteAction) -> String {
+        switch action.cluster {
+        case .cluster(let name): return name
+        case .header(let name): return header(name) ?? ""
+        case .weighted(let clusters):
+            if weightedIndex == nil { weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next()) }
+            return weightedIndex.map { clusters[$0].name } ?? ""
         }
-        return limiter.rules.descriptors(
-            RateLimitView(head: head, remoteIP: trustedClientIP(), destinationCluster: cluster))
     }
 
     func mutate(_ configured: HeaderMutator, _ name: String) {
         var chain = [configured]
         switch routeFilter(name) {
-        case .headerMutation(let host, let route)?:
+        case .headerMutation(let levels)?:
             // The last one to touch a header wins.
-            chain += (configured.mostSpecificWins ? [host, route] : [route, host]).compactMap(\.self)
+            chain += configured.mostSpecificWins ? levels : levels.reversed()
         case .disabled?: return
         default: break
         }
@@ -122,19 +144,17 @@ extension Exchange {
         default: break
         }
         guard !requestEnded, !isUpgrade else { return .next }
-        let limit = Int(buffer.maxRequestBytes)
-        let announced = head.headers[.contentLength].flatMap(ASCII.decimal) ?? 0
-        guard bodyBytes <= limit, announced <= UInt64(limit) else {
-            reply(.bodyTooLarge)
-            return .next
+        awaitBody(limit: Int(buffer.maxRequestBytes)) { [weak self] in
+            guard let self else { return }
+            // The length is known now.
+            if requestTrailers == nil { head.headers.set(.contentLength, String(bodyBytes)) }
+            runFilters()
         }
-        keptState().bufferLimit = limit
-        // A client that stops sending must not hold its buffer for ever.
-        startTimers()
         return .pause
     }
 
-    func checkHealth(_ responder: HealthCheckResponder) {
+    func checkHealth(_ responder: HealthCheckResponder, _ name: String) {
+        if case .disabled? = routeFilter(name) { return }
         let decision = responder.decide(
             head, isDraining: worker.isDraining || worker.failsHealthChecks, now: monotonicNow
         ) { name in
@@ -146,7 +166,12 @@ extension Exchange {
         switch decision {
         case .pass, .forward(remembers: false): return
         case .forward(remembers: true): keptState().healthCheck = responder
-        case .answer(let status, let details): reply(.healthCheck(status: status, details: details))
+        case .answer(let status, let details):
+            var headers = HeaderBlock()
+            if !worker.serviceCluster.isEmpty {
+                headers.set("x-envoy-upstream-healthchecked-cluster", worker.serviceCluster)
+            }
+            reply(.healthCheck(status: status, details: details), headers: headers)
         }
     }
 

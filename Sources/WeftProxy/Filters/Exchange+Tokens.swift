@@ -22,8 +22,7 @@ extension Exchange {
             connection.counters.add(HTTPCounter.tokensAllowed)
             guard !payloads.isEmpty else { return .next }
             keptState().metadata["envoy.filters.http.jwt_authn"] = .object(payloads)
-            // Routes may match on claims: what was found before does not count any more.
-            decision = nil
+            if authenticator.clearsRouteCache { chooseRouteAnew() }
             return .next
         case .deny(let failure):
             connection.counters.add(HTTPCounter.tokensDenied)

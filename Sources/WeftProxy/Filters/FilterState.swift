@@ -17,6 +17,18 @@ final class FilterState {
     var fault: FaultEngine?
     /// While the whole body is awaited: how much of it may come.
     var bufferLimit: Int?
+    /// A body that is longer is not refused: what has come by then is enough.
+    var takesPartOfBody = false
+    /// Goes on when the body is there; `nil` is the next filter.
+    var bodyArrived: (() -> Void)?
+    /// Headers of the response that authorization services asked for.
+    var responseChanges: [HeaderChange] = []
+    /// `x-ratelimit-*` and others that the rate limit service asked for.
+    var limitHeaders: HeaderBlock?
+    /// What an external processor is shown of the exchange.
+    var processing: ProcessingSession?
+    /// A call that a filter waits for; gives it up.
+    var cancelCall: (() -> Void)?
     var healthCheck: HealthCheckResponder?
     private(set) var compression: CompressionState?
     /// The session's rules, and the endpoint that the request named.
@@ -32,6 +44,11 @@ final class FilterState {
     func end() {
         fault?.release()
         fault = nil
+        bodyArrived = nil
+        cancelCall?()
+        cancelCall = nil
+        processing?.stop()
+        processing = nil
     }
 }
 
@@ -57,9 +74,13 @@ extension Exchange {
         case .localRateLimit(let limiter, let name): limit(limiter, name)
         case .headerMutation(let mutator, let name): mutate(mutator, name)
         case .buffer(let buffer, let name): return hold(buffer, name)
-        case .healthCheck(let responder): checkHealth(responder)
+        case .healthCheck(let responder, let name): checkHealth(responder, name)
         case .grpcWeb(let name): translateGRPCWeb(name)
         case .jwt(let authenticator, let name): return authenticate(authenticator, name)
+        case .externalAuthorization(let authorizer, let name): return askForPermission(authorizer, name)
+        case .globalRateLimit(let limiter, let name): return askForQuota(limiter, name)
+        case .externalProcessing(let processor, let name): return process(processor, name)
+        case .dormant(let filter, let name): return isAwake(name) ? run(filter) : .next
         case .compressor(let engine, let name): compress(engine, name)
         case .decompressor(let engine, let name): decompress(engine, name)
         case .statefulSession(let engine, let name): keepSession(engine, name)
@@ -78,7 +99,30 @@ extension Exchange {
         return made
     }
 
-    func routeFilter(_ name: String) -> CompiledRouteFilter? { resolveRoute()?.filters[name] }
+    /// What the route says about a filter: its weighted cluster, the route, its virtual host, its table.
+    func routeFilter(_ name: String) -> CompiledRouteFilter? {
+        guard let decision = resolveRoute() else { return nil }
+        if !decision.clusterFilters.isEmpty {
+            if weightedIndex == nil { weightedIndex = decision.forward?.weightedChoice(worker.decisions.next()) }
+            if let own = weightedIndex.flatMap({ decision.clusterFilters[$0][name] }) { return own }
+        }
+        return decision.filters[name]
+    }
+
+    /// Whether a route turns on a filter that is off where it stands.
+    private func isAwake(_ name: String) -> Bool {
+        switch routeFilter(name) {
+        case .disabled?: false
+        case nil: (resolveRoute()?.accessPolicies[name] ?? nil) != nil
+        default: true
+        }
+    }
+
+    /// Forgets the route: what a filter has changed may lead to another one.
+    func chooseRouteAnew() {
+        decision = nil
+        weightedIndex = nil
+    }
 
     func draw() -> UInt32 { worker.decisions.next(upperBound: 1_000_000) }
 
@@ -101,7 +145,7 @@ extension Exchange {
             }
             bytes = decoded
         }
-        if let limit = state.bufferLimit, bodyBytes + bytes.readableBytes > limit {
+        if let limit = state.bufferLimit, !state.takesPartOfBody, bodyBytes + bytes.readableBytes > limit {
             reply(.bodyTooLarge)
             return nil
         }
@@ -111,8 +155,44 @@ extension Exchange {
     func requestEnded(_ state: FilterState) {
         if state.grpcWeb?.isComplete == false { return reply(.badGRPCWeb) }
         guard state.bufferLimit != nil else { return }
+        bodyIsThere(state)
+    }
+
+    /// A piece of the body was added to what is kept.
+    func bodyGrew(_ state: FilterState) {
+        guard state.takesPartOfBody, let limit = state.bufferLimit, bodyBytes >= limit else { return }
+        bodyIsThere(state)
+    }
+
+    /// Nobody wants the whole body any more.
+    func forgetBodyWait() {
+        filterState?.bufferLimit = nil
+        filterState?.takesPartOfBody = false
+        filterState?.bodyArrived = nil
+    }
+
+    private func bodyIsThere(_ state: FilterState) {
         state.bufferLimit = nil
-        runFilters()
+        state.takesPartOfBody = false
+        guard let goOn = state.bodyArrived else { return runFilters() }
+        state.bodyArrived = nil
+        goOn()
+    }
+
+    /// Waits for the body before a filter goes on.
+    /// - Parameters:
+    ///   - limit: A longer body is answered with 413, or part of it is enough.
+    ///   - goOn: `nil` is the next filter.
+    func awaitBody(limit: Int, takesPart: Bool = false, then goOn: (() -> Void)? = nil) {
+        let announced = head.headers[.contentLength].flatMap(ASCII.decimal) ?? 0
+        guard takesPart || bodyBytes <= limit && announced <= UInt64(limit) else { return reply(.bodyTooLarge) }
+        let state = keptState()
+        state.bufferLimit = limit
+        state.takesPartOfBody = takesPart
+        state.bodyArrived = goOn
+        // A client that stops sending must not hold its buffer for ever.
+        startTimers()
+        bodyGrew(state)
     }
 
     /// - Returns: The whole body, when the filters made one of a response that had none.
@@ -138,6 +218,8 @@ extension Exchange {
         state.corsHeaders?.fields.forEach { response.headers.set($0.name, $0.value) }
         state.rateLimit?.add(to: &response.headers)
         if let mutations = state.rateLimitHeaders { apply(mutations, to: &response.headers) }
+        if let fields = state.limitHeaders { response.headers.replace(with: fields) }
+        for change in state.responseChanges { response.headers.apply(change) }
         for mutator in state.responseMutators {
             mutator.apply(toResponse: &response.headers) { Substitution.expand($0, self) }
         }

@@ -78,7 +78,8 @@ extension Exchange {
 
     private func clusterName(_ action: RouteAction) -> String {
         if case .weighted(let clusters) = action.cluster {
-            weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next())
+            // A filter may have had to know it before.
+            if weightedIndex == nil { weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next()) }
             weighted = weightedIndex.map { clusters[$0] }
             if let field = weighted?.clusterHeader { return header(field) ?? "" }
             return weighted?.name ?? ""

@@ -159,7 +159,6 @@ extension Exchange {
             response.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
         }
         if !hashCookies.isEmpty { for line in hashCookies { response.headers.append(.setCookie, line) } }
-        finishResponse(&response)
     }
 
     /// For upstream's responses and our own.

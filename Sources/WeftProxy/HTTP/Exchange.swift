@@ -166,6 +166,7 @@ final class Exchange: HTTPStreamReceiver {
             }
         }
         hasMoved = true
+        if let state = filterState { bodyGrew(state) }
     }
 
     func readComplete() {
@@ -297,7 +298,7 @@ final class Exchange: HTTPStreamReceiver {
         let mapper = map(&local)
         if original.isGRPC { return replyTrailersOnly(local, mapper, headers) }
         var head = local.head(explain: connection.explainsRefusals)
-        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        if let headers { head.headers.replace(with: headers) }
         // A route that does not forward has a say in its own answer alone, not in what a filter said before it.
         if decision?.forward != nil || local.code == "direct_response" { applyResponseMutations(&head.headers) }
         format(&local, &head, mapper)
@@ -338,7 +339,7 @@ final class Exchange: HTTPStreamReceiver {
         }
         var head = local.grpcHead(explain: connection.explainsRefusals)
         if let mapper { apply(mapper.headers, to: &head.headers) }
-        headers?.fields.forEach { head.headers.set($0.name, $0.value) }
+        if let headers { head.headers.replace(with: headers) }
         record.status = 200
         record.grpcStatus = head.headers.string(.grpcStatus)
         finishResponse(&head)
@@ -366,12 +367,20 @@ final class Exchange: HTTPStreamReceiver {
         if response.status == 101 || head.method.isConnect && (200...299).contains(response.status) {
             isTunnel = true
             stopTimers()
+            finishResponse(&response)
             stream.respond(response, endStream: false)
             stream.flush()
             stream.startTunnel()
             attempt?.startTunnel()
             return
         }
+        if let session = filterState?.processing, holds(response, endStream: endStream, session) { return }
+        deliver(&response, endStream: endStream, isMore: isMore)
+    }
+
+    /// Passes a response on, after all who wanted to see it.
+    func deliver(_ response: inout ResponseHead, endStream: Bool, isMore: Bool) {
+        finishResponse(&response)
         if let state = filterState, let body = filter(response: &response, endStream, state) {
             stream.respond(response, endStream: false)
             record.bytesSent += body.readableBytes
@@ -384,6 +393,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
+        if let session = filterState?.processing, session.held != nil { return hold(bytes, session) }
         var bytes = bytes
         if let state = filterState {
             guard let filtered = filter(responseBody: bytes, state) else { return }
@@ -397,6 +407,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
+        if let session = filterState?.processing, session.held != nil { return holdEnd(trailers, session) }
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
         if connection.manager.keeps.contains(.trailers) { record.responseTrailers = trailers }
         if let compressor = filterState?.compression?.responseCompressor {

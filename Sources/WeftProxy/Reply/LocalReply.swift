@@ -42,6 +42,8 @@ struct LocalReply {
         /// Turned away by overload protection.
         case overloaded
         case tokenRefused(status: UInt16, text: String, details: String)
+        /// What a service that a filter asked has said, or why it could not be asked.
+        case service(status: UInt16, body: String, flag: String, details: String)
     }
 
     var status: Int
@@ -114,6 +116,7 @@ struct LocalReply {
         case .badCompressedBody: return (400, "the body is not gzip", "-", "request_decompression_failed")
         case .overloaded: return (503, "envoy overloaded", "OM", "overload")
         case .tokenRefused(let status, let text, let details): return (Int(status), text, "UAEX", details)
+        case .service(let status, let body, let flag, let details): return (Int(status), body, flag, details)
         }
     }
 

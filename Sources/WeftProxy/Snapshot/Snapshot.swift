@@ -199,9 +199,14 @@ package final class CompiledManager: Sendable {
         case localRateLimit(LocalRateLimiter, name: String)
         case headerMutation(HeaderMutator, name: String)
         case buffer(BufferFilter, name: String)
-        case healthCheck(HealthCheckResponder)
+        case healthCheck(HealthCheckResponder, name: String)
         case grpcWeb(name: String)
         case jwt(JWTAuthenticator, name: String)
+        case externalAuthorization(ExternalAuthorizer, name: String)
+        case globalRateLimit(GlobalRateLimiter, name: String)
+        case externalProcessing(ExternalProcessor, name: String)
+        /// Runs only where a route says so.
+        indirect case dormant(Filter, name: String)
         case compressor(CompressionEngine, name: String)
         case decompressor(DecompressionEngine, name: String)
         case statefulSession(SessionEngine, name: String)
@@ -238,9 +243,11 @@ package final class CompiledManager: Sendable {
     init(_ manager: HTTPConnectionManager, direction: TrafficDirection, reusing previous: CompiledManager? = nil) {
         self.manager = manager
         self.direction = direction
-        let before = previous.map { Array(zip($0.manager.filters.filter { !$0.disabled }, $0.filters)) } ?? []
-        filters = manager.filters.filter { !$0.disabled }.map { filter in
-            before.first { $0.0 == filter }?.1 ?? Self.compile(filter)
+        let before = previous.map { Array(zip($0.manager.filters, $0.filters)) } ?? []
+        filters = manager.filters.map { filter in
+            if let known = before.first(where: { $0.0 == filter })?.1 { return known }
+            let compiled = Self.compile(filter)
+            return filter.disabled ? .dormant(compiled, name: filter.name) : compiled
         }
         var reporter: StatsFilter.Reporter?
         for case .stats(let stats) in filters { reporter = stats.reporter }
@@ -266,6 +273,8 @@ package final class CompiledManager: Sendable {
             switch filter {
             case .rbac(let engine, _): engine.problems
             case .jwt(let authenticator, _): authenticator.problems
+            case .externalAuthorization(let authorizer, _): authorizer.problems
+            case .externalProcessing(let processor, _): processor.problems
             default: [String]()
             }
         }
@@ -281,9 +290,12 @@ package final class CompiledManager: Sendable {
         case .localRateLimit(let limit): .localRateLimit(LocalRateLimiter(limit), name: filter.name)
         case .headerMutation(let steps): .headerMutation(HeaderMutator(steps), name: filter.name)
         case .buffer(let buffer): .buffer(buffer, name: filter.name)
-        case .healthCheck(let check): .healthCheck(HealthCheckResponder(check))
+        case .healthCheck(let check): .healthCheck(HealthCheckResponder(check), name: filter.name)
         case .grpcWeb: .grpcWeb(name: filter.name)
         case .jwt(let tokens): .jwt(JWTAuthenticator(tokens), name: filter.name)
+        case .externalAuthorization(let check): .externalAuthorization(ExternalAuthorizer(check), name: filter.name)
+        case .globalRateLimit(let limit): .globalRateLimit(GlobalRateLimiter(limit), name: filter.name)
+        case .externalProcessing(let settings): .externalProcessing(ExternalProcessor(settings), name: filter.name)
         case .compressor(let settings): .compressor(CompressionEngine(settings), name: filter.name)
         case .decompressor(let settings): .decompressor(DecompressionEngine(settings), name: filter.name)
         case .statefulSession(let session): .statefulSession(SessionEngine(session), name: filter.name)

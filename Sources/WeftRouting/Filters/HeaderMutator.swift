@@ -75,8 +75,8 @@ package struct HeaderMutator: Sendable {
 }
 
 /// Changes parameters of a query in place; the order of the others stays.
-enum QueryEditor {
-    static func apply(
+package enum QueryEditor {
+    package static func apply(
         _ steps: [HeaderMutationFilter.QueryStep], to target: String, expand: (String) -> String
     ) -> String {
         let hash = target.firstIndex(of: "#") ?? target.endIndex
@@ -104,7 +104,7 @@ enum QueryEditor {
     }
 
     /// Percent-encodes everything but unreserved characters (RFC 3986 section 2.3).
-    static func encoded(_ text: String) -> String {
+    package static func encoded(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         var result: [UInt8] = []
         for byte in text.utf8 {

@@ -9,6 +9,8 @@ package struct RateLimitView: Sendable {
     package var destinationCluster: String
     /// `--service-cluster` of the proxy.
     package var sourceCluster: String
+    /// Dynamic metadata by the name of the filter that set it.
+    package var metadata: [String: DynamicValue] = [:]
 
     package init(head: RequestHead, remoteIP: String, destinationCluster: String = "", sourceCluster: String = "") {
         self.head = head
@@ -30,18 +32,25 @@ package struct CompiledRateLimitRules: Sendable {
         case headerMatch(RateLimitDescriptor.Entry, expects: Bool, [CompiledHeaderMatcher])
         case parameter([UInt8], key: String, skips: Bool)
         case parameterMatch(RateLimitDescriptor.Entry, expects: Bool, [ParameterTest])
+        case metadata(key: String, filter: String, path: [String], fallback: String, skips: Bool)
+    }
+    private struct Rule: Sendable {
+        let actions: [Action]
+        let hits: UInt64?
     }
     private struct ParameterTest: Sendable {
         let name: [UInt8]
         let present: Bool?
         let value: CompiledStringMatcher?
     }
-    private let rules: [[Action]]
+    private let rules: [Rule]
     package var isEmpty: Bool { rules.isEmpty }
 
     /// - Parameter stage: Rules of other stages are left out.
     package init(_ rules: [RateLimitRule], stage: UInt32 = 0) {
-        self.rules = rules.filter { $0.stage == stage }.map { $0.actions.map(CompiledRateLimitRules.compile) }
+        self.rules = rules.filter { $0.stage == stage }.map {
+            Rule(actions: $0.actions.map(CompiledRateLimitRules.compile), hits: $0.hits)
+        }
     }
 
     private static func compile(_ action: RateLimitRule.Action) -> Action {
@@ -70,21 +79,23 @@ package struct CompiledRateLimitRules: Sendable {
                             name: Array(parameter.name.utf8), present: nil, value: CompiledStringMatcher(matcher))
                     }
                 })
+        case .metadata(let key, let filter, let path, let fallback, let skips):
+            .metadata(key: key, filter: filter, path: path, fallback: fallback, skips: skips)
         }
     }
 
     /// One descriptor for each rule all of whose actions had something to say.
     package func descriptors(_ view: RateLimitView) -> [RateLimitDescriptor] {
-        rules.compactMap { actions in
+        rules.compactMap { rule in
             var entries: [RateLimitDescriptor.Entry] = []
-            for action in actions {
+            for action in rule.actions {
                 switch Self.entry(action, view) {
                 case .entry(let entry): entries.append(entry)
                 case .nothing: continue
                 case .noDescriptor: return nil
                 }
             }
-            return entries.isEmpty ? nil : RateLimitDescriptor(entries)
+            return entries.isEmpty ? nil : RateLimitDescriptor(entries, hits: rule.hits)
         }
     }
 
@@ -111,7 +122,22 @@ package struct CompiledRateLimitRules: Sendable {
             return .entry(.init(key, String(decoding: value, as: UTF8.self)))
         case .parameterMatch(let entry, let expects, let tests):
             return tests.allSatisfy { matches($0, view.head) } == expects ? .entry(entry) : .noDescriptor
+        case .metadata(let key, let filter, let path, let fallback, let skips):
+            if let text = text(filter, path, view.metadata) { return .entry(.init(key, text)) }
+            if !fallback.isEmpty { return .entry(.init(key, fallback)) }
+            return skips ? .nothing : .noDescriptor
         }
+    }
+
+    /// Texts alone are values of descriptors.
+    private static func text(_ filter: String, _ path: [String], _ metadata: [String: DynamicValue]) -> String? {
+        var value = metadata[filter]
+        for step in path {
+            guard case .object(let members)? = value else { return nil }
+            value = members[step]
+        }
+        guard case .string(let text)? = value, !text.isEmpty else { return nil }
+        return text
     }
 
     private static func header(_ name: HeaderName, _ pseudo: String?, _ head: RequestHead) -> String? {
@@ -129,6 +155,37 @@ package struct CompiledRateLimitRules: Sendable {
         let value = PathAndQuery.parameter(test.name, in: head.path)
         if let present = test.present { return (value != nil) == present }
         return value.flatMap { test.value?.matches($0) } ?? false
+    }
+}
+
+/// The rate limits of a route and of its virtual host, by stage. Immutable.
+package struct RouteRateLimits: Sendable {
+    private let own: [UInt32: CompiledRateLimitRules]
+    private let host: [UInt32: CompiledRateLimitRules]
+    private let includesHost: Bool
+    private let isEmpty: Bool
+
+    package init(route: [RateLimitRule], host: [RateLimitRule], includesHost: Bool) {
+        func byStage(_ rules: [RateLimitRule]) -> [UInt32: CompiledRateLimitRules] {
+            var result: [UInt32: CompiledRateLimitRules] = [:]
+            for stage in Set(rules.map(\.stage)) { result[stage] = CompiledRateLimitRules(rules, stage: stage) }
+            return result
+        }
+        isEmpty = route.isEmpty
+        own = byStage(route)
+        self.host = byStage(host)
+        self.includesHost = includesHost
+    }
+
+    /// - Parameter option: Whether the virtual host's count too.
+    package func rules(stage: UInt32, _ option: VirtualHostRateLimits) -> [CompiledRateLimitRules] {
+        let takesHost =
+            switch option {
+            case .override: isEmpty || includesHost
+            case .include: true
+            case .ignore: includesHost
+            }
+        return [own[stage], takesHost ? host[stage] : nil].compactMap(\.self)
     }
 }
 

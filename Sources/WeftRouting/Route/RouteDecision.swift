@@ -18,6 +18,10 @@ package final class RouteDecision: Sendable {
     package let accessPolicies: [String: RBACEngine?]
     /// Other configurations of filters, compiled, by filter name.
     package let filters: [String: CompiledRouteFilter]
+    /// By the position of the weighted cluster that was chosen; empty when none has any.
+    package let clusterFilters: [[String: CompiledRouteFilter]]
+    /// What requests are counted under; `nil` is nothing.
+    package let rateLimits: RouteRateLimits?
     /// Whether the route or its virtual host changes headers of requests, or of responses.
     package let changesRequest: Bool
     package let changesResponse: Bool
@@ -25,6 +29,8 @@ package final class RouteDecision: Sendable {
     package let countsAttemptsInResponse: Bool
     /// The regex of a redirect.
     package let redirectRewrite: RegexReplacement?
+    /// `typed_per_filter_config` of the table, the virtual host and the route.
+    fileprivate let levels: [[String: PerRouteFilter]]
     /// What of it cannot be compiled.
     let problems: [String]
     /// A rewrite cannot be compiled: the route must not be taken, as it would send the wrong path.
@@ -42,13 +48,17 @@ package final class RouteDecision: Sendable {
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
+        let levels = [table?.perFilter ?? [:], virtualHost.perFilter, route.perFilter]
+        self.levels = levels
+        clusterFilters = Self.clusterFilters(route, levels)
+        rateLimits = Self.rateLimits(route, virtualHost)
         changesRequest =
             !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
         changesResponse =
             !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
         countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
         countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
-        let filters = RouteFilters(virtualHost, route, reusing: previous)
+        let filters = RouteFilters(levels, reusing: previous)
         accessPolicies = filters.accessPolicies
         self.filters = filters.others
         var problems = filters.problems
@@ -73,8 +83,29 @@ package final class RouteDecision: Sendable {
         isBroken = lacksRedirect || forward?.problems.isEmpty == false
     }
 
-    /// The configuration of a filter for this route: the route's own, or the virtual host's.
-    package func perFilter(_ name: String) -> PerRouteFilter? { route.perFilter[name] ?? virtualHost.perFilter[name] }
+    private static func clusterFilters(
+        _ route: Route, _ levels: [[String: PerRouteFilter]]
+    ) -> [[String: CompiledRouteFilter]] {
+        guard case .forward(let action) = route.action, case .weighted(let clusters) = action.cluster,
+            clusters.contains(where: { !$0.perFilter.isEmpty })
+        else { return [] }
+        return clusters.map { cluster in
+            var filters: [String: CompiledRouteFilter] = [:]
+            for (name, filter) in cluster.perFilter {
+                filters[name] = CompiledRouteFilter(
+                    filter, levels: (levels + [cluster.perFilter]).compactMap { $0[name] })
+            }
+            return filters
+        }
+    }
+
+    private static func rateLimits(_ route: Route, _ host: VirtualHost) -> RouteRateLimits? {
+        guard case .forward(let action) = route.action, !action.rateLimits.isEmpty || !host.rateLimits.isEmpty else {
+            return nil
+        }
+        return RouteRateLimits(
+            route: action.rateLimits, host: host.rateLimits, includesHost: action.includesHostRateLimits)
+    }
 }
 
 /// The filters of one route while they are compiled: those of `previous` stay when their configuration did.
@@ -83,13 +114,13 @@ private struct RouteFilters {
     private(set) var others: [String: CompiledRouteFilter] = [:]
     private(set) var problems: [String] = []
 
-    init(_ virtualHost: VirtualHost, _ route: Route, reusing previous: RouteDecision?) {
-        guard !virtualHost.perFilter.isEmpty || !route.perFilter.isEmpty else { return }
-        for (name, filter) in virtualHost.perFilter.merging(route.perFilter, uniquingKeysWith: { $1 }) {
-            let (host, own) = (virtualHost.perFilter[name], route.perFilter[name])
-            let known = previous.flatMap {
-                $0.virtualHost.perFilter[name] == host && $0.route.perFilter[name] == own ? $0 : nil
-            }
+    /// - Parameter levels: Of the table, the virtual host and the route; the most specific one is obeyed.
+    init(_ levels: [[String: PerRouteFilter]], reusing previous: RouteDecision?) {
+        var merged = levels[0]
+        for level in levels.dropFirst() where !level.isEmpty { merged.merge(level) { $1 } }
+        for (name, filter) in merged {
+            let own = levels.map { $0[name] }
+            let known = previous.flatMap { old in old.levels.map { $0[name] } == own ? old : nil }
             switch filter {
             case .rbac(let rules):
                 let engine = known.flatMap { $0.accessPolicies[name] ?? nil } ?? rules.map(RBACEngine.init)
@@ -98,7 +129,7 @@ private struct RouteFilters {
             case .disabled: accessPolicies[name] = .some(nil)
             default: break
             }
-            others[name] = known?.filters[name] ?? CompiledRouteFilter(filter, host: host, route: own)
+            others[name] = known?.filters[name] ?? CompiledRouteFilter(filter, levels: own.compactMap { $0 })
         }
     }
 }

@@ -2,12 +2,6 @@ import SwiftProtobuf
 import WeftIR
 import WeftProto
 
-/// A filter whose protobuf form is not among our definitions yet: it cannot be sent.
-struct NoWireFormError: Error, CustomStringConvertible {
-    var filter: String
-    var description: String { "HTTP filter \(filter) has no protobuf form here, so it cannot be sent to a proxy" }
-}
-
 extension HTTPFilter {
     /// - Returns: `nil` for a filter that the target does not have.
     func wire(_ target: Target) throws -> WireHTTPFilter? {
@@ -22,37 +16,29 @@ extension HTTPFilter {
         case .stats(let stats):
             guard target == .weft else { return nil }
             wire.typedConfig = try pack(stats.wire())
+        case .localRateLimit(let limit): wire.typedConfig = try pack(limit.wire())
+        case .headerMutation(let steps): wire.typedConfig = try pack(steps.wire())
+        case .buffer(let buffer): wire.typedConfig = try pack(buffer.wire())
+        case .healthCheck(let check): wire.typedConfig = try pack(check.wire())
+        case .grpcWeb: wire.typedConfig = try pack(Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb())
+        case .jwt(let tokens): wire.typedConfig = try pack(tokens.wire())
+        case .externalAuthorization(let check): wire.typedConfig = try pack(check.wire())
+        case .globalRateLimit(let limit): wire.typedConfig = try pack(limit.wire())
+        case .externalProcessing(let processing): wire.typedConfig = try pack(processing.wire())
         case .compressor(let compressor): wire.typedConfig = try pack(try compressor.wire())
         case .decompressor(let decompressor): wire.typedConfig = try pack(try decompressor.wire())
         case .statefulSession(let session): wire.typedConfig = try pack(try session.wire())
-        case .localRateLimit, .headerMutation, .buffer, .healthCheck, .grpcWeb, .jwt:
-            throw NoWireFormError(filter: name)
         }
         return wire
     }
 
     /// - Returns: `nil` for an optional filter that we do not have.
     static func read(_ wire: WireHTTPFilter, _ reader: WireReader) throws -> HTTPFilter? {
-        let any = wire.typedConfig
-        let kind: Kind
-        switch any.messageName {
-        case WireHTTPRBAC.protoMessageName: kind = .rbac(try RBAC(reader.unpack(any, as: WireHTTPRBAC.self), reader))
-        case WireFault.protoMessageName: kind = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
-        case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: kind = .cors
-        case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
-            kind = .router
-        case WireCompressor.protoMessageName:
-            kind = .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))
-        case WireDecompressor.protoMessageName:
-            kind = .decompressor(try DecompressorFilter(reader.unpack(any, as: WireDecompressor.self), reader))
-        case WireSession.protoMessageName:
-            kind = .statefulSession(try StatefulSession(reader.unpack(any, as: WireSession.self), reader))
-        case Weft_V1_Stats.protoMessageName:
-            kind = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
-        case _ where wire.isOptional:
-            reader.warn("optional filter \(wire.name) (\(any.messageName)) is not supported and left out")
+        guard let kind = try Kind.basic(wire, reader) ?? Kind.calling(wire, reader) else {
+            let text = "HTTP filter \(wire.name) (\(wire.typedConfig.messageName)) is not supported"
+            guard wire.isOptional else { throw reader.error(text) }
+            reader.warn("optional \(text) and left out")
             return nil
-        default: throw reader.error("HTTP filter \(wire.name) (\(any.messageName)) is not supported")
         }
         var filter = HTTPFilter(name: wire.name, kind: kind)
         filter.disabled = wire.disabled
@@ -60,50 +46,56 @@ extension HTTPFilter {
     }
 }
 
-extension PerRouteFilter {
-    func wire(_ target: Target) throws -> Google_Protobuf_Any {
-        switch self {
-        case .rbac(let rbac):
-            var wire = Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute()
-            if let rbac { wire.rbac = rbac.httpWire() }
-            return try pack(wire)
-        case .fault(let fault): return try pack(fault.wire(target))
-        case .cors(let policy): return try pack(policy.wire())
-        case .compressor(let overrides): return try pack(overrides.wire())
-        case .statefulSession(let session): return try pack(try session.perRouteWire())
-        case .localRateLimit, .headerMutation, .buffer, .jwt: throw NoWireFormError(filter: "per route")
-        case .disabled:
-            var wire = Envoy_Config_Route_V3_FilterConfig()
-            wire.disabled = true
-            return try pack(wire)
-        }
-    }
-
-    static func read(_ configurations: [String: Google_Protobuf_Any], _ reader: WireReader) throws -> [String:
-        PerRouteFilter]
-    {
-        var result: [String: PerRouteFilter] = [:]
-        for (name, any) in configurations {
-            result[name] = try reader.at("typed_per_filter_config[\(name)]") { try PerRouteFilter(any, reader) }
-        }
-        return result
-    }
-
-    private init(_ any: Google_Protobuf_Any, _ reader: WireReader) throws {
+extension HTTPFilter.Kind {
+    /// Filters that decide by themselves.
+    fileprivate static func basic(_ wire: WireHTTPFilter, _ reader: WireReader) throws -> Self? {
+        let any = wire.typedConfig
         switch any.messageName {
-        case Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute.protoMessageName:
-            let wire = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute.self)
-            self = .rbac(wire.hasRbac ? try RBAC(wire.rbac, reader) : nil)
-        case WireFault.protoMessageName: self = .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
-        case WireCORS.protoMessageName: self = .cors(try CORSPolicy(reader.unpack(any, as: WireCORS.self), reader))
-        case WireCompressorPerRoute.protoMessageName:
-            try self.init(reader.unpack(any, as: WireCompressorPerRoute.self), reader)
-        case WireSessionPerRoute.protoMessageName:
-            try self.init(reader.unpack(any, as: WireSessionPerRoute.self), reader)
-        case Envoy_Config_Route_V3_FilterConfig.protoMessageName:
-            let wire = try reader.unpack(any, as: Envoy_Config_Route_V3_FilterConfig.self)
-            if wire.disabled { self = .disabled } else { try self.init(wire.config, reader) }
-        default: throw reader.error("per-route configuration \(any.messageName) is not supported")
+        case WireHTTPRBAC.protoMessageName: return .rbac(try RBAC(reader.unpack(any, as: WireHTTPRBAC.self), reader))
+        case WireFault.protoMessageName: return .fault(try Fault(reader.unpack(any, as: WireFault.self), reader))
+        case Envoy_Extensions_Filters_Http_Cors_V3_Cors.protoMessageName: return .cors
+        case Envoy_Extensions_Filters_Http_Router_V3_Router.protoMessageName:
+            _ = try reader.unpack(any, as: Envoy_Extensions_Filters_Http_Router_V3_Router.self)
+            return .router
+        case Weft_V1_Stats.protoMessageName:
+            return .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
+        case LocalRateLimit.Wire.protoMessageName:
+            return .localRateLimit(try LocalRateLimit(reader.unpack(any, as: LocalRateLimit.Wire.self), reader))
+        case HeaderMutationFilter.Wire.protoMessageName:
+            let steps = try reader.unpack(any, as: HeaderMutationFilter.Wire.self)
+            return .headerMutation(
+                try HeaderMutationFilter(
+                    steps.mutations, mostSpecificWins: steps.mostSpecificHeaderMutationsWins, reader))
+        case BufferFilter.Wire.protoMessageName:
+            return .buffer(try BufferFilter(reader.unpack(any, as: BufferFilter.Wire.self), reader))
+        case HealthCheckFilter.Wire.protoMessageName:
+            return .healthCheck(try HealthCheckFilter(reader.unpack(any, as: HealthCheckFilter.Wire.self), reader))
+        case Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb.protoMessageName: return .grpcWeb
+        case WireCompressor.protoMessageName:
+            return .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))
+        case WireDecompressor.protoMessageName:
+            return .decompressor(try DecompressorFilter(reader.unpack(any, as: WireDecompressor.self), reader))
+        case WireSession.protoMessageName:
+            return .statefulSession(try StatefulSession(reader.unpack(any, as: WireSession.self), reader))
+        default: return nil
+        }
+    }
+
+    /// Filters that ask others.
+    fileprivate static func calling(_ wire: WireHTTPFilter, _ reader: WireReader) throws -> Self? {
+        let any = wire.typedConfig
+        switch any.messageName {
+        case JWTAuthentication.Wire.protoMessageName:
+            return .jwt(try JWTAuthentication(reader.unpack(any, as: JWTAuthentication.Wire.self), reader))
+        case ExternalAuthorization.Wire.protoMessageName:
+            return .externalAuthorization(
+                try ExternalAuthorization(reader.unpack(any, as: ExternalAuthorization.Wire.self), reader))
+        case GlobalRateLimit.Wire.protoMessageName:
+            return .globalRateLimit(try GlobalRateLimit(reader.unpack(any, as: GlobalRateLimit.Wire.self), reader))
+        case ExternalProcessing.Wire.protoMessageName:
+            return .externalProcessing(
+                try ExternalProcessing(reader.unpack(any, as: ExternalProcessing.Wire.self), reader))
+        default: return nil
         }
     }
 }
@@ -127,6 +119,7 @@ extension Fault {
         if abort != nil { wire.abort.percentage = abortPercentage.wire() }
         wire.headers = headers.map { $0.wire() }
         wire.upstreamCluster = upstreamCluster
+        if let maxActiveFaults { wire.maxActiveFaults = .init(maxActiveFaults) }
         if let provenance { wire.filterMetadata = provenance.fields() }
         return wire
     }
@@ -150,6 +143,7 @@ extension Fault {
         }
         if abort != nil { abortPercentage = FractionalPercent(wire.abort.percentage) }
         upstreamCluster = wire.upstreamCluster
+        if wire.hasMaxActiveFaults { maxActiveFaults = wire.maxActiveFaults.value }
         headers = try reader.map("headers", wire.headers) { try HeaderMatcher($0, reader) }
         provenance = wire.hasFilterMetadata ? Provenance(wire.filterMetadata) : nil
     }
@@ -164,6 +158,9 @@ extension CORSPolicy {
         wire.exposeHeaders = exposeHeaders
         wire.maxAge = maxAge
         if let allowCredentials { wire.allowCredentials = .init(allowCredentials) }
+        if let allowPrivateNetworkAccess { wire.allowPrivateNetworkAccess = .init(allowPrivateNetworkAccess) }
+        if enabled != .all { wire.filterEnabled = enabled.runtimeWire() }
+        if shadow != .zero { wire.shadowEnabled = shadow.runtimeWire() }
         if let forwardNotMatchingPreflights { wire.forwardNotMatchingPreflights = .init(forwardNotMatchingPreflights) }
         return wire
     }
@@ -178,6 +175,9 @@ extension CORSPolicy {
         exposeHeaders = wire.exposeHeaders
         maxAge = wire.maxAge
         if wire.hasAllowCredentials { allowCredentials = wire.allowCredentials.value }
+        if wire.hasAllowPrivateNetworkAccess { allowPrivateNetworkAccess = wire.allowPrivateNetworkAccess.value }
+        if wire.hasFilterEnabled { enabled = wire.filterEnabled.share }
+        if wire.hasShadowEnabled { shadow = wire.shadowEnabled.share }
         if wire.hasForwardNotMatchingPreflights {
             forwardNotMatchingPreflights = wire.forwardNotMatchingPreflights.value
         }

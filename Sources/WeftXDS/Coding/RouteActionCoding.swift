@@ -48,6 +48,8 @@ extension RouteAction {
         wire.priority = priority == .high ? .high : .default
         if !metadataMatch.isEmpty { wire.metadataMatch.balancing = metadataMatch }
         if let hedge { wire.hedgePolicy = hedge.wire() }
+        wire.rateLimits = rateLimits.map { $0.wire() }
+        if includesHostRateLimits { wire.includeVhRateLimits = .init(true) }
         switch clusterNotFoundStatus {
         case 404: wire.clusterNotFoundResponseCode = .notFound
         case 500: wire.clusterNotFoundResponseCode = .internalServerError
@@ -93,6 +95,8 @@ extension RouteAction {
         priority = wire.priority == .high ? .high : .default
         metadataMatch = wire.metadataMatch.balancing
         if wire.hasHedgePolicy { hedge = Hedge(wire.hedgePolicy) }
+        rateLimits = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
+        includesHostRateLimits = wire.includeVhRateLimits.value
         if wire.hasRetryPolicy {
             retryPolicy = try reader.at("retry_policy") { try RetryPolicy(wire.retryPolicy, reader) }
         }

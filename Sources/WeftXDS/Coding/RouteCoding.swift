@@ -14,6 +14,7 @@ extension RouteConfiguration {
         wire.responseHeadersToRemove = responseHeaders.remove
         wire.validateClusters = .init(validateClusters)
         wire.ignorePortInHostMatching = ignorePortInHostMatching
+        wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
         wire.internalOnlyHeaders = internalOnlyHeaders
         wire.mostSpecificHeaderMutationsWins = mostSpecificMutationsWin
         wire.requestMirrorPolicies = mirrors.map { $0.wire() }
@@ -28,6 +29,7 @@ extension RouteConfiguration {
         responseHeaders = .init(wire.responseHeadersToAdd, remove: wire.responseHeadersToRemove)
         validateClusters = wire.validateClusters.value
         ignorePortInHostMatching = wire.ignorePortInHostMatching
+        perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         internalOnlyHeaders = wire.internalOnlyHeaders
         mostSpecificMutationsWin = wire.mostSpecificHeaderMutationsWins
         mirrors = wire.requestMirrorPolicies.map(Mirror.init)
@@ -67,6 +69,7 @@ extension VirtualHost {
         wire.requestMirrorPolicies = mirrors.map { $0.wire() }
         if let hedge { wire.hedgePolicy = hedge.wire() }
         wire.typedPerFilterConfig = try perFilter.mapValues { try $0.wire(target) }
+        wire.rateLimits = rateLimits.map { $0.wire() }
         return wire
     }
 
@@ -88,6 +91,7 @@ extension VirtualHost {
         mirrors = wire.requestMirrorPolicies.map(Mirror.init)
         if wire.hasHedgePolicy { hedge = RouteAction.Hedge(wire.hedgePolicy) }
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
+        rateLimits = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
     }
 }
 

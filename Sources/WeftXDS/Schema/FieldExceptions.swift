@@ -50,8 +50,9 @@ enum FieldExceptions {
         envoy.config.core.v3.ConfigSource
           ignored 4 initial_fetch_timeout: listeners wait five seconds for what they name
           accepted 6 resource_api_version: there is only V3
-        envoy.config.core.v3.GrpcService
-          accepted 3 timeout: streams have none
+        envoy.config.core.v3.GrpcService.EnvoyGrpc
+          ignored 5 skip_envoy_headers: x-envoy-internal is sent along
+          ignored 4 max_receive_message_length: messages of up to 4 MiB are taken
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
@@ -161,8 +162,6 @@ enum FieldExceptions {
           accepted 5 chunk_size: the buffers grow as needed
         envoy.extensions.compression.gzip.decompressor.v3.Gzip
           accepted 2 chunk_size: the buffers grow as needed
-        envoy.extensions.filters.http.cors.v3.CorsPolicy
-          ignored 10 forward_not_matching_preflights: a preflight that matches nothing is passed on
         envoy.extensions.filters.http.rbac.v3.RBAC
           ignored 3 shadow_rules_stat_prefix: shadow results have no counters of their own
           refused 4 matcher: not implemented
@@ -230,5 +229,61 @@ enum FieldExceptions {
           refused 6 http_filters: upstream HTTP filters are not implemented
         envoy.type.matcher.v3.StringMatcher
           refused 8 custom: not implemented
+        envoy.config.route.v3.RateLimit
+          accepted 2 disable_key: runtime values that turn limits off do not exist here
+          refused 4 limit: not implemented
+          refused 6 apply_on_stream_done: not implemented
+        envoy.config.route.v3.RateLimit.HitsAddend
+          refused 2 format: not implemented
+        envoy.config.core.v3.RuntimeFeatureFlag
+          ignored 2 runtime_key: the default value always counts
+        envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
+          refused 16 local_cluster_rate_limit: not implemented
+        envoy.extensions.filters.http.header_mutation.v3.Mutations
+          refused 4 response_trailers_mutations: not implemented
+          refused 5 request_trailers_mutations: not implemented
+        envoy.config.core.v3.KeyValueAppend
+          refused 1 entry: use record
+        envoy.config.core.v3.RetryPolicy
+          ignored 1 retry_back_off: the next try follows at once
+          ignored 3 retry_on: every failure is tried again
+        envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication
+          refused 3 filter_state_rules: not implemented
+        envoy.extensions.filters.http.jwt_authn.v3.JwtProvider
+          accepted 12 jwt_cache_config: tokens are checked each time
+          ignored 16 failed_status_in_metadata: not implemented
+          ignored 18 normalize_payload_in_metadata: claims stay as they are
+        envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
+          accepted 12 transport_api_version: there is only V3
+          ignored 16 typed_metadata_context_namespaces: there is no typed metadata
+          ignored 21 route_metadata_context_namespaces: not implemented
+          ignored 22 route_typed_metadata_context_namespaces: there is no typed metadata
+          refused 14 filter_enabled_metadata: not implemented
+          ignored 15 bootstrap_metadata_labels_key: not implemented
+          ignored 20 charge_cluster_response_stats: refusals are counted by the filter alone
+          accepted 29 emit_filter_state_stats: there is no filter state
+          accepted 31 enforce_response_header_limits: the limits always hold
+        envoy.extensions.filters.http.ext_authz.v3.HttpService
+          ignored 9 retry_policy: a failed question is not asked again
+        envoy.config.ratelimit.v3.RateLimitServiceConfig
+          accepted 4 transport_api_version: there is only V3
+        envoy.extensions.filters.http.ratelimit.v3.RateLimitPerRoute
+          refused 2 override_option: not implemented
+        envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
+          refused 20 http_service: use grpc_service
+          ignored 5 request_attributes: not implemented
+          ignored 6 response_attributes: not implemented
+          ignored 16 metadata_options: not implemented
+          refused 17 observability_mode: not implemented
+          accepted 19 deferred_close_timeout: only observability_mode would use it
+          refused 21 send_body_without_waiting_for_header_response: not implemented
+          refused 25 processing_request_modifier: not implemented
+          refused 23 on_processing_response: not implemented
+        envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides
+          ignored 3 request_attributes: not implemented
+          ignored 4 response_attributes: not implemented
+          ignored 6 metadata_options: not implemented
+          refused 9 processing_request_modifier: not implemented
+          accepted 2 async_mode: the API has never given it a meaning
         """
 }

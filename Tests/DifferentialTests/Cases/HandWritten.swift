@@ -2,8 +2,9 @@
 enum HandWritten {
     static let cases =
         routing + headerMatching + rewriting + replying + manipulating + timing + retrying + mirroring + filtering
-        + balancing + paths + forwarding + protocols + tcp + limits + hedging + redirecting + trusting + observing
-        + bodies + tunnelling + downstreamTLS + upstreamTLS + chains + grpcCases + http2Cases + overHTTP2
+        + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
+        + processing + limits + hedging + redirecting + trusting + observing + bodies + tunnelling + downstreamTLS
+        + upstreamTLS + chains + grpcCases + http2Cases + overHTTP2
 }
 
 /// One route of a table; the rest of the table answers 404 by having no route.

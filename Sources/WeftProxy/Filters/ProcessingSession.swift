@@ -1,0 +1,262 @@
+import NIOCore
+import SwiftProtobuf
+import Synchronization
+import WeftHTTP
+import WeftIR
+import WeftProto
+import WeftRouting
+import WeftXDS
+
+/// One exchange as an external processor sees it: what was shown, what is waited for, and what is held back meanwhile.
+///
+/// Loop-confined. One stream for the whole exchange, opened with the first message.
+final class ProcessingSession {
+    typealias Request = Envoy_Service_ExtProc_V3_ProcessingRequest
+    typealias Response = Envoy_Service_ExtProc_V3_ProcessingResponse
+    enum Phase { case idle, requestHeaders, requestBody, responseHeaders, responseBody }
+
+    let processor: ExternalProcessor
+    let settings: ExternalProcessing
+    private(set) var mode: ExternalProcessing.Mode
+    var phase = Phase.idle
+    /// The processor has failed or left: nothing more is shown.
+    private(set) var isDone = false
+    /// The request's body is gathered for the processor.
+    var awaitsRequestBody = false
+    /// The response went on, so that nothing more will be shown.
+    var hasPassedResponse = false
+    /// The stream failed while nothing was waited for: the next message finds out.
+    private var earlyFailure: Failure?
+    private unowned let exchange: Exchange
+    private var stream: GRPCStream?
+    private var timer: Scheduled<Void>?
+    private var wasExtended = false
+
+    // The response, as far as it is held.
+    var held: ResponseHead?
+    var heldBody: [ByteBuffer] = []
+    var heldBytes = 0
+    var heldEnd: (trailers: HeaderBlock?, isThere: Bool) = (nil, false)
+    /// A response larger than this cannot be shown whole.
+    static let bodyLimit = 1 << 20
+
+    init(_ exchange: Exchange, _ processor: ExternalProcessor, _ settings: ExternalProcessing) {
+        self.exchange = exchange
+        self.processor = processor
+        self.settings = settings
+        mode = settings.mode
+    }
+
+    /// Shows a part of the exchange and waits for what the processor says.
+    func show(_ message: Request, _ phase: Phase) {
+        guard let bytes: [UInt8] = try? message.serializedBytes() else { return fail(.internalError) }
+        self.phase = phase
+        awaitsRequestBody = false
+        if let earlyFailure { return fail(earlyFailure) }
+        wasExtended = false
+        startTimer(settings.messageTimeoutMilliseconds)
+        processor.counts.messagesSent.wrappingAdd(1, ordering: .relaxed)
+        (stream ?? open()).send(bytes)
+    }
+
+    private func open() -> GRPCStream {
+        let made = GRPCStream()
+        stream = made
+        processor.counts.streamsStarted.wrappingAdd(1, ordering: .relaxed)
+        made.onMessage = { [unowned self] in receive($0) }
+        made.onClose = { [unowned self] failure in closed(failure) }
+        var head = OwnRequest.grpc(
+            "/envoy.service.ext_proc.v3.ExternalProcessor/Process", to: settings.service, timeoutMilliseconds: 0,
+            metadata: exchange.metadata(for: settings.service))
+        OwnRequest.mark(&head, localIP: exchange.connection.connection.info.localIP)
+        made.start(head, cluster: settings.service.cluster, on: exchange.worker)
+        return made
+    }
+
+    private func startTimer(_ milliseconds: UInt64) {
+        timer?.cancel()
+        let span = TimeAmount.milliseconds(Int64(clamping: milliseconds))
+        timer = exchange.worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [unowned self] in
+            processor.counts.messageTimeouts.wrappingAdd(1, ordering: .relaxed)
+            fail(.timeout)
+        }
+    }
+
+    private func stopTimer() {
+        timer?.cancel()
+        timer = nil
+    }
+
+    // MARK: Answers
+
+    private func receive(_ bytes: ByteBuffer) {
+        guard !isDone, !exchange.isFinished else { return }
+        processor.counts.messagesReceived.wrappingAdd(1, ordering: .relaxed)
+        guard let message = try? Response(serializedBytes: Array(bytes.readableBytesView)) else {
+            return fail(.internalError)
+        }
+        if message.hasOverrideMessageTimeout, message.response == nil { return extend(message) }
+        if message.hasDynamicMetadata {
+            exchange.keptState().metadata["envoy.filters.http.ext_proc"] = DynamicValue(message.dynamicMetadata)
+        }
+        switch (phase, message.response) {
+        case (_, .immediateResponse(let answer)?):
+            guard !settings.ignoresImmediateResponse else { return fail(.spurious) }
+            stop()
+            exchange.answer(answer, self)
+        case (.requestHeaders, .requestHeaders(let answer)?):
+            takeMode(message)
+            settle()
+            exchange.requestHeadersProcessed(answer.response, self)
+        case (.requestBody, .requestBody(let answer)?):
+            settle()
+            exchange.requestBodyProcessed(answer.response, self)
+        case (.responseHeaders, .responseHeaders(let answer)?):
+            takeMode(message)
+            settle()
+            exchange.responseHeadersProcessed(answer.response, self)
+        case (.responseBody, .responseBody(let answer)?):
+            settle()
+            exchange.responseBodyProcessed(answer.response, self)
+        default:
+            processor.counts.spuriousMessages.wrappingAdd(1, ordering: .relaxed)
+            fail(.spurious)
+        }
+    }
+
+    private func settle() {
+        stopTimer()
+        phase = .idle
+    }
+
+    private func takeMode(_ message: Response) {
+        guard message.hasModeOverride else { return }
+        // What may not be asked for changes nothing.
+        if let next = processor.accepted(.init(message.modeOverride), now: mode) { mode = next }
+    }
+
+    /// The processor needs more time; once for each message, and not more than it may.
+    private func extend(_ message: Response) {
+        let wanted = UInt64(clamping: message.overrideMessageTimeout.seconds).multipliedReportingOverflow(by: 1_000)
+        let milliseconds = wanted.partialValue &+ UInt64(max(0, message.overrideMessageTimeout.nanos)) / 1_000_000
+        guard !wasExtended, timer != nil, !wanted.overflow, milliseconds >= 1,
+            milliseconds <= settings.maxMessageTimeoutMilliseconds
+        else { return }
+        wasExtended = true
+        startTimer(milliseconds)
+    }
+
+    private func closed(_ failure: GRPCCallFailure?) {
+        stream = nil
+        guard !isDone, !exchange.isFinished else { return }
+        guard let failure else { return leave() }
+        guard phase != .idle || awaitsRequestBody || held != nil else {
+            if hasPassedResponse { stop() } else { earlyFailure = .call(failure) }
+            return
+        }
+        fail(.call(failure))
+    }
+
+    /// The processor has seen enough, or is left out.
+    private func leave() {
+        let isWaiting = phase == .requestHeaders || phase == .requestBody || awaitsRequestBody
+        stop()
+        exchange.processorLeft(self, wasWaiting: isWaiting)
+    }
+
+    // MARK: The end
+
+    enum Failure {
+        case call(GRPCCallFailure)
+        case timeout
+        case spurious
+        case internalError
+        case mutation
+        /// A new body whose length is not what `content-length` says.
+        case length
+    }
+
+    /// The processor cannot be relied on for the rest of the exchange.
+    func fail(_ failure: Failure) {
+        guard !isDone else { return }
+        guard !settings.failureModeAllows else {
+            processor.counts.failureModeAllowed.wrappingAdd(1, ordering: .relaxed)
+            return leave()
+        }
+        stop()
+        dropResponse()
+        let (status, details): (UInt16, String) =
+            switch failure {
+            case .call(let failure): (settings.statusOnError, Self.details(failure))
+            case .timeout: (504, "ext_proc_error_per-message_timeout_exceeded")
+            case .spurious: (settings.statusOnError, "spurious_message")
+            case .internalError: (settings.statusOnError, "ext_proc_error_gRPC_error_\(GRPCCallFailure.internalError)")
+            case .length: (500, "mismatch_between_content_length_and_the_length_of_the_mutated_body")
+            case .mutation: (settings.statusOnError, "ext_proc_error_invalid_mutation")
+            }
+        exchange.reply(
+            .service(status: status, body: "", flag: "-", details: details), provenance: settings.provenance)
+    }
+
+    private static func details(_ failure: GRPCCallFailure) -> String {
+        let base = "ext_proc_error_gRPC_error_\(failure.code)"
+        guard failure.isFromServer else { return base }
+        let message = failure.message.map { $0 == " " ? "_" : "\($0)" }.joined()
+        return base + (message.isEmpty ? "{via_upstream}" : "{\(message){via_upstream}}")
+    }
+
+    /// Forgets a held response, so that another one can take its place.
+    func dropResponse() {
+        guard held != nil else { return }
+        held = nil
+        heldBody = []
+        exchange.responseStarted = false
+    }
+
+    /// Nothing more is shown or heard.
+    func stop() {
+        isDone = true
+        stopTimer()
+        phase = .idle
+        stream?.giveUp()
+        stream = nil
+    }
+
+    // MARK: Messages
+
+    static func headerMap(
+        _ fields: [(String, String)], _ selection: CompiledHeaderSelection
+    ) -> Envoy_Config_Core_V3_HeaderMap {
+        var map = Envoy_Config_Core_V3_HeaderMap()
+        map.headers = fields.filter { selection.shows($0.0) }.map { name, value in
+            var field = Envoy_Config_Core_V3_HeaderValue()
+            field.key = name
+            field.rawValue = .init(value.utf8)
+            return field
+        }
+        return map
+    }
+
+    /// The changes that the rules let through; `nil` when one makes the answer an error.
+    func changes(_ mutation: Envoy_Service_ExtProc_V3_HeaderMutation) -> (set: [HeaderChange], removed: [String])? {
+        var removed: [String] = []
+        for name in mutation.removeHeaders.map({ $0.lowercased() }) {
+            switch processor.rules.verdict(name, removes: true) {
+            case .allowed: removed.append(name)
+            case .ignored: processor.counts.rejectedMutations.wrappingAdd(1, ordering: .relaxed)
+            case .failure: return nil
+            }
+        }
+        var set: [HeaderChange] = []
+        for option in mutation.setHeaders {
+            let change = HeaderChange(option, joins: false)
+            guard change.isValid else { return nil }
+            switch processor.rules.verdict(change.name) {
+            case .allowed: set.append(change)
+            case .ignored: processor.counts.rejectedMutations.wrappingAdd(1, ordering: .relaxed)
+            case .failure: return nil
+            }
+        }
+        return (set, removed)
+    }
+}

@@ -1,0 +1,124 @@
+import SwiftProtobuf
+package import WeftIR
+package import WeftProto
+
+extension ExternalProcessing {
+    typealias Wire = Envoy_Extensions_Filters_Http_ExtProc_V3_ExternalProcessor
+
+    func wire() -> Wire {
+        var wire = Wire()
+        wire.grpcService = service.wire()
+        wire.failureModeAllow = failureModeAllows
+        wire.processingMode = mode.wire()
+        wire.messageTimeout = .init(milliseconds: messageTimeoutMilliseconds)
+        if maxMessageTimeoutMilliseconds > 0 {
+            wire.maxMessageTimeout = .init(milliseconds: maxMessageTimeoutMilliseconds)
+        }
+        wire.allowModeOverride = allowsModeOverride
+        wire.allowedOverrideModes = allowedOverrides.map { $0.wire() }
+        wire.disableImmediateResponse = ignoresImmediateResponse
+        switch routeCache {
+        case .default: wire.routeCacheAction = .default
+        case .clear: wire.routeCacheAction = .clear
+        case .retain: wire.routeCacheAction = .retain
+        }
+        if !headers.allowed.isEmpty { wire.forwardRules.allowedHeaders = .init(headers.allowed) }
+        if !headers.disallowed.isEmpty { wire.forwardRules.disallowedHeaders = .init(headers.disallowed) }
+        if mutationRules != HeaderMutationRules() { wire.mutationRules = mutationRules.wire() }
+        wire.statusOnError = .init(statusOnError)
+        wire.statPrefix = statPrefix
+        if let provenance { wire.filterMetadata = provenance.fields() }
+        return wire
+    }
+
+    init(_ wire: Wire, _ reader: WireReader) throws {
+        self.init(service: try reader.at("grpc_service") { try GRPCServiceTarget(wire.grpcService, reader) })
+        failureModeAllows = wire.failureModeAllow
+        mode = try reader.at("processing_mode") { try Mode(wire.processingMode, reader) }
+        if wire.hasMessageTimeout { messageTimeoutMilliseconds = wire.messageTimeout.milliseconds }
+        if wire.hasMaxMessageTimeout { maxMessageTimeoutMilliseconds = wire.maxMessageTimeout.milliseconds }
+        allowsModeOverride = wire.allowModeOverride
+        allowedOverrides = try reader.map("allowed_override_modes", wire.allowedOverrideModes) { try Mode($0, reader) }
+        ignoresImmediateResponse = wire.disableImmediateResponse
+        switch wire.routeCacheAction {
+        case .clear: routeCache = .clear
+        case .retain: routeCache = .retain
+        case .default, .UNRECOGNIZED: routeCache = wire.disableClearRouteCache ? .retain : .default
+        }
+        headers.allowed = try reader.at("forward_rules") { try wire.forwardRules.allowedHeaders.matchers(reader) }
+        headers.disallowed = try reader.at("forward_rules") { try wire.forwardRules.disallowedHeaders.matchers(reader) }
+        mutationRules = HeaderMutationRules(wire.mutationRules)
+        statusOnError = try wire.statusOnError.status(reader) ?? 500
+        statPrefix = wire.statPrefix
+        provenance = wire.hasFilterMetadata ? Provenance(wire.filterMetadata) : nil
+    }
+}
+
+extension ExternalProcessing.Mode {
+    package typealias Wire = Envoy_Extensions_Filters_Http_ExtProc_V3_ProcessingMode
+
+    func wire() -> Wire {
+        var wire = Wire()
+        wire.requestHeaderMode = requestHeaders ? .send : .skip
+        wire.responseHeaderMode = responseHeaders ? .send : .skip
+        wire.requestBodyMode = requestBody == .buffered ? .buffered : .none
+        wire.responseBodyMode = responseBody == .buffered ? .buffered : .none
+        return wire
+    }
+
+    init(_ wire: Wire, _ reader: WireReader) throws {
+        if wire.requestTrailerMode == .send || wire.responseTrailerMode == .send {
+            throw reader.error("trailers are not sent to processors")
+        }
+        guard let mode = Self(wire) else {
+            throw reader.error("bodies are sent NONE or BUFFERED; the other modes are not supported")
+        }
+        self = mode
+    }
+
+    /// Absent fields are the API's defaults: headers are sent, bodies are not.
+    /// - Returns: `nil` for a mode of bodies that the proxy does not have.
+    package init?(_ wire: Wire) {
+        self.init()
+        requestHeaders = wire.requestHeaderMode != .skip
+        responseHeaders = wire.responseHeaderMode != .skip
+        guard let request = Self.body(wire.requestBodyMode), let response = Self.body(wire.responseBodyMode) else {
+            return nil
+        }
+        requestBody = request
+        responseBody = response
+    }
+
+    private static func body(_ wire: Wire.BodySendMode) -> Body? {
+        switch wire {
+        case .none: Body.none
+        case .buffered: .buffered
+        default: nil
+        }
+    }
+}
+
+extension ExternalProcessing.Overrides {
+    typealias Wire = Envoy_Extensions_Filters_Http_ExtProc_V3_ExtProcOverrides
+
+    func wire() -> Wire {
+        var wire = Wire()
+        if let mode { wire.processingMode = mode.wire() }
+        if let service { wire.grpcService = service.wire() }
+        wire.grpcInitialMetadata = initialMetadata.map { $0.wire() }
+        if let failureModeAllows { wire.failureModeAllow = .init(failureModeAllows) }
+        return wire
+    }
+
+    init(_ wire: Wire, _ reader: WireReader) throws {
+        self.init()
+        if wire.hasProcessingMode {
+            mode = try reader.at("processing_mode") { try ExternalProcessing.Mode(wire.processingMode, reader) }
+        }
+        if wire.hasGrpcService {
+            service = try reader.at("grpc_service") { try GRPCServiceTarget(wire.grpcService, reader) }
+        }
+        initialMetadata = wire.grpcInitialMetadata.map { HeaderField($0) }
+        if wire.hasFailureModeAllow { failureModeAllows = wire.failureModeAllow.value }
+    }
+}
