@@ -712,6 +712,12 @@ package enum FieldTable {
         E envoy.config.core.v3.ProxyProtocolConfig.Version
         0 V1
         1 V2
+        M envoy.config.core.v3.ProxyProtocolPassThroughTLVs
+        1 match_type enum - envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
+        2 tlv_type uint32 * -
+        E envoy.config.core.v3.ProxyProtocolPassThroughTLVs.PassTLVsMatchType
+        0 INCLUDE_ALL
+        1 INCLUDE
         M envoy.config.core.v3.QueryParameter
         1 key string - -
         2 value string - -
@@ -916,6 +922,31 @@ package enum FieldTable {
         3 typed_config message =config_type google.protobuf.Any
         4 filter_disabled message ! -
         5 config_discovery message !=config_type -
+        M envoy.config.overload.v3.LoadShedPoint
+        1 name string - -
+        2 triggers message * envoy.config.overload.v3.Trigger
+        M envoy.config.overload.v3.OverloadAction
+        1 name string - -
+        2 triggers message * envoy.config.overload.v3.Trigger
+        3 typed_config message - google.protobuf.Any
+        M envoy.config.overload.v3.OverloadManager
+        1 refresh_interval message - google.protobuf.Duration
+        2 resource_monitors message * envoy.config.overload.v3.ResourceMonitor
+        3 actions message * envoy.config.overload.v3.OverloadAction
+        4 buffer_factory_config message ! -
+        5 loadshed_points message * envoy.config.overload.v3.LoadShedPoint
+        M envoy.config.overload.v3.ResourceMonitor
+        1 name string - -
+        3 typed_config message =config_type google.protobuf.Any
+        M envoy.config.overload.v3.ScaledTrigger
+        1 scaling_threshold double - -
+        2 saturation_threshold double - -
+        M envoy.config.overload.v3.ThresholdTrigger
+        1 value double - -
+        M envoy.config.overload.v3.Trigger
+        1 name string - -
+        2 threshold message =trigger_oneof envoy.config.overload.v3.ThresholdTrigger
+        3 scaled message =trigger_oneof envoy.config.overload.v3.ScaledTrigger
         M envoy.config.ratelimit.v3.RateLimitServiceConfig
         2 grpc_service message - envoy.config.core.v3.GrpcService
         4 transport_api_version enum - envoy.config.core.v3.ApiVersion
