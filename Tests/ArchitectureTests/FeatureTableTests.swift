@@ -46,10 +46,12 @@ import Testing
         let unknown = quoted.filter { word in
             if word.hasSuffix("Tests") { return false }
             if word.hasPrefix("dev/") || word.hasPrefix("Tests/") {
-                return !FileManager.default.fileExists(atPath: root + word)
+                return !FileManager.default.fileExists(atPath: root + (word.split(separator: " ").first ?? ""))
             }
-            // A group of cases of the differential suite, a case, or several by their beginning.
-            return !cases.contains("static let \(word) ") && !cases.contains("static let \(word):") && !cases.contains(word.hasSuffix("*") ? "\"\(word.dropLast())" : "\"\(word)\"")
+            // A test function, a group of cases of the differential suite, a case, or several by their beginning.
+            let names = ["func \(word)(", "static let \(word) ", "static let \(word):", "\"\(word)\""]
+            if word.hasSuffix("*") { return !cases.contains("\"\(word.dropLast())") }
+            return !tests.contains(names[0]) && !names.dropFirst().contains(where: cases.contains)
         }
         return suites.filter { !hasSuite($0) } + unknown
             + (suites.isEmpty && quoted.isEmpty ? ["(nothing is named)"] : [])
@@ -59,7 +61,7 @@ import Testing
         let text = try String(contentsOfFile: Self.root + "docs/feature-table.md", encoding: .utf8)
         let rows = Self.rows(text)
         #expect(rows.count > 50, "the table was not found")
-        let (tests, cases) = (try Self.sources("Tests"), try Self.sources("Tests/DifferentialTests/Cases"))
+        let (tests, cases) = (try Self.sources("Tests"), try Self.sources("Tests/DifferentialTests"))
         for row in rows {
             let missing = Self.missing(row.shownBy, tests: tests, cases: cases)
             #expect(missing.isEmpty, "docs/feature-table.md:\(row.line) (\(row.area)): \(missing) does not exist")

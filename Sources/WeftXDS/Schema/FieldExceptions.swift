@@ -235,8 +235,6 @@ enum FieldExceptions {
           refused 6 apply_on_stream_done: not implemented
         envoy.config.route.v3.RateLimit.HitsAddend
           refused 2 format: not implemented
-        envoy.config.core.v3.RuntimeFeatureFlag
-          ignored 2 runtime_key: the default value always counts
         envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
           refused 16 local_cluster_rate_limit: not implemented
         envoy.extensions.filters.http.header_mutation.v3.Mutations
