@@ -189,7 +189,7 @@ extension HandWritten {
                   load_assignment:
                     cluster_name: tcp-proxy-protocol-out
                     endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: {a}}}}}]}]
-                """, raw("\nGET / HTTP/1.1\nhost: x\nx-id: {id}\n\n")),
+                """, raw("\nGET / HTTP/1.1\nhost: x\nx-id: {id}\n\n", responses: 2)),
         DifferentialCase(
             "rbac-network", "",
             chain: "- filters:\n  - name: envoy.filters.network.rbac\n    typed_config:\n"
