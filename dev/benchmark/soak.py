@@ -22,8 +22,8 @@ from .proxies import PORTS, Workshop
 
 STEADY, CHAOS, EXTRA, ADMIN = 19020, 19021, 19022, 19023
 DYING = [19031, 19032, 19033]
-# Response flags that say: an upstream was not there, went away, or was too slow; DC: the client went away.
-UPSTREAM_FLAGS = {"UF", "UC", "UH", "UT", "UR", "URX", "DC"}
+# Response flags that say: an upstream was not there, went away, or was too slow; DC, DR: the client went away.
+UPSTREAM_FLAGS = {"UF", "UC", "UH", "UT", "UR", "URX", "DC", "DR"}
 HOSTS, ROUTES = 200, 5
 
 
@@ -324,7 +324,7 @@ class Soak:
         reply = reader.getresponse()
         part = reply.read(1000)
         admin = http.client.HTTPConnection("127.0.0.1", ADMIN, timeout=30)
-        admin.request("POST", "/drain_listeners?graceful")
+        admin.request("POST", "/drain_listeners")
         admin.getresponse().read()
         rest = len(part) + len(reply.read())
         if reply.status != 200 or rest != 1 << 20:
