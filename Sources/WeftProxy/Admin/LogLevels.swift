@@ -58,7 +58,8 @@ final class LogLevels: Sendable {
         for (key, text) in request.query.sorted(by: { $0.key < $1.key }) {
             guard let change = change(key, text) else {
                 return AdminReply(
-                    "usage: /logging?level=LEVEL, /logging?NAME=LEVEL or /logging?paths=NAME:LEVEL,NAME:LEVEL\n"
+                    "unknown level or logger in \(key)=\(text)\n"
+                        + "usage: /logging?level=LEVEL, /logging?NAME=LEVEL or /logging?paths=NAME:LEVEL,NAME:LEVEL\n"
                         + "levels: trace debug info warning error critical off\n" + listing, status: 400)
             }
             state.withLock { change(&$0) }
