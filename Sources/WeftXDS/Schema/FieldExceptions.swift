@@ -146,6 +146,8 @@ enum FieldExceptions {
         envoy.config.route.v3.RouteConfiguration
           ignored 7 validate_clusters: a route to no cluster answers as cluster_not_found_response_code says
           refused 9 vhds: not implemented
+          ignored 10 most_specific_header_mutations_wins: the most general level is applied last
+          refused 15 ignore_path_parameters_in_path_matching: path parameters take part in matching
         envoy.config.route.v3.VirtualHost
           refused 21 matcher: not implemented
         envoy.config.route.v3.WeightedCluster
