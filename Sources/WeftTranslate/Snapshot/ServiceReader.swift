@@ -68,7 +68,7 @@ struct ServiceReader {
 
     private func endpoints(of service: MeshService) -> [MeshEndpoint] {
         var result: [String: MeshEndpoint] = [:]
-        for slice in slices["\(service.namespace)/\(service.name)"] ?? [] {
+        for slice in (slices["\(service.namespace)/\(service.name)"] ?? []).sorted(by: { $0.name < $1.name }) {
             let ports = targetPorts(of: slice, service: service)
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue
