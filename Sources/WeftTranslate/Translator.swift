@@ -6,7 +6,7 @@ package import WeftIR
 /// A sidecar's configuration has two parts with keys of their own, so that what many proxies send by is made once:
 /// ``outbound(for:)`` and ``inbound(for:)``. No resource is in both.
 package struct Translator: Sendable {
-    private let snapshot: MeshSnapshot
+    let snapshot: MeshSnapshot
 
     package init(_ snapshot: MeshSnapshot) { self.snapshot = snapshot }
 
@@ -32,12 +32,10 @@ package struct Translator: Sendable {
 
     /// What sidecars of a class send by: outbound listeners, their routes, clusters and endpoints.
     package func outbound(for proxies: OutboundClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        var configuration = ProxyConfiguration()
-        FixedClusters.add(to: &configuration, inbound: true)
-        OutboundClusters(scope: scope).build(into: &configuration)
-        OutboundListeners(scope: scope).build(into: &configuration)
-        MissingClusters(scope: scope).complete(&configuration)
+        var clusters = ProxyConfiguration()
+        for inputs in serviceInputs(for: proxies) { clusters.merge(inputs.clusters()) }
+        var configuration = trafficInputs(for: proxies).configuration(defined: clusters.clusters.keys)
+        configuration.merge(clusters)
         return (configuration, [])
     }
 
