@@ -26,6 +26,7 @@ package struct MeshSnapshot: Sendable {
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let requestAuthentications: [Config<RequestAuthentication>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
     /// What could not be read; the objects named here are left out.
@@ -45,6 +46,7 @@ package struct MeshSnapshot: Sendable {
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
+        requestAuthentications = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects)
         self.workloads = workloads
         let registry = ServiceReader(objects: objects, workloads: workloads)
