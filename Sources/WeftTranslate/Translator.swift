@@ -24,7 +24,9 @@ package struct Translator: Sendable {
             diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         }
         MissingClusters(scope: scope).complete(&configuration)
-        diagnostics += AuthorizationFilters(scope: scope).diagnostics
+        let security = SecurityFilters(scope: scope)
+        security.addClusters(to: &configuration)
+        diagnostics += security.diagnostics
         return (configuration, diagnostics)
     }
 }

@@ -26,6 +26,7 @@ package struct MeshSnapshot: Sendable {
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let requestAuthentications: [Config<RequestAuthentication>]
     package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
@@ -46,6 +47,7 @@ package struct MeshSnapshot: Sendable {
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
+        requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
