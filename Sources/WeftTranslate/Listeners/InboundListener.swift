@@ -143,7 +143,7 @@ struct InboundListener {
         cluster.bindAddress = "127.0.0.6"
         cluster.connectTimeoutMilliseconds = scope.mesh.connectTimeout?.milliseconds ?? 10_000
         cluster.circuitBreakers = .unlimited
-        let target = Self.target(of: port.ingress?.defaultEndpoint, instance: scope.proxy.address)
+        let target = Self.target(of: port.ingress?.defaultEndpoint, instance: scope.proxy.instanceAddress)
         if let target {
             pointAt(target, &cluster)
         } else if scope.mesh.inboundTrafficPolicy?.mode == .localhost {
