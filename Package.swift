@@ -200,7 +200,9 @@ let package = Package(
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
         .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
-        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], swiftSettings: strict),
+        .target(
+            name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
+            swiftSettings: strict),
         .target(
             name: "WeftAPIServer",
             dependencies: [
