@@ -12,7 +12,7 @@ package struct Translator: Sendable {
         var configuration = ProxyConfiguration()
         var diagnostics = snapshot.diagnostics
         FixedClusters.add(to: &configuration, inbound: proxy.kind == .sidecar)
-        OutboundClusters(scope: scope).build(into: &configuration)
+        diagnostics += OutboundClusters(scope: scope).build(into: &configuration)
         switch proxy.kind {
         case .sidecar:
             OutboundListeners(scope: scope).build(into: &configuration)

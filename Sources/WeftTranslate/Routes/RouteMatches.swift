@@ -33,7 +33,7 @@ enum RouteMatches {
 
     /// True if every request matches.
     static func isCatchAll(_ match: RouteMatch) -> Bool {
-        guard match.headers.isEmpty, match.queryParameters.isEmpty else { return false }
+        guard match.headers.isEmpty, match.queryParameters.isEmpty, match.dynamicMetadata.isEmpty else { return false }
         return switch match.path {
         case .prefix(let prefix): prefix == "/" || prefix.isEmpty
         case .regex(let pattern): pattern == ".*" || pattern == "/.*"
@@ -44,6 +44,8 @@ enum RouteMatches {
     static func string(_ match: StringMatch) -> StringMatcher? {
         if let exact = match.exact { return StringMatcher(.exact(exact)) }
         if let prefix = match.prefix { return StringMatcher(.prefix(prefix)) }
+        // No pattern, but a way that people write "any value" and that Istio takes so.
+        if match.regex == "*" { return nil }
         return match.regex.map { StringMatcher(.regex($0)) }
     }
 

@@ -11,6 +11,11 @@ extension HTTP2ProtocolOptions {
         if wire.hasInitialStreamWindowSize { initialStreamWindow = wire.initialStreamWindowSize.value }
         if wire.hasInitialConnectionWindowSize { initialConnectionWindow = wire.initialConnectionWindowSize.value }
         allowsConnect = wire.allowConnect
+        if wire.hasConnectionKeepalive {
+            let keepAlive = wire.connectionKeepalive
+            if keepAlive.hasInterval { keepAliveIntervalMilliseconds = keepAlive.interval.milliseconds }
+            if keepAlive.hasTimeout { keepAliveTimeoutMilliseconds = keepAlive.timeout.milliseconds }
+        }
         if self == HTTP2ProtocolOptions() { return nil }
     }
 
@@ -19,5 +24,11 @@ extension HTTP2ProtocolOptions {
         if let initialStreamWindow { wire.initialStreamWindowSize = .init(initialStreamWindow) }
         if let initialConnectionWindow { wire.initialConnectionWindowSize = .init(initialConnectionWindow) }
         if allowsConnect { wire.allowConnect = true }
+        if let interval = keepAliveIntervalMilliseconds {
+            wire.connectionKeepalive.interval = .init(milliseconds: interval)
+        }
+        if let timeout = keepAliveTimeoutMilliseconds {
+            wire.connectionKeepalive.timeout = .init(milliseconds: timeout)
+        }
     }
 }

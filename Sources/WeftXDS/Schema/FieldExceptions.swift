@@ -66,9 +66,11 @@ enum FieldExceptions {
           ignored 11 max_inbound_window_update_frames_per_data_frame_sent: the codec has limits of its own
           ignored 12 stream_error_on_invalid_http_messaging: not implemented
           ignored 14 override_stream_error_on_invalid_http_message: not implemented
-          ignored 15 connection_keepalive: not implemented
         envoy.config.core.v3.HttpProtocolOptions
           ignored 7 max_response_headers_kb: the limit is 60 KiB
+        envoy.config.core.v3.KeepaliveSettings
+          ignored 3 interval_jitter: PINGs go out at the interval
+          ignored 4 connection_idle_interval: the interval counts from the last byte
         envoy.config.core.v3.Node
           accepted 6 user_agent_name: the proxy gives its own
           accepted 7 user_agent_version: the proxy gives its own
