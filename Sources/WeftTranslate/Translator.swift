@@ -1,3 +1,4 @@
+import WeftConfig
 package import WeftCore
 package import WeftIR
 
@@ -11,12 +12,14 @@ package struct Translator: Sendable {
         let scope = Scope(snapshot: snapshot, proxy: proxy)
         var configuration = ProxyConfiguration()
         var diagnostics = snapshot.diagnostics
-        FixedClusters.add(to: &configuration, inbound: proxy.kind == .sidecar)
+        FixedClusters.add(
+            to: &configuration, inbound: proxy.kind == .sidecar,
+            dynamicDNS: proxy.kind == .sidecar && scope.outboundMode == .allowAnyDynamicDNS)
         diagnostics += OutboundClusters(scope: scope).build(into: &configuration)
         switch proxy.kind {
         case .sidecar:
-            OutboundListeners(scope: scope).build(into: &configuration)
-            InboundListener(scope: scope).build(into: &configuration)
+            diagnostics += OutboundListeners(scope: scope).build(into: &configuration)
+            diagnostics += InboundListener(scope: scope).build(into: &configuration)
         case .router:
             diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         }

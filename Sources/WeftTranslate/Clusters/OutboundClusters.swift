@@ -90,8 +90,9 @@ struct OutboundClusters {
         _ name: String, _ service: MeshService, _ port: MeshService.Port, _ subset: DestinationRule.Subset?,
         _ destination: DestinationPolicy?, _ policy: DestinationRule.TrafficPolicy
     ) -> (Cluster, ClusterLoadAssignment) {
+        let localities = LocalityBalancing(scope: scope, service: service, policy: policy)
         let assignment = EndpointAssignments(scope: scope).assignment(
-            name: name, service: service, port: port, subset: subset, destination: destination)
+            name: name, service: service, port: port, subset: subset, destination: destination, localities: localities)
         var cluster = Cluster(name: name, discovery: discovery(service, policy))
         cluster.provenance = destination.map { Provenance($0.resource, ruleName: subset?.name) }
         cluster.services = [.init(host: service.host, name: service.name, namespace: service.namespace)]
@@ -106,6 +107,7 @@ struct OutboundClusters {
             }
         }
         BalancerSettings(policy.loadBalancer).apply(to: &cluster)
+        if localities.isWeighted { cluster.balancing.locality = .weighted }
         OutlierSettings.apply(policy.outlierDetection, to: &cluster)
         return (cluster, assignment)
     }
@@ -117,6 +119,7 @@ struct OutboundClusters {
         case .headless, .passthrough: .originalDestination(useHTTPHeader: false)
         case .dns: .strictDNS
         case .dnsRoundRobin: .logicalDNS
+        case .dynamicDNS: .dynamicForwardProxy(DynamicForwardProxy())
         }
     }
 

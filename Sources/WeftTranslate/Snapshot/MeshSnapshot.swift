@@ -27,6 +27,7 @@ package struct MeshSnapshot: Sendable {
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
     /// What could not be read; the objects named here are left out.
@@ -47,12 +48,17 @@ package struct MeshSnapshot: Sendable {
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
-        let workloads = WorkloadReader.workloads(in: objects)
+        envoyFilters = reader.configs()
+        let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
-        let registry = ServiceReader(objects: objects, workloads: workloads)
+        let registry = ServiceReader(
+            objects: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
+        let entryReader = ServiceEntryReader(objects: objects, workloads: workloads, meshConfig: meshConfig)
         let entries: [Config<ServiceEntry>] = reader.configs()
-        let services = (registry.kubernetesServices() + entries.flatMap { registry.services(of: $0) })
-            .sorted { ($0.host, $0.namespace) < ($1.host, $1.namespace) }
+        let services = (registry.kubernetesServices() + entries.flatMap { entryReader.services(of: $0) })
+            .joiningEntriesToServices().sorted {
+                ($0.host, $0.namespace, $0.created) < ($1.host, $1.namespace, $1.created)
+            }
         self.services = services
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
