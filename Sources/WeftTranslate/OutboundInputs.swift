@@ -1,5 +1,5 @@
 import WeftConfig
-import WeftCore
+package import WeftCore
 package import WeftIR
 
 /// All that the clusters of one service are made from, for one class of senders.
@@ -23,12 +23,13 @@ package struct ServiceInputs: Sendable, Hashable {
         self.globals = globals
     }
 
-    /// Clusters of every port and subset, with their endpoints.
-    package func clusters() -> ProxyConfiguration {
+    /// Clusters of every port and subset, with their endpoints and secrets.
+    package func clusters() -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
-        guard let snapshot = globals.snapshot?.restricted(to: [service], [], rules) else { return configuration }
-        OutboundClusters(scope: Scope(snapshot: snapshot, proxy: proxies.proxy)).build(into: &configuration)
-        return configuration
+        guard let snapshot = globals.snapshot?.restricted(to: [service], [], rules) else { return (configuration, []) }
+        let diagnostics = OutboundClusters(scope: Scope(snapshot: snapshot, proxy: proxies.proxy))
+            .build(into: &configuration)
+        return (configuration, diagnostics)
     }
 }
 
@@ -49,7 +50,7 @@ package struct TrafficInputs: Sendable, Hashable {
         let named = scope.virtualServices.reduce(into: Set<String>()) { $0.formUnion($1.destinations) }
         services = scope.snapshot.services.compactMap { service in
             let isHidden = !visible.contains(service.host)
-            guard !isHidden || named.contains(service.host) else { return nil }
+            guard !isHidden || named.contains(service.host) || service.externalName != nil else { return nil }
             // Headless services have listeners by endpoint, and a hidden destination gets its cluster from here.
             if isHidden || service.resolution == .headless { return service }
             var service = service
@@ -60,20 +61,20 @@ package struct TrafficInputs: Sendable, Hashable {
 
     /// Listeners, routes, the clusters that are there for everybody, and those that routes name in vain.
     /// - Parameter defined: Names of the services' clusters.
-    package func configuration(defined: some Sequence<String>) -> ProxyConfiguration {
+    package func configuration(defined: some Sequence<String>) -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
         guard let snapshot = globals.snapshot?.restricted(to: services, virtualServices, destinationRules) else {
-            return configuration
+            return (configuration, [])
         }
         let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        FixedClusters.add(to: &configuration, inbound: true)
-        OutboundListeners(scope: scope).build(into: &configuration)
+        FixedClusters.add(to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
+        let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
         // Stands for clusters that come by their services.
         let known = Cluster(name: "", discovery: .static)
         for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }
         MissingClusters(scope: scope).complete(&configuration)
         configuration.clusters = configuration.clusters.filter { !$0.value.name.isEmpty }
-        return configuration
+        return (configuration, diagnostics)
     }
 }
 

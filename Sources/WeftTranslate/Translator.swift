@@ -1,3 +1,4 @@
+import WeftConfig
 package import WeftCore
 package import WeftIR
 
@@ -33,29 +34,39 @@ package struct Translator: Sendable {
     /// What sidecars of a class send by: outbound listeners, their routes, clusters and endpoints.
     package func outbound(for proxies: OutboundClass) -> (ProxyConfiguration, [Diagnostic]) {
         var clusters = ProxyConfiguration()
-        for inputs in serviceInputs(for: proxies) { clusters.merge(inputs.clusters()) }
-        var configuration = trafficInputs(for: proxies).configuration(defined: clusters.clusters.keys)
+        var diagnostics: [Diagnostic] = []
+        for inputs in serviceInputs(for: proxies) {
+            let made = inputs.clusters()
+            clusters.merge(made.0)
+            for found in made.1 where !diagnostics.contains(found) { diagnostics.append(found) }
+        }
+        var (configuration, more) = trafficInputs(for: proxies).configuration(defined: clusters.clusters.keys)
         configuration.merge(clusters)
-        return (configuration, [])
+        for found in more where !diagnostics.contains(found) { diagnostics.append(found) }
+        return (configuration, diagnostics)
     }
 
     /// What sidecars of a class receive by: the inbound listener and its clusters.
     package func inbound(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
         let scope = Scope(snapshot: snapshot, proxy: proxy)
         var configuration = ProxyConfiguration()
-        InboundListener(scope: scope).build(into: &configuration)
-        return (configuration, AuthorizationFilters(scope: scope).diagnostics)
+        let diagnostics = InboundListener(scope: scope).build(into: &configuration)
+        let security = SecurityFilters(scope: scope)
+        security.addClusters(to: &configuration)
+        return (configuration, diagnostics + security.diagnostics)
     }
 
     /// Everything for gateways of a class.
     package func gateway(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
         let scope = Scope(snapshot: snapshot, proxy: proxy)
         var configuration = ProxyConfiguration()
-        FixedClusters.add(to: &configuration, inbound: false)
-        OutboundClusters(scope: scope).build(into: &configuration)
-        let diagnostics = GatewayListeners(scope: scope).build(into: &configuration)
+        FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
+        var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
+        diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
-        return (configuration, diagnostics + AuthorizationFilters(scope: scope).diagnostics)
+        let security = SecurityFilters(scope: scope)
+        security.addClusters(to: &configuration)
+        return (configuration, diagnostics + security.diagnostics)
     }
 }
 

@@ -51,8 +51,10 @@ struct ShareKey: Sendable, Hashable {
     /// Makes the share. Where nothing differs from `old`, its parts are what comes back.
     func make(in snapshot: MeshSnapshot, number: UInt64, replacing old: Share?) throws -> Share {
         if case .outbound(let proxies) = part {
-            let made = try OutboundShare(proxies, in: snapshot, target: target, replacing: old?.outbound)
-            return Share(parts: [made.clusters, made.traffic], outbound: made, diagnostics: [], number: number)
+            let made = try OutboundShare(
+                proxies, in: snapshot, target: target, withSecrets: maySeeSecrets, replacing: old?.outbound)
+            return Share(
+                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics, number: number)
         }
         if case .proxyless(let proxies) = part {
             let configuration = Translator(snapshot).proxyless(for: proxies)

@@ -22,12 +22,15 @@ package struct MeshSnapshot: Sendable {
     /// Sorted by host and namespace.
     package private(set) var services: [MeshService]
     package private(set) var workloads: [Workload]
+    /// Those with hosts, their delegates' routes merged in.
     package private(set) var virtualServices: [Config<VirtualService>]
     package private(set) var destinationRules: [Config<DestinationRule>]
     package let gateways: [Config<Gateway>]
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package private(set) var authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let requestAuthentications: [Config<RequestAuthentication>]
+    package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
     /// What could not be read; the objects named here are left out.
@@ -39,6 +42,8 @@ package struct MeshSnapshot: Sendable {
     private(set) var serviceNamespaces: [String: [Int]]
     /// See ``selectorKeys(of:rootNamespace:)``.
     let selectorKeys: [String: Set<String>]
+    /// True if some rule prefers endpoints on the caller's own node.
+    let tellsNodesApart: Bool
     /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
     private(set) var globals = MeshGlobals()
 
@@ -52,29 +57,42 @@ package struct MeshSnapshot: Sendable {
     init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
         var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
-        virtualServices = reader.configs()
+        let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
+        virtualServices = delegated.configs
         destinationRules = reader.configs()
         gateways = reader.configs()
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
-        let workloads = WorkloadReader.workloads(in: objects)
+        requestAuthentications = reader.configs()
+        envoyFilters = reader.configs()
+        let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
-        let registry = ServiceReader(objects: objects, workloads: workloads)
+        let registry = ServiceReader(
+            objects: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
+        let entryReader = ServiceEntryReader(objects: objects, workloads: workloads, meshConfig: meshConfig)
         let entries: [Config<ServiceEntry>] = reader.configs()
-        let services = (registry.kubernetesServices() + entries.flatMap { registry.services(of: $0) })
-            .sorted { ($0.host, $0.namespace) < ($1.host, $1.namespace) }
+        let services = (registry.kubernetesServices() + entries.flatMap { entryReader.services(of: $0) })
+            .joiningEntriesToServices().sorted {
+                ($0.host, $0.namespace, $0.created) < ($1.host, $1.namespace, $1.created)
+            }
         self.services = services
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
         serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
-        selectorKeys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
+        var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
+        let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
+        keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
+        selectorKeys = keys
+        tellsNodesApart =
+            services.contains { $0.distribution == .sameNode }
+            || keys.values.contains { $0.contains("kubernetes.io/hostname") }
         serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        diagnostics = reader.diagnostics
+        diagnostics = reader.diagnostics + delegated.diagnostics
         globals = cache.globals(of: self, objects: objects)
     }
 

@@ -1,5 +1,6 @@
 import WeftConfig
 package import WeftCore
+package import WeftIR
 
 /// Everything that translation is told of a proxy, and so the whole key of what is made for it.
 ///
@@ -16,6 +17,14 @@ package struct ProxyClass: Sendable, Hashable {
     package var namedPorts: [String: Int]
     /// For services that have this proxy as an endpoint: service port to the port at the proxy, by host.
     package var endpointPorts: [String: [Int: Int]]
+    /// Where the proxy runs, as its pod and node say.
+    package var locality: Locality
+    package var network: String
+    /// Empty unless some rule asks for endpoints on the caller's own node.
+    package var nodeName: String
+    /// The proxy's own address where what is made names it, which most proxies do not need: it is an endpoint of a
+    /// headless service (no listener for itself), or its Sidecar has an ingress that goes to the instance's address.
+    package var instanceAddress: String?
 
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
@@ -33,6 +42,19 @@ package struct ProxyClass: Sendable, Hashable {
         metadata = .object((proxy.metadata.objectValue ?? [:]).filter { Self.metadataKeys.contains($0.key) })
         namedPorts = workload?.namedPorts ?? [:]
         endpointPorts = snapshot.endpointPorts(at: proxy.address, in: proxy.namespace)
+        locality = workload?.locality ?? proxy.locality
+        network = workload?.network ?? proxy.network
+        nodeName = snapshot.tellsNodesApart ? workload?.nodeName ?? proxy.nodeName : ""
+        let isHeadlessEndpoint = (snapshot.serviceNamespaces[proxy.namespace] ?? []).contains { index in
+            let service = snapshot.services[index]
+            return service.resolution == .headless && service.endpoints.contains { $0.address == proxy.address }
+        }
+        let ingress = Scope.sidecar(for: self, in: snapshot)?.spec.ingress ?? []
+        if isHeadlessEndpoint || ingress.contains(where: Self.namesInstance) { instanceAddress = proxy.address }
+    }
+
+    private static func namesInstance(_ ingress: Sidecar.Ingress) -> Bool {
+        ["0.0.0.0:", "[::]:"].contains { ingress.defaultEndpoint?.hasPrefix($0) == true }
     }
 
     private init(outbound proxy: ProxyClass, labels kept: Set<String>) {
@@ -79,6 +101,7 @@ extension MeshSnapshot {
         ]
         var keys: [String: Set<String>] = [:]
         for object in objects {
+            if object.kind == "DestinationRule" { keys["", default: []].formUnion(priorityKeys(object.json["spec"])) }
             if object.kind == "VirtualService" {
                 keys["", default: []].formUnion(sourceLabelKeys(object.json["spec"]))
             } else if selecting.contains(object.kind) {
@@ -94,6 +117,20 @@ extension MeshSnapshot {
             }
         }
         return keys
+    }
+
+    /// Label keys that `failoverPriority` compares between caller and endpoint: `KEY` or `KEY=VALUE`.
+    private static func priorityKeys(_ json: JSONValue?) -> Set<String> {
+        switch json {
+        case .array(let items): items.reduce(into: []) { $0.formUnion(priorityKeys($1)) }
+        case .object(let members):
+            members.reduce(into: []) { keys, member in
+                guard member.key == "failoverPriority" else { return keys.formUnion(priorityKeys(member.value)) }
+                let entries = member.value.arrayValue?.compactMap(\.stringValue) ?? []
+                keys.formUnion(entries.map { String($0.prefix { $0 != "=" }) })
+            }
+        default: []
+        }
     }
 
     private static func sourceLabelKeys(_ json: JSONValue?) -> Set<String> {
