@@ -83,7 +83,7 @@ let testTargets: [Target] = [
         "WeftControlPlane",
         [
             "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes",
-            "WeftTranslate", "WeftXDS", logging,
+            "WeftProto", "WeftTranslate", "WeftXDS", logging,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),

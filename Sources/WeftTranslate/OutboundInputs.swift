@@ -47,7 +47,10 @@ package struct TrafficInputs: Sendable, Hashable {
         globals = scope.snapshot.globals
         destinationRules = scope.snapshot.destinationRules
         let visible = Set(scope.services.map(\.host))
-        let named = scope.virtualServices.reduce(into: Set<String>()) { $0.formUnion($1.destinations) }
+        var named = scope.virtualServices.reduce(into: Set<String>()) { $0.formUnion($1.destinations) }
+        if let sidecar = scope.sidecar, let proxy = sidecar.spec.outboundTrafficPolicy?.egressProxy?.host {
+            named.insert(MeshSnapshot.resolve(host: proxy, namespace: sidecar.namespace))
+        }
         services = scope.snapshot.services.compactMap { service in
             let isHidden = !visible.contains(service.host)
             guard !isHidden || named.contains(service.host) || service.externalName != nil else { return nil }

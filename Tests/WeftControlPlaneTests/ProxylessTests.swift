@@ -168,8 +168,7 @@ import WeftXDS
                     "metadata": ["GENERATOR": "grpc", "NAMESPACE": "dev"],
                 ],
             ]
-            try bootstrap.serialized(pretty: true).write(
-                toFile: "\(folder)/bootstrap.json", atomically: true, encoding: .utf8)
+            try Data(bootstrap.text().utf8).write(to: URL(filePath: "\(folder)/bootstrap.json"))
             try await body(sources, coordinator)
             group.cancelAll()
         }

@@ -2,6 +2,7 @@ import Testing
 import WeftConfig
 import WeftCore
 import WeftIR
+import WeftProto
 import WeftTranslate
 import WeftXDS
 
@@ -120,7 +121,8 @@ import WeftXDS
         for key in ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before) {
             let old = try key.make(in: before, number: 1, replacing: nil)
             let new = try key.make(in: after, number: 2, replacing: old)
-            #expect(new.parts.elementsEqual(old.parts, by: ===))
+            let isSame = new.parts.elementsEqual(old.parts, by: ===)
+            #expect(isSame)
         }
     }
 
@@ -143,8 +145,10 @@ import WeftXDS
 
     /// An endpoint change makes one service's endpoints anew, and nothing else.
     @Test func anEndpointChangeTouchesOneAssignment() throws {
-        let before = MeshSnapshot(objects: objects)
-        let moved = objects.filter { $0.name != "b-1" || $0.kind != "EndpointSlice" } + [service("b", ["10.0.0.7"])[1]]
+        // Of the same account as the pod before: who may answer is part of the cluster.
+        let all = objects + [pod("b-2", "10.0.0.7", app: "b")]
+        let before = MeshSnapshot(objects: all)
+        let moved = all.filter { $0.name != "b-1" || $0.kind != "EndpointSlice" } + [service("b", ["10.0.0.7"])[1]]
         let after = MeshSnapshot(objects: moved)
         let key = try #require(ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before).first)
         let old = try key.make(in: before, number: 1, replacing: nil)

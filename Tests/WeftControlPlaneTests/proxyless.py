@@ -25,7 +25,7 @@ class Backend(grpc.GenericRpcHandler):
 
 def backend(name):
     server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[Backend(name)])
-    print(server.add_insecure_port("127.0.0.1:0"), flush=True)
+    print(server.add_insecure_port("0.0.0.0:0"), flush=True)
     server.start()
     server.wait_for_termination()
 

@@ -119,6 +119,10 @@ struct WaitTarget: Equatable {
 /// `experimental` (`x`): where istioctl keeps `wait`.
 struct ExperimentalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "experimental", abstract: "Commands in istioctl's places.", subcommands: [WaitCommand.self],
+        commandName: "experimental", abstract: "Commands in istioctl's places.",
+        discussion: """
+            Examples:
+              weft experimental wait --for=distribution virtualservice reviews.bookinfo
+            """, subcommands: [WaitCommand.self],
         aliases: ["x", "exp"])
 }
