@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
@@ -19,6 +20,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     private var responseEnded = false
     private var keepAlive = true
     private var chunked = false
+    private var transportFailure: String?
     /// The pool's connector leaves reading off; the pool turns it on.
     private var isReading = true
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
@@ -132,7 +134,15 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         receiver?.writabilityChanged(isWritable)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        // A peer that closes without a word of TLS has closed, and that is all.
+        case NIOSSLError.uncleanShutdown: break
+        case is NIOSSLError, is BoringSSLError: transportFailure = "\(error)"
+        default: break
+        }
+        context.close(promise: nil)
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         if phase == .exchange, let last = try? parser.finish() { handle(last) }
@@ -140,7 +150,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         phase = .closed
         let old = receiver
         receiver = nil
-        old?.receive(reset: .connectionClosed)
+        old?.receive(reset: transportFailure.map { .transportFailure($0) } ?? .connectionClosed)
         connection.changed(isClosed: true)
     }
 
