@@ -30,6 +30,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let telemetry = TelemetryStore()
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
+    private let shownAuthority = ShownAuthority()
     /// Whether this process writes what only one of several replicas should.
     private let leadership = Leadership()
 
@@ -85,6 +86,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             client: client, namespace: settings.namespace, trustDomain: meshConfig.effectiveTrustDomain,
             limits: settings.certificateLimits, logger: Logger(label: "ca"))
         let authority = CurrentAuthority(try await load(loader))
+        shownAuthority.current = authority
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
@@ -188,7 +190,9 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         Dashboard.add(
-            to: router, source: MeshDashboard(coordinator: coordinator, sources: sources, telemetry: telemetry))
+            to: router,
+            source: MeshDashboard(
+                coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

@@ -37,8 +37,8 @@ package struct Translator: Sendable {
         var configuration = ProxyConfiguration()
         FixedClusters.add(
             to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
-        OutboundClusters(scope: scope).build(into: &configuration)
-        let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
+        var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
+        diagnostics += OutboundListeners(scope: scope).build(into: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
         return (configuration, diagnostics)
     }
@@ -58,8 +58,8 @@ package struct Translator: Sendable {
         let scope = Scope(snapshot: snapshot, proxy: proxy)
         var configuration = ProxyConfiguration()
         FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
-        OutboundClusters(scope: scope).build(into: &configuration)
-        let diagnostics = GatewayListeners(scope: scope).build(into: &configuration)
+        var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
+        diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)

@@ -168,7 +168,7 @@ extension DestinationRule {
     }
     package struct ProxyProtocol: Sendable, Hashable, Codable { package var version: String? }
     package struct RetryBudget: Sendable, Hashable, Codable {
-        package var percent: Percent?
+        package var percent: Double?
         package var minRetryConcurrency: Int?
         package var budgetInterval: ProtoDuration?
     }

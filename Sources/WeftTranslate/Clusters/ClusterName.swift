@@ -11,6 +11,12 @@ enum ClusterName {
     static func outbound(port: Int, subset: String = "", host: String) -> String {
         "outbound|\(port)|\(subset)|\(host)"
     }
+    /// The parts of an outbound name; `nil` for any other.
+    static func parse(_ name: String) -> (port: Int, subset: String, host: String)? {
+        let parts = name.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 4, parts[0] == "outbound", let port = Int(parts[1]) else { return nil }
+        return (port, parts[2], parts[3])
+    }
     static func inbound(port: Int) -> String { "inbound|\(port)||" }
     /// The same in the form that a server name may have.
     static func serverName(port: Int, subset: String, host: String) -> String {

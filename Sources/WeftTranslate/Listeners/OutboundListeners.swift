@@ -169,8 +169,8 @@ struct OutboundListeners {
         case .tls, .https:
             let chains = tlsChains(service: service, port: port)
             listener.listenerFilters = chains.isEmpty ? [] : [.tlsInspector]
-            listener.filterChains = chains + [tcpChain(service: service, port: port)]
-        default: listener.filterChains = [tcpChain(service: service, port: port)]
+            listener.filterChains = chains + tcpChains(service: service, port: port)
+        default: listener.filterChains = tcpChains(service: service, port: port)
         }
         return listener
     }
@@ -188,14 +188,17 @@ struct OutboundListeners {
             listener.listenerFilters = [.tlsInspector]
             chains = tlsChains(service: service, port: port)
             if chains.isEmpty {
-                var chain = tcpChain(service: service, port: port)
-                chain.match.transportProtocol = "tls"
-                chain.match.serverNames = [service.host]
-                chains = [chain]
+                chains = tcpChains(service: service, port: port)
+                for index in chains.indices {
+                    chains[index].match.transportProtocol = "tls"
+                    chains[index].match.serverNames = [service.host]
+                }
             }
-        default: chains = [tcpChain(service: service, port: port)]
+        default: chains = tcpChains(service: service, port: port)
         }
-        for index in chains.indices { chains[index].match.prefixRanges = ranges }
+        for index in chains.indices where chains[index].match.prefixRanges.isEmpty {
+            chains[index].match.prefixRanges = ranges
+        }
         listener.filterChains = chains
         let takesAll = chains.contains { $0.match == FilterChainMatch() } || listener.defaultFilterChain != nil
         if !takesAll || !ranges.isEmpty { listener.defaultFilterChain = fallback("PassthroughFilterChain") }
@@ -207,29 +210,10 @@ struct OutboundListeners {
         listener.listenerFilters = [.tlsInspector, .httpInspector]
         listener.listenerFiltersTimeoutMilliseconds = scope.detectionTimeout
         listener.continueOnListenerFiltersTimeout = true
-        listener.filterChains = [httpChain(name: listener.name, routes: "\(service.host):\(port.number)")]
-        listener.defaultFilterChain = tcpChain(service: service, port: port)
-    }
-
-    private func tcpChain(service: MeshService, port: MeshService.Port) -> FilterChain {
-        let name = ClusterName.outbound(port: port.number, host: service.host)
-        let routed = TCPRoutes(scope: scope).route(to: service, port: port.number)
-        return FilterChain(
-            name: name,
-            filters: managers.tcp(
-                statPrefix: name, cluster: routed?.cluster ?? .cluster(name), provenance: routed?.provenance,
-                reporter: .source))
-    }
-
-    private func tlsChains(service: MeshService, port: MeshService.Port) -> [FilterChain] {
-        TCPRoutes(scope: scope).tlsRoutes(to: service, port: port.number).enumerated().map { index, route in
-            var chain = FilterChain(name: "\(service.host):\(port.number)-sni-\(index)")
-            chain.match.serverNames = route.names
-            chain.match.transportProtocol = "tls"
-            chain.filters = managers.tcp(
-                statPrefix: chain.name, cluster: route.cluster, provenance: route.provenance, reporter: .source)
-            return chain
-        }
+        let plain = tcpChains(service: service, port: port)
+        listener.filterChains =
+            [httpChain(name: listener.name, routes: "\(service.host):\(port.number)")] + plain.dropLast()
+        listener.defaultFilterChain = plain.last
     }
 
     private func listener(name: String, address: String, port: Int) -> Listener {

@@ -30,11 +30,9 @@ struct OutboundRoutes {
         let builder = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh])
         var host = VirtualHost(name: "\(service.host):\(port)", domains: domains)
         host.includeRequestAttemptCount = true
-        if let rule = scope.virtualService(for: service.host), rule.spec.http?.isEmpty == false {
-            host.routes = builder.routes(of: rule)
-        } else {
-            host.routes = [builder.standardRoute(to: service, port: port)]
-        }
+        if let rule = scope.virtualService(for: service.host) { host.routes = builder.routes(of: rule) }
+        // Without a rule, or with one that has nothing for this proxy and port, the service is reached as it is.
+        if host.routes.isEmpty { host.routes = [builder.standardRoute(to: service, port: port)] }
         return host
     }
 
@@ -45,17 +43,22 @@ struct OutboundRoutes {
         where GatewayName.names(of: rule).contains(GatewayName.mesh) && rule.spec.http?.isEmpty == false {
             for name in rule.spec.hosts ?? [] {
                 let host = MeshSnapshot.resolve(host: name, namespace: rule.namespace)
-                guard scope.service(host: host) == nil, !host.hasPrefix("*") else { continue }
+                guard host != "*", scope.service(host: host) == nil, !isWildcardOverServices(host) else { continue }
+                let routes = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh]).routes(of: rule)
+                guard !routes.isEmpty else { continue }
                 let domains = [host, "\(host):\(port)"].filter { taken.insert($0).inserted }
                 guard !domains.isEmpty else { continue }
-                var virtualHost = VirtualHost(name: "\(host):\(port)", domains: domains)
+                var virtualHost = VirtualHost(name: "\(host):\(port)", domains: domains, routes: routes)
                 virtualHost.includeRequestAttemptCount = true
-                virtualHost.routes = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh]).routes(
-                    of: rule)
                 hosts.append(virtualHost)
             }
         }
         return hosts
+    }
+
+    /// A wildcard that covers services applies to those services, on their own ports.
+    private func isWildcardOverServices(_ host: String) -> Bool {
+        host.hasPrefix("*") && scope.services.contains { HostPattern.matches(host, $0.host) }
     }
 
     /// The table of a Unix socket: every port of every HTTP service; a host without a port is its first.

@@ -20,6 +20,7 @@ package struct MeshSnapshot: Sendable {
     /// Sorted by host and namespace.
     package let services: [MeshService]
     package let workloads: [Workload]
+    /// Those with hosts, their delegates' routes merged in.
     package let virtualServices: [Config<VirtualService>]
     package let destinationRules: [Config<DestinationRule>]
     package let gateways: [Config<Gateway>]
@@ -52,7 +53,8 @@ package struct MeshSnapshot: Sendable {
     init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
         var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
-        virtualServices = reader.configs()
+        let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
+        virtualServices = delegated.configs
         destinationRules = reader.configs()
         gateways = reader.configs()
         sidecars = reader.configs()
@@ -86,7 +88,7 @@ package struct MeshSnapshot: Sendable {
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        diagnostics = reader.diagnostics
+        diagnostics = reader.diagnostics + delegated.diagnostics
     }
 
     /// The service of a host that a namespace sees: its own first, then Kubernetes', then the oldest.
