@@ -81,7 +81,10 @@ let testTargets: [Target] = [
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
+        [
+            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes",
+            "WeftTranslate", "WeftXDS", logging,
+        ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
