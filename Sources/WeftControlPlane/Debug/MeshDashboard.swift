@@ -1,13 +1,12 @@
 import WeftCore
 import WeftDashboard
 import WeftKubernetes
-import WeftTelemetry
 
 /// The dashboard's view of this control plane.
 struct MeshDashboard: DashboardSource {
     let coordinator: PushCoordinator
     let sources: ClusterSources
-    let telemetry: TelemetryStore
+    let telemetry: Telemetry
 
     func edges() async -> JSONValue { DebugDocuments.edges(telemetry.edges()) }
     func proxies() async -> JSONValue { DebugDocuments.proxies(await coordinator.reports) }
