@@ -36,7 +36,7 @@ struct FieldReader {
         var entries: [HeaderBlock.Entry] = []
         // A field takes some 30 bytes; when they are shorter, the array grows.
         entries.reserveCapacity(bytes.count / 24 + Self.spareFields)
-        var mask: UInt64 = 0
+        var mask = NameBits()
         var start = 0
         while start < bytes.count {
             guard let found = memchr(base + start, 10, bytes.count - start) else { throw .unexpectedEnd }
@@ -47,7 +47,7 @@ struct FieldReader {
                 hostStart = Int(entry.valueStart)
                 hostLength = Int(entry.valueLength)
             } else {
-                mask |= ASCII.bit(entry.fingerprint)
+                mask.note(entry.fingerprint)
                 entries.append(entry)
             }
             if entries.count + hosts > limit { throw .tooManyHeaders }

@@ -134,7 +134,7 @@ extension HeaderBlock {
     /// - Parameter skipped: the bits of the names that are left out, of those that ``isSkipped(_:_:)`` knows.
     func writeFields(to out: inout WirePointer, skipping skipped: UInt64) {
         let base = bytes.readerIndex
-        let asks = mask & skipped != 0
+        let asks = mask.seen & skipped != 0
         bytes.withUnsafeReadableBytes { source in
             var run = 0..<0
             func flush() { if !run.isEmpty { out.write(UnsafeRawBufferPointer(rebasing: source[run])) } }

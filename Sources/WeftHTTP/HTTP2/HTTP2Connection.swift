@@ -1,17 +1,17 @@
 package import NIOCore
 
-/// What came out of the bytes of a connection, in their order.
+/// What came out of the bytes of a connection, in their order. Heads lie in boxes: events are moved about, and are small.
 package enum HTTP2Event {
     /// Server: a new stream.
-    case request(HTTP2StreamRef, RequestHead, endStream: Bool)
+    indirect case request(HTTP2StreamRef, RequestHead, endStream: Bool)
     /// Server: a new stream whose header section is larger than allowed; 431 is the answer.
     case headersTooLarge(HTTP2StreamRef)
     /// Client: an interim response.
-    case informational(HTTP2StreamRef, ResponseHead)
-    case response(HTTP2StreamRef, ResponseHead, endStream: Bool)
+    indirect case informational(HTTP2StreamRef, ResponseHead)
+    indirect case response(HTTP2StreamRef, ResponseHead, endStream: Bool)
     case data(HTTP2StreamRef, ByteBuffer, endStream: Bool)
     /// The end of a message, with trailers.
-    case trailers(HTTP2StreamRef, HeaderBlock)
+    indirect case trailers(HTTP2StreamRef, HeaderBlock)
     /// The stream is gone. `isRemote`: the peer reset it; else what it sent was no HTTP, or too much.
     case reset(HTTP2StreamRef, HTTP2ErrorCode, isRemote: Bool)
     /// The stream's queue has room again.

@@ -49,7 +49,7 @@ extension HeaderBlock {
     }
 
     private mutating func note(start: Int, nameLength: Int, gap: Int, valueLength: Int, _ fingerprint: UInt32) {
-        mask |= ASCII.bit(fingerprint)
+        mask.note(fingerprint)
         entries.append(
             Entry(
                 nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: nameLength),
@@ -127,7 +127,14 @@ extension HeaderBlock {
 
     /// - Returns: whether there was such a field.
     @discardableResult
+    @inlinable @inline(__always)
     package mutating func remove(_ name: HeaderName) -> Bool {
+        guard mask.seen & name.bit != 0 else { return false }
+        return removeAll(name)
+    }
+
+    @usableFromInline
+    mutating func removeAll(_ name: HeaderName) -> Bool {
         guard let first = index(of: name) else { return false }
         entries.remove(at: first)
         while let next = index(of: name, from: first) { entries.remove(at: next) }

@@ -53,7 +53,7 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
     package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 
     /// The bit that stands for this name in ``HeaderBlock/mask``.
-    @inline(__always) var bit: UInt64 { ASCII.bit(fingerprint) }
+    @inlinable @inline(__always) package var bit: UInt64 { ASCII.bit(fingerprint) }
     package var description: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 
     package static let host: HeaderName = "host"
@@ -93,7 +93,7 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
 
 /// Several names as bits: one test says that a block has none of them. Made at start-up.
 package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
-    let bits: UInt64
+    @usableFromInline let bits: UInt64
     package init(arrayLiteral names: HeaderName...) { self.init(names) }
     package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
 }
@@ -105,7 +105,7 @@ package enum ASCII {
     }
 
     /// One of 64 bits for a fingerprint: a set of them says which names are certainly absent.
-    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 {
+    @inlinable @inline(__always) package static func bit(_ fingerprint: UInt32) -> UInt64 {
         1 << UInt64(fingerprint & 63)
     }
 
@@ -120,6 +120,44 @@ package enum ASCII {
         -> Bool
     {
         left.count == right.count && zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    /// Eight or four bytes at a time; the case of letters is looked at only where the bytes differ.
+    @inline(__always)
+    static func equalIgnoringCase(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        var place = 0
+        func isSame<Word: FixedWidthInteger & UnsignedInteger>(_ word: Word.Type, at place: Int) -> Bool {
+            let one = left.loadUnaligned(fromByteOffset: place, as: word)
+            let other = right.loadUnaligned(fromByteOffset: place, as: word)
+            return one == other || differOnlyInCase(UInt64(one), UInt64(other))
+        }
+        if count >= 8 {
+            while place + 8 <= count {
+                guard isSame(UInt64.self, at: place) else { return false }
+                place += 8
+            }
+            // The last eight once more, in place of one byte after the other.
+            return place == count || isSame(UInt64.self, at: count - 8)
+        }
+        if count >= 4 { return isSame(UInt32.self, at: 0) && isSame(UInt32.self, at: count - 4) }
+        while place < count {
+            let one = left.load(fromByteOffset: place, as: UInt8.self)
+            let other = right.load(fromByteOffset: place, as: UInt8.self)
+            if one != other, lowercased(one) != lowercased(other) { return false }
+            place += 1
+        }
+        return true
+    }
+
+    /// Whether the eight bytes of both are the same but for the case of letters.
+    @inline(__always) private static func differOnlyInCase(_ one: UInt64, _ other: UInt64) -> Bool {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let folded = one | 0x2020_2020_2020_2020
+        guard folded == other | 0x2020_2020_2020_2020 else { return false }
+        // Where they differ there must be a letter: with its high bit off, at least `a` and less than the byte after `z`.
+        let low = folded & ~high
+        let isLetter = (low &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(low &+ 0x0505_0505_0505_0505) & ~folded & high
+        return ((one ^ other) << 2) & ~isLetter & high == 0
     }
 
     @inlinable @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {

@@ -114,7 +114,8 @@ extension Exchange {
         pickedAt = attemptCount == 0 ? record.started : .now()
         pick.now = Int64(pickedAt.uptimeNanoseconds)
         tryHost(
-            cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster)))
+            cluster.compiled.template == nil
+                ? cluster.pick(inPlace: &pick) : cluster.dynamicHost(originalDestination(cluster)))
     }
 
     /// Goes to the host that the request names, once its address is known.

@@ -125,7 +125,7 @@ final class Exchange: HTTPStreamReceiver {
         context.presentedCertificate = connection.connection.info.peer != nil
         context.validatedCertificate = context.presentedCertificate
         if let state = filterState { context.metadata = state.metadata }
-        decision = routeTable?.route(head, context: context, random: worker.decisions.next())
+        decision = routeTable?.route(inPlace: &head, context: context, random: worker.decisions.next())
         return decision
     }
 

@@ -22,6 +22,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// What policies see of the connection, without a request.
     private(set) lazy var policyView = connection.policyView()
 
+    /// What judging a request's caller takes of the connection.
+    private(set) lazy var caller = makeCaller()
+
     /// Who the client said it was, last time.
     var recentPeer: PeerTable.Recent?
 
@@ -45,6 +48,13 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         explainsRefusals =
             connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
         countConnection(1)
+    }
+
+    private func makeCaller() -> CallerTrust.Peer {
+        let info = connection.info
+        return CallerTrust.Peer(
+            ip: info.remoteIP, isTLS: info.isTLS && manager.direction != .inbound, localPort: info.destinationPort,
+            ownIP: OwnAddress.ip)
     }
 
     /// - Parameter change: 1 for a connection that opens, -1 for one that is over.

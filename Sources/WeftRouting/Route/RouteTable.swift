@@ -68,6 +68,12 @@ package final class RouteTable: Sendable {
     /// - Parameter random: for routes that take a share of requests.
     /// - Returns: `nil` when no virtual host or no route matches (404 NR).
     package func route(_ head: RequestHead, context: RouteContext = RouteContext(), random: UInt64) -> RouteDecision? {
+        var head = head
+        return route(inPlace: &head, context: context, random: random)
+    }
+
+    /// - Parameter head: Stays as it is; `inout`, so that what lies in an object is not copied out of it.
+    package func route(inPlace head: inout RequestHead, context: RouteContext, random: UInt64) -> RouteDecision? {
         guard let place = domains.host(head.authority.readableBytesView) else { return nil }
         let host = hosts[place]
         if let redirect = host.redirectToTLS, RouteTable.isPlain(head, for: redirect.virtualHost.requireTLS) {
