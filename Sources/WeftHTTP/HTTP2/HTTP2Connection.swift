@@ -35,6 +35,8 @@ package final class HTTP2Connection {
     package let options: HTTP2Options
     /// For the transport to take and write.
     package var output = HTTP2Output()
+    /// Whether there is something in ``output``.
+    package var hasOutput: Bool { !output.isEmpty }
     /// Whether the transport takes bytes without piling them up; body bytes wait on their streams meanwhile.
     package var isTransportWritable = true
     /// Why the connection failed, once it has.

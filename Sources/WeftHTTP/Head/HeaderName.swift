@@ -95,7 +95,11 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
 package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
     @usableFromInline let bits: UInt64
     package init(arrayLiteral names: HeaderName...) { self.init(names) }
-    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
+    let names: [HeaderName]
+    package init(_ names: [HeaderName]) {
+        self.names = names
+        bits = names.reduce(0) { $0 | $1.bit }
+    }
 }
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
@@ -109,11 +113,55 @@ package enum ASCII {
         1 << UInt64(fingerprint & 63)
     }
 
-    /// FNV-1a over the lower-case bytes.
-    @inlinable package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        var hash: UInt32 = 2_166_136_261
-        for byte in bytes { hash = (hash ^ UInt32(lowercased(byte))) &* 16_777_619 }
-        return hash
+    /// The same for names that differ in case alone, and seldom the same for others.
+    package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        let known = bytes.withContiguousStorageIfAvailable { name in
+            name.baseAddress.map { fingerprint(UnsafeRawPointer($0), name.count) } ?? fingerprint(of: 0, 0)
+        }
+        if let known { return known }
+        return Array(bytes).withUnsafeBytes { name in
+            name.baseAddress.map { fingerprint($0, name.count) } ?? fingerprint(of: 0, 0)
+        }
+    }
+
+    /// Takes eight bytes at a time, with the bit that tells small letters from capitals set in all of them.
+    @inline(__always) static func fingerprint(_ name: UnsafeRawPointer, _ count: Int) -> UInt32 {
+        var hash = fingerprintSeed(count)
+        guard count >= 8 else {
+            var word: UInt64 = 0
+            if count >= 4 {
+                let first = name.loadUnaligned(as: UInt32.self)
+                let last = name.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+                word = UInt64(first) << 32 | UInt64(last)
+            } else {
+                for place in 0..<count { word = word << 8 | UInt64(name.load(fromByteOffset: place, as: UInt8.self)) }
+            }
+            return finish(mix(hash, word))
+        }
+        var place = 0
+        while place + 8 <= count {
+            hash = mix(hash, name.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            place += 8
+        }
+        if place < count { hash = mix(hash, name.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)) }
+        return finish(hash)
+    }
+
+    private static func fingerprint(of word: UInt64, _ count: Int) -> UInt32 {
+        finish(mix(fingerprintSeed(count), word))
+    }
+
+    @inline(__always) private static func fingerprintSeed(_ count: Int) -> UInt64 {
+        UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    @inline(__always) private static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (hash ^ (word | 0x2020_2020_2020_2020)) &* 0xBF58_476D_1CE4_E5B9
+        return product ^ product >> 32
+    }
+
+    @inline(__always) private static func finish(_ hash: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: hash ^ hash >> 29)
     }
 
     @inlinable package static func equalIgnoringCase(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>)

@@ -40,7 +40,8 @@ extension Exchange {
 
     /// Answers `expect: 100-continue` for upstreams that are never asked.
     func answerContinue() {
-        guard connection.manager.manager.answersContinue, head.expectsContinue else { return }
+        guard head.headers.holds(.expect), connection.manager.manager.answersContinue, head.expectsContinue
+        else { return }
         head.headers.remove(.expect)
         stream.inform(ResponseHead(status: 100))
     }

@@ -22,14 +22,16 @@ extension Exchange {
             guard let own else { return }
             engine = own
         }
-        var view = connection.policyView
+        let view = connection.policyView
         view.head = head
         view.remoteIP = trustedClientIP()
+        // The connection's view is not to keep the request's bytes.
+        defer { view.head = nil }
         let decision = engine.evaluate(view)
         engine.counts.add(decision)
         if let shadow = engine.evaluateShadow(view) {
             engine.counts.add(shadow)
-            record.shadowPolicies.append(shadow)
+            record.keptExtras().shadowPolicies.append(shadow)
         }
         guard !decision.allowed else { return }
         reply(.accessDenied(policy: decision.policy), provenance: decision.provenance)

@@ -26,7 +26,7 @@ extension Exchange {
         let isEdge = judgeCaller()
         if let via = facts.manager.via { Self.append(via: via, to: &head.headers) }
         if facts.manager.generateRequestID,
-            !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
+            !head.headers.holds(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
             let (high, low) = (worker.random.next(), worker.random.next())
             head.headers.set(.requestID, length: RequestID.length) { RequestID.write(high, low, to: $0) }
@@ -176,7 +176,7 @@ extension Exchange {
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
-        if facts.keeps.contains(.response) { record.responseHeaders = response.headers }
+        if facts.keeps.contains(.response) { record.keptExtras().responseHeaders = response.headers }
         if facts.manager.properCaseHeaders { response.headers.useProperCase() }
     }
 

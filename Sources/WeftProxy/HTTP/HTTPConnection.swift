@@ -15,12 +15,16 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     let counters: CounterBlock
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
+    /// The client has proved who it is.
+    let hasPeer: Bool
 
     /// What `x-forwarded-client-cert` says about this connection's peer; made once, when first asked for.
     private(set) lazy var clientCertificateElement = makeClientCertificateElement()
 
     /// What policies see of the connection, without a request.
     private(set) lazy var policyView = connection.policyView()
+    /// The virtual host of the last request.
+    var recentHost: RouteTable.RecentHost?
 
     /// What judging a request's caller takes of the connection.
     private(set) lazy var caller = makeCaller()
@@ -45,8 +49,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.manager = manager
         self.version = version
         counters = worker.metrics.counters.http(manager.manager.statPrefix)
+        hasPeer = connection.info.peer != nil
         explainsRefusals =
-            connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+            hasPeer || manager.direction == .outbound && !manager.manager.useRemoteAddress
         countConnection(1)
     }
 

@@ -203,7 +203,7 @@ final class DownstreamConnection {
     }
 
     func policyView() -> RBACView {
-        var view = RBACView()
+        let view = RBACView()
         view.principals = (info.peer?.uriNames ?? []) + (info.peer?.dnsNames ?? [])
         view.isAuthenticated = info.peer != nil
         view.directRemoteIP = info.directRemoteIP

@@ -3,8 +3,9 @@ package import Synchronization
 package import WeftHTTP
 package import WeftIR
 
-/// What a policy can see of a connection and, for HTTP, of a request.
-package struct RBACView: Sendable {
+/// What a policy can see of a connection and, for HTTP, of a request. One object serves all requests of a connection, one
+/// after the other.
+package final class RBACView {
     /// The peer's verified names, URI SANs first.
     package var principals: [String] = []
     package var isAuthenticated = false
@@ -91,11 +92,18 @@ package final class RBACEngine: Sendable {
             }
         }
     }
-    private struct Policy: Sendable {
+    private final class Policy: Sendable {
         let name: String
         let permissions: [Rule]
         let principals: [Rule]
         let provenance: Provenance?
+
+        init(_ policy: RBAC.Policy) {
+            name = policy.name
+            permissions = policy.permissions.map(RBACEngine.compile)
+            principals = policy.principals.map(RBACEngine.compile)
+            provenance = policy.provenance
+        }
 
         var problem: String? { (permissions + principals).lazy.compactMap(\.problem).first }
     }
@@ -115,11 +123,7 @@ package final class RBACEngine: Sendable {
         statPrefix = rbac.statPrefix
         shadow = rbac.shadowAction.map { [RBACEngine(RBAC(action: $0, policies: rbac.shadowPolicies))] } ?? []
         action = rbac.action
-        policies = rbac.policies.map { policy in
-            Policy(
-                name: policy.name, permissions: policy.permissions.map(RBACEngine.compile),
-                principals: policy.principals.map(RBACEngine.compile), provenance: policy.provenance)
-        }
+        policies = rbac.policies.map(Policy.init)
         let failures = policies.compactMap { policy in policy.problem.map { (policy.name, $0) } }
         broken = Set(failures.map(\.0))
         problems = failures.map { "policy \($0): \($1)" } + shadow.flatMap { $0.problems.map { "shadow " + $0 } }

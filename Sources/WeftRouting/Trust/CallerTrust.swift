@@ -73,12 +73,8 @@ package final class CallerTrust: Sendable {
         if verdict.isInternal {
             head.headers.set(Self.isInternalHeader, "true")
         } else {
-            if verdict.isEdge, head.headers.mayContain(Self.edgeOnlySet) {
-                for name in Self.edgeOnly { head.headers.remove(name) }
-            }
-            if head.headers.mayContain(Self.orderSet) {
-                for name in Self.orders where head.headers.contains(name) { head.headers.remove(name) }
-            }
+            if verdict.isEdge { head.headers.remove(anyOf: Self.edgeOnly) }
+            head.headers.remove(anyOf: Self.orders)
             for name in internalOnly { head.headers.remove(name) }
         }
         if verdict.isEdge { head.headers.set(Self.externalAddress, verdict.client ?? peer.ip) }
@@ -136,16 +132,13 @@ package final class CallerTrust: Sendable {
     private static let forwardedPort: HeaderName = "x-forwarded-port"
 
     /// What only a proxy inside may say; taken from requests that enter the network here.
-    private static let edgeOnly: [HeaderName] = [
+    private static let edgeOnly: HeaderNameSet = [
         "x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
         "x-envoy-external-address", "x-envoy-original-path", "x-envoy-original-host", "x-envoy-attempt-count",
     ]
 
-    private static let edgeOnlySet = HeaderNameSet(edgeOnly)
-    private static let orderSet = HeaderNameSet(orders)
-
     /// What only callers inside may ask of the router.
-    private static let orders: [HeaderName] = [
+    private static let orders: HeaderNameSet = [
         "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes",
         "x-envoy-retriable-header-names", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
         "x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms",

@@ -89,6 +89,8 @@ class BatchedFlush {
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
     private var output: ByteBuffer?
     private var socket = SocketWriter()
+    /// The channel has been given bytes that were not flushed.
+    private var holdsUnflushed = false
     /// Larger bodies are sent from where they lie.
     private static let copyLimit = 4096
 
@@ -124,6 +126,7 @@ class BatchedFlush {
 
     private func writeToChannel(_ bytes: ByteBuffer) {
         socket.noteChannelWrite()
+        holdsUnflushed = true
         outputContext?.write(NIOAny(bytes), promise: nil)
     }
 
@@ -133,6 +136,7 @@ class BatchedFlush {
             if endsMessage { flushes?.noteMessage() }
             return
         }
+        guard output != nil || holdsUnflushed else { return }
         isFlushPending = true
         guard let flushes else { return flushNow() }
         if flushes.flushesNow(), sendNow() { return }
@@ -142,7 +146,7 @@ class BatchedFlush {
     /// Without the channel, and so without anything that it might call.
     /// - Returns: False when something is left.
     private func sendNow() -> Bool {
-        guard let context = outputContext, var bytes = output.take() else { return false }
+        guard !holdsUnflushed, let context = outputContext, var bytes = output.take() else { return false }
         guard socket.transmit(&bytes, context) else {
             output = bytes
             return false
@@ -160,8 +164,9 @@ class BatchedFlush {
             output = nil
             return
         }
-        socket.noteChannelWrite()
+        holdsUnflushed = false
         guard let bytes = output.take() else { return context.flush() }
+        socket.noteChannelWrite()
         context.writeAndFlush(NIOAny(bytes), promise: nil)
         flushes?.giveBack(bytes)
     }

@@ -250,7 +250,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
         guard phase == .exchange else { return }
         let isTunnel = head.status == 101 || head.framing == .tunnel
-        let stated = head.headers.statedLength
+        let contentLength = head.headers.contentLength
+        let stated = contentLength?.value
         let framing: BodyFraming
         if isTunnel || isHead || head.status == 204 || head.status == 304 {
             framing = .none
@@ -268,11 +269,13 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         // Bytes after a refused upgrade may be the other protocol's.
         if awaitsUpgrade, !isTunnel { keepAlive = false }
+        // What was read above need not be read again to be kept.
+        let isStated = contentLength?.isOnly == true && framing == stated.map { .length($0) }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
             : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
-        withOutput { HTTP1Serializer.write(head, framing: framing, connection: option, into: &$0) }
+        withOutput { HTTP1Serializer.write(head, framing: framing, connection: option, isStated: isStated, into: &$0) }
         if endStream { end() }
     }
 

@@ -169,7 +169,7 @@ class HTTP2Session: ChannelInboundHandler {
 
     /// Sends what was written so far, at the end of this turn of the event loop.
     func scheduleFlush() {
-        guard !isInReadCycle, !flushIsScheduled, !codec.output.isEmpty, let context else { return }
+        guard !isInReadCycle, !flushIsScheduled, codec.hasOutput, let context else { return }
         flushIsScheduled = true
         context.eventLoop.assumeIsolated().execute { [self] in
             flushIsScheduled = false
@@ -178,7 +178,7 @@ class HTTP2Session: ChannelInboundHandler {
     }
 
     func flush() {
-        guard let context, !codec.output.isEmpty else { return }
+        guard let context, codec.hasOutput else { return }
         if codec.output.sendWhole({ socket.transmit(&$0, context) }) {
             codec.output.recycle()
             return noteDrained(context)

@@ -7,7 +7,7 @@ import Musl
 #endif
 
 /// Writes to a plain connection's socket without the detour through NIO's pipeline and its queue of pending writes
-/// (ADR 0031).
+/// (ADR 0040).
 ///
 /// Loop-confined. What the socket does not take at once goes to the channel, which waits until it is writable, tells of
 /// its writability and reports errors, as ever; until the channel has sent that, everything goes to the channel.
