@@ -7,7 +7,7 @@ private func view(
     _ path: String = "/", method: HTTPMethod = .get, principal: String? = nil, ip: String = "10.0.0.1",
     headers: [(String, String)] = []
 ) -> RBACView {
-    let view = RBACView()
+    var view = RBACView()
     view.head = RequestHead(method, path, authority: "h", headers: headers)
     view.principals = principal.map { [$0] } ?? []
     view.isAuthenticated = principal != nil
@@ -60,7 +60,7 @@ private func header(_ name: String, _ value: String, invert: Bool = false) -> He
         #expect(!engine(.allow, .any, .not(exact)).evaluate(view(principal: sa)).allowed)
         let namespace = Principal.authenticated(StringMatcher(.regex(".*/ns/a/.*")))
         #expect(engine(.deny, .any, namespace).evaluate(view(principal: sa)).allowed == false)
-        let unverified = view(principal: sa)
+        var unverified = view(principal: sa)
         unverified.isAuthenticated = false
         #expect(!engine(.allow, .any, exact).evaluate(unverified).allowed)
     }
@@ -74,7 +74,7 @@ private func header(_ name: String, _ value: String, invert: Bool = false) -> He
         #expect(!engine(.deny, .header(header("x-token", "2"))).evaluate(repeated).allowed, "no value hides another")
         #expect(!engine(.allow, .header(.init(name: "x", test: .present(true)))).evaluate(view()).allowed)
         #expect(engine(.allow, .header(.init(name: "x", test: .present(false)))).evaluate(view()).allowed)
-        let tcp = view(headers: [("x-token", "1")])
+        var tcp = view(headers: [("x-token", "1")])
         tcp.head = nil
         #expect(!engine(.allow, .header(header("x-token", "1"))).evaluate(tcp).allowed)
     }

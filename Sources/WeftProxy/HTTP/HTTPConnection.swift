@@ -21,8 +21,14 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// What `x-forwarded-client-cert` says about this connection's peer; made once, when first asked for.
     private(set) lazy var clientCertificateElement = makeClientCertificateElement()
 
-    /// What policies see of the connection, without a request.
-    private(set) lazy var policyView = connection.policyView()
+    /// What policies see of the connection, with the request that is judged.
+    private(set) lazy var policyView = PolicyView(connection.policyView())
+
+    final class PolicyView {
+        var view: RBACView
+        init(_ view: RBACView) { self.view = view }
+    }
+
     /// The virtual host of the last request.
     var recentHost: RouteTable.RecentHost?
 

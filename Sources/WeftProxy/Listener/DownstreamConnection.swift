@@ -203,7 +203,7 @@ final class DownstreamConnection {
     }
 
     func policyView() -> RBACView {
-        let view = RBACView()
+        var view = RBACView()
         view.principals = (info.peer?.uriNames ?? []) + (info.peer?.dnsNames ?? [])
         view.isAuthenticated = info.peer != nil
         view.directRemoteIP = info.directRemoteIP

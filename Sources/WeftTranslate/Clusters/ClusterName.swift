@@ -4,6 +4,8 @@ import WeftConfig
 enum ClusterName {
     static let passthrough = "PassthroughCluster"
     static let blackHole = "BlackHoleCluster"
+    /// Hosts that only requests name, resolved by the proxy (ALLOW_ANY_DYNAMIC_DNS).
+    static let dynamicDNS = "DynamicForwardProxyCluster"
     static let inboundPassthrough = "InboundPassthroughCluster"
 
     static func outbound(port: Int, subset: String = "", host: String) -> String {
