@@ -89,7 +89,8 @@ let testTargets: [Target] = [
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests(
-        "WeftTranslate", ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftRouting", "WeftXDS"],
+        "WeftTranslate",
+        ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", "WeftXDS", crypto, nioCore],
         resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),

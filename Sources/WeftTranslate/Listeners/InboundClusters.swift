@@ -4,7 +4,7 @@ import WeftIR
 extension InboundListener {
     /// Where an inbound cluster leads: the ingress entry's `defaultEndpoint`, else the address that the caller meant, or the
     /// loopback where the mesh says so (`inboundTrafficPolicy: LOCALHOST`).
-    static func target(of endpoint: String?, instance: String) -> Address? {
+    static func target(of endpoint: String?, instance: String?) -> Address? {
         guard let endpoint, !endpoint.isEmpty else { return nil }
         if endpoint.hasPrefix("unix://") { return .unix(path: String(endpoint.dropFirst("unix://".count))) }
         guard let colon = endpoint.lastIndex(of: ":"), let port = UInt16(endpoint[endpoint.index(after: colon)...])
@@ -12,7 +12,7 @@ extension InboundListener {
         switch endpoint[..<colon] {
         case "127.0.0.1": return .ip("127.0.0.1", port: port)
         case "[::1]": return .ip("::1", port: port)
-        case "0.0.0.0", "[::]": return .ip(instance, port: port)
+        case "0.0.0.0", "[::]": return instance.map { .ip($0, port: port) }
         default: return nil
         }
     }

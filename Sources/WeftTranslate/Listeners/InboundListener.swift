@@ -143,7 +143,7 @@ struct InboundListener {
         cluster.bindAddress = "127.0.0.6"
         cluster.connectTimeoutMilliseconds = scope.mesh.connectTimeout?.milliseconds ?? 10_000
         cluster.circuitBreakers = .unlimited
-        let target = Self.target(of: port.ingress?.defaultEndpoint, instance: scope.proxy.address)
+        let target = Self.target(of: port.ingress?.defaultEndpoint, instance: scope.proxy.instanceAddress)
         if let target {
             pointAt(target, &cluster)
         } else if scope.mesh.inboundTrafficPolicy?.mode == .localhost {
@@ -242,6 +242,10 @@ struct InboundListener {
         tls.requireClientCertificate = true
         tls.common.certificates = [.workloadCertificate]
         tls.common.validation = .workloadTrustBundle
+        // Whoever signed the certificate: callers are of this mesh's trust domain, or of one that it goes by as well.
+        tls.common.subjectAltNames = scope.mesh.trustDomains.map {
+            SubjectAltNameMatcher(.uri, StringMatcher(.prefix("spiffe://\($0)/")))
+        }
         tls.common.minimumVersion = .v1_2
         // `istio…` only marks the mesh's own TLS. What is agreed on says whether HTTP/2 or HTTP/1.1 is inside.
         tls.common.alpnProtocols = content == .http ? ["h2", "http/1.1"] : ["istio-peer-exchange", "istio"]

@@ -9,9 +9,17 @@ enum RouteMatches {
         guard let match else { return result }
         result.caseSensitive = !(match.ignoreUriCase ?? false)
         for (name, value) in (match.headers ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             result.headers.append(header(name.lowercased(), value))
         }
         for (name, value) in (match.withoutHeaders ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value, invert: true) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             var matcher = header(name.lowercased(), value)
             if case .present = matcher.test {
                 matcher.test = .present(false)

@@ -27,6 +27,7 @@ package struct MeshSnapshot: Sendable {
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let requestAuthentications: [Config<RequestAuthentication>]
     package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
@@ -35,11 +36,22 @@ package struct MeshSnapshot: Sendable {
 
     let serviceIndex: [String: [Int]]
     let workloadIndex: [String: Int]
+    /// Services by the namespace that declares them.
+    let serviceNamespaces: [String: [Int]]
+    /// See ``selectorKeys(of:rootNamespace:)``.
+    let selectorKeys: [String: Set<String>]
+    /// True if some rule prefers endpoints on the caller's own node.
+    let tellsNodesApart: Bool
 
     package static let clusterDomain = "cluster.local"
 
     package init(objects: [KubernetesObject], meshConfig: MeshConfig = MeshConfig()) {
-        var reader = SnapshotReader(objects: objects)
+        self.init(objects: objects, meshConfig: meshConfig, cache: DecodeCache())
+    }
+
+    /// - Parameter cache: what unchanged objects were read into before.
+    init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
+        var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
         let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
         virtualServices = delegated.configs
@@ -48,6 +60,7 @@ package struct MeshSnapshot: Sendable {
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
+        requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
@@ -63,6 +76,14 @@ package struct MeshSnapshot: Sendable {
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
+        serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
+        var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
+        let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
+        keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
+        selectorKeys = keys
+        tellsNodesApart =
+            services.contains { $0.distribution == .sameNode }
+            || keys.values.contains { $0.contains("kubernetes.io/hostname") }
         serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
@@ -90,17 +111,26 @@ package struct MeshSnapshot: Sendable {
 
 /// Picks Istio's objects out of a list, and notes those that do not decode.
 private struct SnapshotReader {
-    let objects: [KubernetesObject]
-    var diagnostics: [Diagnostic] = []
+    /// By kind.
+    private let objects: [String: [KubernetesObject]]
+    private let cache: DecodeCache
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(objects: [KubernetesObject], cache: DecodeCache) {
+        self.objects = Dictionary(grouping: objects, by: \.kind)
+        self.cache = cache
+    }
 
     mutating func configs<Spec: IstioSpec>() -> [Config<Spec>] {
         var configs: [Config<Spec>] = []
-        for object in objects where object.isKind(Spec.self) {
+        for object in objects[Spec.kind] ?? [] where object.isKind(Spec.self) {
             do {
-                configs.append(
+                let config = try cache.value(of: object) {
                     Config(
                         resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self)))
+                        spec: try object.spec(Spec.self))
+                }
+                configs.append(config)
             } catch let error as DecodingError {
                 diagnostics.append(
                     Diagnostic(
