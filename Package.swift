@@ -77,7 +77,7 @@ let testTargets: [Target] = [
     tests("WeftAPIServer"),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
-    tests("WeftTelemetry"),
+    tests("WeftTelemetry", ["TestSupport", "WeftCore"]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
@@ -203,7 +203,7 @@ let package = Package(
             name: "WeftCA",
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
-        .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
+        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftRouting", logging], swiftSettings: strict),
         .target(
             name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
             swiftSettings: strict),

@@ -4,13 +4,12 @@ import WeftAdmin
 import WeftConfig
 import WeftCore
 import WeftKubernetes
-import WeftTelemetry
 
 /// Port 15014: metrics, version and the debug endpoints.
 struct MonitoringRoutes: Sendable {
     let coordinator: PushCoordinator
     let sources: ClusterSources
-    let telemetry: TelemetryStore
+    let telemetry: Telemetry
     let metrics: ControlPlaneMetrics
 
     func add(to router: Router<BasicRequestContext>) {

@@ -139,17 +139,17 @@ private struct KeyPlace {
         var cluster = Cluster(name: clusterName, discovery: .strictDNS)
         cluster.connectTimeoutMilliseconds = connectTimeout
         var assignment = ClusterLoadAssignment(clusterName: clusterName)
+        let number = UInt16(clamping: port)
+        let isName = host.contains { $0 != "." && !$0.isNumber } && !host.contains(":")
         assignment.localities = [
-            .init(endpoints: [Endpoint(address: .ip(host, port: UInt16(clamping: port)))])
+            .init(endpoints: [Endpoint(address: isName ? .hostname(host, port: number) : .ip(host, port: number))])
         ]
         cluster.endpoints = assignment
         guard isSecure else { return cluster }
         var tls = UpstreamTLS()
         tls.sni = host
         tls.common.minimumVersion = .v1_2
-        tls.common.validation = SecretReference(
-            name: "file-root:system",
-            source: .inline(.validationFrom(trustedCA: .file("/etc/ssl/certs/ca-certificates.crt"))))
+        tls.common.validation = .files(authorities: UpstreamSecurity.systemAuthorities, revocations: nil)
         tls.common.subjectAltNames = [SubjectAltNameMatcher(.dns, StringMatcher(.exact(host)))]
         cluster.tls = tls
         return cluster
