@@ -36,7 +36,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             sources: sources, metrics: metrics, status: StatusWriter(client: client, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
         telemetry = try Telemetry(
-            folder: settings.telemetryFolder, client: client,
+            settings: settings, client: client,
             targets: { [coordinator, sources] in
                 ProxyTargets.targets(await coordinator.identities, pods: sources.pods.store.all)
             })
