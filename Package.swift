@@ -81,14 +81,20 @@ let testTargets: [Target] = [
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
+        [
+            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes",
+            "WeftTranslate", "WeftXDS", logging,
+        ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
-    tests("WeftTranslate", ["WeftCore", "WeftConfig", "WeftIR"], resources: [.copy("Golden")]),
+    tests(
+        "WeftTranslate",
+        ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", "WeftXDS", crypto, nioCore],
+        resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),
@@ -208,7 +214,9 @@ let package = Package(
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
         .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftRouting", logging], swiftSettings: strict),
-        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], swiftSettings: strict),
+        .target(
+            name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
+            swiftSettings: strict),
         .target(
             name: "WeftAPIServer",
             dependencies: [

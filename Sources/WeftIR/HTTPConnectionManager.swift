@@ -79,6 +79,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var streamIdleTimeoutMilliseconds: UInt64?
     package var requestTimeoutMilliseconds: UInt64?
     package var requestHeadersTimeoutMilliseconds: UInt64?
+    /// How long a client may take to notice the end of its connection (`delayed_close_timeout`); `nil` is one second.
+    package var closeDelayMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
     /// The longest a request may take (`max_stream_duration`), for routes that say nothing.
     package var maxStreamDurationMilliseconds: UInt64?
@@ -187,6 +189,9 @@ package struct RBAC: Sendable, Hashable, Codable {
     package var shadowAction: Action?
     package var shadowPolicies: [Policy] = []
     package var statPrefix = ""
+    /// Stands before the names under which shadow results are counted and told as dynamic metadata
+    /// (`shadow_rules_stat_prefix`).
+    package var shadowStatPrefix = ""
 
     package init(action: Action, policies: [Policy]) {
         self.action = action
@@ -204,6 +209,8 @@ package indirect enum Permission: Sendable, Hashable, Codable {
     case destinationIP(CIDR)
     case destinationPort(UInt16)
     case requestedServerName(StringMatcher)
+    /// What filters before this one have said (`metadata`).
+    case metadata(DynamicMetadataMatcher)
 }
 
 package indirect enum Principal: Sendable, Hashable, Codable {
@@ -217,6 +224,8 @@ package indirect enum Principal: Sendable, Hashable, Codable {
     case remoteIP(CIDR)
     case header(HeaderMatcher)
     case urlPath(StringMatcher)
+    /// What filters before this one have said, such as the claims of a token (`metadata`).
+    case metadata(DynamicMetadataMatcher)
 }
 
 /// Injected faults (`envoy.extensions.filters.http.fault.v3.HTTPFault`).

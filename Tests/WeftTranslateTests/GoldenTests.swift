@@ -21,7 +21,20 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
     func url(_ suffix: String) -> URL { Self.folder.appending(path: "\(name).\(suffix).yaml") }
 
-    func result() throws -> String {
+    /// What a case translates: the objects, the mesh's settings and the proxy.
+    struct Input {
+        var header: KubernetesObject
+        var objects: [KubernetesObject]
+        var mesh: MeshConfig
+        var proxy: ProxyIdentity
+
+        /// - Parameter more: objects that come on top.
+        func translate(adding more: [KubernetesObject] = []) -> (ProxyConfiguration, [Diagnostic]) {
+            Translator(MeshSnapshot(objects: objects + more, meshConfig: mesh)).configuration(for: proxy)
+        }
+    }
+
+    func input() throws -> Input {
         let input = try ManifestReader.objects(
             in: String(contentsOf: url("in"), encoding: .utf8), file: "\(name).in.yaml"
         ).map(\.object)
@@ -35,10 +48,18 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         let proxy = try #require(
             ProxyIdentity(
                 nodeID: header.json["proxy"]?.stringValue ?? "", metadata: header.json["metadata"] ?? .object([:])))
-        let (configuration, diagnostics) = Translator(MeshSnapshot(objects: objects, meshConfig: mesh)).configuration(
-            for: proxy)
+        return Input(header: header, objects: objects, mesh: mesh, proxy: proxy)
+    }
+
+    func result() throws -> String {
+        let input = try input()
+        let (header, (configuration, diagnostics)) = (input.header, input.translate())
         var shown: [String: JSONValue] = ["names": names(configuration)]
         for pattern in header.json["show"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
+            if pattern.hasPrefix("security/") {
+                shown["security"] = try security(String(pattern.dropFirst(9)), of: configuration)
+                continue
+            }
             try show(pattern, of: JSONValue(encoding: configuration), into: &shown)
         }
         if !diagnostics.isEmpty { shown["diagnostics"] = try JSONValue(encoding: diagnostics) }
@@ -53,6 +74,30 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             "clusters": list(configuration.clusters.keys), "endpoints": list(configuration.endpoints.keys),
             "secrets": list(configuration.secrets.keys),
         ]
+    }
+
+    /// `security/PORT`: what a port's connections and requests are held to, without the rest of the chain.
+    private func security(_ port: String, of configuration: ProxyConfiguration) throws -> JSONValue {
+        let chains = configuration.listeners.values.sorted { $0.name < $1.name }.flatMap { listener in
+            listener.filterChains.filter { $0.name == "0.0.0.0_\(port)" || listener.name == "0.0.0.0_\(port)" }
+        }
+        try #require(!chains.isEmpty, "no chain is for port \(port)")
+        var result: [String: JSONValue] = [:]
+        for filter in chains.flatMap(\.filters) {
+            switch filter {
+            case .httpConnectionManager(let manager):
+                let own = manager.filters.filter {
+                    switch $0.kind {
+                    case .rbac, .jwt, .externalAuthorization: true
+                    default: false
+                    }
+                }
+                result["http"] = Self.pruned(try JSONValue(encoding: own))
+            case .rbac(let rules): result["tcp"] = Self.pruned(try JSONValue(encoding: rules))
+            default: break
+            }
+        }
+        return .object(result)
     }
 
     /// `section/name`; what is empty or null is left out.

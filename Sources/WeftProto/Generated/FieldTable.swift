@@ -957,7 +957,7 @@ package enum FieldTable {
         4 header message =rule envoy.config.route.v3.HeaderMatcher
         5 destination_ip message =rule envoy.config.core.v3.CidrRange
         6 destination_port uint32 =rule -
-        7 metadata message !~=rule -
+        7 metadata message ~=rule envoy.type.matcher.v3.MetadataMatcher
         8 not_rule message =rule envoy.config.rbac.v3.Permission
         9 requested_server_name message =rule envoy.type.matcher.v3.StringMatcher
         10 url_path message =rule envoy.type.matcher.v3.PathMatcher
@@ -980,7 +980,7 @@ package enum FieldTable {
         4 authenticated message =identifier envoy.config.rbac.v3.Principal.Authenticated
         5 source_ip message ~=identifier envoy.config.core.v3.CidrRange
         6 header message =identifier envoy.config.route.v3.HeaderMatcher
-        7 metadata message !~=identifier -
+        7 metadata message ~=identifier envoy.type.matcher.v3.MetadataMatcher
         8 not_id message =identifier envoy.config.rbac.v3.Principal
         9 url_path message =identifier envoy.type.matcher.v3.PathMatcher
         10 direct_remote_ip message =identifier envoy.config.core.v3.CidrRange
@@ -1927,10 +1927,12 @@ package enum FieldTable {
         15 claim_to_headers message * envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader
         16 failed_status_in_metadata string - -
         17 clear_route_cache bool - -
-        18 normalize_payload_in_metadata message ! -
+        18 normalize_payload_in_metadata message - envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload
         19 subjects message - envoy.type.matcher.v3.StringMatcher
         20 require_expiration bool - -
         21 max_lifetime message - google.protobuf.Duration
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload
+        1 space_delimited_claims string * -
         M envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
         1 provider_name string =requires_type -
         2 provider_and_audiences message =requires_type envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences
@@ -2212,7 +2214,7 @@ package enum FieldTable {
         9 metadata_match message - envoy.config.core.v3.Metadata
         10 weighted_clusters message =cluster_specifier envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
         11 hash_policy message * envoy.type.v3.HashPolicy
-        12 tunneling_config message ! -
+        12 tunneling_config message - envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
         13 max_downstream_connection_duration message - google.protobuf.Duration
         14 on_demand message ! -
         15 access_log_flush_interval message ~ google.protobuf.Duration
@@ -2223,6 +2225,16 @@ package enum FieldTable {
         20 max_downstream_connection_duration_jitter_percentage message ! -
         21 upstream_connect_mode enum ! -
         22 max_early_data_bytes message ! -
+        M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
+        1 hostname string - -
+        2 use_post bool - -
+        3 headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        4 propagate_response_headers bool - -
+        5 post_path string - -
+        6 propagate_response_trailers bool - -
+        7 request_id_extension message ! -
+        8 request_id_header string ! -
+        9 request_id_metadata_key string ! -
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
         1 clusters message * envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight

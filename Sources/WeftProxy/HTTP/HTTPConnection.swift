@@ -15,12 +15,25 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     let counters: CounterBlock
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
+    /// The client has proved who it is.
+    let hasPeer: Bool
 
     /// What `x-forwarded-client-cert` says about this connection's peer; made once, when first asked for.
     private(set) lazy var clientCertificateElement = makeClientCertificateElement()
 
-    /// What policies see of the connection, without a request.
-    private(set) lazy var policyView = connection.policyView()
+    /// What policies see of the connection, with the request that is judged.
+    private(set) lazy var policyView = PolicyView(connection.policyView())
+
+    final class PolicyView {
+        var view: RBACView
+        init(_ view: RBACView) { self.view = view }
+    }
+
+    /// The virtual host of the last request.
+    var recentHost: RouteTable.RecentHost?
+
+    /// What judging a request's caller takes of the connection.
+    private(set) lazy var caller = makeCaller()
 
     /// Who the client said it was, last time.
     var recentPeer: PeerTable.Recent?
@@ -42,9 +55,17 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.manager = manager
         self.version = version
         counters = worker.metrics.counters.http(manager.manager.statPrefix)
+        hasPeer = connection.info.peer != nil
         explainsRefusals =
-            connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+            hasPeer || manager.direction == .outbound && !manager.manager.useRemoteAddress
         countConnection(1)
+    }
+
+    private func makeCaller() -> CallerTrust.Peer {
+        let info = connection.info
+        return CallerTrust.Peer(
+            ip: info.remoteIP, isTLS: info.isTLS && manager.direction != .inbound, localPort: info.destinationPort,
+            ownIP: OwnAddress.ip)
     }
 
     /// - Parameter change: 1 for a connection that opens, -1 for one that is over.
@@ -93,7 +114,11 @@ final class HTTPConnection: DownstreamConnectionDelegate {
 
     func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
         if let refusal = manager.admission?.check(&head) {
-            refuse(stream: stream, with: LocalReply(refusal))
+            stream.closeAfterResponse()
+            let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
+            // As for Envoy, whose codec refuses it: what was never a request has no head in the log.
+            exchange.record.hasNoHead = true
+            exchange.refuse(refusal)
             return RefusedRequest()
         }
         let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
@@ -102,20 +127,25 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     }
 
     func refuse(stream: DownstreamStream, error: RequestError) {
-        counters.add(error == .headersTooLarge ? HTTPCounter.tooLarge : .protocolErrors)
-        refuse(stream: stream, with: LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest))
-    }
-
-    private func refuse(stream: DownstreamStream, with reply: LocalReply) {
-        stream.closeAfterResponse()
-        var answer = reply.head(explain: false)
-        if manager.manager.serverHeader != .passThrough { answer.headers.set(.server, manager.serverName) }
-        answer.headers.set(.date, worker.date.now())
-        stream.respond(answer, endStream: reply.body.isEmpty)
-        if !reply.body.isEmpty {
-            stream.write(body: ByteBuffer(string: reply.body))
-            stream.writeEnd(trailers: nil)
+        let reason: LocalReply.Reason
+        switch error {
+        case .headersTooLarge:
+            counters.add(HTTPCounter.tooLarge)
+            reason = .headersTooLarge
+        case .malformed:
+            counters.add(HTTPCounter.protocolErrors)
+            reason = .badRequest
+        case .timeout:
+            counters.add(HTTPCounter.headTimeouts)
+            reason = .headersOverdue
         }
+        stream.closeAfterResponse()
+        // Nothing is known of what was to come.
+        var head = RequestHead(method: .other("-"), path: ByteBuffer(), authority: ByteBuffer())
+        head.version = version == .http2 ? .http2 : .http11
+        let exchange = Exchange(self, stream: stream, head: head, endStream: true)
+        exchange.record.hasNoHead = true
+        exchange.refuse(reason)
     }
 
     func connectionClosed() { countConnection(-1) }

@@ -15,6 +15,8 @@ package struct RBACView: Sendable {
     package var serverName = ""
     /// `nil` for TCP: rules on HTTP attributes do not match then.
     package var head: RequestHead?
+    /// Dynamic metadata by the name of the filter that set it.
+    package var metadata: [String: DynamicValue] = [:]
     package init() {}
 }
 
@@ -56,8 +58,15 @@ package final class RBACCounts: Sendable {
 package struct RBACShadow: Sendable, Hashable {
     package var allowed: Bool
     package var policy: String?
-    /// `stat_prefix` of the rules.
+    /// `shadow_rules_stat_prefix`, else the rules' own.
     package var statPrefix: String
+
+    /// What later filters are told (`envoy.filters.http.rbac`), with the prefix before each name as in Envoy.
+    package func metadata(prefix: String) -> [String: DynamicValue] {
+        var told: [String: DynamicValue] = ["\(prefix)shadow_engine_result": .string(allowed ? "allowed" : "denied")]
+        if let policy { told["\(prefix)shadow_effective_policy_id"] = .string(policy) }
+        return told
+    }
 }
 
 /// One compiled set of policies, with its shadow rules. Immutable.
@@ -75,6 +84,7 @@ package final class RBACEngine: Sendable {
         case authenticated(CompiledStringMatcher?)
         case directRemoteIP(IPPrefix)
         case remoteIP(IPPrefix)
+        case metadata(CompiledMetadataMatcher)
 
         /// What of this rule cannot be compiled.
         var problem: String? {
@@ -87,15 +97,23 @@ package final class RBACEngine: Sendable {
             case .authenticated(let matcher): matcher?.isBroken == true ? "a principal's pattern is invalid" : nil
             case .destinationIP(let range), .directRemoteIP(let range), .remoteIP(let range):
                 range.isBroken ? "an address range is invalid" : nil
+            case .metadata(let matcher): matcher.isBroken ? "a metadata pattern is invalid" : nil
             case .any, .destinationPort: nil
             }
         }
     }
-    private struct Policy: Sendable {
+    private final class Policy: Sendable {
         let name: String
         let permissions: [Rule]
         let principals: [Rule]
         let provenance: Provenance?
+
+        init(_ policy: RBAC.Policy) {
+            name = policy.name
+            permissions = policy.permissions.map(RBACEngine.compile)
+            principals = policy.principals.map(RBACEngine.compile)
+            provenance = policy.provenance
+        }
 
         var problem: String? { (permissions + principals).lazy.compactMap(\.problem).first }
     }
@@ -108,18 +126,18 @@ package final class RBACEngine: Sendable {
     /// The shadow rules as an engine of their own; at most one.
     private let shadow: [RBACEngine]
     package let statPrefix: String
+    package let shadowStatPrefix: String
+    /// Whether there are shadow rules.
+    package var hasShadow: Bool { !shadow.isEmpty }
     /// Since this engine was made.
     package let counts = RBACCounts()
 
     package init(_ rbac: RBAC) {
         statPrefix = rbac.statPrefix
+        shadowStatPrefix = rbac.shadowStatPrefix
         shadow = rbac.shadowAction.map { [RBACEngine(RBAC(action: $0, policies: rbac.shadowPolicies))] } ?? []
         action = rbac.action
-        policies = rbac.policies.map { policy in
-            Policy(
-                name: policy.name, permissions: policy.permissions.map(RBACEngine.compile),
-                principals: policy.principals.map(RBACEngine.compile), provenance: policy.provenance)
-        }
+        policies = rbac.policies.map(Policy.init)
         let failures = policies.compactMap { policy in policy.problem.map { (policy.name, $0) } }
         broken = Set(failures.map(\.0))
         problems = failures.map { "policy \($0): \($1)" } + shadow.flatMap { $0.problems.map { "shadow " + $0 } }
@@ -129,10 +147,18 @@ package final class RBACEngine: Sendable {
     package func evaluateShadow(_ view: RBACView) -> RBACShadow? {
         guard let engine = shadow.first else { return nil }
         let decision = engine.evaluate(view)
-        return RBACShadow(allowed: decision.allowed, policy: decision.policy, statPrefix: statPrefix)
+        return RBACShadow(
+            allowed: decision.allowed, policy: decision.policy,
+            statPrefix: shadowStatPrefix.isEmpty ? statPrefix : shadowStatPrefix)
     }
 
     package func evaluate(_ view: RBACView) -> RBACDecision {
+        var view = view
+        return evaluate(inPlace: &view)
+    }
+
+    /// - Parameter view: Stays as it is; `inout`, so that what lies in an object is not copied out of it.
+    package func evaluate(inPlace view: inout RBACView) -> RBACDecision {
         let matched = policies.first { policy in
             if !broken.isEmpty, broken.contains(policy.name) { return action == .deny }
             return policy.permissions.contains { RBACEngine.test($0, view) }
@@ -160,6 +186,7 @@ package final class RBACEngine: Sendable {
         case .destinationIP(let range): .destinationIP(IPPrefix(range))
         case .destinationPort(let port): .destinationPort(port)
         case .requestedServerName(let matcher): .serverName(CompiledStringMatcher(matcher))
+        case .metadata(let matcher): .metadata(CompiledMetadataMatcher(matcher))
         }
     }
 
@@ -174,6 +201,7 @@ package final class RBACEngine: Sendable {
         case .remoteIP(let range): .remoteIP(IPPrefix(range))
         case .header(let matcher): .header(CompiledHeaderMatcher(matcher))
         case .urlPath(let matcher): .path(CompiledStringMatcher(matcher))
+        case .metadata(let matcher): .metadata(CompiledMetadataMatcher(matcher))
         }
     }
 
@@ -192,6 +220,7 @@ package final class RBACEngine: Sendable {
             view.isAuthenticated && (matcher.map { m in view.principals.contains { m.matches($0) } } ?? true)
         case .directRemoteIP(let range): IPAddress(view.directRemoteIP).map(range.contains) ?? false
         case .remoteIP(let range): IPAddress(view.remoteIP).map(range.contains) ?? false
+        case .metadata(let matcher): matcher.matches(view.metadata)
         }
     }
 }

@@ -9,9 +9,17 @@ enum RouteMatches {
         guard let match else { return result }
         result.caseSensitive = !(match.ignoreUriCase ?? false)
         for (name, value) in (match.headers ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             result.headers.append(header(name.lowercased(), value))
         }
         for (name, value) in (match.withoutHeaders ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value, invert: true) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             var matcher = header(name.lowercased(), value)
             if case .present = matcher.test {
                 matcher.test = .present(false)
@@ -33,7 +41,7 @@ enum RouteMatches {
 
     /// True if every request matches.
     static func isCatchAll(_ match: RouteMatch) -> Bool {
-        guard match.headers.isEmpty, match.queryParameters.isEmpty else { return false }
+        guard match.headers.isEmpty, match.queryParameters.isEmpty, match.dynamicMetadata.isEmpty else { return false }
         return switch match.path {
         case .prefix(let prefix): prefix == "/" || prefix.isEmpty
         case .regex(let pattern): pattern == ".*" || pattern == "/.*"
@@ -44,6 +52,8 @@ enum RouteMatches {
     static func string(_ match: StringMatch) -> StringMatcher? {
         if let exact = match.exact { return StringMatcher(.exact(exact)) }
         if let prefix = match.prefix { return StringMatcher(.prefix(prefix)) }
+        // No pattern, but a way that people write "any value" and that Istio takes so.
+        if match.regex == "*" { return nil }
         return match.regex.map { StringMatcher(.regex($0)) }
     }
 
