@@ -133,7 +133,7 @@ import WeftTelemetry
         }
         for query in [
             "sum by (destination_service_name) (rate(istio_requests_total[1h]))",
-            "sum(increase({job=\"kubernetes-pods\"}[1h]))".replacing("increase", with: "count_over_time"),
+            "sum(count_over_time({job=\"kubernetes-pods\"}[1h]))",
         ] {
             let expression = try PromQLParser.parse(query)
             report.line("at once: `\(query)`", try best { _ = try engine.instant(expression, at: end) })
