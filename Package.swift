@@ -77,7 +77,7 @@ let testTargets: [Target] = [
     tests("WeftAPIServer"),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
-    tests("WeftTelemetry", ["TestSupport", "WeftCore"]),
+    tests("WeftTelemetry", ["TestSupport", "WeftCore", logging]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
@@ -116,6 +116,16 @@ let fuzzRunner: [Target] =
     : [
         .executableTarget(
             name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
+    ]
+
+/// `dev/telemetry-bench` alone builds it.
+let telemetryBench: [Target] =
+    Context.environment["WEFT_BENCH"] == nil
+    ? []
+    : [
+        .executableTarget(
+            name: "weft-telemetry-bench", dependencies: ["WeftTelemetry", logging], path: "Tests/TelemetryBench",
+            swiftSettings: strict)
     ]
 
 let package = Package(
@@ -257,7 +267,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "WeftCore", "WeftHTTP", "WeftJWT", "WeftRouting", "WeftTransport", "WeftXDS", nioCore, protobuf,
+                "WeftCore", "WeftHTTP", "WeftJWT", "WeftRouting", "WeftTelemetry", "WeftTransport", "WeftXDS", nioCore,
+                protobuf,
             ],
             path: "Tests/FuzzTargets", swiftSettings: strict),
         // run
@@ -266,5 +277,5 @@ let package = Package(
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + fuzzRunner + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + telemetryBench + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

@@ -44,7 +44,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
         telemetry = try Telemetry(
-            folder: settings.telemetryFolder, client: client,
+            settings: settings, client: client,
             targets: { [coordinator, sources] in
                 ProxyTargets.targets(await coordinator.identities, pods: sources.pods.store.all)
             })

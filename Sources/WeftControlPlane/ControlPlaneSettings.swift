@@ -14,10 +14,18 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var webhookPort = 15017
     var readinessPort = 8080
     var dashboardPort = 20001
+    /// Ports of the tools whose place the telemetry store takes: Prometheus, Jaeger's query, OTLP and Zipkin.
+    var prometheusPort = 9090
+    var jaegerPort = 16686
+    var openTelemetryPort = 4317
+    var openTelemetryHTTPPort = 4318
+    var zipkinPort = 9411
     /// How long workload certificates live.
     var certificateLimits = CertificateAuthority.Limits()
     /// How long the control plane's own certificates live.
     var servingCertificateSeconds = 86_400.0
+    /// Where all samples are sent on to in Prometheus's remote-write protocol; `nil` for nowhere.
+    var remoteWriteURL: String?
     /// Where telemetry is kept; `nil` keeps it in memory alone.
     var telemetryFolder: String?
     /// Listening sockets handed to us, by port.

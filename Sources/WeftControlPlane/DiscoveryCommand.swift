@@ -33,6 +33,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
     @Option(help: "Webhooks over HTTPS.") var httpsAddr = 15017
     @Option(help: "Readiness.") var httpAddr = 8080
     @Option(help: "The dashboard.") var dashboardAddr = 20001
+    @Option(help: "Send all samples on to this remote-write URL of a Prometheus.") var remoteWriteURL: String?
     @Option(name: .shortAndLong, help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
     package init() {}
@@ -56,6 +57,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)
+        settings.remoteWriteURL = remoteWriteURL ?? environment["WEFT_REMOTE_WRITE_URL"]
         settings.telemetryFolder = environment["WEFT_TELEMETRY_DIR"].flatMap { $0.isEmpty ? nil : $0 }
         settings.inherited = InheritedSockets(environment: environment).descriptors
         let logger = Logger(label: "weftd")

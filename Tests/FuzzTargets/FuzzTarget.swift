@@ -10,7 +10,7 @@ package struct FuzzTarget: Sendable {
 
     package static let all = [
         http1Request, http1Response, chunked, http1Relay, http2, http2Client, http2Relay, hpack, clientHello, path,
-        regex, rewrite, jwt, jwks, xds, bootstrap,
+        regex, rewrite, jwt, jwks, xds, bootstrap, promql, exposition, otlp, otlpJSON, zipkin, snappy,
     ]
     package static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }
 }

@@ -14,7 +14,9 @@ struct MonitoringRoutes: Sendable {
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("metrics") { _, _ in
-            AdminRoutes.text(metrics.text(version: WeftVersion.istioCompatibility), type: "text/plain; version=0.0.4")
+            AdminRoutes.text(
+                metrics.text(version: WeftVersion.istioCompatibility) + telemetry.metricsText,
+                type: "text/plain; version=0.0.4")
         }
         // Istio's shape: VERSION-REVISION-STATUS; tools take the number in front.
         router.get("version") { _, _ in

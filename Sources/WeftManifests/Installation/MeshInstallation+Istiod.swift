@@ -8,7 +8,7 @@ extension MeshInstallation {
         ("http-monitoring", 15014, 15014), ("http-dashboard", 20001, 20001),
     ]
 
-    private var selector: JSONValue {
+    var selector: JSONValue {
         var selector: JSONValue = ["app": "istiod"]
         if settings.isDefaultRevision {
             selector["istio"] = "pilot"
@@ -60,7 +60,8 @@ extension MeshInstallation {
                         "spec": [
                             "serviceAccountName": .string(settings.istiodName), "containers": [istiodContainer],
                             "volumes": [
-                                ["name": "config-volume", "configMap": ["name": .string("istio\(settings.suffix)")]]
+                                ["name": "config-volume", "configMap": ["name": .string("istio\(settings.suffix)")]],
+                                ["name": "telemetry", "emptyDir": [:]],
                             ],
                         ],
                     ],
@@ -74,11 +75,13 @@ extension MeshInstallation {
             "ports": .array(
                 [
                     ("http-ready", 8080), ("grpc-xds", 15010), ("https-dns", 15012), ("https-webhook", 15017),
-                    ("http-monitoring", 15014), ("http-dashboard", 20001),
+                    ("http-monitoring", 15014), ("http-dashboard", 20001), ("http-prometheus", 9090),
+                    ("http-query", 16686), ("grpc-otlp", 4317), ("http-otlp", 4318), ("http-zipkin", 9411),
                 ]
                 .map { ["name": .string($0.0), "containerPort": .int($0.1), "protocol": "TCP"] }),
             "env": [
                 ["name": "REVISION", "value": .string(settings.revision)],
+                ["name": "WEFT_TELEMETRY_DIR", "value": "/var/lib/weft/telemetry"],
                 ["name": "CLUSTER_ID", "value": .string(settings.mesh.clusterID)],
                 ProxyPod.field("POD_NAME", "metadata.name"),
                 ProxyPod.field("POD_NAMESPACE", "metadata.namespace"),
@@ -95,7 +98,10 @@ extension MeshInstallation {
                 "runAsUser": 1337,
                 "runAsGroup": 1337,
             ],
-            "volumeMounts": [["name": "config-volume", "mountPath": "/etc/istio/config"]],
+            "volumeMounts": [
+                ["name": "config-volume", "mountPath": "/etc/istio/config"],
+                ["name": "telemetry", "mountPath": "/var/lib/weft/telemetry"],
+            ],
         ]
     }
 }

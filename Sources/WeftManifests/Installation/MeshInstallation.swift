@@ -16,6 +16,7 @@ package struct MeshInstallation: Sendable {
         list += gateways.flatMap(\.accessControl)
         list += configMaps
         list.append(istiodService)
+        list += telemetryServices(selector: selector)
         list += gateways.map(\.service)
         list.append(istiodDeployment)
         list += gateways.map(\.deployment)

@@ -15,6 +15,12 @@ package struct MetricMetadata: Sendable, Hashable {
     package var kind = "unknown"
     package var help = ""
     package var unit = ""
+
+    package init(kind: String = "unknown", help: String = "", unit: String = "") {
+        self.kind = kind
+        self.help = help
+        self.unit = unit
+    }
 }
 
 /// Reads the Prometheus text format 0.0.4 and OpenMetrics 1.0, line by line.

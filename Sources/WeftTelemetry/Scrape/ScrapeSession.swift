@@ -23,6 +23,9 @@ package final class ScrapeSession: @unchecked Sendable {
         var generation: UInt32
     }
 
+    /// Milliseconds that a sample's own time may be away from the scrape's.
+    static let timeTolerance: UInt64 = 3_600_000
+
     private let store: TimeSeriesStore
     /// Of the target: they win over labels of the same name, which become `exported_NAME`.
     package let labels: [String: String]
@@ -49,6 +52,11 @@ package final class ScrapeSession: @unchecked Sendable {
         var problems: [String] = []
         let naming = ExpositionParser(limits: limits, openMetrics: openMetrics)
         parser.read(body) { line in
+            // One far-off time would make all the rest look too old to keep.
+            if let own = line.time, (own - time).magnitude > Self.timeTolerance {
+                if problems.count < 100 { problems.append("a sample's time is more than an hour from now") }
+                return
+            }
             let key = Self.key(line.series)
             if let entry = known[key] {
                 // The same series twice in one body: the first counts.

@@ -22,6 +22,13 @@ package struct TargetStatus: Sendable, Hashable {
     package var error: String?
     /// Why lines were left out, of a scrape that worked.
     package var warning: String?
+
+    package init(target: ScrapeTarget, lastScrape: Int64? = nil, seconds: Double, error: String? = nil) {
+        self.target = target
+        self.lastScrape = lastScrape
+        self.seconds = seconds
+        self.error = error
+    }
 }
 
 /// The body at a URL.

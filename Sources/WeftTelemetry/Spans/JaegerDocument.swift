@@ -7,7 +7,7 @@ enum JaegerDocument {
     /// A service together with its process's tags.
     private struct Process: Hashable {
         var service: String
-        var tags: [Tag]
+        var tags: [SpanTag]
     }
 
     static func write(_ trace: Trace, to text: inout JSONText) {
@@ -71,7 +71,7 @@ enum JaegerDocument {
         }
     }
 
-    private static func tags(_ key: String, _ tags: [Tag], to text: inout JSONText) {
+    private static func tags(_ key: String, _ tags: [SpanTag], to text: inout JSONText) {
         text.key(key)
         text.list { text in
             for tag in tags {

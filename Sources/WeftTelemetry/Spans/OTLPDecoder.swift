@@ -38,7 +38,7 @@ package struct OTLPDecoder {
     }
 
     private mutating func resourceSpans(_ bytes: ArraySlice<UInt8>) throws(ProtobufReader.Malformed) {
-        var resource: [Tag] = []
+        var resource: [SpanTag] = []
         var scopes: [ArraySlice<UInt8>] = []
         var reader = ProtobufReader(bytes)
         while let (field, value) = try reader.next() {
@@ -55,7 +55,7 @@ package struct OTLPDecoder {
         }
     }
 
-    private mutating func span(_ bytes: ArraySlice<UInt8>, _ resource: [Tag]) throws(ProtobufReader.Malformed) {
+    private mutating func span(_ bytes: ArraySlice<UInt8>, _ resource: [SpanTag]) throws(ProtobufReader.Malformed) {
         var raw = RawSpan()
         var reader = ProtobufReader(bytes)
         while let (field, value) = try reader.next() {
@@ -100,7 +100,7 @@ package struct OTLPDecoder {
         while let (field, value) = try reader.next() {
             switch field {
             case 1: event.time = Int64(clamping: (value.unsigned ?? 0) / 1000)
-            case 2: event.tags.insert(Tag("event", .string(SpanText.cut(value.string ?? "", limits))), at: 0)
+            case 2: event.tags.insert(SpanTag("event", .string(SpanText.cut(value.string ?? "", limits))), at: 0)
             case 3:
                 if let content = value.bytes, event.tags.count < limits.tags, let tag = try keyValue(content) {
                     event.tags.append(tag)
@@ -116,8 +116,8 @@ package struct OTLPDecoder {
     /// - Parameter depth: Of lists and maps around it; what is nested deeper than four is left out.
     private func attributes(
         _ bytes: ArraySlice<UInt8>, field wanted: Int, depth: Int = 0
-    ) throws(ProtobufReader.Malformed) -> [Tag] {
-        var tags: [Tag] = []
+    ) throws(ProtobufReader.Malformed) -> [SpanTag] {
+        var tags: [SpanTag] = []
         var reader = ProtobufReader(bytes)
         while let (field, value) = try reader.next() {
             guard field == wanted, let content = value.bytes, tags.count < limits.tags else { continue }
@@ -126,7 +126,7 @@ package struct OTLPDecoder {
         return tags
     }
 
-    private func keyValue(_ bytes: ArraySlice<UInt8>, depth: Int = 0) throws(ProtobufReader.Malformed) -> Tag? {
+    private func keyValue(_ bytes: ArraySlice<UInt8>, depth: Int = 0) throws(ProtobufReader.Malformed) -> SpanTag? {
         var key = ""
         var found = TagValue.string("")
         var reader = ProtobufReader(bytes)
@@ -134,7 +134,7 @@ package struct OTLPDecoder {
             if field == 1 { key = value.string ?? "" }
             if field == 2, let content = value.bytes { found = try anyValue(content, depth: depth) }
         }
-        return key.isEmpty ? nil : Tag(SpanText.cut(key, limits), found)
+        return key.isEmpty ? nil : SpanTag(SpanText.cut(key, limits), found)
     }
 
     private func anyValue(_ bytes: ArraySlice<UInt8>, depth: Int) throws(ProtobufReader.Malformed) -> TagValue {
@@ -180,25 +180,25 @@ struct RawSpan {
     /// Nanoseconds since 1970.
     var start: UInt64 = 0
     var end: UInt64 = 0
-    var tags: [Tag] = []
+    var tags: [SpanTag] = []
     var events: [SpanEvent] = []
     var status = 0
     var statusMessage = ""
 
     static let kinds = ["", "internal", "server", "client", "producer", "consumer"]
 
-    func span(_ resource: [Tag], _ limits: SpanLimits) -> Result<Span, SpanError> {
+    func span(_ resource: [SpanTag], _ limits: SpanLimits) -> Result<Span, SpanError> {
         guard let traceID else { return .failure(SpanError("a span has no trace identifier of 16 bytes")) }
         guard let spanID else { return .failure(SpanError("a span of trace \(traceID) has no identifier of 8 bytes")) }
         var tags = tags
         let isError = status == 2
-        if isError { tags.append(Tag("error", .bool(true))) }
-        if status > 0 { tags.append(Tag("otel.status_code", .string(isError ? "ERROR" : "OK"))) }
+        if isError { tags.append(SpanTag("error", .bool(true))) }
+        if status > 0 { tags.append(SpanTag("otel.status_code", .string(isError ? "ERROR" : "OK"))) }
         if !statusMessage.isEmpty {
-            tags.append(Tag("otel.status_description", .string(SpanText.cut(statusMessage, limits))))
+            tags.append(SpanTag("otel.status_description", .string(SpanText.cut(statusMessage, limits))))
         }
         let kind = Self.kinds.indices.contains(kind) ? Self.kinds[kind] : ""
-        if !kind.isEmpty { tags.append(Tag("span.kind", .string(kind))) }
+        if !kind.isEmpty { tags.append(SpanTag("span.kind", .string(kind))) }
         let service = resource.first { $0.key == "service.name" }?.value.text ?? ""
         return .success(
             Span(

@@ -17,7 +17,7 @@ package enum TagValue: Sendable, Hashable, Codable {
 }
 
 /// One named value.
-package struct Tag: Sendable, Hashable, Codable {
+package struct SpanTag: Sendable, Hashable, Codable {
     package var key: String
     package var value: TagValue
 
@@ -31,7 +31,12 @@ package struct Tag: Sendable, Hashable, Codable {
 package struct SpanEvent: Sendable, Hashable, Codable {
     /// Microseconds since 1970.
     package var time: Int64
-    package var tags: [Tag]
+    package var tags: [SpanTag]
+
+    package init(time: Int64, tags: [SpanTag]) {
+        self.time = time
+        self.tags = tags
+    }
 }
 
 /// What one party did for one request, from any of the protocols that bring spans in.
@@ -48,11 +53,29 @@ package struct Span: Sendable, Hashable, Codable {
     package var start: Int64
     /// Microseconds.
     package var duration: Int64
-    package var tags: [Tag]
+    package var tags: [SpanTag]
     package var events: [SpanEvent]
     /// Of the process that made it.
-    package var resource: [Tag]
+    package var resource: [SpanTag]
     package var isError: Bool
+
+    package init(
+        traceID: String, spanID: String, parentID: String? = nil, service: String, operation: String, kind: String,
+        start: Int64, duration: Int64, tags: [SpanTag], events: [SpanEvent], resource: [SpanTag], isError: Bool
+    ) {
+        self.traceID = traceID
+        self.spanID = spanID
+        self.parentID = parentID
+        self.service = service
+        self.operation = operation
+        self.kind = kind
+        self.start = start
+        self.duration = duration
+        self.tags = tags
+        self.events = events
+        self.resource = resource
+        self.isError = isError
+    }
 
     package var end: Int64 { start &+ duration }
 }

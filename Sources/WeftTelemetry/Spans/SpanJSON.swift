@@ -41,6 +41,9 @@ package enum SpanJSON {
         }
     }
 
+    /// Bounded far below where sums would overflow.
+    private static func microseconds(_ value: JSONValue?) -> Int64 { Int64(min(unsigned(value), 1 << 53)) }
+
     // MARK: - OpenTelemetry
 
     /// - Returns: The spans; how many had to be left out, and why.
@@ -87,7 +90,7 @@ package enum SpanJSON {
         raw.end = unsigned(json["endTimeUnixNano"])
         raw.tags = tags(json["attributes"], limits)
         raw.events = (json["events"]?.arrayValue ?? []).prefix(limits.events).map { event in
-            let name = Tag("event", .string(SpanText.cut(event["name"]?.stringValue ?? "", limits)))
+            let name = SpanTag("event", .string(SpanText.cut(event["name"]?.stringValue ?? "", limits)))
             return SpanEvent(
                 time: Int64(clamping: unsigned(event["timeUnixNano"]) / 1000),
                 tags: [name] + tags(event["attributes"], limits))
@@ -103,10 +106,10 @@ package enum SpanJSON {
         return Int(clamping: unsigned(value))
     }
 
-    private static func tags(_ value: JSONValue?, _ limits: SpanLimits) -> [Tag] {
+    private static func tags(_ value: JSONValue?, _ limits: SpanLimits) -> [SpanTag] {
         (value?.arrayValue ?? []).prefix(limits.tags).compactMap { entry in
             guard let key = entry["key"]?.stringValue, !key.isEmpty else { return nil }
-            return Tag(SpanText.cut(key, limits), attribute(entry["value"], limits))
+            return SpanTag(SpanText.cut(key, limits), attribute(entry["value"], limits))
         }
     }
 
@@ -156,28 +159,28 @@ package enum SpanJSON {
             throw SpanError("a span of trace \(trace) has no id of 16 hexadecimal digits")
         }
         let kind = (json["kind"]?.stringValue ?? "").lowercased()
-        var tags: [Tag] = (json["tags"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.prefix(limits.tags).map {
-            Tag(SpanText.cut($0.key, limits), .string(SpanText.cut(text($0.value) ?? "", limits)))
+        var tags: [SpanTag] = (json["tags"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.prefix(limits.tags).map {
+            SpanTag(SpanText.cut($0.key, limits), .string(SpanText.cut(text($0.value) ?? "", limits)))
         }
         let isError = tags.contains { $0.key == "error" && $0.value.text != "false" }
-        if RawSpan.kinds.contains(kind), !kind.isEmpty { tags.append(Tag("span.kind", .string(kind))) }
+        if RawSpan.kinds.contains(kind), !kind.isEmpty { tags.append(SpanTag("span.kind", .string(kind))) }
         for (key, tag) in [
             ("ipv4", "peer.ipv4"), ("ipv6", "peer.ipv6"), ("serviceName", "peer.service"), ("port", "peer.port"),
         ] {
             if let value = json["remoteEndpoint"]?[key].flatMap(text) {
-                tags.append(Tag(tag, .string(SpanText.cut(value, limits))))
+                tags.append(SpanTag(tag, .string(SpanText.cut(value, limits))))
             }
         }
         let local = json["localEndpoint"]
         let service = local?["serviceName"]?.stringValue ?? ""
-        var resource: [Tag] = []
+        var resource: [SpanTag] = []
         if let address = (local?["ipv4"] ?? local?["ipv6"])?.stringValue {
-            resource.append(Tag("ip", .string(SpanText.cut(address, limits))))
+            resource.append(SpanTag("ip", .string(SpanText.cut(address, limits))))
         }
         let events = (json["annotations"]?.arrayValue ?? []).prefix(limits.events).map { annotation in
             SpanEvent(
-                time: Int64(clamping: unsigned(annotation["timestamp"])),
-                tags: [Tag("event", .string(SpanText.cut(annotation["value"]?.stringValue ?? "", limits)))])
+                time: microseconds(annotation["timestamp"]),
+                tags: [SpanTag("event", .string(SpanText.cut(annotation["value"]?.stringValue ?? "", limits)))])
         }
         return Span(
             traceID: trace, spanID: id,
@@ -185,7 +188,7 @@ package enum SpanJSON {
             service: service.isEmpty ? "unknown_service" : SpanText.cut(service, limits),
             operation: SpanText.cut(json["name"]?.stringValue ?? "", limits),
             kind: RawSpan.kinds.contains(kind) ? kind : "",
-            start: Int64(clamping: unsigned(json["timestamp"])), duration: Int64(clamping: unsigned(json["duration"])),
+            start: microseconds(json["timestamp"]), duration: microseconds(json["duration"]),
             tags: tags, events: Array(events), resource: resource, isError: isError)
     }
 }

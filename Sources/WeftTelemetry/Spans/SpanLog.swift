@@ -82,7 +82,7 @@ enum SpanCoding {
         return writer.bytes
     }
 
-    private static func encode(_ tags: [Tag], to writer: inout ByteWriter) {
+    private static func encode(_ tags: [SpanTag], to writer: inout ByteWriter) {
         writer.varint(UInt64(tags.count))
         for tag in tags {
             writer.string(tag.key)
@@ -128,9 +128,9 @@ enum SpanCoding {
         return spans
     }
 
-    private static func tags(_ reader: inout ByteReader) -> [Tag]? {
+    private static func tags(_ reader: inout ByteReader) -> [SpanTag]? {
         guard let count = reader.varint(), count <= 10_000 else { return nil }
-        var tags: [Tag] = []
+        var tags: [SpanTag] = []
         for _ in 0..<count {
             guard let key = reader.string(), let kind = reader.varint() else { return nil }
             let value: TagValue?
@@ -142,7 +142,7 @@ enum SpanCoding {
             default: value = nil
             }
             guard let value else { return nil }
-            tags.append(Tag(key, value))
+            tags.append(SpanTag(key, value))
         }
         return tags
     }

@@ -1,0 +1,171 @@
+import Foundation
+import Logging
+import WeftTelemetry
+
+/// `dev/telemetry-bench`: what an hour of 500 proxies with 300 series each costs the telemetry store.
+@main struct TelemetryBench {
+    private static let proxies = 500
+    private static let rounds = 240
+    private static let start: Int64 = 1_700_000_000_000
+    private static let step: Int64 = 15_000
+
+    static func main() throws {
+        let folder = CommandLine.arguments.count > 1 ? CommandLine.arguments[1] : "/tmp/weft-telemetry-bench"
+        try? FileManager.default.removeItem(atPath: folder)
+        let logger = Logger(label: "bench")
+        let store = try TimeSeriesStore(settings: StoreSettings(folder: folder), logger: logger)
+        let lines = templates()
+        let sessions = (0..<proxies).map { index in
+            ScrapeSession(
+                store: store,
+                labels: ["instance": "10.244.\(index / 250).\(index % 250):15020", "job": "kubernetes-pods"])
+        }
+        var report = Report()
+        report.line(
+            "series", "\(proxies * lines.count) (\(proxies) proxies, \(lines.count) each, \(labelCount(lines)) labels)")
+        let idle = resident()
+        var first = 0.0
+        var later = 0.0
+        for round in 0..<rounds {
+            let spent = ingest(round, sessions, lines, store)
+            if round == 0 { first = spent } else { later += spent }
+        }
+        let share = later / Double(rounds - 1) / (Double(step) / 1000) * 100
+        report.line("taking in the first scrape of all (new series)", String(format: "%.2f s of one core", first))
+        report.line("taking in, after that", String(format: "%.1f %% of one core", share))
+        report.line("resident memory", "\(resident() >> 20) MiB (\(idle >> 20) MiB before)")
+        let statistics = store.statistics
+        report.line(
+            "on disk",
+            "\(statistics.blocks) blocks, \(statistics.blockBytes >> 20) MiB; log \(statistics.logBytes >> 20) MiB")
+        report.line(
+            "bytes a sample in blocks",
+            String(format: "%.2f", Double(statistics.blockBytes) / Double(max(1, samplesInBlocks(store, lines.count)))))
+        try queries(store, &report)
+        report.line("resident memory after the queries", "\(resident() >> 20) MiB")
+        print(report.text)
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    private static func samplesInBlocks(_ store: TimeSeriesStore, _ perProxy: Int) -> Int {
+        // Half an hour of scrapes a block.
+        store.statistics.blocks * proxies * perProxy * 121
+    }
+
+    // MARK: - Scrapes
+
+    /// A line of a scrape around the proxy's name.
+    private struct Template {
+        var head: [UInt8]
+        var tail: [UInt8]
+        var rate: Int
+    }
+
+    private static func templates() -> [Template] {
+        var lines: [Template] = []
+        let metrics = [
+            "istio_requests_total", "istio_request_duration_milliseconds_bucket", "istio_response_bytes_bucket",
+        ]
+        for index in 0..<300 {
+            let name = metrics[index % 3]
+            let peer = index / 30
+            var labels =
+                "destination_workload=\"service-\(peer)-v1\",destination_workload_namespace=\"shop\","
+                + "destination_service=\"service-\(peer).shop.svc.cluster.local\",destination_service_name=\"service-\(peer)\","
+                + "destination_service_namespace=\"shop\",destination_app=\"service-\(peer)\",destination_version=\"v1\","
+                + "destination_canonical_service=\"service-\(peer)\",destination_canonical_revision=\"v1\","
+                + "destination_principal=\"spiffe://cluster.local/ns/shop/sa/service-\(peer)\",destination_cluster=\"Kubernetes\","
+                + "source_workload_namespace=\"shop\",source_version=\"v1\",source_canonical_revision=\"v1\","
+                + "source_cluster=\"Kubernetes\",request_protocol=\"http\",response_flags=\"-\",reporter=\"source\","
+                + "connection_security_policy=\"unknown\",response_code=\"\(index % 2 == 0 ? 200 : 503)\""
+            if index % 3 > 0 { labels += ",le=\"\(index)\"" } else { labels += ",grpc_response_status=\"\(index)\"" }
+            lines.append(
+                Template(
+                    head: Array("\(name){source_workload=\"".utf8), tail: Array("\",\(labels)} ".utf8),
+                    // Half of what a proxy has stands still.
+                    rate: index % 2 == 0 ? 0 : 1 + index % 17))
+        }
+        return lines
+    }
+
+    private static func labelCount(_ lines: [Template]) -> Int { (lines.first?.tail.count { $0 == 61 } ?? 0) + 4 }
+
+    /// - Returns: Processor seconds, without the making of the texts.
+    private static func ingest(
+        _ round: Int, _ sessions: [ScrapeSession], _ lines: [Template], _ store: TimeSeriesStore
+    ) -> Double {
+        var spent = 0.0
+        var body: [UInt8] = []
+        for (proxy, session) in sessions.enumerated() {
+            body.removeAll(keepingCapacity: true)
+            let name = Array("workload-\(proxy)-v1".utf8)
+            for line in lines {
+                body += line.head
+                body += name
+                body += line.tail
+                let jitter = (round &* 7 &+ proxy &* 13) % 5
+                body += String(round * line.rate * 3 + (line.rate == 0 ? 0 : jitter)).utf8
+                body.append(10)
+            }
+            let begin = cpuSeconds()
+            _ = session.ingest(body, openMetrics: false, at: start + Int64(round) * step, seconds: 0.01)
+            spent += cpuSeconds() - begin
+        }
+        let begin = cpuSeconds()
+        store.synchronize()
+        return spent + cpuSeconds() - begin
+    }
+
+    // MARK: - Queries
+
+    private static func queries(_ store: TimeSeriesStore, _ report: inout Report) throws {
+        let engine = QueryEngine(source: store)
+        let end = start + Int64(rounds - 1) * step
+        let ranges = [
+            "sum by (destination_service_name, response_code) (rate(istio_requests_total{source_workload=\"workload-7-v1\"}[1m]))",
+            "sum by (destination_service_name) (rate(istio_requests_total{destination_service_name=\"service-3\"}[1m]))",
+            "sum by (destination_service_name) (rate(istio_requests_total[1m]))",
+        ]
+        for query in ranges {
+            let expression = try PromQLParser.parse(query)
+            let time = try best { _ = try engine.range(expression, start: end - 3_600_000, end: end, step: 15_000) }
+            report.line("1 h in steps of 15 s: `\(query)`", time)
+        }
+        for query in [
+            "sum by (destination_service_name) (rate(istio_requests_total[1h]))",
+            "sum(count_over_time({job=\"kubernetes-pods\"}[1h]))",
+        ] {
+            let expression = try PromQLParser.parse(query)
+            report.line("at once: `\(query)`", try best { _ = try engine.instant(expression, at: end) })
+        }
+    }
+
+    private static func best(_ body: () throws -> Void) rethrows -> String {
+        var best = Double.infinity
+        for _ in 0..<3 {
+            let begin = ContinuousClock.now
+            try body()
+            best = min(best, (ContinuousClock.now - begin) / .seconds(1))
+        }
+        return String(format: "%.0f ms", best * 1000)
+    }
+
+    // MARK: - Measuring
+
+    private static func cpuSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func resident() -> Int {
+        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        return (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 4096
+    }
+}
+
+/// A table in Markdown.
+private struct Report {
+    private(set) var text = "| what | figure |\n| --- | --- |\n"
+    mutating func line(_ what: String, _ figure: String) { text += "| \(what) | \(figure) |\n" }
+}
