@@ -81,7 +81,11 @@ let testTargets: [Target] = [
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
+        [
+            "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject", "WeftKubernetes",
+            "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore, protobuf, x509,
+            asn1,
+        ]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),

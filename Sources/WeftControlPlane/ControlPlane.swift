@@ -28,10 +28,12 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let telemetry = TelemetryStore()
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
+    private let debugTokens: TokenAuthenticator
 
     init(settings: ControlPlaneSettings, client: KubernetesClient) {
         self.settings = settings
         self.client = client
+        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
         sources = ClusterSources(client: client, namespace: settings.namespace, signal: signal)
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics, status: StatusWriter(client: client, logger: Logger(label: "status")),
@@ -140,8 +142,9 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private var monitoringService: HTTPService {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
-        MonitoringRoutes(coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics).add(
-            to: router)
+        MonitoringRoutes(
+            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access
+        ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
 
@@ -177,12 +180,20 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func addHealth(to router: Router<BasicRequestContext>) {
-        AdminRoutes.add(to: router) {
-            if readiness.isReady { return nil }
-            let missing = sources.notSynced
-            return missing.isEmpty
-                ? "the signing key is being loaded" : "waiting for \(missing.joined(separator: ", "))"
-        }
+        AdminRoutes.add(
+            to: router,
+            notReadyBecause: {
+                if readiness.isReady { return nil }
+                let missing = sources.notSynced
+                return missing.isEmpty
+                    ? "the signing key is being loaded" : "waiting for \(missing.joined(separator: ", "))"
+            }, refusal: { [access] in await access.refusal(of: $0) })
+    }
+
+    private var access: DebugAccess {
+        DebugAccess(
+            namespace: settings.namespace, isEnabled: settings.authorizesDebug,
+            identify: { [debugTokens] in try await debugTokens.identity(of: $0) }, logger: Logger(label: "debug"))
     }
 
     private func socket(_ port: Int) -> HTTPService.Socket { .address(host: settings.bind, port: port) }

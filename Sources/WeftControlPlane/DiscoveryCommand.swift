@@ -52,6 +52,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         settings.revision = environment["REVISION"].flatMap { $0.isEmpty ? nil : $0 } ?? settings.revision
         settings.bind = bind
         try settings.readLifetimes(environment)
+        try settings.readAccess(environment)
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)

@@ -10,6 +10,8 @@ struct Scope {
     /// Virtual services that this proxy may use, the ones that win first.
     let virtualServices: [Config<VirtualService>]
     let sidecar: Config<Sidecar>?
+    /// Hosts that rules may not route (``HostPermissions``).
+    let ownershipDiagnostics: [Diagnostic]
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
@@ -29,7 +31,10 @@ struct Scope {
                 $0.isVisible(from: proxy.namespace) && reach.includes(host: $0.host, namespace: $0.namespace)
             },
             namespace: proxy.namespace)
-        virtualServices = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        let permissions = HostPermissions(snapshot: snapshot, proxy: proxy)
+        let visible = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        virtualServices = visible.compactMap { permissions.allowed($0) }
+        ownershipDiagnostics = permissions.diagnostics(visible)
     }
 
     func service(host: String) -> MeshService? { snapshot.service(host: host, from: proxy.namespace) }

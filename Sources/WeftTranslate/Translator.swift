@@ -23,7 +23,7 @@ package struct Translator: Sendable {
         MissingClusters(scope: scope).complete(&configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
-        diagnostics += security.diagnostics
+        diagnostics += security.diagnostics + scope.ownershipDiagnostics
         return (configuration, diagnostics)
     }
 }

@@ -186,9 +186,17 @@ struct GatewayListeners {
     }
 }
 
-/// Secrets that a gateway may read: those of its own namespace.
+/// Secrets that a gateway may read: those of its own namespace, if it is the pod that it says it is.
 private struct GatewaySecrets {
     let scope: Scope
+
+    /// Whoever runs in the namespace can claim a gateway's name and labels; a pod that is known, and its service account,
+    /// prove them.
+    private var isProven: Bool {
+        guard let account = scope.proxy.provenAccount else { return true }
+        let pod = scope.snapshot.workload(namespace: scope.proxy.namespace, name: scope.proxy.podName)
+        return pod?.serviceAccount == account
+    }
 
     func certificate(_ name: String) -> Secret? {
         guard let chain = bytes(name, "tls.crt") ?? bytes(name, "cert"),
@@ -210,7 +218,16 @@ private struct GatewaySecrets {
     }
 
     func missing(_ name: String, gateway: ResourceReference) -> Diagnostic {
-        Diagnostic(
+        guard isProven else {
+            return Diagnostic(
+                .error, code: "IST0101", resource: gateway, path: "spec.servers[].tls.credentialName",
+                message: """
+                    Secret "\(name)" is not given to \(scope.proxy.podName): its token is of service account \
+                    \(scope.proxy.provenAccount ?? ""), and no pod of that name with that account is known
+                    """,
+                hint: "wait until the pod is known; if it stays, a workload pretends to be a gateway")
+        }
+        return Diagnostic(
             .error, code: "IST0101", resource: gateway, path: "spec.servers[].tls.credentialName",
             message: "Referenced credentialName not found: \"\(name)\"",
             hint:
@@ -219,7 +236,8 @@ private struct GatewaySecrets {
     }
 
     private func bytes(_ name: String, _ key: String) -> [UInt8]? {
-        scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"]?.json["data"]?[key]?.stringValue.flatMap(
+        guard isProven else { return nil }
+        return scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"]?.json["data"]?[key]?.stringValue.flatMap(
             Base64.decode)
     }
 }

@@ -120,7 +120,7 @@ struct RequestTokens {
 /// Where a rule's keys are fetched from.
 ///
 /// The proxy fetches them itself, with the rights that its workload has on the network: a policy cannot make the control
-/// plane call addresses for its author (ADR 0033).
+/// plane call addresses for its author (ADR 0046).
 private struct KeyPlace {
     let uri: String
     let isSecure: Bool
