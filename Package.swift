@@ -93,7 +93,8 @@ let testTargets: [Target] = [
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests(
-        "WeftTranslate", ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", crypto, nioCore],
+        "WeftTranslate",
+        ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", "WeftXDS", crypto, nioCore],
         resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
@@ -204,7 +205,9 @@ let package = Package(
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
         .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
-        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], swiftSettings: strict),
+        .target(
+            name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
+            swiftSettings: strict),
         .target(
             name: "WeftAPIServer",
             dependencies: [

@@ -158,7 +158,10 @@ import X509
     @Test func discoveryForAnotherNamespaceOrAccount() async throws {
         struct Silent: ADSDelegate {
             func connected(_ session: ADSSession) async throws { Issue.record("\(session.node.id) was served") }
-            func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {}
+            func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, names: [String])
+                async
+            {}
+            func delivered(_ session: ADSSession, number: UInt64) async {}
             func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {}
             func rejected(
                 _ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String

@@ -21,7 +21,20 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
 
     func url(_ suffix: String) -> URL { Self.folder.appending(path: "\(name).\(suffix).yaml") }
 
-    func result() throws -> String {
+    /// What a case translates: the objects, the mesh's settings and the proxy.
+    struct Input {
+        var header: KubernetesObject
+        var objects: [KubernetesObject]
+        var mesh: MeshConfig
+        var proxy: ProxyIdentity
+
+        /// - Parameter more: objects that come on top.
+        func translate(adding more: [KubernetesObject] = []) -> (ProxyConfiguration, [Diagnostic]) {
+            Translator(MeshSnapshot(objects: objects + more, meshConfig: mesh)).configuration(for: proxy)
+        }
+    }
+
+    func input() throws -> Input {
         let input = try ManifestReader.objects(
             in: String(contentsOf: url("in"), encoding: .utf8), file: "\(name).in.yaml"
         ).map(\.object)
@@ -35,8 +48,12 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         let proxy = try #require(
             ProxyIdentity(
                 nodeID: header.json["proxy"]?.stringValue ?? "", metadata: header.json["metadata"] ?? .object([:])))
-        let (configuration, diagnostics) = Translator(MeshSnapshot(objects: objects, meshConfig: mesh)).configuration(
-            for: proxy)
+        return Input(header: header, objects: objects, mesh: mesh, proxy: proxy)
+    }
+
+    func result() throws -> String {
+        let input = try input()
+        let (header, (configuration, diagnostics)) = (input.header, input.translate())
         var shown: [String: JSONValue] = ["names": names(configuration)]
         for pattern in header.json["show"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
             if pattern.hasPrefix("security/") {

@@ -94,9 +94,9 @@ import WeftTranslate
         let yaml = """
             {apiVersion: v1, kind: Pod, metadata: {name: edge-1, namespace: edge, labels: {istio: gw}}, spec: {serviceAccountName: edge}, status: {phase: Running, podIP: 10.244.0.3}}
             ---
-            {apiVersion: v1, kind: Secret, metadata: {name: cert, namespace: edge}, data: {tls.crt: QQ==, tls.key: Qg==}}
+            {apiVersion: v1, kind: Secret, metadata: {name: cert, namespace: edge}, data: {tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tIG93bg==, tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t}}
             ---
-            {apiVersion: v1, kind: Secret, metadata: {name: cert, namespace: other}, data: {tls.crt: Qw==, tls.key: RA==}}
+            {apiVersion: v1, kind: Secret, metadata: {name: cert, namespace: other}, data: {tls.crt: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tIGZvcmVpZ24=, tls.key: LS0tLS1CRUdJTiBQUklWQVRFIEtFWS0tLS0t}}
             ---
             {apiVersion: networking.istio.io/v1, kind: Gateway, metadata: {name: g, namespace: edge},
              spec: {selector: {istio: gw}, servers: [{port: {number: 443, name: https, protocol: HTTPS}, hosts: ["*"], tls: {mode: SIMPLE, credentialName: cert}}]}}
@@ -110,7 +110,7 @@ import WeftTranslate
         #expect(findings.contains { $0.message.contains("is not given to") } == !gets)
         // Another namespace's Secret of the same name is out of reach for every gateway here.
         if case .certificate(let chain, _)? = configuration.secrets["kubernetes://cert"]?.content {
-            #expect(chain == "A")
+            #expect(chain.hasSuffix("own"))
         }
     }
 }

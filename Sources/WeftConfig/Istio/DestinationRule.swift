@@ -76,6 +76,7 @@ extension DestinationRule {
             package var failover: [Failover]?
             package var failoverPriority: [String]?
             package var enabled: Bool?
+            package init() {}
         }
         package struct ZoneAware: Sendable, Hashable, Codable {
             package var enabled: Bool?
@@ -167,7 +168,7 @@ extension DestinationRule {
     }
     package struct ProxyProtocol: Sendable, Hashable, Codable { package var version: String? }
     package struct RetryBudget: Sendable, Hashable, Codable {
-        package var percent: Percent?
+        package var percent: Double?
         package var minRetryConcurrency: Int?
         package var budgetInterval: ProtoDuration?
     }

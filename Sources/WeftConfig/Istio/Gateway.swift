@@ -59,5 +59,6 @@ extension Gateway {
         package var maxProtocolVersion: Version?
         package var cipherSuites: [String]?
         package var insecureSkipVerify: Bool?
+        package init() {}
     }
 }

@@ -1,3 +1,5 @@
+package import WeftCore
+
 /// The `spec` of a VirtualService: how requests to `hosts` are routed.
 package struct VirtualService: IstioSpec {
     package static let group = "networking.istio.io"
@@ -25,9 +27,29 @@ extension VirtualService {
         package var mirror: Destination?
         package var mirrorPercentage: Percent?
         package var mirrorPercent: Int?
+        /// The same field by the name that it has in protobuf, which Istio takes too.
+        package var mirrorPercentByProtoName: Int?
         package var mirrors: [MirrorPolicy]?
         package var corsPolicy: CorsPolicy?
         package var headers: HeaderOperations?
+        /// Where the route was written, if a delegate gave it: not a field of the API.
+        package var origin: Origin?
+
+        enum CodingKeys: String, CodingKey {
+            case name, match, route, redirect, directResponse, delegate, rewrite, timeout, retries, fault, mirror
+            case mirrorPercentage, mirrorPercent, mirrors, corsPolicy, headers
+            case mirrorPercentByProtoName = "mirror_percent"
+        }
+    }
+    /// A rule of an object.
+    package struct Origin: Sendable, Hashable {
+        package var resource: ResourceReference
+        /// Index in `spec.http`.
+        package var index: Int
+        package init(resource: ResourceReference, index: Int) {
+            self.resource = resource
+            self.index = index
+        }
     }
     package struct HTTPMatch: Sendable, Hashable, Codable {
         package var name: String?

@@ -16,6 +16,7 @@ struct ClusterSources: Sendable {
     let injectorConfigMap: Informer
     let istio: [Informer]
     let namespace: String
+    let revision: String
     /// The Secret with the signing key came, changed or went.
     let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
@@ -34,8 +35,15 @@ struct ClusterSources: Sendable {
             GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "WasmPlugin"),
         ]
 
-    init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
+    /// - Parameters:
+    ///   - signal: told of what alters configuration.
+    ///   - endpointSignal: told of endpoints that come, change or go.
+    init(
+        client: KubernetesClient, namespace: String, revision: String = "default", signal: ChangeSignal,
+        endpointSignal: ChangeSignal = ChangeSignal()
+    ) {
         self.namespace = namespace
+        self.revision = revision
         let authorityChanges = ChangeSignal()
         self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
@@ -46,7 +54,9 @@ struct ClusterSources: Sendable {
             }
         }
         services = informer(.services)
-        endpointSlices = informer(.endpointSlices)
+        endpointSlices = Informer(client: client, resource: .endpointSlices) { change in
+            if Self.matters(change) { endpointSignal.notify("EndpointSlice") }
+        }
         pods = informer(.pods)
         namespaces = informer(.namespaces)
         secrets = Informer(client: client, resource: .secrets) { change in
@@ -81,10 +91,22 @@ struct ClusterSources: Sendable {
     var notSynced: [String] { all.filter { !$0.store.isSynced }.map(\.kind.kind) }
 
     /// Every object that translation reads.
-    var objects: [KubernetesObject] {
-        let certificates = secrets.store.all.filter { Self.isCertificate($0) }
-        return [services, endpointSlices, pods, namespaces].flatMap(\.store.all) + certificates
-            + istio.flatMap(\.store.all)
+    var objects: [KubernetesObject] { registry + configuration }
+
+    /// What Kubernetes knows: services, who stands behind them, and certificates.
+    var registry: [KubernetesObject] {
+        let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
+        return [services, endpointSlices, pods, namespaces].flatMap(\.store.unordered) + certificates
+    }
+
+    /// What users configure: Istio's objects that are for every revision or for this one.
+    var configuration: [KubernetesObject] {
+        istio.flatMap(\.store.unordered).filter { isOurs($0) }
+    }
+
+    /// Objects that carry a revision's label are for that revision alone.
+    private func isOurs(_ object: KubernetesObject) -> Bool {
+        object.json[path: "metadata", "labels", "istio.io/rev"]?.stringValue.map { $0 == revision } ?? true
     }
 
     /// Whether the cluster sends calls of one of the control plane's own Services to a pod.

@@ -7,7 +7,7 @@ package struct RegexReplacement: Sendable, Hashable {
         case literal([UInt8])
         case group(Int)
     }
-    private let program: [Regex.Instruction]
+    private let program: RegexProgram
     private let slotCount: Int
     /// The numbers of groups that have a name.
     let groupNames: [String: Int]
@@ -15,12 +15,9 @@ package struct RegexReplacement: Sendable, Hashable {
 
     /// - Throws: ``RegexError`` for an invalid pattern, or a substitution that names a group which is not there.
     package init(_ pattern: String, substitution: String) throws(RegexError) {
-        var parser = RegexParser(Array(pattern.utf8), ignoreCase: false)
+        var parser = RegexParser(pattern)
         let tree = try parser.parse()
-        var program: [Regex.Instruction] = []
-        try Regex.emit(.group(0, tree), groups: true, into: &program)
-        program.append(.match)
-        self.program = program
+        program = try RegexProgram(.group(0, tree), groups: true)
         slotCount = 2 * (parser.groupCount + 1)
         groupNames = parser.groupNames
         pieces = try RegexReplacement.parse(Array(substitution.utf8), groups: parser.groupCount)
@@ -147,16 +144,8 @@ package struct RegexReplacement: Sendable, Hashable {
             case .save(let slot):
                 thread.slots[slot] = position
                 thread.counter += 1
-            case .start:
-                guard position == 0 else { continue }
-                thread.counter += 1
-            case .end:
-                guard position == input.count else { continue }
-                thread.counter += 1
-            case .wordBoundary(let wanted):
-                let before = position > 0 && Regex.isWord(input[position - 1])
-                let after = position < input.count && Regex.isWord(input[position])
-                guard (before != after) == wanted else { continue }
+            case let test:
+                guard Regex.holds(test, at: position, of: input) else { continue }
                 thread.counter += 1
             }
             pending.append(thread)

@@ -7,6 +7,8 @@ struct DestinationPolicy {
     let host: String
     let trafficPolicy: DestinationRule.TrafficPolicy?
     let subsets: [DestinationRule.Subset]
+    /// The rule names the clients it is for, so that these may use its credentials.
+    var selectsClients = false
 
     /// Subset blocks replace the rule's; an entry of `portLevelSettings` replaces all blocks of its level for that port.
     func policy(subset: DestinationRule.Subset?, port: Int) -> DestinationRule.TrafficPolicy {
@@ -24,6 +26,9 @@ struct DestinationPolicy {
         merged.connectionPool = policy.connectionPool ?? merged.connectionPool
         merged.outlierDetection = policy.outlierDetection ?? merged.outlierDetection
         merged.tls = policy.tls ?? merged.tls
+        merged.tunnel = policy.tunnel ?? merged.tunnel
+        merged.proxyProtocol = policy.proxyProtocol ?? merged.proxyProtocol
+        merged.retryBudget = policy.retryBudget ?? merged.retryBudget
         guard let level = policy.portLevelSettings?.first(where: { $0.port?.number == port }) else { return }
         merged.loadBalancer = level.loadBalancer
         merged.connectionPool = level.connectionPool
@@ -76,7 +81,7 @@ extension Scope {
         }
         return DestinationPolicy(
             resource: first.resource, host: best, trafficPolicy: same.lazy.compactMap(\.spec.trafficPolicy).first,
-            subsets: subsets)
+            subsets: subsets, selectsClients: !selected.isEmpty)
     }
 
     private func specificity(_ host: String) -> Int { host.hasPrefix("*") ? host.count : host.count + 10_000 }

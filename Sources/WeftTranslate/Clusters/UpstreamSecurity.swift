@@ -6,11 +6,15 @@ import WeftIR
 struct UpstreamSecurity {
     let scope: Scope
 
+    /// Where systems keep the authorities that everybody trusts.
+    static let systemAuthorities = "/etc/ssl/certs/ca-certificates.crt"
+
+    /// - Throws: If a Secret that the rule names is missing or not for this proxy.
     func apply(
         _ settings: DestinationRule.ClientTLS?, service: MeshService, port: MeshService.Port,
-        subset: DestinationRule.Subset?,
-        to cluster: inout Cluster
-    ) {
+        subset: DestinationRule.Subset?, destination: DestinationPolicy?, to cluster: inout Cluster,
+        _ configuration: inout ProxyConfiguration
+    ) throws(CredentialSecrets.Problem) {
         let mutual = mutualTLS(service: service, port: port, subset: subset, cluster: cluster)
         guard let settings, let mode = settings.mode ?? (settings.sni == nil ? nil : .disable) else {
             applyAutomatic(mutual, service: service, port: port, to: &cluster)
@@ -25,7 +29,24 @@ struct UpstreamSecurity {
                 tls.common.subjectAltNames = names.map { SubjectAltNameMatcher(exact: $0) }
             }
             cluster.tls = tls
-        case .simple, .mutual: cluster.tls = originated(settings, mode: mode, service: service, cluster: cluster)
+        case .simple, .mutual:
+            var tls = UpstreamTLS()
+            let sni = settings.sni ?? ""
+            tls.sni = sni.isEmpty ? (service.host.hasPrefix("*") ? "" : service.host) : sni
+            tls.common.alpnProtocols = cluster.httpProtocol == .http2 ? ["h2"] : []
+            if let credential = settings.credentialName, !credential.isEmpty {
+                guard scope.proxy.kind == .router || destination?.selectsClients == true else {
+                    throw CredentialSecrets.Problem(
+                        message:
+                            "credentialName \(credential) is for gateways, or for the clients of a workloadSelector",
+                        hint: "add a workloadSelector to the rule, or name files")
+                }
+                try addSecrets(credential, settings, mode, to: &tls.common, &configuration)
+            } else {
+                addFiles(settings, mode, to: &tls.common)
+            }
+            addNames(settings, host: tls.sni, to: &tls.common)
+            cluster.tls = tls
         }
     }
 
@@ -74,29 +95,40 @@ struct UpstreamSecurity {
         return port.protocol == .sniffed ? ["istio"] : ["istio-peer-exchange", "istio"]
     }
 
-    private func originated(
-        _ settings: DestinationRule.ClientTLS, mode: DestinationRule.ClientTLS.Mode, service: MeshService,
-        cluster: Cluster
-    ) -> UpstreamTLS {
-        var tls = UpstreamTLS()
-        tls.sni = settings.sni ?? (service.host.hasPrefix("*") ? "" : service.host)
-        tls.common.alpnProtocols = cluster.httpProtocol == .http2 ? ["h2"] : []
-        tls.common.subjectAltNames = (settings.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }
-        if let credential = settings.credentialName, !credential.isEmpty {
-            if mode == .mutual {
-                tls.common.certificates = [SecretReference(name: "kubernetes://\(credential)", source: .ads)]
-            }
-            if settings.insecureSkipVerify != true {
-                tls.common.validation = SecretReference(name: "kubernetes://\(credential)-cacert", source: .ads)
-            }
-            return tls
+    private func addSecrets(
+        _ name: String, _ settings: DestinationRule.ClientTLS, _ mode: DestinationRule.ClientTLS.Mode,
+        to tls: inout CommonTLS, _ configuration: inout ProxyConfiguration
+    ) throws(CredentialSecrets.Problem) {
+        let secrets = CredentialSecrets(scope: scope)
+        if mode == .mutual {
+            let secret = try secrets.certificate(name)
+            configuration.secrets[secret.name] = secret
+            tls.certificates = [SecretReference(name: secret.name, source: .ads)]
         }
+        guard settings.insecureSkipVerify != true else { return }
+        let secret = try secrets.authority(name)
+        configuration.secrets[secret.name] = secret
+        tls.validation = SecretReference(name: secret.name, source: .ads)
+    }
+
+    private func addFiles(
+        _ settings: DestinationRule.ClientTLS, _ mode: DestinationRule.ClientTLS.Mode, to tls: inout CommonTLS
+    ) {
         if mode == .mutual, let certificate = settings.clientCertificate, let key = settings.privateKey {
-            tls.common.certificates = [SecretReference(name: "file-cert:\(certificate)~\(key)", source: .ads)]
+            tls.certificates = [.files(certificate: certificate, privateKey: key)]
         }
-        if let authority = settings.caCertificates, !authority.isEmpty, settings.insecureSkipVerify != true {
-            tls.common.validation = SecretReference(name: "file-root:\(authority)", source: .ads)
+        guard settings.insecureSkipVerify != true else { return }
+        let file = settings.caCertificates.flatMap { $0.isEmpty || $0 == "system" ? nil : $0 }
+        tls.validation = .files(authorities: file ?? Self.systemAuthorities, revocations: settings.caCrl)
+    }
+
+    /// Names that the rule gives; without them, and without an `sni` of the rule's own, the host itself.
+    private func addNames(_ settings: DestinationRule.ClientTLS, host: String, to tls: inout CommonTLS) {
+        guard tls.validation != nil else { return }
+        let names = settings.subjectAltNames ?? []
+        tls.subjectAltNames = names.map { SubjectAltNameMatcher(exact: $0) }
+        if names.isEmpty, (settings.sni ?? "").isEmpty, !host.isEmpty {
+            tls.subjectAltNames = [SubjectAltNameMatcher(exact: host)]
         }
-        return tls
     }
 }

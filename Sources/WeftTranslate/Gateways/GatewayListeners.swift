@@ -11,14 +11,13 @@ struct GatewayListeners {
 
     func build(into configuration: inout ProxyConfiguration) -> [Diagnostic] {
         var diagnostics: [Diagnostic] = []
-        let byPort = Dictionary(grouping: scope.gatewayServers, by: \.listenPort)
-        for (port, servers) in byPort.sorted(by: { $0.key < $1.key }) {
-            var listener = Listener(name: "0.0.0.0_\(port)", address: .ip("0.0.0.0", port: UInt16(clamping: port)))
+        let byName = Dictionary(grouping: scope.gatewayServers, by: \.listenerName)
+        for (name, all) in byName.sorted(by: { $0.key < $1.key }) {
+            let servers = compatible(all, &diagnostics)
+            guard let first = servers.first else { continue }
+            var listener = Listener(name: name, address: first.address)
             listener.trafficDirection = .outbound
-            let plain = servers.filter(\.isPlainHTTP)
-            if let first = plain.first {
-                addHTTP(plain, port: port, name: first.routeName, to: &listener, &configuration)
-            }
+            if first.isPlainHTTP { addHTTP(servers, name: first.routeName, to: &listener, &configuration) }
             for server in servers where !server.isPlainHTTP {
                 addSecure(server, to: &listener, &configuration, &diagnostics)
             }
@@ -30,8 +29,43 @@ struct GatewayListeners {
         return diagnostics
     }
 
+    /// Servers of one port that can stand side by side: all plain HTTP, or all TLS with different hosts, or one of plain
+    /// TCP. The oldest Gateway decides; what does not go with it is left out, and a diagnostic says so.
+    private func compatible(_ servers: [GatewayServer], _ diagnostics: inout [Diagnostic]) -> [GatewayServer] {
+        guard let first = servers.first else { return [] }
+        var taken: [(host: String, owner: GatewayServer)] = []
+        var routes: Set<String> = []
+        return servers.enumerated().filter { index, server in
+            let fits = server.isPlainHTTP == first.isPlainHTTP && server.isSecure == first.isSecure
+            guard fits, index == 0 || server.isPlainHTTP || server.isSecure else {
+                let kind = first.isPlainHTTP ? "HTTP" : first.isSecure ? "TLS" : "TCP"
+                report(
+                    server, "port \(server.port) already serves \(kind) for \(first.gateway.resource)",
+                    "give the server another port", &diagnostics)
+                return false
+            }
+            guard server.isSecure, !server.isPassthrough || server.isAutoPassthrough else { return true }
+            let hosts = server.hosts.map(\.host)
+            if let other = taken.first(where: { hosts.contains($0.host) }) {
+                report(
+                    server,
+                    "port \(server.port) already has a server for \(other.host) in \(other.owner.gateway.resource)",
+                    "merge the two servers or give them different hosts", &diagnostics)
+                return false
+            }
+            if server.isHTTPS, !routes.insert(server.routeName).inserted {
+                report(
+                    server, "port name \(server.server.port?.name ?? "") is used twice for port \(server.port)",
+                    "give each server's port a name of its own", &diagnostics)
+                return false
+            }
+            taken += hosts.map { ($0, server) }
+            return true
+        }.map(\.element)
+    }
+
     private func addHTTP(
-        _ servers: [GatewayServer], port: Int, name: String, to listener: inout Listener,
+        _ servers: [GatewayServer], name: String, to listener: inout Listener,
         _ configuration: inout ProxyConfiguration
     ) {
         var chain = FilterChain(name: name)
@@ -46,21 +80,22 @@ struct GatewayListeners {
         _ server: GatewayServer, to listener: inout Listener, _ configuration: inout ProxyConfiguration,
         _ diagnostics: inout [Diagnostic]
     ) {
-        if server.isHTTPS {
-            guard let tls = terminate(server, &configuration, &diagnostics) else { return }
-            var chain = FilterChain(name: server.routeName)
-            match(&chain, server)
-            chain.tls = tls
-            chain.filters = [
-                .httpConnectionManager(
-                    managers.gateway(statPrefix: "outbound_\(listener.name);", routes: server.routeName))
-            ]
-            append(chain, to: &listener, server, &diagnostics)
-            configuration.routes[server.routeName] = GatewayRoutes(scope: scope).table(
-                name: server.routeName, servers: [server])
-        } else {
-            addForwarding(server, to: &listener, &configuration, &diagnostics)
+        if server.isAutoPassthrough {
+            listener.filterChains += AutoPassthrough(scope: scope).chains(for: server, &configuration)
+            return
         }
+        guard server.isHTTPS else { return addForwarding(server, to: &listener, &configuration, &diagnostics) }
+        guard let tls = GatewayTLS(scope: scope).terminate(server, &configuration, &diagnostics) else { return }
+        var chain = FilterChain(name: server.routeName)
+        match(&chain, server)
+        chain.tls = tls
+        chain.filters = [
+            .httpConnectionManager(
+                managers.gateway(statPrefix: "outbound_\(listener.name);", routes: server.routeName))
+        ]
+        guard append(chain, to: &listener, server, &diagnostics) else { return }
+        configuration.routes[server.routeName] = GatewayRoutes(scope: scope).table(
+            name: server.routeName, servers: [server])
     }
 
     /// TCP, and TLS that either ends here or passes through.
@@ -71,27 +106,33 @@ struct GatewayListeners {
         let routes = TCPRoutes(scope: scope, gateways: [server.gatewayName])
         let rules = scope.virtualServices.filter { !server.domains(of: $0).isEmpty }
         let name = "\(server.gatewayName)-\(server.port)"
-        if server.isPassthrough {
-            for (index, route) in rules.flatMap({ routes.tlsRoutes(of: $0, port: server.port) }).enumerated() {
-                var chain = FilterChain(name: "\(name)-\(index)")
-                chain.match.transportProtocol = "tls"
-                chain.match.serverNames = route.names.filter { $0 != "*" }
+        var tls: DownstreamTLS?
+        if server.isSecure, !server.isPassthrough {
+            tls = GatewayTLS(scope: scope).terminate(server, &configuration, &diagnostics)
+            guard tls != nil else { return }
+        }
+        var isComplete = false
+        for rule in rules where !isComplete {
+            let found =
+                server.isPassthrough
+                ? routes.tlsChains(of: rule, port: server.port) : routes.chains(of: rule, port: server.port)
+            for route in found {
+                var chain = FilterChain(name: "\(name)-\(listener.filterChains.count)")
+                if tls != nil { match(&chain, server) }
+                chain.tls = tls
+                let names = chain.match.serverNames
+                route.apply(to: &chain.match)
+                if server.isPassthrough {
+                    chain.match.transportProtocol = "tls"
+                } else {
+                    chain.match.serverNames = names
+                }
                 chain.filters = managers.tcp(
                     statPrefix: chain.name, cluster: route.cluster, provenance: route.provenance, reporter: .source)
                 append(chain, to: &listener, server, &diagnostics)
+                if route.isCatchAll, !server.isPassthrough { isComplete = true }
             }
-            return
         }
-        guard let route = rules.lazy.compactMap({ routes.route(of: $0, port: server.port) }).first else { return }
-        var chain = FilterChain(name: name)
-        if server.server.tls != nil {
-            guard let tls = terminate(server, &configuration, &diagnostics) else { return }
-            match(&chain, server)
-            chain.tls = tls
-        }
-        chain.filters = managers.tcp(
-            statPrefix: name, cluster: route.cluster, provenance: route.provenance, reporter: .source)
-        append(chain, to: &listener, server, &diagnostics)
     }
 
     private func match(_ chain: inout FilterChain, _ server: GatewayServer) {
@@ -100,144 +141,39 @@ struct GatewayListeners {
         chain.provenance = Provenance(server.gateway.resource)
     }
 
-    /// A name that another chain of the port has already is dropped, as the older one keeps it.
+    /// Names that another chain of the port has already stay with it: the older rule keeps them.
+    /// - Returns: false if nothing is left.
+    @discardableResult
     private func append(
         _ chain: FilterChain, to listener: inout Listener, _ server: GatewayServer, _ diagnostics: inout [Diagnostic]
-    ) {
-        let same = listener.filterChains.contains {
+    ) -> Bool {
+        var rest = chain
+        let same = listener.filterChains.filter {
             $0.match.transportProtocol == chain.match.transportProtocol
-                && ($0.match.serverNames == chain.match.serverNames
-                    || !Set($0.match.serverNames).isDisjoint(with: chain.match.serverNames))
+                && $0.match.prefixRanges == chain.match.prefixRanges
+                && $0.match.sourcePrefixRanges == chain.match.sourcePrefixRanges
         }
-        guard !same else {
-            diagnostics.append(
-                Diagnostic(
-                    .error, code: "IST0145", resource: server.gateway.resource, path: "spec.servers",
-                    message:
-                        "port \(server.port) already has a server for \(chain.match.serverNames.isEmpty ? "*" : chain.match.serverNames.joined(separator: ", "))",
-                    hint: "merge the two servers or give them different hosts"))
-            return
+        let taken = Set(same.flatMap(\.match.serverNames))
+        let double = chain.match.serverNames.filter(taken.contains)
+        let isDouble = chain.match.serverNames.isEmpty && same.contains { $0.match.serverNames.isEmpty }
+        if isDouble || !double.isEmpty {
+            report(
+                server,
+                "port \(server.port) already has a route for \(isDouble ? "*" : double.joined(separator: ", "))",
+                "merge the two rules or give them different hosts", &diagnostics)
+            rest.match.serverNames.removeAll(where: taken.contains)
+            if isDouble || rest.match.serverNames.isEmpty { return false }
         }
-        listener.filterChains.append(chain)
+        listener.filterChains.append(rest)
+        return true
     }
 
-    // MARK: - TLS
-
-    private func terminate(
-        _ server: GatewayServer, _ configuration: inout ProxyConfiguration, _ diagnostics: inout [Diagnostic]
-    ) -> DownstreamTLS? {
-        let settings = server.server.tls
-        var tls = DownstreamTLS()
-        tls.common.alpnProtocols = server.isHTTPS ? ["h2", "http/1.1"] : []
-        tls.common.minimumVersion = version(settings?.minProtocolVersion) ?? .v1_2
-        tls.common.maximumVersion = version(settings?.maxProtocolVersion) ?? .auto
-        tls.common.cipherSuites = settings?.cipherSuites ?? []
-        tls.common.subjectAltNames = (settings?.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }
-        let mode = settings?.mode ?? .simple
-        if mode == .istioMutual {
-            tls.common.certificates = [.workloadCertificate]
-            tls.common.validation = .workloadTrustBundle
-            tls.requireClientCertificate = true
-            return tls
-        }
-        tls.requireClientCertificate = mode == .mutual
-        let wantsClient = mode == .mutual || mode == .optionalMutual
-        let names =
-            (settings?.credentialNames ?? []) + [settings?.credentialName].compactMap { $0 }.filter { !$0.isEmpty }
-        guard !names.isEmpty else { return fromFiles(settings, wantsClient: wantsClient, tls) }
-        let secrets = GatewaySecrets(scope: scope)
-        for name in names {
-            guard let secret = secrets.certificate(name) else {
-                diagnostics.append(secrets.missing(name, gateway: server.gateway.resource))
-                return nil
-            }
-            configuration.secrets[secret.name] = secret
-            tls.common.certificates.append(SecretReference(name: secret.name, source: .ads))
-            if wantsClient, let authority = secrets.authority(name) {
-                configuration.secrets[authority.name] = authority
-                tls.common.validation = SecretReference(name: authority.name, source: .ads)
-            }
-        }
-        if wantsClient, tls.common.validation == nil {
-            diagnostics.append(secrets.missing("\(names[0])-cacert", gateway: server.gateway.resource))
-            return nil
-        }
-        return tls
-    }
-
-    private func fromFiles(_ settings: Gateway.ServerTLS?, wantsClient: Bool, _ base: DownstreamTLS) -> DownstreamTLS? {
-        guard let certificate = settings?.serverCertificate, let key = settings?.privateKey else { return nil }
-        var tls = base
-        tls.common.certificates = [SecretReference(name: "file-cert:\(certificate)~\(key)", source: .ads)]
-        if wantsClient, let authority = settings?.caCertificates {
-            tls.common.validation = SecretReference(name: "file-root:\(authority)", source: .ads)
-        }
-        return tls
-    }
-
-    private func version(_ version: Gateway.ServerTLS.Version?) -> TLSVersion? {
-        switch version {
-        case .tls10: .v1_0
-        case .tls11: .v1_1
-        case .tls12: .v1_2
-        case .tls13: .v1_3
-        case .auto, nil: nil
-        }
-    }
-}
-
-/// Secrets that a gateway may read: those of its own namespace, if it is the pod that it says it is.
-private struct GatewaySecrets {
-    let scope: Scope
-
-    /// Whoever runs in the namespace can claim a gateway's name and labels; a pod that is known, and its service account,
-    /// prove them.
-    private var isProven: Bool {
-        guard let account = scope.proxy.provenAccount else { return true }
-        let pod = scope.snapshot.workload(namespace: scope.proxy.namespace, name: scope.proxy.podName)
-        return pod?.serviceAccount == account
-    }
-
-    func certificate(_ name: String) -> Secret? {
-        guard let chain = bytes(name, "tls.crt") ?? bytes(name, "cert"),
-            let key = bytes(name, "tls.key") ?? bytes(name, "key")
-        else { return nil }
-        return Secret(
-            name: "kubernetes://\(name)",
-            content: .certificate(chainPEM: String(decoding: chain, as: UTF8.self), privateKey: PrivateBytes(key)))
-    }
-
-    func authority(_ name: String) -> Secret? {
-        guard
-            let pem = bytes("\(name)-cacert", "ca.crt") ?? bytes("\(name)-cacert", "cacert") ?? bytes(name, "ca.crt")
-                ?? bytes(name, "cacert")
-        else { return nil }
-        return Secret(
-            name: "kubernetes://\(name)-cacert",
-            content: .validation(trustedCAPEM: String(decoding: pem, as: UTF8.self)))
-    }
-
-    func missing(_ name: String, gateway: ResourceReference) -> Diagnostic {
-        guard isProven else {
-            return Diagnostic(
-                .error, code: "IST0101", resource: gateway, path: "spec.servers[].tls.credentialName",
-                message: """
-                    Secret "\(name)" is not given to \(scope.proxy.podName): its token is of service account \
-                    \(scope.proxy.provenAccount ?? ""), and no pod of that name with that account is known
-                    """,
-                hint: "wait until the pod is known; if it stays, a workload pretends to be a gateway")
-        }
-        return Diagnostic(
-            .error, code: "IST0101", resource: gateway, path: "spec.servers[].tls.credentialName",
-            message: "Referenced credentialName not found: \"\(name)\"",
-            hint:
-                "create the Secret \(scope.proxy.namespace)/\(name) in the gateway's own namespace: kubectl create -n \(scope.proxy.namespace) secret tls \(name) --cert=… --key=…"
-        )
-    }
-
-    private func bytes(_ name: String, _ key: String) -> [UInt8]? {
-        guard isProven else { return nil }
-        return scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"]?.json["data"]?[key]?.stringValue.flatMap(
-            Base64.decode)
+    private func report(
+        _ server: GatewayServer, _ message: String, _ hint: String, _ diagnostics: inout [Diagnostic]
+    ) {
+        diagnostics.append(
+            Diagnostic(
+                .error, code: "IST0145", resource: server.gateway.resource, path: server.path, message: message,
+                hint: hint))
     }
 }

@@ -12,7 +12,8 @@ struct GatewayRoutes {
         var hosts: [String: VirtualHost] = [:]
         for server in servers {
             let builder = HTTPRoutes(
-                scope: scope, listenerPort: server.port, gateways: [server.gatewayName], isGateway: true)
+                scope: scope, listenerPort: server.port, gateways: [server.gatewayName],
+                isTLS: server.isHTTPS)
             for rule in scope.virtualServices where rule.spec.http?.isEmpty == false {
                 for domain in server.domains(of: rule) {
                     var host = hosts[domain] ?? VirtualHost(name: "\(domain):\(server.port)", domains: [domain])

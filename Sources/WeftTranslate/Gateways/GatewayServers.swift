@@ -5,20 +5,37 @@ import WeftIR
 struct GatewayServer {
     let gateway: Config<Gateway>
     let server: Gateway.Server
+    /// Place in `spec.servers`.
+    let index: Int
     /// As the Gateway says.
     let port: Int
     /// The gateway Service's target for it.
     let listenPort: Int
 
+    var path: String { "spec.servers[\(index)]" }
+    /// The address or Unix socket to listen on, where the Gateway names one.
+    var bind: String? { server.bind.flatMap { $0.isEmpty ? nil : $0 } }
+    var listenerName: String {
+        bind.map { $0.hasPrefix("unix://") ? $0 : "\($0)_\(listenPort)" } ?? "0.0.0.0_\(listenPort)"
+    }
+    var address: Address {
+        guard let bind, bind.hasPrefix("unix://") else {
+            return .ip(bind ?? "0.0.0.0", port: UInt16(clamping: listenPort))
+        }
+        return .unix(path: String(bind.dropFirst("unix://".count)))
+    }
     var gatewayName: String { "\(gateway.namespace)/\(gateway.name)" }
     var `protocol`: String { (server.port?.protocol ?? "HTTP").uppercased() }
     /// True if TLS ends here and HTTP is inside.
     var isHTTPS: Bool { self.protocol == "HTTPS" && !isPassthrough }
     var isPassthrough: Bool { server.tls?.mode == .passthrough || server.tls?.mode == .autoPassthrough }
+    var isAutoPassthrough: Bool { server.tls?.mode == .autoPassthrough }
+    /// True if connections are told apart by the name that their TLS handshake asks for.
+    var isSecure: Bool { !isPlainHTTP && (server.tls != nil || ["HTTPS", "TLS"].contains(self.protocol)) }
     var isPlainHTTP: Bool { ["HTTP", "HTTP2", "GRPC", "GRPC-WEB"].contains(self.protocol) }
 
     var routeName: String {
-        guard isHTTPS else { return "http.\(listenPort)" }
+        guard isHTTPS else { return "http.\(listenPort)\(bind.map { ".\($0)" } ?? "")" }
         return "https.\(port).\(server.port?.name ?? "https").\(gateway.name).\(gateway.namespace)"
     }
 
@@ -51,9 +68,10 @@ extension Scope {
         snapshot.gateways.filter { config in
             (config.spec.selector ?? [:]).allSatisfy { proxy.labels[$0.key] == $0.value }
         }.flatMap { config in
-            (config.spec.servers ?? []).compactMap { server in
+            (config.spec.servers ?? []).enumerated().compactMap { index, server in
                 server.port?.number.map {
-                    GatewayServer(gateway: config, server: server, port: $0, listenPort: targetPort($0))
+                    GatewayServer(
+                        gateway: config, server: server, index: index, port: $0, listenPort: targetPort($0))
                 }
             }
         }
@@ -70,14 +88,12 @@ extension Scope {
     /// The proxy's port behind a service's port: as the endpoints say, else as the selector and the pod do, because a pod
     /// is configured before it is an endpoint. `nil` if the service does not stand for this proxy.
     func ownPort(behind port: MeshService.Port, of service: MeshService) -> Int? {
-        if let endpoint = service.endpoints.first(where: { $0.address == proxy.address }) {
-            return endpoint.ports[port.number]
-        }
+        if let ports = proxy.endpointPorts[service.host] { return ports[port.number] }
         guard let selector = service.selector, !selector.isEmpty,
             selector.allSatisfy({ proxy.labels[$0.key] == $0.value })
         else { return nil }
         if let name = port.targetPortName {
-            return snapshot.workload(namespace: proxy.namespace, name: proxy.podName)?.namedPorts[name]
+            return proxy.namedPorts[name]
         }
         return port.targetPort
     }

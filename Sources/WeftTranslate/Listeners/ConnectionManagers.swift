@@ -53,6 +53,7 @@ struct ConnectionManagers {
         var proxy = TCPProxy(statPrefix: statPrefix, cluster: cluster)
         proxy.provenance = provenance
         proxy.accessLogs = accessLogs
+        if reporter == .source { TCPPolicies(scope: scope).apply(to: &proxy) }
         filters.append(.tcpProxy(proxy))
         return filters
     }

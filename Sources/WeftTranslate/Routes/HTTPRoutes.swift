@@ -9,10 +9,10 @@ struct HTTPRoutes {
     let listenerPort: Int
     /// `mesh`, or the gateways (`namespace/name`) that the listener serves.
     let gateways: Set<String>
-    /// A gateway puts the routes of several rules in one table, where the order of catch-all routes matters.
-    var isGateway = false
+    /// Whether requests come in over TLS that ends here: decides which port a redirect need not name.
+    var isTLS = false
 
-    /// In order; stops at the first route that takes every request.
+    /// In order; stops at the first route that takes every request. Empty if no rule is for this proxy and port.
     func routes(of config: Config<VirtualService>) -> [Route] {
         var routes: [Route] = []
         for (index, rule) in (config.spec.http ?? []).enumerated() {
@@ -38,26 +38,22 @@ struct HTTPRoutes {
         return route
     }
 
-    /// Conditions that the control plane decides: port, gateways, labels and namespace of the caller.
+    /// Conditions that the control plane decides: port, gateways, labels and namespace of the caller. A match that names
+    /// gateways asks nothing of the caller, as in Istio.
     private func applies(_ match: VirtualService.HTTPMatch?, namespace: String) -> Bool {
         guard let match else { return true }
-        if let port = match.port, port != listenerPort { return false }
+        if let port = match.port, port != 0, port != listenerPort { return false }
         if let names = match.gateways, !names.isEmpty {
-            guard names.contains(where: { gateways.contains(GatewayName.resolve($0, namespace: namespace)) }) else {
-                return false
-            }
+            return names.contains { gateways.contains(GatewayName.resolve($0, namespace: namespace)) }
         }
-        if isGateway { return true }
-        if let required = match.sourceLabels, !required.allSatisfy({ scope.proxy.labels[$0.key] == $0.value }) {
-            return false
-        }
-        return match.sourceNamespace.map { $0.isEmpty || $0 == scope.proxy.namespace } ?? true
+        return scope.isSource(labels: match.sourceLabels, namespace: match.sourceNamespace)
     }
 
     private func route(
         _ rule: VirtualService.HTTPRoute, match: VirtualService.HTTPMatch?, index: Int, config: Config<VirtualService>
     ) -> Route? {
-        let provenance = Provenance(config.resource, rule: index, ruleName: rule.name)
+        let provenance = Provenance(
+            rule.origin?.resource ?? config.resource, rule: rule.origin?.index ?? index, ruleName: rule.name)
         var host: String?
         let requestHeaders = RouteFeatures.mutations(rule.headers?.request, host: &host)
         guard let action = action(rule, match: match, config: config, host: host) else { return nil }
@@ -82,7 +78,7 @@ struct HTTPRoutes {
         _ rule: VirtualService.HTTPRoute, match: VirtualService.HTTPMatch?, config: Config<VirtualService>,
         host: String?
     ) -> Route.Action? {
-        if let redirect = rule.redirect { return .redirect(Self.redirect(redirect)) }
+        if let redirect = rule.redirect { return .redirect(self.redirect(redirect)) }
         if let response = rule.directResponse {
             return .directResponse(
                 DirectResponse(status: UInt16(clamping: response.status ?? 200), body: body(response.body)))
@@ -92,12 +88,7 @@ struct HTTPRoutes {
         var action = RouteAction(cluster: cluster)
         action.timeoutMilliseconds = rule.timeout?.milliseconds ?? 0
         action.grpcTimeoutHeaderMaxMilliseconds = action.timeoutMilliseconds
-        if let first = destinations.first?.destination, let name = first.host {
-            let host = MeshSnapshot.resolve(host: name, namespace: config.namespace)
-            if let service = scope.service(host: host) {
-                action.hashPolicies = hashPolicies(service, port: port(of: first, host: host), subset: first.subset)
-            }
-        }
+        action.hashPolicies = hashPolicies(of: destinations.compactMap(\.destination), namespace: config.namespace)
         action.retryPolicy = RetryPolicies.build(rule.retries, mesh: scope.mesh, hashed: !action.hashPolicies.isEmpty)
         if let authority = rule.rewrite?.authority ?? host, !authority.isEmpty {
             action.hostRewrite = .literal(authority)
@@ -105,79 +96,6 @@ struct HTTPRoutes {
         action.pathRewrite = pathRewrite(rule.rewrite, match: match)
         action.mirrors = mirrors(rule, namespace: config.namespace)
         return .forward(action)
-    }
-
-    // MARK: - Destinations
-
-    /// Destinations of weight 0 are dropped if there are several. `nil` if nothing is left.
-    private func cluster(_ destinations: [VirtualService.HTTPDestination], namespace: String) -> ClusterSelector? {
-        guard destinations.count > 1 else {
-            guard let only = destinations.first, let destination = only.destination else { return nil }
-            guard only.headers != nil else { return .cluster(name(of: destination, namespace: namespace)) }
-            return .weighted([weighted(only, destination, namespace: namespace, weight: 100)])
-        }
-        let clusters = destinations.compactMap { entry -> WeightedCluster? in
-            guard let destination = entry.destination, let weight = entry.weight, weight > 0 else { return nil }
-            return weighted(entry, destination, namespace: namespace, weight: weight)
-        }
-        return clusters.isEmpty ? nil : .weighted(clusters)
-    }
-
-    private func weighted(
-        _ entry: VirtualService.HTTPDestination, _ destination: Destination, namespace: String, weight: Int
-    ) -> WeightedCluster {
-        var cluster = WeightedCluster(
-            name: name(of: destination, namespace: namespace), weight: UInt32(clamping: weight))
-        cluster.requestHeaders = RouteFeatures.mutations(entry.headers?.request)
-        cluster.responseHeaders = RouteFeatures.mutations(entry.headers?.response)
-        return cluster
-    }
-
-    func name(of destination: Destination, namespace: String) -> String {
-        let host = MeshSnapshot.resolve(host: destination.host ?? "", namespace: namespace)
-        return ClusterName.outbound(
-            port: port(of: destination, host: host), subset: destination.subset ?? "", host: host)
-    }
-
-    /// The port that is named, else the service's only one, else the listener's.
-    private func port(of destination: Destination, host: String) -> Int {
-        if let number = destination.port?.number { return number }
-        if let ports = scope.service(host: host)?.ports, ports.count == 1 { return ports[0].number }
-        return listenerPort
-    }
-
-    private func hashPolicies(_ service: MeshService, port: Int, subset: String?) -> [HashPolicy] {
-        guard let destination = scope.destinationPolicy(for: service) else { return [] }
-        let chosen = destination.subsets.first { $0.name == subset && subset != nil }
-        guard let hash = destination.policy(subset: chosen, port: port).loadBalancer?.consistentHash else { return [] }
-        if let header = hash.httpHeaderName { return [.header(header.lowercased(), terminal: false)] }
-        if let cookie = hash.httpCookie {
-            return [
-                .cookie(
-                    name: cookie.name ?? "", ttlMilliseconds: cookie.ttl?.milliseconds, path: cookie.path ?? "",
-                    terminal: false)
-            ]
-        }
-        if hash.useSourceIp == true { return [.sourceIP(terminal: false)] }
-        return hash.httpQueryParameterName.map { [.queryParameter($0, terminal: false)] } ?? []
-    }
-
-    private func mirrors(_ rule: VirtualService.HTTPRoute, namespace: String) -> [WeftIR.Mirror] {
-        if let mirror = rule.mirror {
-            let fraction = rule.mirrorPercentage?.value ?? rule.mirrorPercent.map(Double.init) ?? 100
-            return fraction == 0
-                ? []
-                : [
-                    Mirror(
-                        cluster: name(of: mirror, namespace: namespace), fraction: FractionalPercent(percent: fraction))
-                ]
-        }
-        return (rule.mirrors ?? []).compactMap { mirror in
-            guard let destination = mirror.destination, mirror.percentage?.value != 0 else { return nil }
-            return Mirror(
-                cluster: name(of: destination, namespace: namespace),
-                fraction: FractionalPercent(percent: mirror.percentage?.value ?? 100))
-        }
     }
 
     // MARK: - Rewrites and replies
@@ -199,7 +117,7 @@ struct HTTPRoutes {
         return body?.bytes.flatMap(Base64.decode).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 
-    private static func redirect(_ source: VirtualService.HTTPRedirect) -> Redirect {
+    private func redirect(_ source: VirtualService.HTTPRedirect) -> Redirect {
         var redirect = Redirect()
         redirect.status = UInt16(clamping: source.redirectCode.flatMap { $0 == 0 ? nil : $0 } ?? 301)
         redirect.host = source.authority.flatMap { $0.isEmpty ? nil : $0 }
@@ -209,13 +127,19 @@ struct HTTPRoutes {
         } else if let prefix = source.prefixRewrite, !prefix.isEmpty {
             redirect.path = .prefix(prefix)
         }
-        let implied = redirect.scheme == "https" ? 443 : 80
-        if let port = source.port, port > 0, port != implied || redirect.scheme == nil {
-            redirect.port = UInt16(clamping: port)
-        } else if source.derivePort == .fromProtocolDefault {
-            redirect.port = UInt16(implied)
-        }
+        // A route is made for one port, so that "the request's port" is known.
+        let port = source.port ?? (source.derivePort == .fromRequestPort ? listenerPort : nil)
+        let implied = (redirect.scheme ?? (isTLS ? "https" : "http")) == "https" ? 443 : 80
+        if let port, port > 0, port != implied { redirect.port = UInt16(clamping: port) }
         return redirect
+    }
+}
+
+extension Scope {
+    /// Whether this proxy has the labels and the namespace that a rule asks of callers.
+    func isSource(labels: [String: String]?, namespace: String?) -> Bool {
+        guard (labels ?? [:]).allSatisfy({ proxy.labels[$0.key] == $0.value }) else { return false }
+        return namespace.map { $0.isEmpty || $0 == proxy.namespace } ?? true
     }
 }
 

@@ -52,6 +52,8 @@ enum RouteMatches {
     static func string(_ match: StringMatch) -> StringMatcher? {
         if let exact = match.exact { return StringMatcher(.exact(exact)) }
         if let prefix = match.prefix { return StringMatcher(.prefix(prefix)) }
+        // No pattern, but a way that people write "any value" and that Istio takes so.
+        if match.regex == "*" { return nil }
         return match.regex.map { StringMatcher(.regex($0)) }
     }
 

@@ -6,7 +6,7 @@ import WeftCore
 /// Without this a namespace can send the traffic of another one's service, or of a public name, where it likes.
 struct HostPermissions {
     let snapshot: MeshSnapshot
-    let proxy: ProxyIdentity
+    let proxy: ProxyClass
 
     private var isStrict: Bool { snapshot.meshConfig.hostOwnership?.mode == .strict }
 

@@ -11,7 +11,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     let connection: HTTP1UpstreamConnection
     private(set) var phase = Phase.idle
     private(set) var context: ChannelHandlerContext?
-    private var parser = HTTP1ResponseParser()
+    private var parser: HTTP1ResponseParser
     private var input = ByteBuffer()
     private var endedWithHead = false
     private var receiver: (any ResponseReceiver)?
@@ -29,7 +29,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     private let flushes: FlushBatch?
     private var isFlushPending = false
 
-    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?) {
+    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?, limits: HTTP1Limits) {
+        parser = HTTP1ResponseParser(limits: limits)
         self.connection = connection
         self.flushes = flushes
     }
@@ -268,10 +269,10 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
     private var isDraining = false
     private var stream: HTTP1UpstreamStream?
 
-    init(channel: any Channel, flushes: FlushBatch?) {
+    init(channel: any Channel, flushes: FlushBatch?, limits: HTTP1Limits) {
         self.channel = channel
         super.init()
-        handler = HTTP1Upstream(connection: self, flushes: flushes)
+        handler = HTTP1Upstream(connection: self, flushes: flushes, limits: limits)
     }
 
     func changed(isClosed: Bool) {

@@ -90,6 +90,8 @@ package class UpstreamHTTPConnection {
     /// How many exchanges may be added right now.
     package var capacity: Int { 0 }
     package var activeStreams: Int { 0 }
+    /// Whether it takes several exchanges at once.
+    package var isMultiplexed: Bool { false }
     /// Exchanges that were started on it; the pool's count.
     package var served: UInt32 = 0
     /// Whether it lies in its pool's list of free connections, and since when; the pool's.

@@ -1,0 +1,25 @@
+import WeftConfig
+import WeftIR
+
+/// What a DestinationRule says about plain forwarding: who shares an endpoint, and how long a silent connection lives.
+struct TCPPolicies {
+    let scope: Scope
+
+    /// The policy of the first destination counts for the whole route, as the proxy has one setting for all of them.
+    func apply(to proxy: inout TCPProxy) {
+        let name =
+            switch proxy.cluster {
+            case .cluster(let name): name
+            case .weighted(let clusters): clusters.first?.name ?? ""
+            case .header: ""
+            }
+        guard let target = ClusterName.parse(name), let service = scope.service(host: target.host),
+            let destination = scope.destinationPolicy(for: service)
+        else { return }
+        let subset = destination.subsets.first { !target.subset.isEmpty && $0.name == target.subset }
+        let policy = destination.policy(subset: subset, port: target.port)
+        proxy.hashesSource = policy.loadBalancer?.consistentHash?.useSourceIp == true
+        let pool = policy.connectionPool ?? scope.mesh.defaultTrafficPolicy?.connectionPool
+        if let idle = pool?.tcp?.idleTimeout { proxy.idleTimeoutMilliseconds = idle.milliseconds }
+    }
+}
