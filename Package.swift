@@ -82,8 +82,9 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes",
-            "WeftProto", "WeftTranslate", "WeftXDS", logging,
+            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject",
+            "WeftKubernetes", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
+            protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),

@@ -5,9 +5,12 @@ import Logging
 package enum AdminRoutes {
     /// Adds `/healthz`, `/ready` and `/logging`.
     ///
-    /// - Parameter isReady: a reason for not being ready, or `nil` when ready.
+    /// - Parameters:
+    ///   - notReadyBecause: a reason for not being ready, or `nil` when ready.
+    ///   - refusal: the answer to somebody who may not change the log level; `nil` when he may.
     package static func add(
-        to router: Router<BasicRequestContext>, notReadyBecause: @escaping @Sendable () async -> String?
+        to router: Router<BasicRequestContext>, notReadyBecause: @escaping @Sendable () async -> String?,
+        refusal: @escaping @Sendable (Request) async -> Response? = { _ in nil }
     ) {
         router.get("healthz") { _, _ in text("ok\n") }
         router.get("ready") { _, _ in
@@ -18,6 +21,7 @@ package enum AdminRoutes {
         }
         router.get("logging") { _, _ in text("\(LineLogHandler.level)\n") }
         router.post("logging") { request, _ in
+            if let refused = await refusal(request) { return refused }
             guard let word = request.uri.queryParameters["level"], let level = Logger.Level(rawValue: String(word))
             else {
                 let known = Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")

@@ -78,11 +78,7 @@ package struct CertificateAuthority: Sendable {
     package func issue(
         _ request: SigningRequest, for identity: SPIFFEIdentity, requestedSeconds: Double = 0, now: Date = Date()
     ) throws(IdentityError) -> [String] {
-        if let other = request.uriNames.first(where: { $0 != identity.uri }) {
-            throw IdentityError(
-                .malformedRequest,
-                "the CSR asks for \(other), but the caller is \(identity); leave the name out or correct it")
-        }
+        try Self.check(request, of: identity)
         let leaf = try signer.issue(
             .workload(identity), publicKey: request.publicKey, validFor: lifetime(requestedSeconds), now: now)
         var chain = [try CertificatePEM.print([leaf])]
@@ -93,6 +89,33 @@ package struct CertificateAuthority: Sendable {
         }
         chain.append(rootPEM)
         return chain
+    }
+
+    /// A request may name its sender and nobody else, and ask for nothing that a leaf does not have.
+    private static func check(_ request: SigningRequest, of identity: SPIFFEIdentity) throws(IdentityError) {
+        if let other = request.uriNames.first(where: { $0 != identity.uri }) {
+            throw IdentityError(
+                .refused,
+                "the CSR asks for \(other), but the caller is \(identity); leave the name out or correct it")
+        }
+        if request.uriNames.count > 1 {
+            throw IdentityError(.refused, "the CSR names \(identity) more than once")
+        }
+        if let name = request.otherNames.first {
+            throw IdentityError(
+                .refused,
+                "the CSR asks for the extra name \(name); certificates of workloads have their SPIFFE ID alone")
+        }
+        if let right = request.excessiveRights.first {
+            throw IdentityError(.refused, "the CSR asks \(right), which workloads may not")
+        }
+        guard request.keyKind.isGood else {
+            let sizes = PublicKeyKind.rsaBits
+            throw IdentityError(
+                .refused,
+                "the CSR's key is \(request.keyKind); signed are P-256, P-384, P-521 and RSA of \(sizes.lowerBound) to \(sizes.upperBound) bits"
+            )
+        }
     }
 
     /// A serving certificate for the control plane itself (discovery, webhooks), with a fresh key.

@@ -10,14 +10,17 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
 
     private let authority: @Sendable () -> CertificateAuthority
     private let authenticate: Authenticator
+    private let admission: RequestAdmission
     private let logger: Logger
 
     /// - Parameter authority: Asked at each call, because an operator may replace the signing key.
     package init(
-        authority: @escaping @Sendable () -> CertificateAuthority, logger: Logger,
+        authority: @escaping @Sendable () -> CertificateAuthority, admission: RequestAdmission = RequestAdmission(),
+        logger: Logger,
         authenticate: @escaping Authenticator
     ) {
         self.authority = authority
+        self.admission = admission
         self.logger = logger
         self.authenticate = authenticate
     }
@@ -27,21 +30,42 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
     ) async throws -> ServerResponse<Istio_V1_Auth_IstioCertificateResponse> {
         let identity = try await caller(request.metadata)
         do {
+            // Before anything costly is done.
+            try admission.countCall(of: identity)
+            let signing = try SigningRequest(pem: request.message.csr)
             let chain = try authority().issue(
-                SigningRequest(pem: request.message.csr), for: identity,
-                requestedSeconds: Double(request.message.validityDuration))
+                signing, for: identity, requestedSeconds: Double(request.message.validityDuration))
+            try admission.take(signing)
             logger.info("certificate issued to \(identity)")
             var response = Istio_V1_Auth_IstioCertificateResponse()
             response.certChain = chain
             return ServerResponse(message: response)
         } catch {
             logger.warning("certificate refused to \(identity): \(error)")
-            let code: RPCError.Code = error.code == .expired ? .failedPrecondition : .invalidArgument
-            throw RPCError(code: code, message: error.message)
+            throw RPCError(code: Self.code(error), message: error.message)
         }
     }
 
+    private static func code(_ error: IdentityError) -> RPCError.Code {
+        switch error.code {
+        case .expired: .failedPrecondition
+        case .refused: .permissionDenied
+        case .limited: .resourceExhausted
+        default: .invalidArgument
+        }
+    }
+
+    /// Refusals are logged: somebody who tries tokens should be seen.
     private func caller(_ metadata: Metadata) async throws -> SPIFFEIdentity {
+        do {
+            return try await prove(metadata)
+        } catch {
+            logger.warning("certificate refused to a caller without a good token: \(error)")
+            throw error
+        }
+    }
+
+    private func prove(_ metadata: Metadata) async throws -> SPIFFEIdentity {
         guard let token = BearerToken.read(metadata) else {
             throw RPCError(code: .unauthenticated, message: "no bearer token in the metadata \"authorization\"")
         }

@@ -29,6 +29,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let telemetry: Telemetry
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
+    private let debugTokens: TokenAuthenticator
     private let shownAuthority = ShownAuthority()
     /// Whether this process writes what only one of several replicas should.
     private let leadership = Leadership()
@@ -36,6 +37,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
+        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
         sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
@@ -185,8 +187,9 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private var monitoringService: HTTPService {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
-        MonitoringRoutes(coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics).add(
-            to: router)
+        MonitoringRoutes(
+            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access
+        ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
 
@@ -224,12 +227,20 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func addHealth(to router: Router<BasicRequestContext>) {
-        AdminRoutes.add(to: router) {
-            if readiness.isReady { return nil }
-            let missing = sources.notSynced
-            return missing.isEmpty
-                ? "the signing key is being loaded" : "waiting for \(missing.joined(separator: ", "))"
-        }
+        AdminRoutes.add(
+            to: router,
+            notReadyBecause: {
+                if readiness.isReady { return nil }
+                let missing = sources.notSynced
+                return missing.isEmpty
+                    ? "the signing key is being loaded" : "waiting for \(missing.joined(separator: ", "))"
+            }, refusal: { [access] in await access.refusal(of: $0) })
+    }
+
+    private var access: DebugAccess {
+        DebugAccess(
+            namespace: settings.namespace, isEnabled: settings.authorizesDebug,
+            identify: { [debugTokens] in try await debugTokens.identity(of: $0) }, logger: Logger(label: "debug"))
     }
 
     private func socket(_ port: Int) -> HTTPService.Socket { .address(host: settings.bind, port: port) }

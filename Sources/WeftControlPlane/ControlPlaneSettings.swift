@@ -28,6 +28,10 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var remoteWriteURL: String?
     /// Where telemetry is kept; `nil` keeps it in memory alone.
     var telemetryFolder: String?
+    /// Whether the debug endpoints ask who calls.
+    var authorizesDebug = true
+    /// How many certificates one workload may ask for.
+    var requestLimits = RequestAdmission.Limits()
     /// Listening sockets handed to us, by port.
     var inherited: [Int: Int32] = [:]
 }
@@ -36,6 +40,25 @@ extension ControlPlaneSettings {
     /// A variable has a value that cannot be used; the message says what would do.
     struct InvalidVariable: Error, Hashable, CustomStringConvertible {
         var description: String
+    }
+
+    /// Takes who may ask for what from the environment.
+    mutating func readAccess(_ environment: [String: String]) throws {
+        func number(_ name: String) throws -> Double? {
+            guard let text = environment[name], !text.isEmpty else { return nil }
+            guard let value = Double(text), value > 0, value.isFinite else {
+                throw InvalidVariable(description: "\(name) is \"\(text)\", which is no number above zero")
+            }
+            return value
+        }
+        switch environment["ENABLE_DEBUG_ENDPOINT_AUTH"]?.lowercased() {
+        case nil, "", "true": break
+        case "false": authorizesDebug = false
+        case let text?:
+            throw InvalidVariable(description: "ENABLE_DEBUG_ENDPOINT_AUTH is \"\(text)\"; write true or false")
+        }
+        if let value = try number("WEFT_CA_REQUEST_BURST") { requestLimits.burst = value }
+        if let value = try number("WEFT_CA_REQUESTS_PER_SECOND") { requestLimits.perSecond = value }
     }
 
     /// Takes the certificate lifetimes from the environment, under Istio's names where it has them.

@@ -54,6 +54,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         settings.identity = environment["POD_NAME"] ?? "weftd-\(ProcessInfo.processInfo.processIdentifier)"
         settings.bind = bind
         try settings.readLifetimes(environment)
+        try settings.readAccess(environment)
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)

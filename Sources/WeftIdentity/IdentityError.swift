@@ -2,6 +2,8 @@
 package struct IdentityError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: String, Hashable, Sendable {
         case malformedIdentity, malformedKey, malformedRequest, malformedCertificate, badSignature, untrusted, expired
+        /// Asked for something that it may not have, more often than it may, or twice.
+        case refused, limited
     }
     package var code: Code
     package var message: String

@@ -40,9 +40,12 @@ package struct TrafficInputs: Sendable, Hashable {
     private let virtualServices: [Config<VirtualService>]
     private let destinationRules: [Config<DestinationRule>]
     private let globals: MeshGlobals
+    /// Rules for hosts that they may not route are left out of ``virtualServices``: what there is to say of them.
+    private let ownership: [Diagnostic]
 
     fileprivate init(_ proxies: OutboundClass, _ scope: Scope) {
         self.proxies = proxies
+        ownership = scope.ownershipDiagnostics
         virtualServices = scope.virtualServices
         globals = scope.snapshot.globals
         destinationRules = scope.snapshot.destinationRules
@@ -77,7 +80,7 @@ package struct TrafficInputs: Sendable, Hashable {
         for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }
         MissingClusters(scope: scope).complete(&configuration)
         configuration.clusters = configuration.clusters.filter { !$0.value.name.isEmpty }
-        return (configuration, diagnostics)
+        return (configuration, diagnostics + ownership)
     }
 }
 

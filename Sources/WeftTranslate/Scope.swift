@@ -11,6 +11,8 @@ struct Scope {
     /// Virtual services that this proxy may use, the ones that win first.
     private(set) var virtualServices: [Config<VirtualService>]
     let sidecar: Config<Sidecar>?
+    /// Hosts that rules may not route (``HostPermissions``).
+    let ownershipDiagnostics: [Diagnostic]
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
@@ -26,7 +28,10 @@ struct Scope {
         self.sidecar = sidecar
         let visible = snapshot.services.filter { $0.isVisible(from: proxy.namespace) }
         let concrete = visible.filter { $0.externalName == nil }
-        let rules = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        let permissions = HostPermissions(snapshot: snapshot, proxy: proxy)
+        let candidates = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        let rules = candidates.compactMap { permissions.allowed($0) }
+        ownershipDiagnostics = permissions.diagnostics(candidates)
         let entries = sidecar?.spec.egress ?? []
         let scopes = (entries.isEmpty ? [nil] : entries.map { $0 }).map { entry in
             EgressScope(

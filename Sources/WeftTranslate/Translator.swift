@@ -66,7 +66,7 @@ package struct Translator: Sendable {
         MissingClusters(scope: scope).complete(&configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
-        return (configuration, diagnostics + security.diagnostics)
+        return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
     }
 }
 

@@ -12,6 +12,12 @@ package struct SourceMap: Sendable, Hashable {
         var path = Substring(path)
         while true {
             if let location = locations[String(path)] { return location }
+            // Members of a map are told in brackets, and were perhaps written with a dot.
+            if path.hasSuffix("]"), let open = path.lastIndex(of: "["),
+                let location = locations["\(path[..<open]).\(path[path.index(after: open)...].dropLast())"]
+            {
+                return location
+            }
             guard let end = path.lastIndex(where: { $0 == "." || $0 == "[" }) else { return locations[""] }
             path = path[..<end]
         }

@@ -131,6 +131,11 @@ extension EndToEnd {
                 ("/when-header -H 'x-token: abcdef'", all), ("/when-header -H 'x-token: xabc'", []),
                 ("/when-not-header -H 'x-token: other'", all), ("/when-not-header -H 'x-token: abc'", []),
                 ("/when-namespace", [.guest]), ("/when-both", [.alice]), ("/deny/all", []),
+                // No other spelling of what is denied gets by; what is not denied does.
+                ("/deny/other", all), ("/deny/ALL", []), ("/deny/all?x=/everyone", []), ("/deny/%61ll", []),
+                ("/deny/./all --path-as-is", []), ("/everyone/../deny/all --path-as-is", []),
+                ("/deny/x/..;/all --path-as-is", []), ("/deny/.;/all --path-as-is", []),
+                ("/deny/x/%2e%2e/all --path-as-is", []),
                 ("/deny/others", [.alice]), ("/everyone -H 'x-bad: 1'", []), ("/everyone", all), ("/nowhere", []),
             ]
         }()

@@ -68,7 +68,7 @@ import WeftIdentity
             let error = await #expect(throws: RPCError.self) {
                 try await client(port, token: "good").requestCertificate(for: ratings)
             }
-            #expect(error?.code == .invalidArgument)
+            #expect(error?.code == .permissionDenied)
             #expect(error?.message.contains("sa/ratings") == true)
         }
     }

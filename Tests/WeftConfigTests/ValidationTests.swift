@@ -4,8 +4,12 @@ import WeftCore
 
 private func check(_ kind: String, _ spec: String) throws -> [Diagnostic] {
     let group =
-        ["PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication"].contains(kind)
-        ? "security.istio.io" : "networking.istio.io"
+        switch kind {
+        case "PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication": "security.istio.io"
+        case "Telemetry": "telemetry.istio.io"
+        case "WasmPlugin": "extensions.istio.io"
+        default: "networking.istio.io"
+        }
     let body = try YAMLReader.value(in: spec)
     return Validator.validate(
         object: KubernetesObject([
@@ -167,4 +171,147 @@ func accepts(_ kind: String, _ spec: String) throws {
     #expect(mesh.accessLogFile == "/dev/stdout")
     #expect(!mesh.autoMTLS)
     #expect(try MeshConfig(configMap: KubernetesObject([:])) == MeshConfig())
+}
+
+/// Security kinds, Telemetry and WasmPlugin: a spec, the field that is refused and a word of the reason.
+@Test(arguments: [
+    ("AuthorizationPolicy", "{action: CUSTOM, provider: {name: p}}", "spec.rules", "meaningless"),
+    ("AuthorizationPolicy", "{action: CUSTOM, rules: [{}]}", "spec.provider", "provider.name"),
+    ("AuthorizationPolicy", "{provider: {name: p}, rules: [{}]}", "spec.provider", "non CUSTOM"),
+    (
+        "AuthorizationPolicy",
+        "{selector: {matchLabels: {a: b}}, targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: g}]}",
+        "spec", "only one of"
+    ),
+    ("AuthorizationPolicy", "{targetRefs: [{group: apps, kind: Deployment, name: g}]}", "spec.targetRefs[0]", "kind"),
+    (
+        "AuthorizationPolicy",
+        "{targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: g, namespace: other}]}",
+        "spec.targetRefs[0].namespace", "cross namespace"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{from: [{source: {serviceAccounts: ['a/b/c']}}]}]}",
+        "spec.rules[0].from[0].source.serviceAccounts[0]", "format"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{from: [{source: {serviceAccounts: [a], principals: [b]}}]}]}",
+        "spec.rules[0].from[0].source.serviceAccounts", "cannot set"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{to: [{operation: {paths: ['/a/{*}x']}}]}]}",
+        "spec.rules[0].to[0].operation.paths[0]", "whole segments"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{to: [{operation: {paths: ['/{**}/{*}']}}]}]}",
+        "spec.rules[0].to[0].operation.paths[0]", "after {**}"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{to: [{operation: {notPaths: ['/{*}/b*']}}]}]}",
+        "spec.rules[0].to[0].operation.notPaths[0]", "cannot be used"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: 'request.headers[]', values: [a]}]}]}",
+        "spec.rules[0].when[0].key", "unknown attribute"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: source.ip, values: [nowhere]}]}]}",
+        "spec.rules[0].when[0].values[0]", "CIDR"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: destination.port, values: [http]}]}]}",
+        "spec.rules[0].when[0].values[0]", "1..65535"
+    ),
+    ("RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{'}]}", "spec.jwtRules[0].jwks", "not JSON"),
+    ("RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{}'}]}", "spec.jwtRules[0].jwks", "no list"),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwksUri: 'ftp://x/y'}]}", "spec.jwtRules[0].jwksUri",
+        "http or https"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwksUri: 'https://u:p@h/y'}]}", "spec.jwtRules[0].jwksUri",
+        "http or https"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwksUri: 'https://h', fromHeaders: [{name: 'a b'}]}]}",
+        "spec.jwtRules[0].fromHeaders[0].name", "header"
+    ),
+    (
+        "RequestAuthentication",
+        "{jwtRules: [{issuer: a, jwksUri: 'https://h', outputClaimToHeaders: [{header: x}]}]}",
+        "spec.jwtRules[0].outputClaimToHeaders[0].claim", "claim name"
+    ),
+    ("Telemetry", "{tracing: [{randomSamplingPercentage: 101}]}", "spec.tracing[0].randomSamplingPercentage", "0..100"),
+    (
+        "Telemetry", "{metrics: [{overrides: [{tagOverrides: {a: {operation: REMOVE, value: x}}}]}]}",
+        "spec.metrics[0].overrides[0].tagOverrides[a].value", "REMOVE"
+    ),
+    ("Telemetry", "{accessLogging: [{filter: {}}]}", "spec.accessLogging[0].filter.expression", "empty"),
+    ("WasmPlugin", "{}", "spec.url", "url field"),
+    ("WasmPlugin", "{url: 'gopher://x'}", "spec.url", "invalid scheme"),
+    ("WasmPlugin", "{url: 'oci://x', sha256: abc}", "spec.sha256", "64 characters"),
+])
+func refusesSecurityObjects(_ kind: String, _ spec: String, _ path: String, _ words: String) throws {
+    let findings = try check(kind, spec)
+    #expect(findings.contains { $0.severity == .error && $0.path == path && $0.message.contains(words) }, "\(findings)")
+}
+
+/// What is taken with a word of warning.
+@Test(arguments: [
+    ("AuthorizationPolicy", "{action: DENY}", "no effect"),
+    ("AuthorizationPolicy", "{action: DENY, rules: [{to: [{operation: {paths: [/a]}}]}]}", "TCP ports"),
+    (
+        "AuthorizationPolicy",
+        "{action: CUSTOM, provider: {name: p}, rules: [{from: [{source: {requestPrincipals: [a]}}]}]}", "before tokens"
+    ),
+    ("AuthorizationPolicy", "{targetRefs: [{kind: Service, name: s}]}", "waypoints"),
+    ("RequestAuthentication", "{jwtRules: [{issuer: a}]}", "neither jwks nor jwksUri"),
+    ("Telemetry", "{}", "does not act on them"), ("WasmPlugin", "{url: h/i}", "does not run them"),
+])
+func warnsOfSecurityObjects(_ kind: String, _ spec: String, _ words: String) throws {
+    let findings = try check(kind, spec)
+    #expect(findings.contains { $0.severity == .warning && $0.message.contains(words) }, "\(findings)")
+    #expect(!findings.contains { $0.severity == .error }, "\(findings)")
+}
+
+@Test func fieldsOfTheWrongFormAreReportedTogetherWithTheRest() throws {
+    let findings = try check(
+        "VirtualService",
+        "{hosts: ['!'], exportTo: 5, http: [{timeout: soon, route: [{destination: {host: a}, weight: -1}]}]}")
+    let errors = findings.filter { $0.severity == .error }.compactMap(\.path)
+    for path in ["spec.exportTo", "spec.http[0].timeout", "spec.hosts[0]", "spec.http[0].route[0].weight"] {
+        #expect(errors.contains(path), "\(errors)")
+    }
+}
+
+@Test func trialsAreForAllowAndDeny() throws {
+    func findings(_ annotation: JSONValue, _ action: JSONValue) -> [Diagnostic] {
+        Validator.validate(
+            object: KubernetesObject([
+                "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+                "metadata": ["name": "x", "namespace": "dev", "annotations": ["istio.io/dry-run": annotation]],
+                "spec": ["action": action, "rules": [[:]]],
+            ])
+        ).filter { $0.path == "metadata.annotations[istio.io/dry-run]" }
+    }
+    #expect(findings("true", "DENY").isEmpty)
+    #expect(findings("true", "AUDIT").count == 1)
+    #expect(findings("maybe", "ALLOW").count == 1)
+}
+
+@Test func findingsHaveLines() throws {
+    let text = """
+        apiVersion: security.istio.io/v1
+        kind: PeerAuthentication
+        metadata: {name: x, namespace: dev}
+        spec:
+          selector: {matchLabels: {a: b}}
+          portLevelMtls:
+            "80": {mode: STRICT}
+            "0":
+              mode: STRICT
+        """
+    let manifest = try #require(try ManifestReader.objects(in: text, file: "pa.yaml").first)
+    let finding = try #require(Validator.validate(object: manifest.object).first)
+    #expect(finding.path == "spec.portLevelMtls[0]")
+    #expect(manifest.source.location(of: "spec.portLevelMtls[0]")?.line == 8)
 }

@@ -114,8 +114,10 @@ struct Subresources: Sendable {
         var outgoing = HTTPClientRequest(
             url: "http://\(place.address):\(place.port)/\(path)" + (query.isEmpty ? "" : "?\(query)"))
         outgoing.method = request.method
-        if let type = request.headers.first(name: "content-type") {
-            outgoing.headers.add(name: "content-type", value: type)
+        // As a real API server: what the caller says goes on, but not his credentials for this server.
+        let own: Set = ["authorization", "host", "content-length", "connection", "transfer-encoding", "upgrade"]
+        for (name, value) in request.headers where !own.contains(name.lowercased()) {
+            outgoing.headers.add(name: name, value: value)
         }
         outgoing.body = .bytes(request.body)
         let response: HTTPClientResponse

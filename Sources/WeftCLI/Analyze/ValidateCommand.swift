@@ -24,11 +24,14 @@ struct ValidateCommand: ParsableCommand {
                 let location = finding.path.flatMap { manifest.source.location(of: $0) }
                 let place = location.map { "\($0.file ?? ""):\($0.line): " } ?? ""
                 let path = finding.path.map { "\($0): " } ?? ""
-                print("\(place)\(finding.severity.rawValue) (\(object.reference)) \(path)\(finding.message)")
+                let hint = finding.hint.map { " (\($0))" } ?? ""
+                print("\(place)\(finding.severity.rawValue) (\(object.reference)) \(path)\(finding.message)\(hint)")
             }
             for field in Validator.unknownFields(in: object) {
                 failed = true
-                print("Error (\(object.reference)) unknown field \"\(field)\"")
+                let location = manifest.source.location(of: field)
+                let place = location.map { "\($0.file ?? ""):\($0.line): " } ?? ""
+                print("\(place)Error (\(object.reference)) unknown field \"\(field)\"")
             }
         }
         if failed { throw CommandFailure("the manifests are not valid; correct the fields above.") }

@@ -80,8 +80,9 @@ struct ControlPlane {
 
     func syncz() async throws -> [ProxySync] {
         var proxies: [ProxySync] = []
+        let token = try await token()
         for pod in try await pods() {
-            let answer = try await get(pod, "/debug/syncz")
+            let answer = try await get(pod, "/debug/syncz", [("x-weft-authorization", "Bearer \(token)")])
             let document = try JSONValue(parsing: answer.readableBytesView)
             proxies += (document.arrayValue ?? []).map { ProxySync($0, istiod: pod) }
         }
@@ -115,7 +116,19 @@ struct ControlPlane {
         return found
     }
 
-    private func get(_ pod: String, _ path: String) async throws -> ByteBuffer {
-        try await client.podProxyGet(namespace: namespace, pod: pod, port: 15014, path: path)
+    /// For the debug endpoints, which only accounts of the control plane's namespace may read.
+    private func token() async throws -> String {
+        do {
+            return try await client.createToken(
+                namespace: namespace, serviceAccount: "istiod", audiences: ["istio-ca"], expirationSeconds: 600)
+        } catch let error as KubernetesError where error.code == 403 {
+            throw CommandFailure(
+                "the control plane's debug endpoints need a token of ServiceAccount istiod, and you may not make one: "
+                    + "ask for the right to create serviceaccounts/token in namespace \(namespace).")
+        }
+    }
+
+    private func get(_ pod: String, _ path: String, _ headers: [(String, String)] = []) async throws -> ByteBuffer {
+        try await client.podProxyGet(namespace: namespace, pod: pod, port: 15014, path: path, headers: headers)
     }
 }

@@ -39,6 +39,8 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var inboundTrafficPolicy: InboundTrafficPolicy?
     package var localityLbSetting: DestinationRule.LoadBalancer.Locality?
     package var pathNormalization: PathNormalization?
+    /// Who may route a host; `nil` is Istio's way.
+    package var hostOwnership: HostOwnership?
     /// Services that policies call by name.
     package var extensionProviders: [ExtensionProvider]?
     package var defaultHttpRetryPolicy: VirtualService.HTTPRetry?

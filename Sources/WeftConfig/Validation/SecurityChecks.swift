@@ -29,22 +29,74 @@ enum AuthorizationPolicyChecks {
     ]
 
     static func check(_ spec: AuthorizationPolicy, _ findings: inout Findings) {
-        findings.labels(spec.selector?.matchLabels, "spec.selector.matchLabels")
-        if spec.selector != nil, spec.targetRef != nil || !(spec.targetRefs ?? []).isEmpty {
-            findings.error("spec", "only one of targetRefs or selector can be set")
-        }
-        if spec.action == .custom, (spec.provider?.name ?? "").isEmpty {
+        findings.attachment(spec.selector, spec.targetRef, spec.targetRefs)
+        let action = spec.action ?? .allow
+        if action == .custom, (spec.provider?.name ?? "").isEmpty {
             findings.error("spec.provider", "`provider.name` must not be empty with CUSTOM action")
         }
-        if spec.action != .custom, spec.provider != nil {
+        if action != .custom, spec.provider != nil {
             findings.error(
-                "spec.provider",
-                "`provider` must not be with non CUSTOM action, found \((spec.action ?? .allow).rawValue)")
+                "spec.provider", "`provider` must not be with non CUSTOM action, found \(action.rawValue)")
         }
-        if spec.action == .deny, spec.rules == nil {
+        if action == .custom, (spec.rules ?? []).isEmpty {
+            findings.error(
+                "spec.rules", "CUSTOM action without `rules` is meaningless as it will never be triggered",
+                hint: "write `rules: [{}]` to ask about every request")
+        }
+        if action == .deny, spec.rules == nil {
             findings.warning("spec.rules", "a DENY policy without `rules` matches nothing and has no effect")
         }
-        for (index, rule) in (spec.rules ?? []).enumerated() { check(rule, "spec.rules[\(index)]", &findings) }
+        for (index, rule) in (spec.rules ?? []).enumerated() {
+            check(rule, "spec.rules[\(index)]", &findings)
+            checkTraffic(rule, action, "spec.rules[\(index)]", &findings)
+        }
+    }
+
+    /// The trial of a policy: `istio.io/dry-run`.
+    static func check(annotations: [String: String], _ spec: AuthorizationPolicy, _ findings: inout Findings) {
+        guard let text = annotations["istio.io/dry-run"] else { return }
+        let path = "metadata.annotations[istio.io/dry-run]"
+        guard ["true", "false"].contains(text.lowercased()) else {
+            return findings.error(path, "annotation istio.io/dry-run must be true or false, but is \"\(text)\"")
+        }
+        if text.lowercased() == "true", spec.action == .custom || spec.action == .audit {
+            findings.error(
+                path, "the dry-run annotation is not supported for action \(spec.action?.rawValue ?? "")",
+                hint: "only ALLOW and DENY can be tried out")
+        }
+    }
+
+    /// What a rule means where it cannot be checked in full.
+    private static func checkTraffic(
+        _ rule: AuthorizationPolicy.Rule, _ action: AuthorizationPolicy.Action, _ path: String,
+        _ findings: inout Findings
+    ) {
+        let sources = (rule.from ?? []).compactMap(\.source)
+        let operations = (rule.to ?? []).compactMap(\.operation)
+        let usesTokens =
+            sources.contains { !($0.requestPrincipals ?? []).isEmpty || !($0.notRequestPrincipals ?? []).isEmpty }
+            || (rule.when ?? []).contains { ($0.key ?? "").hasPrefix("request.auth.") }
+        if action == .custom, usesTokens {
+            findings.warning(
+                path, "CUSTOM rules are looked at before tokens are read, so conditions on tokens find nothing",
+                hint: "let the authorization service check the token")
+        }
+        let usesHTTP =
+            usesTokens || (rule.when ?? []).contains { ($0.key ?? "").hasPrefix("request.") }
+            || operations.contains { operation in
+                [
+                    operation.hosts, operation.notHosts, operation.methods, operation.notMethods, operation.paths,
+                    operation.notPaths,
+                ].contains { !($0 ?? []).isEmpty }
+            }
+        let namesPorts =
+            operations.contains { !($0.ports ?? []).isEmpty || !($0.notPorts ?? []).isEmpty }
+            || (rule.when ?? []).contains { $0.key == "destination.port" }
+        if action == .deny, usesHTTP, !namesPorts {
+            findings.warning(
+                path, "on TCP ports this DENY rule goes without its conditions on HTTP and refuses more than it says",
+                hint: "name the HTTP ports in to.operation.ports if the policy holds for TCP ports too")
+        }
     }
 
     private static func check(_ rule: AuthorizationPolicy.Rule, _ path: String, _ findings: inout Findings) {
@@ -87,10 +139,54 @@ enum AuthorizationPolicyChecks {
         {
             findings.error("\(path).serviceAccounts", "cannot set serviceAccounts with namespaces or principals")
         }
+        if !(source.notServiceAccounts ?? []).isEmpty,
+            !(source.notPrincipals ?? []).isEmpty || !(source.notNamespaces ?? []).isEmpty
+        {
+            findings.error(
+                "\(path).notServiceAccounts", "cannot set notServiceAccounts with notNamespaces or notPrincipals")
+        }
+        for (name, list) in [
+            ("serviceAccounts", source.serviceAccounts), ("notServiceAccounts", source.notServiceAccounts),
+        ] {
+            for (index, account) in (list ?? []).enumerated() {
+                check(account: account, "\(path).\(name)[\(index)]", &findings)
+            }
+        }
         for (name, list) in fields where name.hasSuffix("pBlocks") {
             for (index, block) in (list ?? []).enumerated() where !Self.isAddressBlock(block) {
                 findings.error("\(path).\(name)[\(index)]", "bad CIDR range: invalid CIDR address: \(block)")
             }
+        }
+    }
+
+    private static func check(account: String, _ path: String, _ findings: inout Findings) {
+        let parts = account.split(separator: "/", omittingEmptySubsequences: false)
+        if account.contains("*") {
+            findings.error(path, "wildcards are not supported for service accounts, found \(account)")
+        } else if parts.count > 2 || parts.contains("") {
+            findings.error(
+                path, "expected format \"namespace/serviceAccount\" or \"serviceAccount\", found \(account)")
+        } else if account.utf8.count > 320 {
+            findings.error(path, "service account must be at most 320 characters long")
+        }
+    }
+
+    /// `{*}` is one whole segment, `{**}` is the last thing of a path or the only one of its kind.
+    private static func check(template: String, _ path: String, _ findings: inout Findings) {
+        guard template.contains("{*}") || template.contains("{**}") else { return }
+        let segments = template.split(separator: "/", omittingEmptySubsequences: false)
+        for segment in segments where segment.contains("{") && segment != "{*}" && segment != "{**}" {
+            return findings.error(
+                path, "invalid path template \(template): {*} and {**} must be whole segments, found \(segment)")
+        }
+        let rest = template.replacing("{**}", with: "").replacing("{*}", with: "")
+        if rest.contains("*") {
+            findings.error(path, "invalid path template \(template): * cannot be used with {*} or {**}")
+        }
+        let counts = segments.filter { $0 == "{**}" }.count
+        if counts > 1 { findings.error(path, "invalid path template \(template): only one {**} is allowed") }
+        if let place = segments.firstIndex(of: "{**}"), segments[place...].dropFirst().contains("{*}") {
+            findings.error(path, "invalid path template \(template): {*} must not come after {**}")
         }
     }
 
@@ -102,6 +198,11 @@ enum AuthorizationPolicyChecks {
                 ("methods", operation.methods), ("notMethods", operation.notMethods), ("paths", operation.paths),
                 ("notPaths", operation.notPaths),
             ], path, &findings)
+        for (name, list) in [("paths", operation.paths), ("notPaths", operation.notPaths)] {
+            for (index, value) in (list ?? []).enumerated() {
+                check(template: value, "\(path).\(name)[\(index)]", &findings)
+            }
+        }
         for (name, list) in [("ports", operation.ports), ("notPorts", operation.notPorts)] {
             for (index, port) in (list ?? []).enumerated() where Int(port).map({ !(1...65_535).contains($0) }) ?? true {
                 findings.error("\(path).\(name)[\(index)]", "port \(port) must be in the range 1..65535")
@@ -114,8 +215,8 @@ enum AuthorizationPolicyChecks {
         if key.isEmpty { return findings.error("\(path).key", "`key` cannot be empty") }
         let isKnown =
             keys.contains(key)
-            || (key.hasSuffix("]") && (key.hasPrefix("request.headers[") || key.hasPrefix("request.auth.claims[")))
-            || key.hasPrefix("experimental.envoy.filters.")
+            || ["request.headers", "request.auth.claims"].contains { isBracketed(key, after: $0) }
+            || (key.hasPrefix("experimental.envoy.filters.") && key.hasSuffix("]") && key.contains("["))
         if !isKnown {
             findings.error(
                 "\(path).key", "invalid condition key: unknown attribute: \(key)",
@@ -123,6 +224,34 @@ enum AuthorizationPolicyChecks {
         }
         if (condition.values ?? []).isEmpty, (condition.notValues ?? []).isEmpty {
             findings.error(path, "at least one of `values` or `notValues` must be set, found none for condition \(key)")
+        }
+        for (name, list) in [("values", condition.values), ("notValues", condition.notValues)] {
+            for (index, value) in (list ?? []).enumerated() {
+                check(value: value, of: key, "\(path).\(name)[\(index)]", &findings)
+            }
+        }
+    }
+
+    private static func check(value: String, of key: String, _ path: String, _ findings: inout Findings) {
+        if value.isEmpty { return findings.error(path, "empty value not allowed, found in condition \(key)") }
+        switch key {
+        case "source.ip", "remote.ip", "destination.ip":
+            if !isAddressBlock(value) { findings.error(path, "bad CIDR range: invalid CIDR address: \(value)") }
+        case "destination.port":
+            if Int(value).map({ !(1...65_535).contains($0) }) ?? true {
+                findings.error(path, "port \(value) must be in the range 1..65535")
+            }
+        case "source.serviceAccount": check(account: value, path, &findings)
+        default: break
+        }
+    }
+
+    /// `name[a]`, `name[a][b]`: something in each pair of brackets.
+    private static func isBracketed(_ key: String, after name: String) -> Bool {
+        guard key.hasPrefix(name + "["), key.hasSuffix("]") else { return false }
+        let inner = key.dropFirst(name.count + 1).dropLast()
+        return inner.split(separator: "][", omittingEmptySubsequences: false).allSatisfy {
+            !$0.isEmpty && !$0.contains("[") && !$0.contains("]")
         }
     }
 
@@ -151,21 +280,5 @@ enum AuthorizationPolicyChecks {
         }
         let numbers = address.split(separator: ".", omittingEmptySubsequences: false)
         return numbers.count == 4 && numbers.allSatisfy { UInt8($0) != nil }
-    }
-}
-
-/// Checks of RequestAuthentications.
-enum RequestAuthenticationChecks {
-    static func check(_ spec: RequestAuthentication, _ findings: inout Findings) {
-        findings.labels(spec.selector?.matchLabels, "spec.selector.matchLabels")
-        for (index, rule) in (spec.jwtRules ?? []).enumerated() {
-            let path = "spec.jwtRules[\(index)]"
-            if (rule.issuer ?? "").isEmpty { findings.error("\(path).issuer", "issuer must be set") }
-            if rule.jwks != nil, rule.jwksUri != nil { findings.error(path, "only one of jwks or jwksUri can be set") }
-            if let uri = rule.jwksUri, !uri.hasPrefix("http://"), !uri.hasPrefix("https://") {
-                findings.error("\(path).jwksUri", "URI scheme must be http or https, but is \(uri)")
-            }
-            findings.duration(rule.timeout, "\(path).timeout")
-        }
     }
 }

@@ -7,7 +7,8 @@ extension Validator {
         let types: [any IstioSpec.Type] = [
             VirtualService.self, DestinationRule.self, Gateway.self, ServiceEntry.self, WorkloadEntry.self,
             Sidecar.self,
-            PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self,
+            PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self, Telemetry.self,
+            WasmPlugin.self,
         ]
         guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.groupVersionKind.group }),
             let spec = object.json["spec"], let known = try? readAndWrite(object, as: type)

@@ -3,30 +3,110 @@ package import WeftCore
 /// Checks objects of Istio's API beyond what their schema says. All findings of an object are reported at once.
 package enum Validator {
     /// Errors refuse an object; warnings are shown and the object is taken. Kinds without checks give nothing.
+    ///
+    /// A field of the wrong form is reported and left out, and the rest is checked all the same.
     package static func validate(object: KubernetesObject) -> [Diagnostic] {
-        var findings = Findings(resource: object.reference)
-        do {
-            switch (object.groupVersionKind.group, object.kind) {
-            case (VirtualService.group, VirtualService.kind): VirtualServiceChecks.check(try object.spec(), &findings)
-            case (DestinationRule.group, DestinationRule.kind):
-                DestinationRuleChecks.check(try object.spec(), &findings)
-            case (Gateway.group, Gateway.kind): GatewayChecks.check(try object.spec(), &findings)
-            case (ServiceEntry.group, ServiceEntry.kind): ServiceEntryChecks.check(try object.spec(), &findings)
-            case (Sidecar.group, Sidecar.kind): SidecarChecks.check(try object.spec(), &findings)
-            case (PeerAuthentication.group, PeerAuthentication.kind):
-                PeerAuthenticationChecks.check(try object.spec(), &findings)
-            case (AuthorizationPolicy.group, AuthorizationPolicy.kind):
-                AuthorizationPolicyChecks.check(try object.spec(), &findings)
-            case (RequestAuthentication.group, RequestAuthentication.kind):
-                RequestAuthenticationChecks.check(try object.spec(), &findings)
-            default: break
+        var object = object
+        var malformed = Findings(resource: object.reference)
+        var left: [String] = []
+        while left.count < malformedLimit {
+            do {
+                var findings = Findings(resource: object.reference)
+                try check(object, &findings)
+                // What is missing now is missing because it was left out.
+                let rest = findings.diagnostics.filter { finding in
+                    !left.contains { $0.hasPrefix(finding.path ?? "") }
+                }
+                return malformed.diagnostics + rest
+            } catch let error as DecodingError {
+                malformed.error(error.fieldPath, error.reason)
+                left.append(error.fieldPath)
+                guard object.json.remove(at: error.location) else { return malformed.diagnostics }
+            } catch {
+                malformed.error("spec", "\(error)")
+                return malformed.diagnostics
             }
-        } catch let error as DecodingError {
-            findings.error(error.fieldPath, error.reason)
-        } catch {
-            findings.error("spec", "\(error)")
         }
-        return findings.diagnostics
+        return malformed.diagnostics
+    }
+
+    /// ``validate(object:)``, and a warning for each field that the kind does not have: the API server drops those.
+    package static func review(_ object: KubernetesObject) -> [Diagnostic] {
+        var findings = Findings(resource: object.reference)
+        for path in unknownFields(in: object) {
+            findings.warning(
+                path, "unknown field \"\(path)\"", hint: "correct its spelling and its indentation, or delete it")
+        }
+        return validate(object: object) + findings.diagnostics
+    }
+
+    /// Fields of the wrong form that are reported at once.
+    private static let malformedLimit = 20
+
+    /// Throws a `DecodingError` for the first field of the wrong form.
+    private static func check(_ object: KubernetesObject, _ findings: inout Findings) throws {
+        switch (object.groupVersionKind.group, object.kind) {
+        case (VirtualService.group, VirtualService.kind): VirtualServiceChecks.check(try object.spec(), &findings)
+        case (DestinationRule.group, DestinationRule.kind):
+            DestinationRuleChecks.check(try object.spec(), &findings)
+        case (Gateway.group, Gateway.kind): GatewayChecks.check(try object.spec(), &findings)
+        case (ServiceEntry.group, ServiceEntry.kind): ServiceEntryChecks.check(try object.spec(), &findings)
+        case (Sidecar.group, Sidecar.kind): SidecarChecks.check(try object.spec(), &findings)
+        case (PeerAuthentication.group, PeerAuthentication.kind):
+            PeerAuthenticationChecks.check(try object.spec(), &findings)
+        case (AuthorizationPolicy.group, AuthorizationPolicy.kind):
+            AuthorizationPolicyChecks.check(try object.spec(), &findings)
+            AuthorizationPolicyChecks.check(annotations: object.annotations, try object.spec(), &findings)
+        case (RequestAuthentication.group, RequestAuthentication.kind):
+            RequestAuthenticationChecks.check(try object.spec(), &findings)
+        case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
+        case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
+        default: break
+        }
+    }
+}
+
+extension DecodingError {
+    /// The steps to the field that a person has to change: for a field that is missing, to the one that lacks it.
+    fileprivate var location: ArraySlice<any CodingKey> {
+        switch self {
+        case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context),
+            .keyNotFound(_, let context):
+            context.codingPath[...]
+        @unknown default: []
+        }
+    }
+}
+
+extension JSONValue {
+    /// Takes a member or an element out; elements after it keep their places, so that paths stay true.
+    /// - Returns: whether there was one.
+    fileprivate mutating func remove(at path: ArraySlice<any CodingKey>) -> Bool {
+        guard let step = path.first else { return false }
+        let rest = path.dropFirst()
+        switch self {
+        case .object(var members):
+            guard var member = members[step.stringValue] else { return false }
+            if rest.isEmpty {
+                members[step.stringValue] = nil
+            } else {
+                guard member.remove(at: rest) else { return false }
+                members[step.stringValue] = member
+            }
+            self = .object(members)
+        case .array(var elements):
+            guard let index = step.intValue, elements.indices.contains(index) else { return false }
+            if rest.isEmpty {
+                // An element in the middle cannot go without moving the others.
+                guard index == elements.count - 1 else { return false }
+                elements.removeLast()
+            } else {
+                guard elements[index].remove(at: rest) else { return false }
+            }
+            self = .array(elements)
+        default: return false
+        }
+        return true
     }
 }
 

@@ -7,13 +7,19 @@ final class TokenAuthenticator: Sendable {
     /// The audience that workload tokens are made for.
     static let audience = "istio-ca"
     private static let memory = Duration.seconds(10)
-    private let client: KubernetesClient
+    /// What the API server says of a token; `nil` for one that is not good.
+    typealias Review = @Sendable (_ token: String, _ audiences: [String]) async throws -> TokenIdentity?
+    private let review: Review
     private let trustDomain: String
     private let known = Mutex<[String: (identity: SPIFFEIdentity, until: ContinuousClock.Instant)]>([:])
 
-    init(client: KubernetesClient, trustDomain: String) {
-        self.client = client
+    init(trustDomain: String, review: @escaping Review) {
+        self.review = review
         self.trustDomain = trustDomain
+    }
+
+    convenience init(client: KubernetesClient, trustDomain: String) {
+        self.init(trustDomain: trustDomain) { try await client.reviewToken($0, audiences: $1) }
     }
 
     /// - Returns: the workload's identity, or `nil` for a token that is not good.
@@ -21,8 +27,9 @@ final class TokenAuthenticator: Sendable {
     func identity(of token: String) async throws -> SPIFFEIdentity? {
         let now = ContinuousClock.now
         if let hit = known.withLock({ $0[token] }), hit.until > now { return hit.identity }
-        guard let user = try await client.reviewToken(token, audiences: [Self.audience]),
-            user.audiences.isEmpty || user.audiences.contains(Self.audience), user.serviceAccount != nil
+        // A server that tells no audience has not looked at it: such a token is good for the API alone.
+        guard let user = try await review(token, [Self.audience]), user.audiences.contains(Self.audience),
+            user.serviceAccount != nil
         else { return nil }
         let identity = try SPIFFEIdentity(kubernetesUserName: user.username, trustDomain: trustDomain)
         known.withLock { known in

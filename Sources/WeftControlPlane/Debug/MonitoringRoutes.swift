@@ -11,6 +11,7 @@ struct MonitoringRoutes: Sendable {
     let sources: ClusterSources
     let telemetry: Telemetry
     let metrics: ControlPlaneMetrics
+    let access: DebugAccess
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("metrics") { _, _ in
@@ -22,9 +23,9 @@ struct MonitoringRoutes: Sendable {
         router.get("version") { _, _ in
             AdminRoutes.text("\(WeftVersion.istioCompatibility)-weft\(WeftVersion.current)-Clean")
         }
-        router.get("debug/syncz") { _, _ in json(DebugDocuments.syncz(await coordinator.reports)) }
-        router.get("debug/distribution") { request, _ in await distribution(request) }
-        router.get("debug/endpointz") { request, _ in
+        debug("debug/syncz", router) { _ in json(DebugDocuments.syncz(await coordinator.reports)) }
+        debug("debug/distribution", router) { request in await distribution(request) }
+        debug("debug/endpointz", router) { request in
             guard let proxy = request.uri.queryParameters["proxyID"] else {
                 return AdminRoutes.text("say which proxy: ?proxyID=POD.NAMESPACE\n", status: .badRequest)
             }
@@ -35,10 +36,10 @@ struct MonitoringRoutes: Sendable {
             return json(
                 .array((configuration["endpoints"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.map(\.value)))
         }
-        router.get("debug/edges") { _, _ in json(DebugDocuments.edges(telemetry.edges())) }
-        router.get("debug/configz") { _, _ in json(.array(sources.istio.flatMap(\.store.all).map(\.json))) }
-        router.get("debug/diagnostics") { _, _ in json((try? JSONValue(encoding: await coordinator.findings)) ?? []) }
-        router.get("debug/config_dump") { request, _ in
+        debug("debug/edges", router) { _ in json(DebugDocuments.edges(telemetry.edges())) }
+        debug("debug/configz", router) { _ in json(.array(sources.istio.flatMap(\.store.all).map(\.json))) }
+        debug("debug/diagnostics", router) { _ in json((try? JSONValue(encoding: await coordinator.findings)) ?? []) }
+        debug("debug/config_dump", router) { request in
             guard let proxy = request.uri.queryParameters["proxyID"] else {
                 return AdminRoutes.text("say which proxy: ?proxyID=POD.NAMESPACE\n", status: .badRequest)
             }
@@ -48,7 +49,7 @@ struct MonitoringRoutes: Sendable {
             }
             return json(configuration)
         }
-        router.get("debug") { _, _ in
+        debug("debug", router) { _ in
             AdminRoutes.text(
                 "/debug/syncz\n/debug/config_dump?proxyID=POD.NAMESPACE\n/debug/endpointz?proxyID=POD.NAMESPACE\n"
                     + "/debug/distribution?kind=KIND&namespace=NAMESPACE&name=NAME&generation=N\n/debug/edges\n/debug/configz\n"
@@ -73,6 +74,17 @@ struct MonitoringRoutes: Sendable {
             "confirmed": .int(Int64(progress.confirmed)), "concerned": .int(Int64(progress.concerned)),
             "waiting": .array(progress.waiting.map { .string($0) }),
         ])
+    }
+
+    /// A page for those who may see it.
+    private func debug(
+        _ path: RouterPath, _ router: Router<BasicRequestContext>,
+        _ page: @escaping @Sendable (Request) async throws -> Response
+    ) {
+        router.get(path) { [access] request, _ in
+            if let refusal = await access.refusal(of: request) { return refusal }
+            return try await page(request)
+        }
     }
 
     private func json(_ value: JSONValue) -> Response { AdminRoutes.json(value.serialized(pretty: true)) }

@@ -1,4 +1,5 @@
 import WeftADS
+import WeftIdentity
 import WeftTranslate
 import WeftXDS
 
@@ -8,9 +9,10 @@ struct DiscoveryDelegate: ADSDelegate {
 
     func connected(_ session: ADSSession) async throws {
         let node = session.node
-        guard let identity = ProxyIdentity(nodeID: node.id, metadata: node.metadata) else {
+        guard var identity = ProxyIdentity(nodeID: node.id, metadata: node.metadata) else {
             throw ADSRefusal("node id \"\(node.id)\" is not of the form TYPE~ADDRESS~POD.NAMESPACE~DOMAIN")
         }
+        identity.provenAccount = session.peer?.serviceAccount
         await coordinator.connected(
             ProxySession(
                 id: session.id, identity: identity, isAuthenticated: session.peer != nil,

@@ -27,7 +27,10 @@ struct DiscoveryHosts {
                 ADSServer(
                     authentication: .token { try await authenticator.identity(of: $0) }, delegate: delegate,
                     logger: logger),
-                CertificateService(authority: { authority.value }, logger: Logger(label: "ca")) {
+                CertificateService(
+                    authority: { authority.value }, admission: RequestAdmission(limits: settings.requestLimits),
+                    logger: Logger(label: "ca")
+                ) {
                     try await authenticator.identity(of: $0)
                 },
             ])

@@ -50,7 +50,7 @@ struct WebhookRoutes: Sendable {
     }
 
     private func validate(_ review: JSONValue) -> JSONValue {
-        let (answer, allowed) = ValidationReview.answer(review) { Validator.validate(object: $0) }
+        let (answer, allowed) = ValidationReview.answer(review) { Validator.review($0) }
         metrics.count(allowed ? "galley_validation_passed" : "galley_validation_failed")
         if !allowed {
             let request = review["request"]

@@ -34,9 +34,10 @@ extension KubernetesClient {
 
     /// `GET path` on a port of a pod, through the API server.
     package func podProxyGet(
-        namespace: String, pod: String, port: Int, path: String, query: [(String, String)] = []
+        namespace: String, pod: String, port: Int, path: String, query: [(String, String)] = [],
+        headers: [(String, String)] = []
     ) async throws -> ByteBuffer {
-        try await proxyGet(.pods, namespace, "\(pod):\(port)", path, query)
+        try await proxyGet(.pods, namespace, "\(pod):\(port)", path, query, headers)
     }
 
     /// `GET path` on a port (name or number) of a Service, through the API server.
@@ -47,10 +48,11 @@ extension KubernetesClient {
     }
 
     private func proxyGet(
-        _ resource: APIResource, _ namespace: String, _ target: String, _ path: String, _ query: [(String, String)]
+        _ resource: APIResource, _ namespace: String, _ target: String, _ path: String, _ query: [(String, String)],
+        _ headers: [(String, String)] = []
     ) async throws -> ByteBuffer {
         let base = resource.path(namespace: namespace) + "/\(target)/proxy"
-        return try await bytes(.GET, base + (path.hasPrefix("/") ? path : "/\(path)"), query: query)
+        return try await bytes(.GET, base + (path.hasPrefix("/") ? path : "/\(path)"), query: query, headers: headers)
     }
 }
 

@@ -53,21 +53,23 @@ package final class KubernetesClient: Sendable {
 
     /// One exchange with any answer, for pod proxies and logs.
     package func bytes(
-        _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: Content? = nil
+        _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: Content? = nil,
+        headers: [(String, String)] = []
     ) async throws -> ByteBuffer {
-        let response = try await open(method, path, query: query, body: body)
+        let response = try await open(method, path, query: query, body: body, headers: headers)
         return try await response.body.collect(upTo: 256 << 20)
     }
 
     /// Starts an exchange and returns once the head is here; an error status is read and thrown.
     func open(
         _ method: HTTPMethod, _ path: String, query: [(String, String)] = [], body: Content? = nil,
-        headTimeout: TimeAmount = .seconds(30)
+        headers: [(String, String)] = [], headTimeout: TimeAmount = .seconds(30)
     ) async throws -> HTTPClientResponse {
         var request = HTTPClientRequest(url: configuration.server + path + Self.encoded(query))
         request.method = method
         request.headers.add(name: "Accept", value: "application/json, */*")
         request.headers.add(name: "User-Agent", value: "weft/\(WeftVersion.current)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let token = token.current() { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         if let body {
             request.headers.add(name: "Content-Type", value: body.type)

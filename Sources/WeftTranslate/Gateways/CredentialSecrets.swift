@@ -14,7 +14,7 @@ struct CredentialSecrets {
 
     /// Certificate and key, in either form: `tls.crt` and `tls.key`, or `cert` and `key`.
     func certificate(_ name: String) throws(Problem) -> Secret {
-        guard let object = scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"] else { throw missing(name) }
+        guard let object = secret(name) else { throw missing(name) }
         guard let chain = Self.bytes(object, "tls.crt", "cert"), let key = Self.bytes(object, "tls.key", "key") else {
             throw Problem(
                 message: "\(object.reference) has no certificate and key",
@@ -51,7 +51,7 @@ struct CredentialSecrets {
     }
 
     private func authority(in name: String, as resource: String) -> Secret? {
-        guard let object = scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"],
+        guard let object = secret(name),
             let pem = Self.bytes(object, "ca.crt", "cacert")
         else { return nil }
         let list = Self.bytes(object, "ca.crl", "crl").map { String(decoding: $0, as: UTF8.self) }
@@ -60,8 +60,17 @@ struct CredentialSecrets {
             content: .validation(trustedCAPEM: String(decoding: pem, as: UTF8.self), revocationsPEM: list))
     }
 
+    private func secret(_ name: String) -> KubernetesObject? {
+        scope.proxy.mayHaveSecrets ? scope.snapshot.secrets["\(scope.proxy.namespace)/\(name)"] : nil
+    }
+
     private func missing(_ name: String, what: String? = nil) -> Problem {
         let namespace = scope.proxy.namespace
+        guard scope.proxy.mayHaveSecrets else {
+            return Problem(
+                message: "Secret \"\(name)\" is not given to a proxy of \(namespace) whose credential is not its pod's",
+                hint: "wait until the pod is known; if it stays, a workload pretends to be a gateway")
+        }
         let command =
             what.map { "kubectl create -n \(namespace) secret generic \(name) --from-file=\($0)=…" }
             ?? "kubectl create -n \(namespace) secret tls \(name) --cert=… --key=…"

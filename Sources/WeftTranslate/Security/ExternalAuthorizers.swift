@@ -82,7 +82,7 @@ struct ExternalAuthorizers {
             return "extension provider \"\(name)\" is no authorization service (envoyExtAuthzHttp or envoyExtAuthzGrpc)"
         }
         guard let service = service(target.service) else {
-            return "extension provider \"\(name)\": no service \(target.service) is known"
+            return "extension provider \"\(name)\": no service \(target.service) is known to this proxy"
         }
         return service.port(target.port) == nil
             ? "extension provider \"\(name)\": \(service.host) has no port \(target.port)" : nil
@@ -96,8 +96,9 @@ struct ExternalAuthorizers {
     /// `HOST` or `NAMESPACE/HOST`.
     private func service(_ name: String) -> MeshService? {
         let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
-        guard parts.count == 2 else { return scope.service(host: name) }
-        return scope.snapshot.service(host: parts[1], from: parts[0])
+        let host = parts.count == 2 ? parts[1] : name
+        // Only what the proxy has a cluster for can be asked.
+        return scope.services.first { $0.host == host && (parts.count == 1 || $0.namespace == parts[0]) }
     }
 
     private func authorization(_ name: String, label: String) -> ExternalAuthorization? {

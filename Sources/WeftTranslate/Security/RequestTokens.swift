@@ -18,7 +18,7 @@ struct RequestTokens {
     func filter() -> HTTPFilter? {
         let sources = self.sources
         guard !sources.isEmpty else { return nil }
-        let providers = sources.enumerated().map { provider($1, name: "origins-\($0)") }
+        let providers = sources.map(provider)
         let names = providers.map { JWTAuthentication.Requirement.provider($0.name) }
         // Any good token will do, or none at all; a bad one will not.
         let rule = JWTAuthentication.Rule(
@@ -32,15 +32,10 @@ struct RequestTokens {
     func addClusters(to configuration: inout ProxyConfiguration) {
         for source in sources {
             guard let place = KeyPlace(source.rule) else { continue }
-            if let (service, port) = meshService(of: place) {
-                let name = ClusterName.outbound(port: port.number, host: service.host)
-                guard configuration.clusters[name] == nil else { continue }
-                OutboundClusters(scope: scope).add(
-                    service, port, nil, scope.destinationPolicy(for: service), to: &configuration)
-            } else {
-                let cluster = place.cluster(connectTimeout: scope.mesh.connectTimeout?.milliseconds ?? 10_000)
-                configuration.clusters[cluster.name] = cluster
-            }
+            // What the proxy sends by has the mesh's services already.
+            guard meshService(of: place) == nil else { continue }
+            let cluster = place.cluster(connectTimeout: scope.mesh.connectTimeout?.milliseconds ?? 10_000)
+            configuration.clusters[cluster.name] = cluster
         }
     }
 
@@ -57,9 +52,12 @@ struct RequestTokens {
 
     // MARK: - One rule
 
-    private func provider(_ source: Source, name: String) -> JWTAuthentication.Provider {
+    private func provider(_ source: Source) -> JWTAuthentication.Provider {
         let rule = source.rule
-        var provider = JWTAuthentication.Provider(name: name, keys: keys(rule))
+        let (resource, index) = (source.provenance.resource, source.provenance.rule ?? 0)
+        // The name says where the rule stands, as those of access rules do: a refusal can tell it.
+        var provider = JWTAuthentication.Provider(
+            name: "ns[\(resource.namespace)]-policy[\(resource.name)]-rule[\(index)]", keys: keys(rule))
         provider.issuer = rule.issuer ?? ""
         provider.audiences = rule.audiences ?? []
         provider.forwards = rule.forwardOriginalToken ?? false
@@ -100,7 +98,8 @@ struct RequestTokens {
 
     /// A service that this proxy knows serves the keys: the way there is the mesh's.
     private func meshService(of place: KeyPlace) -> (MeshService, MeshService.Port)? {
-        guard !place.isSecure, let service = scope.service(host: place.host), let port = service.port(place.port)
+        guard !place.isSecure, let service = scope.services.first(where: { $0.host == place.host }),
+            let port = service.port(place.port)
         else { return nil }
         return (service, port)
     }
@@ -120,7 +119,7 @@ struct RequestTokens {
 /// Where a rule's keys are fetched from.
 ///
 /// The proxy fetches them itself, with the rights that its workload has on the network: a policy cannot make the control
-/// plane call addresses for its author (ADR 0033).
+/// plane call addresses for its author (ADR 0046).
 private struct KeyPlace {
     let uri: String
     let isSecure: Bool

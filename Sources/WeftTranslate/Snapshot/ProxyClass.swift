@@ -25,6 +25,9 @@ package struct ProxyClass: Sendable, Hashable {
     /// The proxy's own address where what is made names it, which most proxies do not need: it is an endpoint of a
     /// headless service (no listener for itself), or its Sidecar has an ingress that goes to the instance's address.
     package var instanceAddress: String?
+    /// Whether the proxy may have Secrets: whoever runs in a namespace can claim a gateway's name and labels; only a pod
+    /// that is known, with the service account that the proxy's credential proves, has them.
+    package var mayHaveSecrets: Bool
 
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
@@ -40,6 +43,7 @@ package struct ProxyClass: Sendable, Hashable {
         labels = workload?.labels ?? proxy.labels
         serviceAccount = workload?.serviceAccount ?? proxy.serviceAccount
         metadata = .object((proxy.metadata.objectValue ?? [:]).filter { Self.metadataKeys.contains($0.key) })
+        mayHaveSecrets = proxy.provenAccount.map { $0 == workload?.serviceAccount } ?? true
         namedPorts = workload?.namedPorts ?? [:]
         endpointPorts = snapshot.endpointPorts(at: proxy.address, in: proxy.namespace)
         locality = workload?.locality ?? proxy.locality

@@ -11,6 +11,8 @@ package struct ProxyIdentity: Sendable, Hashable {
     package var namespace: String
     package var labels: [String: String]
     package var serviceAccount: String
+    /// The service account that the proxy's credential proves; `nil` where nobody asks for one (offline, in tests).
+    package var provenAccount: String?
     /// The node metadata as the proxy sent it.
     package var metadata: JSONValue
     /// Where the proxy runs, as its pod and node say.

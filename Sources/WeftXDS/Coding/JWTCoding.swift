@@ -132,6 +132,7 @@ extension JWTAuthentication.Provider {
         headerInMetadata = wire.headerInMetadata
         spaceDelimitedClaims = wire.normalizePayloadInMetadata.spaceDelimitedClaims
         clearsRouteCache = wire.clearRouteCache_p
+        provenance = Provenance(policyName: name, kind: "RequestAuthentication")
         claimToHeaders = wire.claimToHeaders.map { .init(header: $0.headerName.lowercased(), claim: $0.claimName) }
     }
 }

@@ -48,13 +48,13 @@ extension Provenance {
         return "/apis/\(group)/namespaces/\(resource.namespace)/\(dashed)/\(resource.name)"
     }
 
-    /// From the name of an authorization rule: `ns[NS]-policy[NAME]-rule[I]`.
-    init?(policyName: String) {
+    /// From the name of an authorization rule or a token provider: `ns[NS]-policy[NAME]-rule[I]`.
+    init?(policyName: String, kind: String = "AuthorizationPolicy") {
         guard let match = policyName.wholeMatch(of: /ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[([0-9]+)\]/),
             let rule = Int(match.3)
         else { return nil }
         self.init(
-            ResourceReference(kind: "AuthorizationPolicy", namespace: String(match.1), name: String(match.2)),
+            ResourceReference(kind: kind, namespace: String(match.1), name: String(match.2)),
             rule: rule)
     }
 }

@@ -1,0 +1,132 @@
+/// Checks of Telemetries.
+enum TelemetryChecks {
+    static func check(_ spec: Telemetry, _ findings: inout Findings) {
+        findings.attachment(spec.selector, spec.targetRef, spec.targetRefs)
+        for (index, tracing) in (spec.tracing ?? []).enumerated() {
+            check(tracing, "spec.tracing[\(index)]", &findings)
+        }
+        if (spec.tracing ?? []).count > 1 {
+            findings.warning("spec.tracing", "multiple tracing is not currently supported; only the first is read")
+        }
+        for (index, metrics) in (spec.metrics ?? []).enumerated() {
+            check(metrics, "spec.metrics[\(index)]", &findings)
+        }
+        for (index, log) in (spec.accessLogging ?? []).enumerated() {
+            let path = "spec.accessLogging[\(index)]"
+            providers(log.providers, path, &findings)
+            if let filter = log.filter, (filter.expression ?? "").isEmpty {
+                findings.error("\(path).filter.expression", "expression must not be empty")
+            }
+        }
+        findings.warning(
+            "spec", "this release keeps Telemetry objects and does not act on them yet",
+            hint: "set accessLogFile and defaultConfig.tracing of the mesh configuration for all workloads")
+    }
+
+    private static func check(_ tracing: Telemetry.Tracing, _ path: String, _ findings: inout Findings) {
+        providers(tracing.providers, path, &findings)
+        if (tracing.providers ?? []).count > 1 {
+            findings.warning(
+                "\(path).providers", "multiple providers is not currently supported; only the first is used")
+        }
+        findings.percent(tracing.randomSamplingPercentage, "\(path).randomSamplingPercentage")
+        for (name, tag) in (tracing.customTags ?? [:]).sorted(by: { $0.key < $1.key }) {
+            let place = "\(path).customTags[\(name)]"
+            if name.isEmpty { findings.error("\(path).customTags", "tag name must not be empty") }
+            let given = [tag.literal != nil, tag.environment != nil, tag.header != nil, tag.formatter != nil]
+            if given.filter({ $0 }).count != 1 {
+                findings.error(place, "exactly one of literal, environment, header and formatter must be set")
+            }
+            if let literal = tag.literal, (literal.value ?? "").isEmpty {
+                findings.error("\(place).literal.value", "literal tag value must not be empty")
+            }
+            if let variable = tag.environment, (variable.name ?? "").isEmpty {
+                findings.error("\(place).environment.name", "environment tag name must not be empty")
+            }
+            if let header = tag.header, (header.name ?? "").isEmpty {
+                findings.error("\(place).header.name", "header tag name must not be empty")
+            }
+        }
+    }
+
+    private static func check(_ metrics: Telemetry.Metrics, _ path: String, _ findings: inout Findings) {
+        providers(metrics.providers, path, &findings)
+        findings.duration(metrics.reportingInterval, "\(path).reportingInterval")
+        for (index, override) in (metrics.overrides ?? []).enumerated() {
+            let place = "\(path).overrides[\(index)]"
+            if override.match?.metric != nil, override.match?.customMetric != nil {
+                findings.error("\(place).match", "only one of metric and customMetric may be set")
+            }
+            if override.match?.customMetric?.isEmpty == true {
+                findings.error("\(place).match.customMetric", "customMetric must not be empty")
+            }
+            for (name, tag) in (override.tagOverrides ?? [:]).sorted(by: { $0.key < $1.key }) {
+                let value = tag.value ?? ""
+                switch tag.operation ?? .upsert {
+                case .upsert where value.isEmpty:
+                    findings.error("\(place).tagOverrides[\(name)].value", "value must be set when operation is UPSERT")
+                case .remove where !value.isEmpty:
+                    findings.error(
+                        "\(place).tagOverrides[\(name)].value", "value must not be set when operation is REMOVE")
+                default: break
+                }
+            }
+        }
+    }
+
+    private static func providers(_ list: [Telemetry.ProviderReference]?, _ path: String, _ findings: inout Findings) {
+        for (index, provider) in (list ?? []).enumerated() where (provider.name ?? "").isEmpty {
+            findings.error("\(path).providers[\(index)].name", "providers: provider name must not be empty")
+        }
+    }
+}
+
+/// Checks of WasmPlugins.
+enum WasmPluginChecks {
+    private static let schemes = ["http", "https", "file", "oci"]
+
+    static func check(_ spec: WasmPlugin, _ findings: inout Findings) {
+        findings.attachment(spec.selector, spec.targetRef, spec.targetRefs)
+        checkSource(spec, &findings)
+        for (index, variable) in (spec.vmConfig?.env ?? []).enumerated() {
+            let path = "spec.vmConfig.env[\(index)]"
+            if (variable.name ?? "").isEmpty {
+                findings.error("\(path).name", "spec.vmConfig.env invalid: name is empty")
+            }
+            if variable.valueFrom == .host, !(variable.value ?? "").isEmpty {
+                findings.error("\(path).value", "value may only be set when valueFrom is INLINE")
+            }
+        }
+        for (index, match) in (spec.match ?? []).enumerated() {
+            for (number, port) in (match.ports ?? []).enumerated() {
+                findings.port(port.number, "spec.match[\(index)].ports[\(number)].number")
+            }
+        }
+        if let priority = spec.priority, Int32(exactly: priority) == nil {
+            findings.error("spec.priority", "priority \(priority) is out of range")
+        }
+        findings.warning(
+            "spec", "this release keeps WasmPlugins and does not run them",
+            hint: "what the plugin does is missing from requests until the object is replaced by policies of the mesh")
+    }
+
+    private static func checkSource(_ spec: WasmPlugin, _ findings: inout Findings) {
+        let url = spec.url ?? ""
+        if url.isEmpty {
+            findings.error("spec.url", "url field needs to be set")
+        } else if let end = url.firstRange(of: "://") {
+            let scheme = String(url[..<end.lowerBound])
+            if !schemes.contains(scheme) {
+                findings.error(
+                    "spec.url", "url contains invalid scheme: \"\(scheme)\"",
+                    hint: "known are \(schemes.joined(separator: ", ")); without one it is oci")
+            }
+        }
+        guard let digest = spec.sha256, !digest.isEmpty else { return }
+        if digest.utf8.count != 64 {
+            findings.error("spec.sha256", "sha256 must be 64 characters long, but has \(digest.utf8.count)")
+        } else if !digest.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) {
+            findings.error("spec.sha256", "sha256 is not hexadecimal")
+        }
+    }
+}
