@@ -16,11 +16,14 @@ package struct Translator: Sendable {
         switch proxy.kind {
         case .sidecar:
             OutboundListeners(scope: scope).build(into: &configuration)
+            GatewayMeshRoutes(scope: scope).addListeners(to: &configuration)
             InboundListener(scope: scope).build(into: &configuration)
         case .router:
             diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
+            GatewayAPIListeners(scope: scope).build(into: &configuration)
         }
         MissingClusters(scope: scope).complete(&configuration)
+        if proxy.kind == .router { GatewayBackendTLS(scope: scope).apply(to: &configuration) }
         diagnostics += AuthorizationFilters(scope: scope).diagnostics
         return (configuration, diagnostics)
     }

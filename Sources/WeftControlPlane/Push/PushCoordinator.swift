@@ -204,6 +204,9 @@ actor PushCoordinator {
         return try JSONValue(encoding: configuration)
     }
 
+    /// What the Gateway API's objects come to at present.
+    var gatewayAPI: GatewayAPIModel { snapshot.gatewayAPI }
+
     /// Everything known to be wrong now.
     var findings: [Diagnostic] {
         connections.values.reduce(into: Set(snapshot.diagnostics + analysis)) { $0.formUnion($1.diagnostics) }

@@ -15,6 +15,10 @@ struct ClusterSources: Sendable {
     let meshConfigMap: Informer
     let injectorConfigMap: Informer
     let istio: [Informer]
+    /// The kinds of the Kubernetes Gateway API, and what it refers to and deploys.
+    let gatewayAPI: [Informer]
+    let configMaps: Informer
+    let gatewayDeployments: Informer
     let namespace: String
     /// The Secret with the signing key came, changed or went.
     let authorityChanges: ChangeSignal
@@ -56,6 +60,20 @@ struct ClusterSources: Sendable {
         }
         meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
         injectorConfigMap = informer(.configMaps, namespace: namespace, name: Self.injectorName)
+        gatewayAPI = Self.gatewayKinds.map { kind in
+            Informer(client: client, kind: kind) { change in
+                if Self.matters(change) { signal.notify(kind.kind) }
+            }
+        }
+        configMaps = Informer(client: client, resource: .configMaps) { change in
+            guard [change.old, change.new].contains(where: { $0.map(Self.isForGateways) ?? false }) else { return }
+            if Self.matters(change) { signal.notify("ConfigMap") }
+        }
+        gatewayDeployments = Informer(
+            client: client, resource: .deployments, options: ListOptions(labelSelector: GatewayLabels.managed)
+        ) { change in
+            if Self.matters(change) { signal.notify("Deployment") }
+        }
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -64,7 +82,10 @@ struct ClusterSources: Sendable {
     }
 
     var all: [Informer] {
-        [services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
+        [
+            services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
+            gatewayDeployments,
+        ] + istio + gatewayAPI
     }
 
     /// Keeps every store up to date until the task is cancelled.
@@ -84,7 +105,20 @@ struct ClusterSources: Sendable {
     var objects: [KubernetesObject] {
         let certificates = secrets.store.all.filter { Self.isCertificate($0) }
         return [services, endpointSlices, pods, namespaces].flatMap(\.store.all) + certificates
-            + istio.flatMap(\.store.all)
+            + istio.flatMap(\.store.all) + gatewayAPI.flatMap(\.store.all)
+            + configMaps.store.all.filter(Self.isForGateways)
+    }
+
+    /// The Gateway API's kinds in the version we read them in.
+    static let gatewayKinds: [GroupVersionKind] = [
+        "GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "ReferenceGrant",
+        "BackendTLSPolicy",
+    ].map { GroupVersionKind(group: GatewayAPI.group, version: "v1", kind: $0) }
+
+    /// A ConfigMap that holds authorities, or parameters of a gateway.
+    private static func isForGateways(_ map: KubernetesObject) -> Bool {
+        let keys = Set(["ca.crt"] + GatewayDeployment.parameterKeys)
+        return !(map.json["data"]?.objectValue ?? [:]).keys.allSatisfy { !keys.contains($0) }
     }
 
     /// Whether the cluster sends calls of one of the control plane's own Services to a pod.

@@ -4,6 +4,8 @@ import WeftConfig
 enum ClusterName {
     static let passthrough = "PassthroughCluster"
     static let blackHole = "BlackHoleCluster"
+    /// The share of a route whose backend cannot be followed; never defined, so that the route's own status answers.
+    static let invalidBackend = "InvalidBackend"
     static let inboundPassthrough = "InboundPassthroughCluster"
 
     static func outbound(port: Int, subset: String = "", host: String) -> String {

@@ -53,14 +53,14 @@ extension Scope {
         }.flatMap { config in
             (config.spec.servers ?? []).compactMap { server in
                 server.port?.number.map {
-                    GatewayServer(gateway: config, server: server, port: $0, listenPort: targetPort($0))
+                    GatewayServer(gateway: config, server: server, port: $0, listenPort: listenPort($0))
                 }
             }
         }
     }
 
     /// Where the proxy's own Service sends a port; the port itself if no Service of the proxy has it.
-    private func targetPort(_ number: Int) -> Int {
+    func listenPort(_ number: Int) -> Int {
         for service in snapshot.services where service.namespace == proxy.namespace {
             if let port = service.port(number), let target = ownPort(behind: port, of: service) { return target }
         }

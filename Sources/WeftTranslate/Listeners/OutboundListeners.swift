@@ -71,6 +71,17 @@ struct OutboundListeners {
         return listener
     }
 
+    /// One HTTP service at its own address; anything but HTTP that goes there passes through.
+    func httpListener(address: String, port: Int, routes: String) -> Listener {
+        let name = "\(address)_\(port)"
+        var listener = self.listener(name: name, address: address, port: port)
+        listener.listenerFilters = [.tlsInspector, .httpInspector]
+        listener.listenerFiltersTimeoutMilliseconds = 0
+        listener.filterChains = [httpChain(name: name, routes: routes)]
+        listener.defaultFilterChain = fallback("PassthroughFilterChain")
+        return listener
+    }
+
     private func httpChain(name: String, routes: String) -> FilterChain {
         var chain = FilterChain(name: name)
         chain.match.transportProtocol = "raw_buffer"

@@ -146,7 +146,7 @@ struct HTTPRoutes {
         return listenerPort
     }
 
-    private func hashPolicies(_ service: MeshService, port: Int, subset: String?) -> [HashPolicy] {
+    func hashPolicies(_ service: MeshService, port: Int, subset: String?) -> [HashPolicy] {
         guard let destination = scope.destinationPolicy(for: service) else { return [] }
         let chosen = destination.subsets.first { $0.name == subset && subset != nil }
         guard let hash = destination.policy(subset: chosen, port: port).loadBalancer?.consistentHash else { return [] }

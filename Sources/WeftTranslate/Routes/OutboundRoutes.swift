@@ -30,7 +30,9 @@ struct OutboundRoutes {
         let builder = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh])
         var host = VirtualHost(name: "\(service.host):\(port)", domains: domains)
         host.includeRequestAttemptCount = true
-        if let rule = scope.virtualService(for: service.host), rule.spec.http?.isEmpty == false {
+        if let routes = GatewayMeshRoutes(scope: scope).http(to: service, port: port) {
+            host.routes = routes
+        } else if let rule = scope.virtualService(for: service.host), rule.spec.http?.isEmpty == false {
             host.routes = builder.routes(of: rule)
         } else {
             host.routes = [builder.standardRoute(to: service, port: port)]

@@ -13,7 +13,8 @@ struct TCPRoutes {
     }
 
     func route(to service: MeshService, port: Int) -> (cluster: ClusterSelector, provenance: Provenance)? {
-        scope.virtualService(for: service.host).flatMap { route(of: $0, port: port) }
+        GatewayMeshRoutes(scope: scope).tcp(to: service, port: port)
+            ?? scope.virtualService(for: service.host).flatMap { route(of: $0, port: port) }
     }
 
     func route(of config: Config<VirtualService>, port: Int) -> (cluster: ClusterSelector, provenance: Provenance)? {
@@ -36,7 +37,9 @@ struct TCPRoutes {
     }
 
     func tlsRoutes(to service: MeshService, port: Int) -> [TLSMatch] {
-        scope.virtualService(for: service.host).map { tlsRoutes(of: $0, port: port) } ?? []
+        let attached = GatewayMeshRoutes(scope: scope).tls(to: service, port: port)
+        if !attached.isEmpty { return attached }
+        return scope.virtualService(for: service.host).map { tlsRoutes(of: $0, port: port) } ?? []
     }
 
     func tlsRoutes(of config: Config<VirtualService>, port: Int) -> [TLSMatch] {

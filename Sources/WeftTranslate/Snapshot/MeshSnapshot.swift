@@ -7,6 +7,8 @@ package struct Config<Spec: IstioSpec>: Sendable {
     package var created: String
     package var annotations: [String: String]
     package var spec: Spec
+    /// `metadata.generation`: what a status written for this object has seen.
+    package var generation = 0
 
     package var namespace: String { resource.namespace }
     package var name: String { resource.name }
@@ -28,6 +30,8 @@ package struct MeshSnapshot: Sendable {
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
+    /// The Kubernetes Gateway API's objects and what they come to.
+    package let gatewayAPI: GatewayAPIModel
     /// What could not be read; the objects named here are left out.
     package let diagnostics: [Diagnostic]
 
@@ -55,6 +59,8 @@ package struct MeshSnapshot: Sendable {
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
+        gatewayAPI = GatewayAPIModel(
+            objects: GatewayAPIObjects(reader: &reader, objects: objects, services: services, secrets: secrets))
         serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
@@ -81,7 +87,7 @@ package struct MeshSnapshot: Sendable {
 }
 
 /// Picks Istio's objects out of a list, and notes those that do not decode.
-private struct SnapshotReader {
+struct SnapshotReader {
     let objects: [KubernetesObject]
     var diagnostics: [Diagnostic] = []
 
@@ -92,7 +98,7 @@ private struct SnapshotReader {
                 configs.append(
                     Config(
                         resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self)))
+                        spec: try object.spec(Spec.self), generation: object.generation))
             } catch let error as DecodingError {
                 diagnostics.append(
                     Diagnostic(
