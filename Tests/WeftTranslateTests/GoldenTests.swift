@@ -35,11 +35,15 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         let proxy = try #require(
             ProxyIdentity(
                 nodeID: header.json["proxy"]?.stringValue ?? "", metadata: header.json["metadata"] ?? .object([:])))
-        let (configuration, diagnostics) = Translator(MeshSnapshot(objects: objects, meshConfig: mesh)).configuration(
-            for: proxy)
+        let snapshot = MeshSnapshot(objects: objects, meshConfig: mesh)
+        let (configuration, diagnostics) = Translator(snapshot).configuration(for: proxy)
         var shown: [String: JSONValue] = ["names": names(configuration)]
         for pattern in header.json["show"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
             try show(pattern, of: JSONValue(encoding: configuration), into: &shown)
+        }
+        if header.json["status"] == true {
+            let statuses = snapshot.gatewayAPI.statuses.map { ($0.resource.description, $0.status) }
+            shown["status"] = .object(Dictionary(statuses) { first, _ in first })
         }
         if !diagnostics.isEmpty { shown["diagnostics"] = try JSONValue(encoding: diagnostics) }
         return YAMLWriter.text(.object(shown))

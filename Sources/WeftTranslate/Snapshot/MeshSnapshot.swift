@@ -60,12 +60,12 @@ package struct MeshSnapshot: Sendable {
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
         gatewayAPI = GatewayAPIModel(
-            objects: GatewayAPIObjects(reader: &reader, objects: objects, services: services, secrets: secrets))
+            objects: GatewayAPIObjects(objects: objects, services: services, secrets: secrets))
         serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        diagnostics = reader.diagnostics
+        diagnostics = reader.diagnostics + gatewayAPI.objects.diagnostics
     }
 
     /// The service of a host that a namespace sees: its own first, then Kubernetes', then the oldest.

@@ -17,30 +17,38 @@ struct GatewayAPIObjects: Sendable {
     let services: [String: MeshService]
     let serviceObjects: [String: KubernetesObject]
     let entries: Set<String>
+    /// What could not be read.
+    let diagnostics: [Diagnostic]
 
     init(
-        reader: inout SnapshotReader, objects: [KubernetesObject], services: [MeshService],
-        secrets: [String: KubernetesObject]
+        objects: [KubernetesObject], services: [MeshService], secrets: [String: KubernetesObject]
     ) {
-        classes = reader.configs()
-        gateways = reader.configs()
-        listenerSets = reader.configs()
-        grants = reader.configs()
-        backendTLSPolicies = reader.configs()
-        let http: [Config<GatewayAPI.HTTPRoute>] = reader.configs()
-        let grpc: [Config<GatewayAPI.GRPCRoute>] = reader.configs()
-        let tls: [Config<GatewayAPI.TLSRoute>] = reader.configs()
-        let tcp: [Config<GatewayAPI.TCPRoute>] = reader.configs()
+        // One pass over all objects: most of a cluster is none of the Gateway API's business.
+        var kinds: [String: [KubernetesObject]] = [:]
+        for object in objects {
+            let version = object.apiVersion
+            guard version == "v1" || version.hasPrefix(GatewayAPI.group) else { continue }
+            kinds[version == "v1" ? object.kind : GatewayAPI.group, default: []].append(object)
+        }
+        var own = SnapshotReader(objects: kinds[GatewayAPI.group] ?? [])
+        classes = own.configs()
+        gateways = own.configs()
+        listenerSets = own.configs()
+        grants = own.configs()
+        backendTLSPolicies = own.configs()
+        let http: [Config<GatewayAPI.HTTPRoute>] = own.configs()
+        let grpc: [Config<GatewayAPI.GRPCRoute>] = own.configs()
+        let tls: [Config<GatewayAPI.TLSRoute>] = own.configs()
+        let tcp: [Config<GatewayAPI.TCPRoute>] = own.configs()
+        diagnostics = own.diagnostics
         let all = http.map(AnyRoute.init) + grpc.map(AnyRoute.init) + tls.map(AnyRoute.init) + tcp.map(AnyRoute.init)
         routes = all.sorted { $0.age < $1.age }
         func index(_ kind: String) -> [String: KubernetesObject] {
             Dictionary(
-                objects.filter { $0.kind == kind && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
-                uniquingKeysWith: { first, _ in first })
+                (kinds[kind] ?? []).map { ("\($0.namespace)/\($0.name)", $0) }, uniquingKeysWith: { first, _ in first })
         }
         namespaceLabels = Dictionary(
-            objects.filter { $0.kind == "Namespace" && $0.apiVersion == "v1" }.map { ($0.name, $0.labels) },
-            uniquingKeysWith: { first, _ in first })
+            (kinds["Namespace"] ?? []).map { ($0.name, $0.labels) }, uniquingKeysWith: { first, _ in first })
         configMaps = index("ConfigMap")
         serviceObjects = index("Service")
         self.secrets = secrets
