@@ -81,7 +81,10 @@ let testTargets: [Target] = [
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
+        [
+            "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftTranslate",
+            "WeftXDS", logging,
+        ]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
@@ -89,7 +92,8 @@ let testTargets: [Target] = [
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests(
-        "WeftTranslate", ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftRouting"], resources: [.copy("Golden")]),
+        "WeftTranslate", ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", crypto, nioCore],
+        resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),

@@ -5,37 +5,88 @@ import WeftIR
 /// One proxy's view of a snapshot: the services it sees and the rules that apply to it.
 struct Scope {
     let snapshot: MeshSnapshot
-    let proxy: ProxyIdentity
-    let services: [MeshService]
+    let proxy: ProxyClass
+    /// One per host; without the ExternalName Services.
+    private(set) var services: [MeshService]
     /// Virtual services that this proxy may use, the ones that win first.
-    let virtualServices: [Config<VirtualService>]
+    private(set) var virtualServices: [Config<VirtualService>]
     let sidecar: Config<Sidecar>?
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
-    init(snapshot: MeshSnapshot, proxy identity: ProxyIdentity) {
-        var proxy = identity
-        if let workload = snapshot.workload(namespace: identity.namespace, name: identity.podName) {
-            proxy.labels = workload.labels
-            proxy.serviceAccount = workload.serviceAccount
-        }
+    /// What each entry of the Sidecar's `egress` covers, the ones with a port first; one that covers all without a Sidecar.
+    let egress: [EgressScope]
+    /// ExternalName Services, by the host of the service that they stand for.
+    let aliases: [String: [MeshService]]
+
+    init(snapshot: MeshSnapshot, proxy: ProxyClass) {
         self.snapshot = snapshot
         self.proxy = proxy
         let sidecar = proxy.kind == .sidecar ? Self.sidecar(for: proxy, in: snapshot) : nil
         self.sidecar = sidecar
-        let reach = SidecarReach(sidecar: sidecar?.spec, namespace: proxy.namespace)
-        services = Self.distinct(
-            snapshot.services.filter {
-                $0.isVisible(from: proxy.namespace) && reach.includes(host: $0.host, namespace: $0.namespace)
-            },
-            namespace: proxy.namespace)
-        virtualServices = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        let visible = snapshot.services.filter { $0.isVisible(from: proxy.namespace) }
+        let concrete = visible.filter { $0.externalName == nil }
+        let rules = Self.visibleVirtualServices(for: proxy, in: snapshot)
+        let entries = sidecar?.spec.egress ?? []
+        let scopes = (entries.isEmpty ? [nil] : entries.map { $0 }).map { entry in
+            EgressScope(
+                entry: entry, services: concrete, virtualServices: rules, namespace: proxy.namespace)
+        }
+        egress = scopes.enumerated().sorted {
+            ($0.element.port == nil ? 1 : 0, $0.offset) < ($1.element.port == nil ? 1 : 0, $1.offset)
+        }.map(\.element)
+        let reached = Set(egress.flatMap(\.services))
+        services =
+            egress.count == 1
+            ? egress[0].services : Self.distinct(Array(reached), namespace: proxy.namespace)
+        virtualServices = Self.united(egress, all: rules)
+        aliases = Self.aliases(visible, concrete: Set(concrete.map(\.host)))
     }
 
     func service(host: String) -> MeshService? { snapshot.service(host: host, from: proxy.namespace) }
 
+    /// The same proxy, with only what one egress entry covers.
+    func limited(to entry: EgressScope) -> Scope {
+        var view = self
+        view.services = entry.services
+        view.virtualServices = entry.virtualServices
+        return view
+    }
+
+    /// True if the proxy answers its workload's DNS questions, so that allocated addresses lead here.
+    var capturesDNS: Bool {
+        let value = proxy.metadata["DNS_CAPTURE"]
+        return value?.stringValue?.lowercased() == "true" || value?.boolValue == true
+    }
+
+    /// The addresses under which this proxy's workload reaches a service.
+    func addresses(of service: MeshService) -> [String] {
+        guard service.addresses.isEmpty, capturesDNS else { return service.addresses }
+        return service.allocatedAddresses
+    }
+
+    private static func united(_ egress: [EgressScope], all: [Config<VirtualService>]) -> [Config<VirtualService>] {
+        if egress.count == 1 { return egress[0].virtualServices }
+        let reached = Set(egress.flatMap { $0.virtualServices.map(\.resource) })
+        return all.filter { reached.contains($0.resource) }
+    }
+
+    /// Follows ExternalName Services to services that are there; names outside the mesh lead nowhere.
+    private static func aliases(_ visible: [MeshService], concrete: Set<String>) -> [String: [MeshService]] {
+        let names = Dictionary(
+            visible.compactMap { service in service.externalName.map { (service.host, $0) } },
+            uniquingKeysWith: { first, _ in first })
+        var result: [String: [MeshService]] = [:]
+        for service in visible where service.externalName != nil {
+            var target = service.externalName ?? ""
+            for _ in 0..<8 where !concrete.contains(target) { target = names[target] ?? target }
+            if concrete.contains(target) { result[target, default: []].append(service) }
+        }
+        return result
+    }
+
     /// Istio's order: private to the proxy's namespace, exported to it, public; the oldest first in each.
-    private static func visibleVirtualServices(for proxy: ProxyIdentity, in snapshot: MeshSnapshot) -> [Config<
+    private static func visibleVirtualServices(for proxy: ProxyClass, in snapshot: MeshSnapshot) -> [Config<
         VirtualService
     >] {
         func rank(_ config: Config<VirtualService>) -> Int? {
@@ -51,15 +102,17 @@ struct Scope {
     }
 
     /// One service per host: the proxy's own namespace first, then Kubernetes', then the oldest.
-    private static func distinct(_ services: [MeshService], namespace: String) -> [MeshService] {
+    static func distinct(_ services: [MeshService], namespace: String) -> [MeshService] {
         var chosen: [String: MeshService] = [:]
         for service in services {
             guard let other = chosen[service.host] else {
                 chosen[service.host] = service
                 continue
             }
-            let better = rank(service, namespace) < rank(other, namespace)
-            if better || (rank(service, namespace) == rank(other, namespace) && service.created < other.created) {
+            let (mine, theirs) = (rank(service, namespace), rank(other, namespace))
+            if mine < theirs
+                || (mine == theirs && (service.created, service.namespace) < (other.created, other.namespace))
+            {
                 chosen[service.host] = service
             }
         }
@@ -70,7 +123,8 @@ struct Scope {
         service.namespace == namespace ? 0 : (service.resource.kind == "Service" ? 1 : 2)
     }
 
-    private static func sidecar(for proxy: ProxyIdentity, in snapshot: MeshSnapshot) -> Config<Sidecar>? {
+    /// The Sidecar in force: the namespace's own with a selector, then without, then the root namespace's.
+    static func sidecar(for proxy: ProxyClass, in snapshot: MeshSnapshot) -> Config<Sidecar>? {
         let own = snapshot.sidecars.filter { $0.namespace == proxy.namespace }
         return own.first {
             !($0.spec.workloadSelector?.labels ?? [:]).isEmpty
@@ -81,30 +135,6 @@ struct Scope {
                 $0.namespace == snapshot.meshConfig.effectiveRootNamespace
                     && ($0.spec.workloadSelector?.labels ?? [:]).isEmpty
             }
-    }
-}
-
-/// What the `egress.hosts` of a Sidecar let a proxy see.
-private struct SidecarReach {
-    private let patterns: [(namespace: String, host: String)]?
-
-    init(sidecar: Sidecar?, namespace: String) {
-        guard let egress = sidecar?.egress, !egress.isEmpty else {
-            patterns = nil
-            return
-        }
-        patterns = egress.flatMap { $0.hosts ?? [] }.compactMap { text in
-            let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { return nil }
-            return (parts[0] == "." ? namespace : parts[0], parts[1])
-        }
-    }
-
-    func includes(host: String, namespace: String) -> Bool {
-        guard let patterns else { return true }
-        return patterns.contains {
-            ($0.namespace == "*" || $0.namespace == namespace) && HostPattern.matches($0.host, host)
-        }
     }
 }
 

@@ -76,6 +76,7 @@ extension DestinationRule {
             package var failover: [Failover]?
             package var failoverPriority: [String]?
             package var enabled: Bool?
+            package init() {}
         }
         package struct ZoneAware: Sendable, Hashable, Codable {
             package var enabled: Bool?

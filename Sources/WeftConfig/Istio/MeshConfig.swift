@@ -13,6 +13,14 @@ package struct MeshConfig: Sendable, Hashable, Codable {
         }
         package var normalization: Mode?
     }
+    /// What inbound clusters lead to.
+    package struct InboundTrafficPolicy: Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable {
+            case passthrough = "PASSTHROUGH"
+            case localhost = "LOCALHOST"
+        }
+        package var mode: Mode?
+    }
     package enum LogEncoding: String, Sendable, Hashable, Codable {
         case text = "TEXT"
         case json = "JSON"
@@ -28,7 +36,11 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var connectTimeout: ProtoDuration?
     package var protocolDetectionTimeout: ProtoDuration?
     package var outboundTrafficPolicy: OutboundTrafficPolicy?
+    package var inboundTrafficPolicy: InboundTrafficPolicy?
+    package var localityLbSetting: DestinationRule.LoadBalancer.Locality?
     package var pathNormalization: PathNormalization?
+    /// Services that policies call by name.
+    package var extensionProviders: [ExtensionProvider]?
     package var defaultHttpRetryPolicy: VirtualService.HTTPRetry?
     package var defaultTrafficPolicy: DestinationRule.TrafficPolicy?
     package var defaultServiceExportTo: [String]?
@@ -41,7 +53,6 @@ package struct MeshConfig: Sendable, Hashable, Codable {
 
     package var effectiveTrustDomain: String { trustDomain.flatMap { $0.isEmpty ? nil : $0 } ?? "cluster.local" }
     package var effectiveRootNamespace: String { rootNamespace.flatMap { $0.isEmpty ? nil : $0 } ?? "istio-system" }
-    package var allowsAnyOutbound: Bool { (outboundTrafficPolicy?.mode ?? .allowAny) == .allowAny }
     package var autoMTLS: Bool { enableAutoMtls ?? true }
 }
 

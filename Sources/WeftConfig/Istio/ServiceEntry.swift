@@ -56,6 +56,8 @@ package struct Sidecar: IstioSpec {
     package enum OutboundMode: String, Sendable, Hashable, Codable {
         case registryOnly = "REGISTRY_ONLY"
         case allowAny = "ALLOW_ANY"
+        /// As ALLOW_ANY, and the proxy resolves the hosts of HTTP requests itself.
+        case allowAnyDynamicDNS = "ALLOW_ANY_DYNAMIC_DNS"
     }
     package struct Egress: Sendable, Hashable, Codable {
         package var port: Gateway.Port?

@@ -40,7 +40,7 @@ actor GatewayController {
         guard isServed else { return }
         await makeClasses()
         await deploy(model)
-        await removeOrphans(model)
+        await removeOrphans()
         await writeStatus(model)
     }
 
@@ -106,16 +106,15 @@ actor GatewayController {
     }
 
     /// Deployments and Services of Gateways that are no more. A cluster with a garbage collector does the same by owner.
-    private func removeOrphans(_ model: GatewayAPIModel) async {
-        let wanted = model.managedNames
+    private func removeOrphans() async {
+        let uids = Set((store("Gateway")?.all ?? []).map(\.uid))
         let present = sources.gatewayDeployments.store.all + sources.services.store.all
         for object in present
         where object.labels[GatewayLabels.managed] == GatewayDeployment.managedValue
-            && object.labels[GatewayLabels.gatewayName] != nil
-            && !wanted.contains("\(object.namespace)/\(object.name)") && object.deletionTimestamp == nil
+            && object.deletionTimestamp == nil
         {
             let owners = object.ownerReferences.filter { $0.kind == "Gateway" }
-            guard !owners.isEmpty else { continue }
+            guard !owners.isEmpty, owners.allSatisfy({ !uids.contains($0.uid) }) else { continue }
             await attempt("delete \(object.reference)") {
                 var kinds = [object.groupVersionKind]
                 if object.kind == "Deployment" { kinds += Self.companions }

@@ -20,6 +20,7 @@ struct ClusterSources: Sendable {
     let configMaps: Informer
     let gatewayDeployments: Informer
     let namespace: String
+    let revision: String
     /// The Secret with the signing key came, changed or went.
     let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
@@ -38,8 +39,15 @@ struct ClusterSources: Sendable {
             GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "WasmPlugin"),
         ]
 
-    init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
+    /// - Parameters:
+    ///   - signal: told of what alters configuration.
+    ///   - endpointSignal: told of endpoints that come, change or go.
+    init(
+        client: KubernetesClient, namespace: String, revision: String = "default", signal: ChangeSignal,
+        endpointSignal: ChangeSignal = ChangeSignal()
+    ) {
         self.namespace = namespace
+        self.revision = revision
         let authorityChanges = ChangeSignal()
         self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
@@ -50,7 +58,9 @@ struct ClusterSources: Sendable {
             }
         }
         services = informer(.services)
-        endpointSlices = informer(.endpointSlices)
+        endpointSlices = Informer(client: client, resource: .endpointSlices) { change in
+            if Self.matters(change) { endpointSignal.notify("EndpointSlice") }
+        }
         pods = informer(.pods)
         namespaces = informer(.namespaces)
         secrets = Informer(client: client, resource: .secrets) { change in
@@ -102,11 +112,23 @@ struct ClusterSources: Sendable {
     var notSynced: [String] { all.filter { !$0.store.isSynced }.map(\.kind.kind) }
 
     /// Every object that translation reads.
-    var objects: [KubernetesObject] {
-        let certificates = secrets.store.all.filter { Self.isCertificate($0) }
-        return [services, endpointSlices, pods, namespaces].flatMap(\.store.all) + certificates
-            + istio.flatMap(\.store.all) + gatewayAPI.flatMap(\.store.all)
-            + configMaps.store.all.filter(Self.isForGateways)
+    var objects: [KubernetesObject] { registry + configuration }
+
+    /// What Kubernetes knows: services, who stands behind them, and certificates.
+    var registry: [KubernetesObject] {
+        let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
+        return [services, endpointSlices, pods, namespaces].flatMap(\.store.unordered) + certificates
+            + configMaps.store.unordered.filter(Self.isForGateways)
+    }
+
+    /// What users configure: Istio's objects and the Gateway API's that are for every revision or for this one.
+    var configuration: [KubernetesObject] {
+        (istio + gatewayAPI).flatMap(\.store.unordered).filter { isOurs($0) }
+    }
+
+    /// Objects that carry a revision's label are for that revision alone.
+    private func isOurs(_ object: KubernetesObject) -> Bool {
+        object.json[path: "metadata", "labels", "istio.io/rev"]?.stringValue.map { $0 == revision } ?? true
     }
 
     /// The Gateway API's kinds in the version we read them in.

@@ -8,10 +8,18 @@ import WeftKubernetes
 /// which come back through the informers, end there.
 struct StatusWriter: Sendable {
     let client: KubernetesClient
+    let leadership: Leadership
     let logger: Logger
 
-    /// - Parameter findings: everything known now; objects without findings are marked well if they were not.
-    func write(_ findings: [Diagnostic], informers: [Informer]) async {
+    /// Writes where this process leads; the others would say the same, or know less.
+    ///
+    /// - Parameters:
+    ///   - findings: everything known now; objects without findings are marked well.
+    ///   - withCounts: see ``ObjectStatus``.
+    func write(
+        _ findings: [Diagnostic], distribution: Distribution, withCounts: Bool, informers: [Informer]
+    ) async {
+        guard leadership.isLeader else { return }
         let unique = Set(findings.filter { $0.resource != nil })
         let byResource = Dictionary(grouping: unique) { $0.resource }
         for informer in informers {
@@ -19,10 +27,10 @@ struct StatusWriter: Sendable {
                 let own = (byResource[object.reference] ?? []).sorted {
                     ($0.code, $0.path ?? "", $0.message) < ($1.code, $1.path ?? "", $1.message)
                 }
-                guard let status = ObjectStatus.status(for: object, findings: own, now: Date().formatted(.iso8601))
-                else {
-                    continue
-                }
+                let status = ObjectStatus.status(
+                    for: object, findings: own, progress: distribution.progress(of: object), withCounts: withCounts,
+                    now: Date().formatted(.iso8601))
+                guard let status, leadership.isLeader else { continue }
                 await write(status, to: object)
             }
         }

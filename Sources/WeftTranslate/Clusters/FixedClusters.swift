@@ -2,7 +2,8 @@ import WeftIR
 
 /// The clusters that every sidecar has, whatever the mesh holds.
 enum FixedClusters {
-    static func add(to configuration: inout ProxyConfiguration, inbound: Bool) {
+    /// - Parameter dynamicDNS: whether requests for unknown hosts are resolved by the proxy.
+    static func add(to configuration: inout ProxyConfiguration, inbound: Bool, dynamicDNS: Bool = false) {
         var passthrough = Cluster(name: ClusterName.passthrough, discovery: .originalDestination(useHTTPHeader: false))
         passthrough.loadBalancer = .clusterProvided
         passthrough.connectTimeoutMilliseconds = 10_000
@@ -14,6 +15,12 @@ enum FixedClusters {
         blackHole.endpoints = ClusterLoadAssignment(clusterName: ClusterName.blackHole)
         configuration.clusters[blackHole.name] = blackHole
 
+        if dynamicDNS {
+            var cluster = passthrough
+            cluster.name = ClusterName.dynamicDNS
+            cluster.discovery = .dynamicForwardProxy(DynamicForwardProxy())
+            configuration.clusters[cluster.name] = cluster
+        }
         guard inbound else { return }
         var inboundPassthrough = passthrough
         inboundPassthrough.name = ClusterName.inboundPassthrough

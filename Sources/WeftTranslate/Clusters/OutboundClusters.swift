@@ -24,8 +24,9 @@ struct OutboundClusters {
         let name = ClusterName.outbound(port: port.number, subset: subset?.name ?? "", host: service.host)
         let policy = destination?.policy(subset: subset, port: port.number) ?? DestinationRule.TrafficPolicy()
         let defaults = scope.mesh.defaultTrafficPolicy
+        let localities = LocalityBalancing(scope: scope, service: service, policy: policy)
         let assignment = EndpointAssignments(scope: scope).assignment(
-            name: name, service: service, port: port, subset: subset, destination: destination)
+            name: name, service: service, port: port, subset: subset, destination: destination, localities: localities)
         var cluster = Cluster(name: name, discovery: discovery(service, policy))
         cluster.provenance = destination.map { Provenance($0.resource, ruleName: subset?.name) }
         cluster.services = [.init(host: service.host, name: service.name, namespace: service.namespace)]
@@ -33,6 +34,7 @@ struct OutboundClusters {
         cluster.healthyPanicThresholdPercent = 0
         PoolSettings(policy.connectionPool ?? defaults?.connectionPool).apply(to: &cluster, port: port)
         cluster.loadBalancer = balancer(policy.loadBalancer, discovery: cluster.discovery)
+        if localities.isWeighted { cluster.balancing.locality = .weighted }
         OutlierSettings.apply(policy.outlierDetection ?? defaults?.outlierDetection, to: &cluster)
         UpstreamSecurity(scope: scope).apply(policy.tls, service: service, port: port, subset: subset, to: &cluster)
         switch cluster.discovery {
@@ -50,13 +52,17 @@ struct OutboundClusters {
         case .headless, .passthrough: .originalDestination(useHTTPHeader: false)
         case .dns: .strictDNS
         case .dnsRoundRobin: .logicalDNS
+        case .dynamicDNS: .dynamicForwardProxy(DynamicForwardProxy())
         }
     }
 
     private func balancer(_ settings: DestinationRule.LoadBalancer?, discovery: Cluster.Discovery)
         -> Cluster.LoadBalancer
     {
-        if case .originalDestination = discovery { return .clusterProvided }
+        switch discovery {
+        case .originalDestination, .dynamicForwardProxy: return .clusterProvided
+        case .eds, .static, .strictDNS, .logicalDNS: break
+        }
         if let hash = settings?.consistentHash {
             if let maglev = hash.maglev { return .maglev(tableSize: UInt64(maglev.tableSize ?? 65_537)) }
             return .ringHash(

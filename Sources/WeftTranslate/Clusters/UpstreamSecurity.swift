@@ -58,7 +58,10 @@ struct UpstreamSecurity {
         tls.common.alpnProtocols = alpn(port, cluster)
         let accounts = Set(
             service.endpoints.compactMap(\.workload).map { "ns/\($0.namespace)/sa/\($0.serviceAccount)" })
-        let names = accounts.map { "spiffe://\(scope.mesh.effectiveTrustDomain)/\($0)" } + service.subjectAltNames
+        // While the mesh changes its name, servers have certificates of either trust domain.
+        let names =
+            scope.mesh.trustDomains.flatMap { domain in accounts.map { "spiffe://\(domain)/\($0)" } }
+            + service.subjectAltNames
         tls.common.subjectAltNames = names.sorted().map { SubjectAltNameMatcher(exact: $0) }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)
         return tls

@@ -8,14 +8,16 @@ struct EndpointAssignments {
 
     func assignment(
         name: String, service: MeshService, port: MeshService.Port, subset: DestinationRule.Subset?,
-        destination: DestinationPolicy?
+        destination: DestinationPolicy?, localities: LocalityBalancing
     ) -> ClusterLoadAssignment {
         var assignment = ClusterLoadAssignment(clusterName: name)
         let selected = service.endpoints.filter { endpoint in
             (subset?.labels ?? [:]).allSatisfy { endpoint.labels[$0.key] == $0.value }
         }
-        let endpoints = selected.filter(\.isReady).compactMap { endpoint(of: $0, service: service, port: port) }
-        if !endpoints.isEmpty { assignment.localities = [LocalityEndpoints(endpoints: endpoints)] }
+        let endpoints = selected.filter(\.isReady).compactMap { source in
+            endpoint(of: source, service: service, port: port).map { (source: source, endpoint: $0) }
+        }
+        assignment.localities = localities.localities(of: endpoints)
         if subset != nil, let destination {
             assignment.provenance = Provenance(destination.resource, ruleName: subset?.name)
         } else {
@@ -28,10 +30,13 @@ struct EndpointAssignments {
     private func endpoint(of source: MeshEndpoint, service: MeshService, port: MeshService.Port) -> Endpoint? {
         guard let number = source.ports[port.number], let target = UInt16(exactly: number) else { return nil }
         let isName = service.resolution == .dns || service.resolution == .dnsRoundRobin
-        var endpoint = Endpoint(
-            address: isName ? .hostname(source.address, port: target) : .ip(source.address, port: target))
+        let address: Address =
+            source.isUnixSocket
+            ? .unix(path: source.address)
+            : isName ? .hostname(source.address, port: target) : .ip(source.address, port: target)
+        var endpoint = Endpoint(address: address)
         endpoint.weight = source.weight
-        if isName { endpoint.hostname = source.address }
+        if isName, !source.isUnixSocket { endpoint.hostname = source.address }
         guard let workload = source.workload else { return endpoint }
         if PeerModes(snapshot: scope.snapshot).endpointMode(source, port: port.number) {
             endpoint.transportSocketMatch = ["tlsMode": "istio"]

@@ -9,15 +9,14 @@ struct ConnectionManagers {
     func outbound(statPrefix: String, routes: String) -> HTTPConnectionManager {
         var manager = HTTPConnectionManager(statPrefix: statPrefix, routes: .rds(routes), filters: filters([], .source))
         manager.generateRequestID = true
-        manager.normalizePath = normalises
         finish(&manager)
         return manager
     }
 
     func inbound(statPrefix: String, routes: RouteConfiguration) -> HTTPConnectionManager {
-        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        let security = SecurityFilters(scope: scope).http
         var manager = HTTPConnectionManager(
-            statPrefix: statPrefix, routes: .inline(routes), filters: filters(rules, .destination))
+            statPrefix: statPrefix, routes: .inline(routes), filters: filters(security, .destination))
         manager.forwardClientCert = .appendForward
         manager.clientCertDetails = details
         manager.serverName = "istio-envoy"
@@ -27,9 +26,9 @@ struct ConnectionManagers {
     }
 
     func gateway(statPrefix: String, routes: String) -> HTTPConnectionManager {
-        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        let security = SecurityFilters(scope: scope).http
         var manager = HTTPConnectionManager(
-            statPrefix: statPrefix, routes: .rds(routes), filters: filters(rules, .source))
+            statPrefix: statPrefix, routes: .rds(routes), filters: filters(security, .source))
         manager.useRemoteAddress = true
         manager.forwardClientCert = .sanitizeSet
         manager.clientCertDetails = details
@@ -43,8 +42,8 @@ struct ConnectionManagers {
         statPrefix: String, cluster: ClusterSelector, provenance: Provenance? = nil, reporter: StatsFilter.Reporter
     ) -> [NetworkFilter] {
         var filters: [NetworkFilter] = []
-        if reporter == .destination {
-            filters += AuthorizationFilters(scope: scope).rules(.tcp).map { rules in
+        if reporter == .destination || scope.proxy.kind == .router {
+            filters += SecurityFilters(scope: scope).tcp.map { rules in
                 var named = rules
                 named.statPrefix = "tcp."
                 return .rbac(named)
@@ -67,8 +66,8 @@ struct ConnectionManagers {
         return [AccessLog(path: file, format: .text(format ?? AccessLogFormat.text))]
     }
 
-    private func filters(_ rules: [RBAC], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
-        var filters = rules.map { HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac($0)) }
+    private func filters(_ security: [HTTPFilter], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
+        var filters = security
         filters.append(HTTPFilter(name: RouteFeatures.faultFilter, kind: .fault(Fault())))
         filters.append(HTTPFilter(name: RouteFeatures.corsFilter, kind: .cors))
         filters.append(HTTPFilter(name: "istio.stats", kind: .stats(StatsFilter(reporter: reporter))))
@@ -84,15 +83,8 @@ struct ConnectionManagers {
         return details
     }
 
-    private var normalization: MeshConfig.PathNormalization.Mode {
-        scope.mesh.pathNormalization?.normalization ?? .default
-    }
-    private var normalises: Bool { normalization != .none }
-
     private func finish(_ manager: inout HTTPConnectionManager) {
-        manager.normalizePath = normalises
-        manager.mergeSlashes = normalization == .mergeSlashes || normalization == .decodeAndMergeSlashes
-        if normalization == .decodeAndMergeSlashes { manager.escapedSlashes = .unescapeAndForward }
+        PathNormalization(scope.mesh).apply(to: &manager)
         manager.upgradeTypes = ["websocket"]
         manager.streamIdleTimeoutMilliseconds = 0
         manager.accessLogs = accessLogs

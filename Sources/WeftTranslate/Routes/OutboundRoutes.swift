@@ -7,8 +7,8 @@ struct OutboundRoutes {
     let scope: Scope
 
     /// The table of all declared HTTP services on a port, under the port's number.
-    func table(port: Int) -> RouteConfiguration {
-        var table = RouteConfiguration(name: String(port))
+    func table(port: Int, name: String? = nil) -> RouteConfiguration {
+        var table = RouteConfiguration(name: name ?? String(port))
         var taken: Set<String> = ["*"]
         for service in scope.services where service.port(port)?.protocol.isHTTP == true {
             let domains = domains(of: service, port: port).filter { taken.insert($0).inserted }
@@ -60,39 +60,56 @@ struct OutboundRoutes {
         return hosts
     }
 
+    /// The table of a Unix socket: every port of every HTTP service; a host without a port is its first.
+    func table(socket name: String) -> RouteConfiguration {
+        var table = RouteConfiguration(name: name)
+        var taken: Set<String> = ["*"]
+        for service in scope.services {
+            for port in service.ports where port.protocol.isHTTP {
+                let domains = domains(of: service, port: port.number).filter { taken.insert($0).inserted }
+                guard !domains.isEmpty else { continue }
+                table.virtualHosts.append(virtualHost(for: service, port: port.number, domains: domains))
+            }
+        }
+        table.virtualHosts.append(fallback)
+        return table
+    }
+
     /// Where requests for unknown hosts go.
     private var fallback: VirtualHost {
-        guard scope.allowsAnyOutbound else {
+        let unknown = scope.unknownHTTP
+        guard unknown.cluster != ClusterName.blackHole else {
             let route = Route(
                 name: "block_all", match: RouteMatch(path: .prefix("/")),
                 action: .directResponse(DirectResponse(status: 502)))
             return VirtualHost(name: "block_all", domains: ["*"], routes: [route])
         }
-        var action = RouteAction(cluster: .cluster(ClusterName.passthrough))
+        var action = RouteAction(cluster: .cluster(unknown.cluster))
         action.timeoutMilliseconds = 0
         action.grpcTimeoutHeaderMaxMilliseconds = 0
-        let route = Route(name: "allow_any", match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        var route = Route(name: "allow_any", match: RouteMatch(path: .prefix("/")), action: .forward(action))
+        route.provenance = unknown.provenance
         return VirtualHost(name: "allow_any", domains: ["*"], routes: [route])
+    }
+
+    private func own(_ service: MeshService) -> [String] {
+        guard service.resource.kind == "Service" else { return [service.host] }
+        let bare = service.namespace == scope.proxy.namespace ? [service.name] : []
+        return [service.host] + bare
+            + ["\(service.name).\(service.namespace).svc", "\(service.name).\(service.namespace)"]
     }
 
     /// Every form in which a client may write the host, each with and without the port.
     private func domains(of service: MeshService, port: Int) -> [String] {
-        var names = [service.host]
-        if service.resource.kind == "Service" {
-            if service.namespace == scope.proxy.namespace { names.append(service.name) }
-            names += ["\(service.name).\(service.namespace).svc", "\(service.name).\(service.namespace)"]
-        }
+        var names = own(service)
         if service.resolution == .headless { names += names.filter { $0.contains(".") }.map { "*.\($0)" } }
-        names += service.addresses.filter { !$0.contains("/") }.map { $0.contains(":") ? "[\($0)]" : $0 }
+        for alias in scope.aliases[service.host] ?? [] { names += own(alias) }
+        names += scope.addresses(of: service).filter { !$0.contains("/") }.map { $0.contains(":") ? "[\($0)]" : $0 }
         return names.flatMap { [$0, "\($0):\(port)"] }
     }
 }
 
 extension Scope {
-    var allowsAnyOutbound: Bool {
-        (sidecar?.spec.outboundTrafficPolicy?.mode ?? mesh.outboundTrafficPolicy?.mode ?? .allowAny) == .allowAny
-    }
-
     /// The VirtualService for a host inside the mesh: the most specific host, then the first in order.
     func virtualService(for host: String) -> Config<VirtualService>? {
         var best: (length: Int, config: Config<VirtualService>)?

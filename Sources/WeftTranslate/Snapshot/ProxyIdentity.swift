@@ -1,4 +1,5 @@
 package import WeftCore
+package import WeftIR
 
 /// The proxy that a configuration is for.
 package struct ProxyIdentity: Sendable, Hashable {
@@ -12,6 +13,10 @@ package struct ProxyIdentity: Sendable, Hashable {
     package var serviceAccount: String
     /// The node metadata as the proxy sent it.
     package var metadata: JSONValue
+    /// Where the proxy runs, as its pod and node say.
+    package var locality = Locality()
+    package var nodeName = ""
+    package var network = ""
 
     package init(
         kind: Kind, address: String, podName: String, namespace: String, labels: [String: String] = [:],

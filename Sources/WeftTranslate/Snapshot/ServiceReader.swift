@@ -1,15 +1,25 @@
 import WeftConfig
 import WeftCore
+import WeftIR
 
-/// Reads Services with their EndpointSlices, and ServiceEntries.
+/// Reads Services with their EndpointSlices and the WorkloadEntries that their selectors meet.
 struct ServiceReader {
     private let services: [KubernetesObject]
     private let slices: [String: [KubernetesObject]]
     private let workloads: [Workload]
     private let byAddress: [String: Workload]
+    /// Who sees a Service that does not say (`defaultServiceExportTo`).
+    private let defaultExportTo: [String]
+    /// Traffic distribution that a namespace's annotation gives to its Services.
+    private let distributions: [String: MeshService.Distribution]
 
-    init(objects: [KubernetesObject], workloads: [Workload]) {
+    init(objects: [KubernetesObject], workloads: [Workload], defaultExportTo: [String] = []) {
+        self.defaultExportTo = defaultExportTo
         services = objects.filter { $0.kind == "Service" && $0.apiVersion == "v1" }
+        distributions = Dictionary(
+            objects.filter { $0.kind == "Namespace" }.compactMap { namespace in
+                MeshService.Distribution(annotationOf: namespace).map { (namespace.name, $0) }
+            }, uniquingKeysWith: { first, _ in first })
         slices = Dictionary(
             grouping: objects.filter { $0.kind == "EndpointSlice" },
             by: { "\($0.namespace)/\($0.labels["kubernetes.io/service-name"] ?? "")" })
@@ -38,9 +48,14 @@ struct ServiceReader {
         service.isExternal = externalName != nil
         service.selector = spec["selector"]?.objectValue?.compactMapValues(\.stringValue)
         service.created = object.creationTimestamp
-        service.exportTo = (object.annotations["networking.istio.io/exportTo"] ?? "").split(separator: ",").map {
-            String($0.filter { $0 != " " })
-        }
+        service.exportTo =
+            object.annotations["networking.istio.io/exportTo"].map {
+                $0.split(separator: ",").map { String($0.filter { $0 != " " }) }
+            } ?? defaultExportTo
+        service.distribution =
+            spec["trafficDistribution"]?.stringValue.flatMap(MeshService.Distribution.init(rawValue:))
+            ?? MeshService.Distribution(annotationOf: object) ?? distributions[object.namespace]
+        service.externalName = externalName
         if let externalName {
             service.endpoints = [
                 MeshEndpoint(
@@ -49,9 +64,24 @@ struct ServiceReader {
                     labels: [:], workload: nil)
             ]
         } else {
-            service.endpoints = endpoints(of: service)
+            let publishesAll = spec["publishNotReadyAddresses"]?.boolValue == true
+            service.endpoints = endpoints(of: service, publishesAll: publishesAll) + machines(of: service)
         }
         return service
+    }
+
+    /// WorkloadEntries count as pods do for the selector of a Service.
+    private func machines(of service: MeshService) -> [MeshEndpoint] {
+        guard let selector = service.selector, !selector.isEmpty else { return [] }
+        return workloads.filter { workload in
+            workload.entry != nil && workload.namespace == service.namespace
+                && selector.allSatisfy { workload.labels[$0.key] == $0.value }
+        }.map { workload in
+            MeshEndpoint(workload, ports: service.ports) { port in
+                workload.namedPorts[port.name] ?? port.targetPortName.flatMap { workload.namedPorts[$0] }
+                    ?? port.targetPort
+            }
+        }
     }
 
     private func port(_ json: JSONValue) -> MeshService.Port? {
@@ -66,9 +96,10 @@ struct ServiceReader {
             targetPortName: json["targetPort"]?.stringValue)
     }
 
-    private func endpoints(of service: MeshService) -> [MeshEndpoint] {
+    /// - Parameter publishesAll: addresses of pods that are not ready count too (`publishNotReadyAddresses`).
+    private func endpoints(of service: MeshService, publishesAll: Bool) -> [MeshEndpoint] {
         var result: [String: MeshEndpoint] = [:]
-        for slice in slices["\(service.namespace)/\(service.name)"] ?? [] {
+        for slice in (slices["\(service.namespace)/\(service.name)"] ?? []).sorted(by: { $0.name < $1.name }) {
             let ports = targetPorts(of: slice, service: service)
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue
@@ -77,10 +108,12 @@ struct ServiceReader {
                     var endpoint =
                         result[address]
                         ?? MeshEndpoint(
-                            address: address, isReady: entry[path: "conditions", "ready"]?.boolValue ?? true,
+                            address: address,
+                            isReady: publishesAll || entry[path: "conditions", "ready"]?.boolValue ?? true,
                             ports: [:],
                             labels: workload?.labels ?? [:], workload: workload)
                     endpoint.ports.merge(ports) { _, new in new }
+                    endpoint.place(entry)
                     result[address] = endpoint
                 }
             }
@@ -97,62 +130,34 @@ struct ServiceReader {
         }
         return ports
     }
+}
 
-    // MARK: - ServiceEntry
-
-    func services(of entry: Config<ServiceEntry>) -> [MeshService] {
-        let spec = entry.spec
-        let ports = (spec.ports ?? []).compactMap { port -> MeshService.Port? in
-            guard let number = port.number else { return nil }
-            let declared = port.protocol.flatMap(PortProtocol.parse) ?? .tcp
-            return MeshService.Port(
-                number: number, name: port.name ?? "", protocol: declared, targetPort: port.targetPort ?? number)
-        }
-        return (spec.hosts ?? []).map { host in
-            var service = MeshService(
-                host: host, name: host, namespace: entry.namespace, addresses: spec.addresses ?? [], ports: ports,
-                resolution: resolution(spec.resolution ?? .none), resource: entry.resource)
-            service.isExternal = (spec.location ?? .meshExternal) == .meshExternal
-            service.exportTo = spec.exportTo ?? []
-            service.created = entry.created
-            service.subjectAltNames = spec.subjectAltNames ?? []
-            service.endpoints = endpoints(of: spec, host: host, ports: ports, namespace: entry.namespace)
-            return service
-        }
+extension MeshEndpoint {
+    /// - Parameter target: the workload's port behind a service port; `nil` when it has none.
+    init(_ workload: Workload, ports: [MeshService.Port], target: (MeshService.Port) -> Int?) {
+        self.init(
+            address: workload.address, isReady: workload.entry?.isHealthy ?? true,
+            ports: Dictionary(ports.compactMap { port in target(port).map { (port.number, $0) } }) { first, _ in first
+            },
+            labels: workload.labels, workload: workload, weight: workload.entry?.weight ?? 1)
+        locality = workload.locality
+        network = workload.network
+        nodeName = workload.nodeName
     }
 
-    private func resolution(_ resolution: ServiceEntry.Resolution) -> MeshService.Resolution {
-        switch resolution {
-        case .static: .endpoints
-        case .dns: .dns
-        case .dnsRoundRobin: .dnsRoundRobin
-        case .none, .dynamicDNS: .passthrough
-        }
+    /// Where the pod is: its own locality, else the zone that the slice gives.
+    fileprivate mutating func place(_ entry: JSONValue) {
+        nodeName = entry["nodeName"]?.stringValue ?? workload?.nodeName ?? ""
+        hostname = entry["hostname"]?.stringValue ?? ""
+        network = workload?.network ?? ""
+        locality = workload?.locality ?? locality
+        if locality.zone.isEmpty { locality.zone = entry["zone"]?.stringValue ?? "" }
     }
+}
 
-    private func endpoints(
-        of spec: ServiceEntry, host: String, ports: [MeshService.Port], namespace: String
-    ) -> [MeshEndpoint] {
-        if let selector = spec.workloadSelector {
-            return workloads.filter { $0.namespace == namespace && selector.matches($0.labels) }.map {
-                MeshEndpoint(
-                    address: $0.address, isReady: true,
-                    ports: Dictionary(ports.map { ($0.number, $0.targetPort ?? $0.number) }) { first, _ in first },
-                    labels: $0.labels, workload: $0)
-            }
-        }
-        let entries = spec.endpoints ?? []
-        if entries.isEmpty, spec.resolution == .dns || spec.resolution == .dnsRoundRobin {
-            let own = Dictionary(ports.map { ($0.number, $0.targetPort ?? $0.number) }) { first, _ in first }
-            return [MeshEndpoint(address: host, isReady: true, ports: own, labels: [:], workload: nil)]
-        }
-        return entries.compactMap { entry in
-            guard let address = entry.address else { return nil }
-            let own = ports.map { ($0.number, entry.ports?[$0.name] ?? $0.targetPort ?? $0.number) }
-            return MeshEndpoint(
-                address: address, isReady: true, ports: Dictionary(own) { first, _ in first },
-                labels: entry.labels ?? [:],
-                workload: byAddress[address], weight: UInt32(clamping: max(1, entry.weight ?? 1)))
-        }
+extension MeshService.Distribution {
+    init?(annotationOf object: KubernetesObject) {
+        guard let text = object.annotations["networking.istio.io/traffic-distribution"] else { return nil }
+        self.init(rawValue: text)
     }
 }

@@ -1,24 +1,68 @@
 import WeftConfig
 import WeftCore
+import WeftIR
 
-/// Reads pods.
+/// Reads pods, and the WorkloadEntries that stand beside them.
 enum WorkloadReader {
-    static func workloads(in objects: [KubernetesObject]) -> [Workload] {
-        objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap(workload).sorted {
-            ($0.namespace, $0.name) < ($1.namespace, $1.name)
+    /// Pods first, each sort in order of namespace and name.
+    static func workloads(in objects: [KubernetesObject], entries: [Config<WorkloadEntry>] = []) -> [Workload] {
+        let nodes = Dictionary(
+            objects.filter { $0.kind == "Node" && $0.apiVersion == "v1" }.map { ($0.name, $0) },
+            uniquingKeysWith: { first, _ in first })
+        let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { workload($0, nodes) }
+        let unhealthy = Set(objects.filter { $0.isKind(WorkloadEntry.self) && isUnhealthy($0) }.map(\.reference))
+        let machines = entries.compactMap { workload($0, isHealthy: !unhealthy.contains($0.resource)) }
+        return [pods, machines].flatMap { list in
+            list.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
         }
     }
 
-    private static func workload(_ pod: KubernetesObject) -> Workload? {
+    private static func isUnhealthy(_ entry: KubernetesObject) -> Bool {
+        (entry.json[path: "status", "conditions"]?.arrayValue ?? []).contains {
+            $0["type"]?.stringValue == "Healthy" && $0["status"]?.stringValue == "False"
+        }
+    }
+
+    private static func workload(_ config: Config<WorkloadEntry>, isHealthy: Bool) -> Workload? {
+        guard let address = config.spec.endpointAddress else { return nil }
+        let labels = config.spec.labels ?? [:]
+        var workload = Workload(
+            name: config.name, namespace: config.namespace, address: address, labels: labels,
+            serviceAccount: config.spec.serviceAccount ?? "",
+            workloadName: labels["service.istio.io/workload-name"] ?? labels["app"] ?? config.name,
+            namedPorts: config.spec.ports ?? [:])
+        workload.locality = config.spec.locality.map(Locality.init(path:)) ?? Locality()
+        workload.network = config.spec.network ?? labels["topology.istio.io/network"] ?? ""
+        workload.entry = .init(weight: config.spec.effectiveWeight, isHealthy: isHealthy)
+        return workload
+    }
+
+    private static func workload(_ pod: KubernetesObject, _ nodes: [String: KubernetesObject]) -> Workload? {
         let phase = pod.json[path: "status", "phase"]?.stringValue
         guard let address = pod.json[path: "status", "podIP"]?.stringValue, !address.isEmpty, phase != "Succeeded",
             phase != "Failed",
             pod.json[path: "spec", "hostNetwork"]?.boolValue != true
         else { return nil }
-        return Workload(
+        var workload = Workload(
             name: pod.name, namespace: pod.namespace, address: address, labels: pod.labels,
             serviceAccount: pod.json[path: "spec", "serviceAccountName"]?.stringValue ?? "default",
             workloadName: workloadName(pod), namedPorts: namedPorts(pod))
+        workload.nodeName = pod.json[path: "spec", "nodeName"]?.stringValue ?? ""
+        workload.network = pod.labels["topology.istio.io/network"] ?? ""
+        workload.locality = locality(of: pod, node: nodes[workload.nodeName])
+        return workload
+    }
+
+    /// The pod's label `istio-locality` (`region.zone.subzone`), else what its node's labels say.
+    private static func locality(of pod: KubernetesObject, node: KubernetesObject?) -> Locality {
+        if let own = pod.labels["istio-locality"], !own.isEmpty {
+            return Locality(path: own.contains("/") ? own : own.replacing(".", with: "/"))
+        }
+        guard let labels = node?.labels else { return Locality() }
+        return Locality(
+            region: labels["topology.kubernetes.io/region"] ?? labels["failure-domain.beta.kubernetes.io/region"] ?? "",
+            zone: labels["topology.kubernetes.io/zone"] ?? labels["failure-domain.beta.kubernetes.io/zone"] ?? "",
+            subZone: labels["topology.istio.io/subzone"] ?? "")
     }
 
     /// The Deployment's name: the ReplicaSet's without the template's hash; else the controller's own name.
@@ -41,4 +85,23 @@ enum WorkloadReader {
         }
         return ports
     }
+}
+
+extension Locality {
+    /// `region/zone/subzone`, as WorkloadEntries and DestinationRules write it.
+    init(path: String) {
+        let parts = path.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
+        self.init(
+            region: parts.first ?? "", zone: parts.count > 1 ? parts[1] : "", subZone: parts.count > 2 ? parts[2] : "")
+    }
+}
+
+extension WorkloadEntry {
+    /// The address without the scheme of a Unix socket; `nil` when there is none.
+    var endpointAddress: String? {
+        guard let address, !address.isEmpty else { return nil }
+        return address.hasPrefix("unix://") ? String(address.dropFirst("unix://".count)) : address
+    }
+    /// Weight 0 and none mean 1.
+    var effectiveWeight: UInt32 { UInt32(clamping: max(1, weight ?? 1)) }
 }

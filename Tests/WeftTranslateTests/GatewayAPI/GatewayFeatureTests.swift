@@ -23,7 +23,9 @@ import WeftTranslate
             let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
             let index = try #require(
                 lines.firstIndex { $0.contains("func \(parts[1])(") }, "\(row[0]): \(row[2]) is not there")
-            #expect(lines[..<index].suffix(60).contains { $0.contains("@Test") }, "\(row[2]) is no test")
+            let above = lines[..<index].reversed().prefix { !$0.contains("func ") }
+            let isTest = lines[index].contains("@Test") || above.contains { $0.contains("@Test") }
+            #expect(isTest, "\(row[2]) is no test")
         }
     }
 }

@@ -197,9 +197,4 @@ extension GatewayAPIModel {
             return (gateway.config.resource, deployment.objects(uid: uid))
         }
     }
-
-    /// Names (`namespace/name`) of what managed gateways consist of: anything else that carries our label may go.
-    package var managedNames: Set<String> {
-        Set(gateways.filter(\.isManaged).map { "\($0.namespace)/\($0.deploymentName)" })
-    }
 }

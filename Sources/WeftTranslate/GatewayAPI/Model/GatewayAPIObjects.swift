@@ -21,7 +21,8 @@ struct GatewayAPIObjects: Sendable {
     let diagnostics: [Diagnostic]
 
     init(
-        objects: [KubernetesObject], services: [MeshService], secrets: [String: KubernetesObject]
+        objects: [KubernetesObject], services: [MeshService], secrets: [String: KubernetesObject],
+        cache: DecodeCache
     ) {
         // One pass over all objects: most of a cluster is none of the Gateway API's business.
         var kinds: [String: [KubernetesObject]] = [:]
@@ -30,7 +31,7 @@ struct GatewayAPIObjects: Sendable {
             guard version == "v1" || version.hasPrefix(GatewayAPI.group) else { continue }
             kinds[version == "v1" ? object.kind : GatewayAPI.group, default: []].append(object)
         }
-        var own = SnapshotReader(objects: kinds[GatewayAPI.group] ?? [])
+        var own = SnapshotReader(objects: kinds[GatewayAPI.group] ?? [], cache: cache)
         classes = own.configs()
         gateways = own.configs()
         listenerSets = own.configs()

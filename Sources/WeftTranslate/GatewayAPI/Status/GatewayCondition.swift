@@ -78,7 +78,9 @@ package enum GatewayStatusMerge {
         if entry.status["addresses"] == nil, present["addresses"] != nil, entry.status["listeners"] != nil {
             status["addresses"] = nil
         }
-        return status == present ? nil : status
+        // Not by a conditional expression: there, nil would be JSON's null.
+        if status == present { return nil }
+        return status
     }
 
     /// `item` with conditions that carry generation and time; the time is kept where the status did not change.
