@@ -117,6 +117,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                     root.refresh()
                     patcher.refresh()
                     coordinator.statusChanges.notify("leadership")
+                    coordinator.gatewayChanges.notify("leadership")
                 }
             }
             group.addTask {
@@ -132,12 +133,32 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                     await coordinator.configurationChanged(changes: changes, reasons: reasons)
                 }
             }
+            let gateways = gatewayController
+            group.addTask {
+                await coordinator.gatewayChanges.run { _, _ in
+                    guard leadership.isLeader else { return }
+                    await gateways.reconcile(await coordinator.gatewayAPI)
+                }
+            }
             group.addTask {
                 await endpointSignal.run { changes, _ in await coordinator.endpointsChanged(changes: changes) }
             }
             readiness.isReady = true
             logger.info("ready: \(sources.services.store.count) services, \(sources.pods.store.count) pods known")
             try await group.waitForAll()
+        }
+    }
+
+    private var gatewayController: GatewayController {
+        let (sources, revision, namespace) = (sources, settings.revision, settings.namespace)
+        let logger = Logger(label: "gateway-api")
+        return GatewayController(client: client, sources: sources, logger: logger) {
+            var injection = InjectionSettings(meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
+            injection.apply(values: sources.injectionValues)
+            let istiod = revision == "default" ? "istiod" : "istiod-\(revision)"
+            return GatewayDeployment.Settings(
+                image: injection.proxyImage, mesh: injection.mesh, proxyConfig: injection.proxyConfig,
+                controlPlane: "\(istiod).\(namespace).svc:15012", revision: revision)
         }
     }
 

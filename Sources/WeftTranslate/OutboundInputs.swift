@@ -75,6 +75,7 @@ package struct TrafficInputs: Sendable, Hashable {
         let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
         FixedClusters.add(to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
         let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
+        GatewayMeshRoutes(scope: scope).addListeners(to: &configuration)
         // Stands for clusters that come by their services.
         let known = Cluster(name: "", discovery: .static)
         for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }

@@ -4,23 +4,46 @@ import WeftCore
 import WeftManifests
 
 @Suite struct CustomResourceDefinitionTests {
-    func definition(_ kind: String) throws -> JSONValue {
+    func definition(_ kind: String, group: String = "istio.io") throws -> JSONValue {
         try #require(
-            CustomResourceDefinitions.all.first { $0.json[path: "spec", "names", "kind"]?.stringValue == kind }
+            CustomResourceDefinitions.all.first {
+                $0.json[path: "spec", "names", "kind"]?.stringValue == kind && $0.name.hasSuffix(group)
+            }
         ).json
+    }
+
+    /// What people know from `kubectl get`: kind, short names and columns.
+    @Test(arguments: [
+        ("GatewayClass", ["gc"], ["Controller", "Accepted", "Age"]),
+        ("Gateway", ["gtw"], ["Class", "Address", "Programmed", "Age"]),
+        ("ListenerSet", ["lset"], ["Accepted", "Programmed", "Age"]), ("HTTPRoute", [], ["Hostnames", "Age"]),
+        ("GRPCRoute", [], ["Hostnames", "Age"]), ("TLSRoute", [], ["Hostnames", "Age"]), ("TCPRoute", [], ["Age"]),
+        ("ReferenceGrant", ["refgrant"], ["Age"]), ("BackendTLSPolicy", ["btlspolicy"], ["Age"]),
+    ])
+    func gatewayKindsAreShownAsKnown(_ kind: String, _ short: [String], _ columns: [String]) throws {
+        let definition = try definition(kind, group: "gateway.networking.k8s.io")
+        let names = definition[path: "spec", "names", "shortNames"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        #expect(names == short)
+        #expect(definition[path: "spec", "scope"] == (kind == "GatewayClass" ? "Cluster" : "Namespaced"))
+        let version = try #require(definition[path: "spec", "versions"]?.arrayValue?.first)
+        #expect(version["name"] == "v1")
+        let shown = version["additionalPrinterColumns"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
+        #expect(shown == columns)
     }
 
     @Test func allKindsAreThereOnce() {
         let names = CustomResourceDefinitions.all.map(\.name)
-        #expect(names.count == 15)
-        #expect(Set(names).count == 15)
+        #expect(names.count == 24)
+        #expect(Set(names).count == 24)
     }
 
     @Test func exactlyOneVersionIsStored() {
         for object in CustomResourceDefinitions.all {
             let versions = object.json[path: "spec", "versions"]?.arrayValue ?? []
             #expect(versions.filter { $0["storage"] == true }.count == 1, "\(object.name)")
-            #expect(versions.allSatisfy { $0[path: "subresources", "status"] != nil })
+            // A ReferenceGrant has no status: it is never refused.
+            let hasStatus = object.name != "referencegrants.gateway.networking.k8s.io"
+            #expect(versions.allSatisfy { ($0[path: "subresources", "status"] != nil) == hasStatus }, "\(object.name)")
         }
     }
 

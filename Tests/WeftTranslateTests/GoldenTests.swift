@@ -62,6 +62,11 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             }
             try show(pattern, of: JSONValue(encoding: configuration), into: &shown)
         }
+        if header.json["status"] == true {
+            let snapshot = MeshSnapshot(objects: input.objects, meshConfig: input.mesh)
+            let statuses = snapshot.gatewayAPI.statuses.map { ($0.resource.description, $0.status) }
+            shown["status"] = .object(Dictionary(statuses) { first, _ in first })
+        }
         if !diagnostics.isEmpty { shown["diagnostics"] = try JSONValue(encoding: diagnostics) }
         return YAMLWriter.text(.object(shown))
     }

@@ -14,10 +14,21 @@ struct Installer {
     /// Server-side apply of every object, custom kinds first and served before the rest goes on.
     func apply(_ objects: [KubernetesObject]) async throws {
         let definitions = objects.filter { $0.kind == "CustomResourceDefinition" }
-        for object in definitions { try await apply(object) }
+        for object in definitions where try await mayOwn(object) { try await apply(object) }
         for definition in definitions { try await waitUntilServed(definition) }
         for object in objects where object.kind != "CustomResourceDefinition" {
             try await apply(object)
+        }
+    }
+
+    /// The Gateway API's kinds belong to whoever brought them: those that are there already stay as they are.
+    func mayOwn(_ definition: KubernetesObject) async throws -> Bool {
+        guard definition.name.hasSuffix(".gateway.networking.k8s.io") else { return true }
+        do {
+            let stored = try await client.get(.customResourceDefinitions, name: definition.name)
+            return stored.labels["app.kubernetes.io/part-of"] == "weft"
+        } catch let error as KubernetesError where error.isNotFound {
+            return true
         }
     }
 

@@ -40,8 +40,14 @@ struct UninstallCommand: AsyncParsableCommand {
             try await removal.waitUntilGone(podsOf: installation.deployments, namespace: settings.namespace)
             for object in try await leftovers(client, settings) { try await removal.remove(object) }
             if purge {
-                for object in shared.reversed() { try await removal.remove(object) }
-                for object in shared { try await removal.waitUntilGone(object) }
+                let installer = Installer(client: client)
+                var owned: [KubernetesObject] = []
+                for object in shared {
+                    let isOwn = object.kind == "CustomResourceDefinition" ? try await installer.mayOwn(object) : true
+                    if isOwn { owned.append(object) }
+                }
+                for object in owned.reversed() { try await removal.remove(object) }
+                for object in owned { try await removal.waitUntilGone(object) }
             }
             print(removal.count == 0 ? "Nothing of the mesh was found." : "✔ Uninstall complete")
         }

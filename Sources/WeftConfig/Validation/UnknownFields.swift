@@ -9,6 +9,9 @@ extension Validator {
             Sidecar.self,
             PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self, Telemetry.self,
             WasmPlugin.self,
+            GatewayAPI.GatewayClass.self, GatewayAPI.Gateway.self, GatewayAPI.ListenerSet.self,
+            GatewayAPI.HTTPRoute.self, GatewayAPI.GRPCRoute.self, GatewayAPI.TLSRoute.self, GatewayAPI.TCPRoute.self,
+            GatewayAPI.ReferenceGrant.self, GatewayAPI.BackendTLSPolicy.self,
         ]
         guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.groupVersionKind.group }),
             let spec = object.json["spec"], let known = try? readAndWrite(object, as: type)

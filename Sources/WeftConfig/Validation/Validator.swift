@@ -61,6 +61,7 @@ package enum Validator {
             RequestAuthenticationChecks.check(try object.spec(), &findings)
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
+        case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
         default: break
         }
     }
@@ -107,6 +108,32 @@ extension JSONValue {
         default: return false
         }
         return true
+    }
+}
+
+extension Validator {
+    private static func checkGatewayAPI(_ object: KubernetesObject, _ findings: inout Findings) throws {
+        switch object.kind {
+        case GatewayAPI.GatewayClass.kind:
+            GatewayPolicyChecks.check(try object.spec(GatewayAPI.GatewayClass.self), &findings)
+        case GatewayAPI.Gateway.kind:
+            GatewayListenerChecks.check(try object.spec(GatewayAPI.Gateway.self), &findings)
+        case GatewayAPI.ListenerSet.kind:
+            GatewayListenerChecks.check(try object.spec(GatewayAPI.ListenerSet.self), &findings)
+        case GatewayAPI.HTTPRoute.kind:
+            GatewayRouteChecks.check(try object.spec(GatewayAPI.HTTPRoute.self), &findings)
+        case GatewayAPI.GRPCRoute.kind:
+            GatewayRouteChecks.check(try object.spec(GatewayAPI.GRPCRoute.self), &findings)
+        case GatewayAPI.TLSRoute.kind:
+            GatewayRouteChecks.check(try object.spec(GatewayAPI.TLSRoute.self), &findings)
+        case GatewayAPI.TCPRoute.kind:
+            GatewayRouteChecks.check(try object.spec(GatewayAPI.TCPRoute.self), &findings)
+        case GatewayAPI.ReferenceGrant.kind:
+            GatewayPolicyChecks.check(try object.spec(GatewayAPI.ReferenceGrant.self), &findings)
+        case GatewayAPI.BackendTLSPolicy.kind:
+            GatewayPolicyChecks.check(try object.spec(GatewayAPI.BackendTLSPolicy.self), &findings)
+        default: break
+        }
     }
 }
 

@@ -17,6 +17,9 @@ actor PushCoordinator {
     /// Says that findings may have changed. Status is written apart from pushes, which must not wait for it.
     nonisolated let statusChanges = ChangeSignal(
         machine: DebounceMachine(quiet: .milliseconds(250), limit: .seconds(2)))
+    /// Says that the Gateway API's objects, or where gateways run, may have changed.
+    nonisolated let gatewayChanges = ChangeSignal(
+        machine: DebounceMachine(quiet: .milliseconds(250), limit: .seconds(2)))
     /// Snapshots are made, and connections taken up, one after the other.
     private let turns = Turns()
     private let builder = SnapshotBuilder()
@@ -73,6 +76,7 @@ actor PushCoordinator {
         let meshConfig = sources.meshConfig(logger: logger).typed
         snapshot = await Self.build(builder, sources.registry + configuration, meshConfig)
         number += 1
+        gatewayChanges.notify("snapshot")
         return await update(Array(connections.keys))
     }
 
@@ -233,6 +237,9 @@ actor PushCoordinator {
         configuration.secrets = [:]
         return try JSONValue(encoding: configuration)
     }
+
+    /// What the Gateway API's objects come to at present.
+    var gatewayAPI: GatewayAPIModel { snapshot.gatewayAPI }
 
     /// Made again when somebody asks: keeping it for every class would cost more memory than what is sent.
     @concurrent private static func configuration(of keys: [ShareKey], in snapshot: MeshSnapshot) async

@@ -15,6 +15,10 @@ struct ClusterSources: Sendable {
     let meshConfigMap: Informer
     let injectorConfigMap: Informer
     let istio: [Informer]
+    /// The kinds of the Kubernetes Gateway API, and what it refers to and deploys.
+    let gatewayAPI: [Informer]
+    let configMaps: Informer
+    let gatewayDeployments: Informer
     let namespace: String
     let revision: String
     /// The Secret with the signing key came, changed or went.
@@ -66,6 +70,20 @@ struct ClusterSources: Sendable {
         }
         meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
         injectorConfigMap = informer(.configMaps, namespace: namespace, name: Self.injectorName)
+        gatewayAPI = Self.gatewayKinds.map { kind in
+            Informer(client: client, kind: kind) { change in
+                if Self.matters(change) { signal.notify(kind.kind) }
+            }
+        }
+        configMaps = Informer(client: client, resource: .configMaps) { change in
+            guard [change.old, change.new].contains(where: { $0.map(Self.isForGateways) ?? false }) else { return }
+            if Self.matters(change) { signal.notify("ConfigMap") }
+        }
+        gatewayDeployments = Informer(
+            client: client, resource: .deployments, options: ListOptions(labelSelector: GatewayLabels.managed)
+        ) { change in
+            if Self.matters(change) { signal.notify("Deployment") }
+        }
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -74,7 +92,10 @@ struct ClusterSources: Sendable {
     }
 
     var all: [Informer] {
-        [services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
+        [
+            services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
+            gatewayDeployments,
+        ] + istio + gatewayAPI
     }
 
     /// Keeps every store up to date until the task is cancelled.
@@ -97,16 +118,29 @@ struct ClusterSources: Sendable {
     var registry: [KubernetesObject] {
         let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
         return [services, endpointSlices, pods, namespaces].flatMap(\.store.unordered) + certificates
+            + configMaps.store.unordered.filter(Self.isForGateways)
     }
 
-    /// What users configure: Istio's objects that are for every revision or for this one.
+    /// What users configure: Istio's objects and the Gateway API's that are for every revision or for this one.
     var configuration: [KubernetesObject] {
-        istio.flatMap(\.store.unordered).filter { isOurs($0) }
+        (istio + gatewayAPI).flatMap(\.store.unordered).filter { isOurs($0) }
     }
 
     /// Objects that carry a revision's label are for that revision alone.
     private func isOurs(_ object: KubernetesObject) -> Bool {
         object.json[path: "metadata", "labels", "istio.io/rev"]?.stringValue.map { $0 == revision } ?? true
+    }
+
+    /// The Gateway API's kinds in the version we read them in.
+    static let gatewayKinds: [GroupVersionKind] = [
+        "GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "ReferenceGrant",
+        "BackendTLSPolicy",
+    ].map { GroupVersionKind(group: GatewayAPI.group, version: "v1", kind: $0) }
+
+    /// A ConfigMap that holds authorities, or parameters of a gateway.
+    private static func isForGateways(_ map: KubernetesObject) -> Bool {
+        let keys = Set(["ca.crt"] + GatewayDeployment.parameterKeys)
+        return !(map.json["data"]?.objectValue ?? [:]).keys.allSatisfy { !keys.contains($0) }
     }
 
     /// Whether the cluster sends calls of one of the control plane's own Services to a pod.

@@ -18,36 +18,42 @@ struct CustomResource: Sendable {
     var versions: [String]
     var columns: [Column] = []
     var spec: Schema
+    var scope = "Namespaced"
+    /// `nil` stands for Istio's.
+    var categories: [String]?
+    var annotations: [String: String] = [:]
+    var hasStatus = true
 
     var definition: KubernetesObject {
         let area = String(group.prefix { $0 != "." })
         var names: JSONValue = [
             "kind": .string(kind), "listKind": .string(kind + "List"), "plural": .string(plural),
-            "singular": .string(kind.lowercased()), "categories": ["istio-io", .string("\(area)-istio-io")],
+            "singular": .string(kind.lowercased()),
+            "categories": .array((categories ?? ["istio-io", "\(area)-istio-io"]).map { .string($0) }),
         ]
         if !shortNames.isEmpty { names["shortNames"] = .array(shortNames.map { .string($0) }) }
+        var metadata: JSONValue = [
+            "name": .string("\(plural).\(group)"),
+            "labels": ["app": "istio-pilot", "chart": "istio", "app.kubernetes.io/part-of": "weft"],
+        ]
+        if !annotations.isEmpty { metadata["annotations"] = .object(annotations.mapValues { .string($0) }) }
         return KubernetesObject([
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": [
-                "name": .string("\(plural).\(group)"),
-                "labels": ["app": "istio-pilot", "chart": "istio", "app.kubernetes.io/part-of": "weft"],
-            ],
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata,
             "spec": [
-                "group": .string(group), "scope": "Namespaced", "names": names, "conversion": ["strategy": "None"],
+                "group": .string(group), "scope": .string(scope), "names": names, "conversion": ["strategy": "None"],
                 "versions": .array(versions.enumerated().map { version($1, storage: $0 == 0) }),
             ],
         ])
     }
 
     private func version(_ name: String, storage: Bool) -> JSONValue {
+        var properties: JSONValue = ["spec": spec.json]
+        if hasStatus { properties["status"] = Schema.anything.json }
         var version: JSONValue = [
-            "name": .string(name), "served": true, "storage": .bool(storage), "subresources": ["status": [:]],
-            "schema": [
-                "openAPIV3Schema": [
-                    "type": "object", "properties": ["spec": spec.json, "status": Schema.anything.json],
-                ]
-            ],
+            "name": .string(name), "served": true, "storage": .bool(storage),
+            "schema": ["openAPIV3Schema": ["type": "object", "properties": properties]],
         ]
+        if hasStatus { version["subresources"] = ["status": [:]] }
         if !columns.isEmpty {
             version["additionalPrinterColumns"] = .array(
                 columns.map { ["name": .string($0.name), "jsonPath": .string($0.path), "type": .string($0.type)] })
@@ -63,7 +69,7 @@ package enum CustomResourceDefinitions {
     private static let three = ["v1", "v1beta1", "v1alpha3"]
     private static let two = ["v1", "v1beta1"]
 
-    static let resources: [CustomResource] = networking + security + others
+    static let resources: [CustomResource] = networking + security + others + GatewayAPIResources.all
 
     private static let networking: [CustomResource] = {
         let group = "networking.istio.io"

@@ -82,7 +82,7 @@ extension MeshInstallation {
                             [
                                 "apiGroups": [
                                     "networking.istio.io", "security.istio.io", "telemetry.istio.io",
-                                    "extensions.istio.io",
+                                    "extensions.istio.io", "gateway.networking.k8s.io",
                                 ], "apiVersions": ["*"], "operations": ["CREATE", "UPDATE"], "resources": ["*"],
                             ]
                         ],

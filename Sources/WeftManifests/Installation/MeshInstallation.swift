@@ -120,6 +120,13 @@ extension MeshInstallation {
                         rule(["discovery.k8s.io"], ["endpointslices"], Self.read),
                         rule(["apps"], ["deployments", "replicasets"], Self.read),
                         rule(istioGroups, ["*"], ["get", "list", "watch", "update", "patch"]),
+                        rule(["gateway.networking.k8s.io"], ["*"], ["get", "list", "watch", "update", "patch"]),
+                        // The control plane makes its GatewayClasses, and runs gateways where Gateways ask for them.
+                        rule(["gateway.networking.k8s.io"], ["gatewayclasses"], ["create"]),
+                        rule(["apps"], ["deployments"], Self.write),
+                        rule([""], ["services", "serviceaccounts"], Self.write),
+                        rule(["autoscaling"], ["horizontalpodautoscalers"], Self.write),
+                        rule(["policy"], ["poddisruptionbudgets"], Self.write),
                         rule([""], ["configmaps"], Self.write), rule([""], ["events"], ["create", "patch"]),
                         rule(["authentication.k8s.io"], ["tokenreviews"], ["create"]),
                         rule(

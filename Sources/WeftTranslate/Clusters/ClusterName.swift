@@ -4,6 +4,8 @@ import WeftConfig
 enum ClusterName {
     static let passthrough = "PassthroughCluster"
     static let blackHole = "BlackHoleCluster"
+    /// The share of a route whose backend cannot be followed; never defined, so that the route's own status answers.
+    static let invalidBackend = "InvalidBackend"
     /// Hosts that only requests name, resolved by the proxy (ALLOW_ANY_DYNAMIC_DNS).
     static let dynamicDNS = "DynamicForwardProxyCluster"
     static let inboundPassthrough = "InboundPassthroughCluster"

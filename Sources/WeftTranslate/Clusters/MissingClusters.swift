@@ -23,7 +23,8 @@ struct MissingClusters {
                 }
             }
         }
-        for (name, provenance) in named where configuration.clusters[name] == nil {
+        for (name, provenance) in named
+        where configuration.clusters[name] == nil && name != ClusterName.invalidBackend {
             if addHidden(name, to: &configuration) { continue }
             var cluster = Cluster(name: name, discovery: .eds(serviceName: ""))
             cluster.provenance = provenance

@@ -71,14 +71,14 @@ extension Scope {
             (config.spec.servers ?? []).enumerated().compactMap { index, server in
                 server.port?.number.map {
                     GatewayServer(
-                        gateway: config, server: server, index: index, port: $0, listenPort: targetPort($0))
+                        gateway: config, server: server, index: index, port: $0, listenPort: listenPort($0))
                 }
             }
         }
     }
 
     /// Where the proxy's own Service sends a port; the port itself if no Service of the proxy has it.
-    private func targetPort(_ number: Int) -> Int {
+    func listenPort(_ number: Int) -> Int {
         for service in snapshot.services where service.namespace == proxy.namespace {
             if let port = service.port(number), let target = ownPort(behind: port, of: service) { return target }
         }

@@ -119,8 +119,8 @@ struct OutboundListeners {
 
     // MARK: - HTTP
 
-    /// All declared HTTP services of a port; anything else that goes there passes through.
-    private func httpListener(address: String, port: Int, routes: String? = nil) -> Listener {
+    /// All declared HTTP services of a port, or those in a table of its own; anything else that goes there passes through.
+    func httpListener(address: String, port: Int, routes: String? = nil) -> Listener {
         let name = "\(address)_\(port)"
         var listener = self.listener(name: name, address: address, port: port)
         listener.listenerFilters = [.tlsInspector, .httpInspector]

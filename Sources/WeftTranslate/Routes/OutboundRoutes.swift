@@ -30,6 +30,10 @@ struct OutboundRoutes {
         let builder = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh])
         var host = VirtualHost(name: "\(service.host):\(port)", domains: domains)
         host.includeRequestAttemptCount = true
+        if let routes = GatewayMeshRoutes(scope: scope).http(to: service, port: port) {
+            host.routes = routes
+            return host
+        }
         if let rule = scope.virtualService(for: service.host) { host.routes = builder.routes(of: rule) }
         // Without a rule, or with one that has nothing for this proxy and port, the service is reached as it is.
         if host.routes.isEmpty { host.routes = [builder.standardRoute(to: service, port: port)] }

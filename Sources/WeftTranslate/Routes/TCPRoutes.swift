@@ -28,7 +28,8 @@ struct TCPRoutes {
     // MARK: - tcp
 
     func chains(to service: MeshService, port: Int) -> [Chain] {
-        scope.virtualService(for: service.host).map { chains(of: $0, port: port) } ?? []
+        if let attached = GatewayMeshRoutes(scope: scope).tcp(to: service, port: port) { return [attached] }
+        return scope.virtualService(for: service.host).map { chains(of: $0, port: port) } ?? []
     }
 
     /// In order; the first one that takes every connection is the last.
@@ -60,7 +61,9 @@ struct TCPRoutes {
     // MARK: - tls
 
     func tlsChains(to service: MeshService, port: Int) -> [Chain] {
-        scope.virtualService(for: service.host).map { tlsChains(of: $0, port: port) } ?? []
+        let attached = GatewayMeshRoutes(scope: scope).tls(to: service, port: port)
+        if !attached.isEmpty { return attached }
+        return scope.virtualService(for: service.host).map { tlsChains(of: $0, port: port) } ?? []
     }
 
     func tlsChains(of config: Config<VirtualService>, port: Int) -> [Chain] {

@@ -20,7 +20,7 @@ final class DecodeCache: Sendable {
     func value<Value: Sendable>(of object: KubernetesObject, _ read: () throws -> Value) rethrows -> Value {
         let version = object.resourceVersion
         guard !version.isEmpty else { return try read() }
-        let key = Key(kind: object.kind, namespace: object.namespace, name: object.name)
+        let key = Key(kind: "\(object.apiVersion)/\(object.kind)", namespace: object.namespace, name: object.name)
         let known = entries.withLock { entries -> Value? in
             guard let entry = entries[key], entry.version == version else { return nil }
             entries[key]?.isUsed = true

@@ -19,7 +19,9 @@ final class MeshGlobals: Sendable, Hashable {
 
     init(_ snapshot: MeshSnapshot, objects: [KubernetesObject]) {
         meshConfig = snapshot.meshConfig
-        self.objects = objects.filter { !Self.named.contains($0.kind) }.sorted {
+        // Which backends a route has depends on the Services that there are.
+        let hasRoutes = !snapshot.gatewayAPI.objects.routes.isEmpty
+        self.objects = objects.filter { !Self.named.contains($0.kind) || hasRoutes && $0.kind == "Service" }.sorted {
             ($0.kind, $0.namespace, $0.name) < ($1.kind, $1.namespace, $1.name)
         }
         self.snapshot = snapshot.restricted(to: [], [], [])

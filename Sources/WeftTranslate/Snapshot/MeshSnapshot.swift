@@ -9,6 +9,8 @@ package struct Config<Spec: IstioSpec>: Sendable, Hashable {
     package var spec: Spec
     /// Every host that the object sends requests to, in full.
     var destinations: Set<String> = []
+    /// `metadata.generation`: what a status written for this object has seen.
+    package var generation = 0
 
     package var namespace: String { resource.namespace }
     package var name: String { resource.name }
@@ -33,6 +35,8 @@ package struct MeshSnapshot: Sendable {
     package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
+    /// The Kubernetes Gateway API's objects and what they come to.
+    package let gatewayAPI: GatewayAPIModel
     /// What could not be read; the objects named here are left out.
     package let diagnostics: [Diagnostic]
 
@@ -80,6 +84,8 @@ package struct MeshSnapshot: Sendable {
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
+        gatewayAPI = GatewayAPIModel(
+            objects: GatewayAPIObjects(objects: objects, services: services, secrets: secrets, cache: cache))
         serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
         var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
         let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
@@ -92,7 +98,7 @@ package struct MeshSnapshot: Sendable {
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        diagnostics = reader.diagnostics + delegated.diagnostics
+        diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
         globals = cache.globals(of: self, objects: objects)
     }
 
@@ -132,7 +138,7 @@ package struct MeshSnapshot: Sendable {
 }
 
 /// Picks Istio's objects out of a list, and notes those that do not decode.
-private struct SnapshotReader {
+struct SnapshotReader {
     /// By kind.
     private let objects: [String: [KubernetesObject]]
     private let cache: DecodeCache
@@ -150,7 +156,8 @@ private struct SnapshotReader {
                 let config = try cache.value(of: object) {
                     Config(
                         resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self), destinations: MeshGlobals.destinations(of: object))
+                        spec: try object.spec(Spec.self), destinations: MeshGlobals.destinations(of: object),
+                        generation: object.generation)
                 }
                 configs.append(config)
             } catch let error as DecodingError {
