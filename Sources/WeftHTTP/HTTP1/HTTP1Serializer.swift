@@ -53,7 +53,8 @@ package enum HTTP1Serializer {
             out.write(13, 10)
             // RFC 9110, 8.6: no Content-Length in 1xx and 204.
             let mayStateLength = head.status >= 200 && head.status != 204
-            head.headers.write(to: &out, framing, connection, isRequest: false, mayStateLength: mayStateLength, isStated: isStated)
+            head.headers.write(
+                to: &out, framing, connection, isRequest: false, mayStateLength: mayStateLength, isStated: isStated)
             return out.count
         }
     }

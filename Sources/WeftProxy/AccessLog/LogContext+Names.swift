@@ -49,7 +49,8 @@ extension LogContext {
         case .streamID: return FormatValue(exchange?.head.headers.string(.requestID))
         case .localReplyBody: return FormatValue(localReplyBody)
         case .upstreamAttempts: return .int(Int64(exchange?.attemptCount ?? connection.attempts))
-        case .upstreamTransportFailure: return FormatValue(record?.extras?.transportFailure ?? connection.transportFailure)
+        case .upstreamTransportFailure:
+            return FormatValue(record?.extras?.transportFailure ?? connection.transportFailure)
         case .peerURINames: return FormatValue(filled(info.peer?.uriNames.joined(separator: ",")))
         case .peerDNSNames: return FormatValue(filled(info.peer?.dnsNames.joined(separator: ",")))
         case .peerSubject: return FormatValue(filled(info.peer?.subject))
