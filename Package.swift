@@ -77,15 +77,15 @@ let testTargets: [Target] = [
     tests("WeftAPIServer"),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
-    tests("WeftTelemetry"),
+    tests("WeftTelemetry", ["TestSupport", "WeftCore"]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
         [
-            "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject", "WeftKubernetes",
-            "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore, protobuf, x509,
-            asn1,
-        ]),
+            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject",
+            "WeftKubernetes", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
+            protobuf, x509, asn1,
+        ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
@@ -204,7 +204,7 @@ let package = Package(
             name: "WeftCA",
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
-        .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
+        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftRouting", logging], swiftSettings: strict),
         .target(
             name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
             swiftSettings: strict),

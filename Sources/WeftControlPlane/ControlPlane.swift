@@ -12,7 +12,6 @@ import WeftDashboard
 import WeftIdentity
 import WeftInject
 import WeftKubernetes
-import WeftTelemetry
 import WeftTranslate
 
 /// The whole control plane: sources, translation, discovery, authority, webhooks, telemetry and dashboard.
@@ -27,7 +26,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let endpointSignal = ChangeSignal(machine: DebounceMachine(quiet: .zero, limit: .zero))
     private let sources: ClusterSources
     private let metrics = ControlPlaneMetrics()
-    private let telemetry = TelemetryStore()
+    private let telemetry: Telemetry
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
     private let debugTokens: TokenAuthenticator
@@ -35,7 +34,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     /// Whether this process writes what only one of several replicas should.
     private let leadership = Leadership()
 
-    init(settings: ControlPlaneSettings, client: KubernetesClient) {
+    init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
         debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
@@ -46,6 +45,11 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             sources: sources, metrics: metrics,
             status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
+        telemetry = try Telemetry(
+            folder: settings.telemetryFolder, client: client,
+            targets: { [coordinator, sources] in
+                ProxyTargets.targets(await coordinator.identities, pods: sources.pods.store.all)
+            })
     }
 
     var description: String { "control plane" }
@@ -72,7 +76,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { try await monitoringService.run() }
             group.addTask { try await dashboardService.run() }
             group.addTask { await sources.run() }
-            group.addTask { await scraper.run() }
+            group.addTask { await telemetry.run() }
             group.addTask { try await serveMesh() }
             try await group.waitForAll()
         }
@@ -240,21 +244,6 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func socket(_ port: Int) -> HTTPService.Socket { .address(host: settings.bind, port: port) }
-
-    // MARK: - Telemetry
-
-    private var scraper: Scraper {
-        let client = client
-        let coordinator = coordinator
-        return Scraper(
-            store: telemetry, logger: Logger(label: "telemetry"),
-            targets: {
-                await coordinator.identities.map {
-                    let host = $0.address.contains(":") ? "[\($0.address)]" : $0.address
-                    return ScrapeTarget(proxy: $0.id, url: "http://\(host):15090/stats/prometheus")
-                }
-            }, fetch: { Array(try await client.fetch($0).readableBytesView) })
-    }
 }
 
 /// Whether the control plane can do its work; set once.

@@ -22,6 +22,8 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var authorizesDebug = true
     /// How many certificates one workload may ask for.
     var requestLimits = RequestAdmission.Limits()
+    /// Where telemetry is kept; `nil` keeps it in memory alone.
+    var telemetryFolder: String?
     /// Listening sockets handed to us, by port.
     var inherited: [Int: Int32] = [:]
 }

@@ -23,7 +23,7 @@ private func read(
         buffer.writeInteger(byte)
         while let event = try parser.next(from: &buffer) { add(event) }
     }
-    if closes, let event = try parser.finish() { add(event) }
+    if closes, case .end(let trailers)? = try parser.finish() { add(.end(trailers)) }
     return result
 }
 

@@ -56,6 +56,16 @@ def requests(port, count):
         raise LoadError(text)
 
 
+def calls(port, count, data, headers, path):
+    """So many HTTP/2 requests with a body, one after the other on one connection."""
+    arguments = ["h2load", "-c1", "-m1", f"-n{count}", "-d", data]
+    for header in headers:
+        arguments += ["-H", header]
+    text = run([*arguments, f"http://127.0.0.1:{port}{path}"])
+    if f"{count} succeeded" not in text:
+        raise LoadError(text)
+
+
 def paced(port, seconds, rate, log, connections=32):
     """A constant rate of HTTP/1.1 requests, spread over the connections. Returns (latencies in µs, failures)."""
     log.unlink(missing_ok=True)

@@ -153,10 +153,13 @@ def grpc(settings, workshop, stack):
     return [cost(settings, subjects, load, "CPU per unary call", "µs", [("envoy", 0.50)])]
 
 
+GRPC_HEADERS = ["content-type: application/grpc", "te: trailers"]
+GRPC_PATH = "/bench.Echo/Unary.grpc"
+
+
 def calls(port, seconds, workshop):
     """Unary gRPC calls on 8 connections, 10 at a time on each. Returns how many there were."""
-    headers = ["content-type: application/grpc", "te: trailers"]
-    return loads.h2load(port, seconds, data=workshop.grpc_request, headers=headers, path="/bench.Echo/Unary.grpc")
+    return loads.h2load(port, seconds, data=workshop.grpc_request, headers=GRPC_HEADERS, path=GRPC_PATH)
 
 
 def body(settings, workshop, stack):
@@ -280,54 +283,82 @@ def memory(settings, workshop, stack):
 
 
 def instructions(settings, workshop, stack):
-    """Instructions per request in user space, by callgrind: the same on every machine, so they have budgets."""
+    """Instructions in user space and heap allocations per request, by callgrind: the same on every machine, so they
+    have budgets."""
     budgets = json.loads((settings.root / "dev/benchmark/budget.json").read_text())
+    stack.callback(workshop.start_grpc_backend().stop)
     # Valgrind 3.19 gives up on Swift's debug information.
     stripped = workshop.directory / "weft-proxy"
     subprocess.run(["strip", "--strip-debug", "-o", stripped, workshop.weft_path], check=True)
-    plain = envoy_config.bootstrap(
-        [envoy_config.listener(PORTS.weft, envoy_config.manager(envoy_config.one_route("backend")))],
-        [envoy_config.cluster("backend", PORTS.backend)])
+
+    def proxy(cluster):
+        listener = envoy_config.listener(PORTS.weft, envoy_config.manager(envoy_config.one_route("backend")))
+        return envoy_config.bootstrap([listener], [cluster])
+
     server, client = sidecars("weft", workshop.certificates)
     other = PORTS.weft + PORTS.second
     subjects = [
-        ("plain proxy", "plain", plain, PORTS.weft, None),
+        ("plain proxy", "plain", proxy(envoy_config.cluster("backend", PORTS.backend)), PORTS.weft, None),
         ("client sidecar", "client_sidecar", client, PORTS.weft, (server, other)),
-        ("server sidecar", "server_sidecar", server, other, (client, PORTS.weft))]
+        ("server sidecar", "server_sidecar", server, other, (client, PORTS.weft)),
+        ("gRPC call", "grpc", proxy(envoy_config.cluster("backend", PORTS.backend_h2, http2=True)), PORTS.weft, None)]
     measures, broken = [], []
     for name, key, bootstrap, port, peer in subjects:
         with contextlib.ExitStack() as inner:
             if peer:
                 process = workshop.weft(*peer, f"{key}-peer")
                 inner.callback(process.stop)
-            each = counted(workshop, stripped, key, bootstrap, port)
-        what = f"instructions per request, {name} (budget {budgets[key]})"
-        measures.append(Measure(what, "", {"weft": each}, {}, []))
-        if each > budgets[key]:
-            broken.append(f"{name}: {each:.0f} instructions per request, the budget is {budgets[key]}")
+            counts = counted(workshop, stripped, key, bootstrap, port)
+        for what, each in counts.items():
+            budget = budgets[key][what]
+            measures.append(Measure(f"{what} per request, {name} (budget {budget})", "", {"weft": each}, {}, []))
+            if each > budget:
+                broken.append(f"{name}: {each:.1f} {what} per request, the budget is {budget}")
     if broken:
         raise BudgetExceeded("; ".join(broken) + " (dev/benchmark/budget.json)")
     return measures
 
 
 def counted(workshop, program, key, bootstrap, port):
-    """What `program` executes for one request, after it has served some: callgrind's counts are set to zero then."""
-    folder = workshop.folder(f"callgrind-{key}")
+    """What `program` executes and allocates for one request, after it has served some: callgrind's counts are set to
+    zero then."""
+    folder, count = workshop.folder(f"callgrind-{key}"), 2000
     path = envoy_config.write(folder / "bootstrap.json", bootstrap)
     output = folder / "callgrind.out"
     process = Process(f"callgrind-{key}", [
         "valgrind", "--tool=callgrind", f"--callgrind-out-file={output}", program, "-c", path, "--concurrency", "1",
         "-l", "warning"], folder).wait_for(port, seconds=120)
+
+    def load(requests):
+        if key == "grpc":
+            return loads.calls(PORTS.weft, requests, workshop.grpc_request, GRPC_HEADERS, GRPC_PATH)
+        loads.requests(PORTS.weft, requests)
+
     try:
-        loads.requests(PORTS.weft, 500)
+        load(500)
         subprocess.run(["callgrind_control", "-z", str(process.child.pid)], check=True, capture_output=True)
-        loads.requests(PORTS.weft, 2000)
+        load(count)
         subprocess.run(["callgrind_control", "-d", str(process.child.pid)], check=True, capture_output=True)
     finally:
         process.stop(seconds=60)
-    dump = output.with_name(output.name + ".1").read_text()
-    totals = [line for line in dump.splitlines() if line.startswith(("summary:", "totals:"))]
-    return int(totals[-1].split()[1]) / 2000
+    dump = output.with_name(output.name + ".1").read_text().splitlines()
+    totals = [line for line in dump if line.startswith(("summary:", "totals:"))]
+    return {"instructions": int(totals[-1].split()[1]) / count, "allocations": allocations(dump) / count}
+
+
+def allocations(dump):
+    """How often a callgrind dump says that memory was asked for. Functions have their name where they come first."""
+    names, called, total = {}, None, 0
+    for line in dump:
+        kind, _, rest = line.partition("=")
+        if kind in ("fn", "cfn"):
+            number, _, name = rest.partition(" ")
+            if name:
+                names[number] = name
+            called = number if kind == "cfn" else called
+        elif kind == "calls" and names.get(called) in ("malloc", "calloc", "realloc", "posix_memalign"):
+            total += int(rest.split()[0])
+    return total
 
 
 ALL = {row.name: row for row in [

@@ -26,6 +26,7 @@ enum DestinationRuleChecks {
     }
 
     private static func check(_ policy: DestinationRule.TrafficPolicy, _ path: String, _ findings: inout Findings) {
+        TrafficPolicyChecks.check(policy, path, &findings)
         check(policy.loadBalancer, policy.connectionPool, policy.outlierDetection, policy.tls, path, &findings)
         for (index, level) in (policy.portLevelSettings ?? []).enumerated() {
             let path = "\(path).portLevelSettings[\(index)]"
@@ -121,13 +122,6 @@ enum DestinationRuleChecks {
             where !(value ?? "").isEmpty {
                 findings.error("\(path).\(name)", "ISTIO_MUTUAL TLS mode does not use \(name)")
             }
-        }
-        if tls.mode == .simple, (tls.caCertificates ?? "").isEmpty, (tls.credentialName ?? "").isEmpty,
-            tls.insecureSkipVerify != true
-        {
-            findings.warning(
-                path, "tls mode SIMPLE without caCertificates: the server's certificate is not verified",
-                hint: "set caCertificates")
         }
     }
 }

@@ -18,6 +18,7 @@ enum GatewayChecks {
     }
 
     private static func check(_ server: Gateway.Server, _ path: String, _ findings: inout Findings) {
+        GatewayServerChecks.check(server, path, &findings)
         if (server.hosts ?? []).isEmpty {
             findings.error("\(path).hosts", "server config must contain at least one host")
         }

@@ -24,6 +24,7 @@ enum VirtualServiceChecks {
             findings.error("spec", "http, tcp or tls must be provided in virtual service")
         }
         for (index, route) in (spec.http ?? []).enumerated() { check(route, "spec.http[\(index)]", &findings) }
+        ConnectionRouteChecks.check(spec, &findings)
         for (index, route) in (spec.tcp ?? []).enumerated() {
             destinations(route.route ?? [], "spec.tcp[\(index)].route", &findings)
             for (number, match) in (route.match ?? []).enumerated() where match.port != nil {
@@ -43,6 +44,7 @@ enum VirtualServiceChecks {
     }
 
     private static func check(_ route: VirtualService.HTTPRoute, _ path: String, _ findings: inout Findings) {
+        VirtualServiceFieldChecks.check(route, path, &findings)
         let routes = route.route ?? []
         if route.redirect != nil, !routes.isEmpty {
             findings.error(path, "HTTP route cannot contain both route and redirect")
@@ -166,7 +168,7 @@ enum VirtualServiceChecks {
                 if !(200...599).contains(status) {
                     findings.error("\(path).abort.httpStatus", "HTTP status \(status) is not in range 200..599")
                 }
-            } else if abort.grpcStatus == nil {
+            } else if abort.grpcStatus == nil, abort.http2Error == nil {
                 findings.error("\(path).abort", "httpStatus or grpcStatus is required")
             }
         }

@@ -3,13 +3,12 @@ import WeftConfig
 import WeftCore
 import WeftDashboard
 import WeftKubernetes
-import WeftTelemetry
 
 /// The dashboard's view of this control plane.
 struct MeshDashboard: DashboardSource {
     let coordinator: PushCoordinator
     let sources: ClusterSources
-    let telemetry: TelemetryStore
+    let telemetry: Telemetry
     let authority: ShownAuthority
 
     func edges() async -> JSONValue { DebugDocuments.edges(telemetry.edges()) }

@@ -10,6 +10,13 @@ package enum HTTP1Event<Head: Sendable>: Sendable {
     case end(HeaderBlock?)
 }
 
+/// What follows a head.
+package enum HTTP1Part: Sendable {
+    case body(ByteBuffer)
+    /// The message is complete, with its trailers if there were any.
+    case end(HeaderBlock?)
+}
+
 /// Reads a body by its framing: length, chunks or until the connection closes.
 struct BodyReader: Sendable {
     private enum State: Sendable {

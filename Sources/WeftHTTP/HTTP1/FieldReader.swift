@@ -36,7 +36,7 @@ struct FieldReader {
         var entries: [HeaderBlock.Entry] = []
         // A field takes some 30 bytes; when they are shorter, the array grows.
         entries.reserveCapacity(bytes.count / 24 + Self.spareFields)
-        var mask: UInt64 = 0
+        var mask = NameBits()
         var start = 0
         while start < bytes.count {
             guard let found = memchr(base + start, 10, bytes.count - start) else { throw .unexpectedEnd }
@@ -47,7 +47,7 @@ struct FieldReader {
                 hostStart = Int(entry.valueStart)
                 hostLength = Int(entry.valueLength)
             } else {
-                mask |= ASCII.bit(entry.fingerprint)
+                mask.note(entry.fingerprint)
                 entries.append(entry)
             }
             if entries.count + hosts > limit { throw .tooManyHeaders }
@@ -70,21 +70,15 @@ struct FieldReader {
         let end = feed - 1
         guard end >= start, bytes[end] == 13 else { throw .bareLineFeed }
         var colon = start
-        var fingerprint: UInt32 = 2_166_136_261
+        while colon + 8 <= end, isPlainName(bytes.loadUnaligned(fromByteOffset: colon, as: UInt64.self)) { colon += 8 }
         while true {
             let byte = bytes[colon]
-            let folded = byte | 0x20
-            if folded &- 97 < 26 {
-                fingerprint = (fingerprint ^ UInt32(folded)) &* 16_777_619
-            } else if byte == 58 {
-                break
-            } else {
-                guard ASCII.isToken(byte) else { throw nameError(bytes, start, colon, end) }
-                fingerprint = (fingerprint ^ UInt32(byte)) &* 16_777_619
-            }
+            if byte == 58 { break }
+            guard ASCII.isToken(byte) else { throw nameError(bytes, start, colon, end) }
             colon += 1
         }
-        guard colon > start else { throw .invalidHeaderName }
+        guard colon > start, let base = bytes.baseAddress else { throw .invalidHeaderName }
+        let fingerprint = ASCII.fingerprint(base + start, colon - start)
         var first = colon + 1
         var last = end
         while first < last, bytes[first] == 32 || bytes[first] == 9 { first += 1 }
@@ -94,6 +88,17 @@ struct FieldReader {
             nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: colon - start),
             valueStart: Int32(truncatingIfNeeded: first), valueLength: Int32(truncatingIfNeeded: last - first),
             fingerprint: fingerprint)
+    }
+
+    /// Whether all eight bytes are letters or dashes, as nearly all bytes of names are.
+    @inline(__always) private static func isPlainName(_ word: UInt64) -> Bool {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let low = (word | 0x2020_2020_2020_2020) & ~high
+        let letters = (low &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(low &+ 0x0505_0505_0505_0505)
+        // A dash is 0x2D, and is told from 0x0D, which has the same bits but the one that was set.
+        let other = word ^ 0x2D2D_2D2D_2D2D_2D2D
+        let dashes = ~((other & ~high) &+ ~high)
+        return (letters | dashes) & ~word & high == high
     }
 
     /// Why the byte at `place`, or the end of the line, does not belong into a name.

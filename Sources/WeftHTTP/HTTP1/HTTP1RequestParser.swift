@@ -57,6 +57,16 @@ package struct HTTP1RequestParser: Sendable {
     }
 
     package mutating func next(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
+        guard !expectsHead() else { return try nextHead(from: &buffer).map { .head($0) } }
+        switch try nextPart(from: &buffer) {
+        case .body(let bytes): return .body(bytes)
+        case .end(let trailers): return .end(trailers)
+        case nil: return nil
+        }
+    }
+
+    /// What ``next(from:)`` would give, where it cannot be a head.
+    package mutating func nextPart(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> HTTP1Part? {
         do {
             return try step(&buffer)
         } catch {
@@ -73,17 +83,15 @@ package struct HTTP1RequestParser: Sendable {
         if case .awaitingUpgrade = state { state = .head }
     }
 
-    private mutating func step(_ buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
+    private mutating func step(_ buffer: inout ByteBuffer) throws(HTTP1ParseError) -> HTTP1Part? {
         switch state {
         case .failed(let error): throw error
-        case .awaitingUpgrade: return nil
+        case .head, .awaitingUpgrade: return nil
         case .tunnel:
             guard buffer.readableBytes > 0, let slice = buffer.readSlice(length: buffer.readableBytes) else {
                 return nil
             }
             return .body(slice)
-        case .head:
-            return try nextHead(from: &buffer).map { .head($0) }
         case .length(0):
             end()
             return .end(nil)

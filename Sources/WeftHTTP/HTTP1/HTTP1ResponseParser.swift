@@ -76,6 +76,18 @@ package struct HTTP1ResponseParser: Sendable {
     }
 
     package mutating func next(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
+        guard !expectsHead() else {
+            return try nextHead(from: &buffer).map { $0.isInformational ? .informational($0) : .head($0) }
+        }
+        switch try nextPart(from: &buffer) {
+        case .body(let bytes): return .body(bytes)
+        case .end(let trailers): return .end(trailers)
+        case nil: return nil
+        }
+    }
+
+    /// What ``next(from:)`` would give, where it cannot be a head.
+    package mutating func nextPart(from buffer: inout ByteBuffer) throws(HTTP1ParseError) -> HTTP1Part? {
         do {
             return try step(&buffer)
         } catch {
@@ -85,7 +97,7 @@ package struct HTTP1ResponseParser: Sendable {
     }
 
     /// The peer closed: the end of a body without a length, nothing when idle, an error in the middle of a message.
-    package mutating func finish() throws(HTTP1ParseError) -> Event? {
+    package mutating func finish() throws(HTTP1ParseError) -> HTTP1Part? {
         switch state {
         case .idle, .tunnel:
             return nil
@@ -98,19 +110,18 @@ package struct HTTP1ResponseParser: Sendable {
         }
     }
 
-    private mutating func step(_ buffer: inout ByteBuffer) throws(HTTP1ParseError) -> Event? {
+    private mutating func step(_ buffer: inout ByteBuffer) throws(HTTP1ParseError) -> HTTP1Part? {
         switch state {
         case .failed(let error): throw error
         case .idle:
             if buffer.readableBytes > 0 { throw .invalidStatusLine }
             return nil
+        case .head: return nil
         case .tunnel:
             guard buffer.readableBytes > 0, let slice = buffer.readSlice(length: buffer.readableBytes) else {
                 return nil
             }
             return .body(slice)
-        case .head:
-            return try nextHead(from: &buffer).map { $0.isInformational ? .informational($0) : .head($0) }
         case .length(0):
             state = .idle
             return .end(nil)

@@ -37,9 +37,12 @@ package enum HTTP1Serializer {
         write(head, framing: head.framing, connection: connection, into: &buffer)
     }
 
-    /// - Parameter framing: instead of the head's own.
+    /// - Parameters:
+    ///   - framing: instead of the head's own.
+    ///   - isStated: A length in `framing` is what the only `content-length` says.
     package static func write(
-        _ head: ResponseHead, framing: BodyFraming, connection: Connection = .unspecified, into buffer: inout ByteBuffer
+        _ head: ResponseHead, framing: BodyFraming, connection: Connection = .unspecified, isStated: Bool = false,
+        into buffer: inout ByteBuffer
     ) {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: head.headers.mostWireBytes + 160) { room in
             var out = WirePointer(room)
@@ -50,7 +53,7 @@ package enum HTTP1Serializer {
             out.write(13, 10)
             // RFC 9110, 8.6: no Content-Length in 1xx and 204.
             let mayStateLength = head.status >= 200 && head.status != 204
-            head.headers.write(to: &out, framing, connection, isRequest: false, mayStateLength: mayStateLength)
+            head.headers.write(to: &out, framing, connection, isRequest: false, mayStateLength: mayStateLength, isStated: isStated)
             return out.count
         }
     }
@@ -93,13 +96,13 @@ extension HeaderBlock {
     /// Writes the fields as framing and connection want them, and the empty line.
     fileprivate func write(
         to out: inout WirePointer, _ framing: BodyFraming, _ connection: HTTP1Serializer.Connection, isRequest: Bool,
-        mayStateLength: Bool = true
+        mayStateLength: Bool = true, isStated: Bool = false
     ) {
         // `Content-Length` stays where it is when it says what the framing says, or what GET would have had (HEAD, 304).
         let keepsLength =
             switch framing {
             case .none: !isRequest && mayStateLength
-            case .length(let length): contentLength.map { $0.value == length && $0.isOnly } ?? false
+            case .length(let length): isStated || contentLength.map { $0.value == length && $0.isOnly } ?? false
             case .chunked, .untilClose, .tunnel: false
             }
         var skipped: UInt64 = HeaderName.transferEncoding.bit
@@ -134,7 +137,7 @@ extension HeaderBlock {
     /// - Parameter skipped: the bits of the names that are left out, of those that ``isSkipped(_:_:)`` knows.
     func writeFields(to out: inout WirePointer, skipping skipped: UInt64) {
         let base = bytes.readerIndex
-        let asks = mask & skipped != 0
+        let asks = mask.seen & skipped != 0
         bytes.withUnsafeReadableBytes { source in
             var run = 0..<0
             func flush() { if !run.isEmpty { out.write(UnsafeRawBufferPointer(rebasing: source[run])) } }

@@ -2,16 +2,15 @@
 enum FieldSyntax {
     /// The fingerprint of a name and whether it is a token in lower case, or a pseudo header's name.
     static func checkName(_ name: UnsafeBufferPointer<UInt8>) -> (fingerprint: UInt32, isValid: Bool) {
-        var hash: UInt32 = 2_166_136_261
-        var isValid = !name.isEmpty
+        guard let base = name.baseAddress, !name.isEmpty else { return (ASCII.fingerprint(name), false) }
+        var isValid = true
         for position in 0..<name.count {
             let byte = name[position]
-            hash = (hash ^ UInt32(ASCII.lowercased(byte))) &* 16_777_619
             let isUpper = byte >= 65 && byte <= 90
             let startsPseudo = position == 0 && byte == 58 && name.count > 1
             if isUpper || !(ASCII.isToken(byte) || startsPseudo) { isValid = false }
         }
-        return (hash, isValid)
+        return (ASCII.fingerprint(UnsafeRawPointer(base), name.count), isValid)
     }
 
     /// No control byte but the tab, and no space or tab at either end.

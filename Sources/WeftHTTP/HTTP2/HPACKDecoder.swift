@@ -76,9 +76,7 @@ package final class HPACKDecoder {
     }
 
     private func copyStatic(_ start: Int, _ length: Int, to target: UnsafeMutablePointer<UInt8>) {
-        staticTable.bytes.withUnsafeBufferPointer { bytes in
-            for offset in 0..<length { target[offset] = bytes[start + offset] }
-        }
+        target.update(from: staticTable.bytes + start, count: length)
     }
 
     private func literal(

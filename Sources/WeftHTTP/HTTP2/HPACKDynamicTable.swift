@@ -56,9 +56,7 @@ final class HPACKDynamicTable {
     }
 
     /// The bytes of an entry: name, then value. Valid until the next insertion.
-    func bytes(_ entry: Entry) -> UnsafeBufferPointer<UInt8> {
-        UnsafeBufferPointer(start: arena + entry.start, count: entry.nameLength + entry.valueLength)
-    }
+    func bytes(_ entry: Entry) -> UnsafePointer<UInt8> { UnsafePointer(arena + entry.start) }
 
     /// Evicts what must go, then adds the entry if it fits at all (RFC 7541, section 4.4).
     /// - Parameters:

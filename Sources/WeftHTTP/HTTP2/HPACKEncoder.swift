@@ -53,11 +53,9 @@ package final class HPACKEncoder {
         staticName index: Int, value: UnsafeBufferPointer<UInt8>, at target: UnsafeMutablePointer<UInt8>
     ) -> Int {
         let entry = staticTable[index]
-        return staticTable.bytes.withUnsafeBufferPointer { bytes in
-            let name = UnsafeBufferPointer(rebasing: bytes[Int(entry.start)..<Int(entry.start + entry.nameLength)])
-            return encode(
-                name: name, value: value, fingerprint: entry.fingerprint, staticIndex: index, never: false, at: target)
-        }
+        let name = UnsafeBufferPointer(start: staticTable.bytes + Int(entry.start), count: Int(entry.nameLength))
+        return encode(
+            name: name, value: value, fingerprint: entry.fingerprint, staticIndex: index, never: false, at: target)
     }
 
     /// Encodes one field.
@@ -125,11 +123,7 @@ package final class HPACKEncoder {
             let entry = staticTable[index]
             guard entry.fingerprint == name, entry.valueLength > 0 else { return nil }
             if Int(entry.valueLength) == value.count {
-                let start = Int(entry.start + entry.nameLength)
-                let same = staticTable.bytes.withUnsafeBufferPointer { bytes in
-                    value.elementsEqual(bytes[start..<(start + value.count)])
-                }
-                if same { return index }
+                if equals(value, staticTable.bytes + Int(entry.start + entry.nameLength)) { return index }
             }
             index += 1
         }
@@ -146,7 +140,7 @@ package final class HPACKEncoder {
             entry.valueLength == value.count
         else { return nil }
         let bytes = table.bytes(entry)
-        guard equalsLowercased(name, bytes, at: 0), value.elementsEqual(bytes[name.count...]) else { return nil }
+        guard equalsLowercased(name, bytes), equals(value, bytes + name.count) else { return nil }
         return HPACKStaticTable.count + 1 + position
     }
 
@@ -154,7 +148,7 @@ package final class HPACKEncoder {
         guard let position = live(nameSlots, fingerprint) else { return 0 }
         let entry = table[position]
         guard entry.fingerprint == fingerprint, entry.nameLength == name.count,
-            equalsLowercased(name, table.bytes(entry), at: 0)
+            equalsLowercased(name, table.bytes(entry))
         else { return 0 }
         return HPACKStaticTable.count + 1 + position
     }

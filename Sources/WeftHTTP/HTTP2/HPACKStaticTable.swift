@@ -1,5 +1,13 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
 /// The static table of RFC 7541, Appendix A, as bytes. Indices start at 1. Immutable; shared by all threads.
-final class HPACKStaticTable: Sendable {
+///
+/// - Note: `@unchecked Sendable` because nobody writes to the memory after `init`.
+final class HPACKStaticTable: @unchecked Sendable {
     static let shared = HPACKStaticTable()
     static let count = 61
 
@@ -28,10 +36,11 @@ final class HPACKStaticTable: Sendable {
         ("user-agent", ""), ("vary", ""), ("via", ""), ("www-authenticate", ""),
     ]
 
-    let bytes: [UInt8]
-    private let entries: [Entry]
+    /// These three live as long as the process, so that looking at them counts no reference.
+    let bytes: UnsafePointer<UInt8>
+    private let entries: UnsafePointer<Entry>
     /// Name fingerprint → first index with that name, open addressing over 256 slots; 0 is empty.
-    private let slots: [UInt8]
+    private let slots: UnsafePointer<UInt8>
 
     private init() {
         var bytes: [UInt8] = []
@@ -50,9 +59,15 @@ final class HPACKStaticTable: Sendable {
             }
             if slots[slot] == 0 { slots[slot] = UInt8(position + 1) }
         }
-        self.bytes = bytes
-        self.entries = entries
-        self.slots = slots
+        self.bytes = Self.kept(bytes)
+        self.entries = Self.kept(entries)
+        self.slots = Self.kept(slots)
+    }
+
+    private static func kept<Element>(_ array: [Element]) -> UnsafePointer<Element> {
+        let memory = UnsafeMutablePointer<Element>.allocate(capacity: array.count)
+        for (index, element) in array.enumerated() { (memory + index).initialize(to: element) }
+        return UnsafePointer(memory)
     }
 
     /// - Parameter index: 1 to ``count``.
@@ -64,7 +79,7 @@ final class HPACKStaticTable: Sendable {
         while slots[slot] != 0 {
             let entry = entries[Int(slots[slot]) - 1]
             if entry.fingerprint == fingerprint, Int(entry.nameLength) == name.count,
-                bytes.withUnsafeBufferPointer({ equalsLowercased(name, $0, at: Int(entry.start)) })
+                equalsLowercased(name, bytes + Int(entry.start))
             {
                 return Int(slots[slot])
             }
@@ -74,8 +89,14 @@ final class HPACKStaticTable: Sendable {
     }
 }
 
-/// Whether `left` in lower case is what `right` holds at `start`.
-func equalsLowercased(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>, at start: Int) -> Bool {
-    for offset in 0..<left.count where ASCII.lowercased(left[offset]) != right[start + offset] { return false }
-    return true
+/// Whether `left` in lower case is what lies at `right`, which has no capitals.
+func equalsLowercased(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafePointer<UInt8>) -> Bool {
+    guard let base = left.baseAddress else { return true }
+    return ASCII.equalIgnoringCase(UnsafeRawPointer(base), UnsafeRawPointer(right), left.count)
+}
+
+/// Whether `left` is exactly what lies at `right`.
+func equals(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafePointer<UInt8>) -> Bool {
+    guard let base = left.baseAddress else { return true }
+    return memcmp(base, right, left.count) == 0
 }

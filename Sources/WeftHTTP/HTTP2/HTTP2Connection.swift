@@ -1,17 +1,17 @@
 package import NIOCore
 
-/// What came out of the bytes of a connection, in their order.
+/// What came out of the bytes of a connection, in their order. Heads lie in boxes: events are moved about, and are small.
 package enum HTTP2Event {
     /// Server: a new stream.
-    case request(HTTP2StreamRef, RequestHead, endStream: Bool)
+    indirect case request(HTTP2StreamRef, RequestHead, endStream: Bool)
     /// Server: a new stream whose header section is larger than allowed; 431 is the answer.
     case headersTooLarge(HTTP2StreamRef)
     /// Client: an interim response.
-    case informational(HTTP2StreamRef, ResponseHead)
-    case response(HTTP2StreamRef, ResponseHead, endStream: Bool)
+    indirect case informational(HTTP2StreamRef, ResponseHead)
+    indirect case response(HTTP2StreamRef, ResponseHead, endStream: Bool)
     case data(HTTP2StreamRef, ByteBuffer, endStream: Bool)
     /// The end of a message, with trailers.
-    case trailers(HTTP2StreamRef, HeaderBlock)
+    indirect case trailers(HTTP2StreamRef, HeaderBlock)
     /// The stream is gone. `isRemote`: the peer reset it; else what it sent was no HTTP, or too much.
     case reset(HTTP2StreamRef, HTTP2ErrorCode, isRemote: Bool)
     /// The stream's queue has room again.
@@ -35,6 +35,8 @@ package final class HTTP2Connection {
     package let options: HTTP2Options
     /// For the transport to take and write.
     package var output = HTTP2Output()
+    /// Whether there is something in ``output``.
+    package var hasOutput: Bool { !output.isEmpty }
     /// Whether the transport takes bytes without piling them up; body bytes wait on their streams meanwhile.
     package var isTransportWritable = true
     /// Why the connection failed, once it has.

@@ -21,6 +21,6 @@ enum HTTP2FieldKind {
     /// Whether `name`, in lower case, is `text`.
     static func equal(_ name: UnsafeBufferPointer<UInt8>, _ text: StaticString) -> Bool {
         guard name.count == text.utf8CodeUnitCount else { return false }
-        return equalsLowercased(name, UnsafeBufferPointer(start: text.utf8Start, count: name.count), at: 0)
+        return equalsLowercased(name, text.utf8Start)
     }
 }

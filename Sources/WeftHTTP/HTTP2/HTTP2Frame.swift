@@ -51,15 +51,22 @@ struct HTTP2FrameHeader {
     func has(_ flag: UInt8) -> Bool { flags & flag != 0 }
 
     func write(to buffer: inout ByteBuffer) {
-        buffer.writeInteger(UInt64(length) << 40 | UInt64(type) << 32 | UInt64(flags) << 24 | UInt64(streamID >> 8))
-        buffer.writeInteger(UInt8(truncatingIfNeeded: streamID))
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.size) { room in
+            store(room)
+            return Self.size
+        }
     }
 
     /// Writes the header over bytes that are in the buffer already.
     func set(in buffer: inout ByteBuffer, at index: Int) {
-        buffer.setInteger(
-            UInt64(length) << 40 | UInt64(type) << 32 | UInt64(flags) << 24 | UInt64(streamID >> 8), at: index)
-        buffer.setInteger(UInt8(truncatingIfNeeded: streamID), at: index + 8)
+        let start = index - buffer.readerIndex
+        buffer.withUnsafeMutableReadableBytes { store(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
+    }
+
+    @inline(__always) private func store(_ room: UnsafeMutableRawBufferPointer) {
+        let word = UInt64(length) << 40 | UInt64(type) << 32 | UInt64(flags) << 24 | UInt64(streamID >> 8)
+        room.storeBytes(of: word.bigEndian, as: UInt64.self)
+        room.storeBytes(of: UInt8(truncatingIfNeeded: streamID), toByteOffset: 8, as: UInt8.self)
     }
 }
 
@@ -116,6 +123,15 @@ package struct HTTP2Output {
         segments.removeAll(keepingCapacity: true)
         last = nil
         if tail.readableBytes > 0 { write(tail) }
+    }
+
+    /// Empties the output when it is one buffer and `send` takes all of it.
+    /// - Parameter send: Moves the reader index behind what it took.
+    /// - Returns: False when something is left for ``take(_:)``.
+    package mutating func sendWhole(_ send: (inout ByteBuffer) -> Bool) -> Bool {
+        guard segments.isEmpty, send(&tail) else { return false }
+        last = nil
+        return true
     }
 
     /// Makes the tail writable again after its bytes have left, without allocating when they have.

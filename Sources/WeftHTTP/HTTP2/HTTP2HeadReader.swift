@@ -159,9 +159,9 @@ struct HTTP2HeadReader {
         bytes.writeBytes(UnsafeRawBufferPointer(start: list.arena + start, count: length))
         var entries: [HeaderBlock.Entry] = []
         entries.reserveCapacity(list.fields.count - firstRegular + 6)
-        var mask: UInt64 = 0
+        var mask = NameBits()
         for field in list.fields[firstRegular...] {
-            mask |= ASCII.bit(field.fingerprint)
+            mask.note(field.fingerprint)
             let name = list.name(field)
             if dropsHost, name.count == 4, HTTP2FieldKind.equal(name, "host") { continue }
             let offset = field.start - start

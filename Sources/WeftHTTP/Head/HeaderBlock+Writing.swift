@@ -49,7 +49,7 @@ extension HeaderBlock {
     }
 
     private mutating func note(start: Int, nameLength: Int, gap: Int, valueLength: Int, _ fingerprint: UInt32) {
-        mask |= ASCII.bit(fingerprint)
+        mask.note(fingerprint)
         entries.append(
             Entry(
                 nameStart: Int32(truncatingIfNeeded: start), nameLength: Int32(truncatingIfNeeded: nameLength),
@@ -125,9 +125,39 @@ extension HeaderBlock {
         }
     }
 
+    /// As ``contains(_:)``, and changes nothing either; `mutating`, so that a block in an object is not copied out of it.
+    @inlinable @inline(__always)
+    package mutating func holds(_ name: HeaderName) -> Bool {
+        guard mask.seen & name.bit != 0 else { return false }
+        return place(of: name) != nil
+    }
+
+    @usableFromInline mutating func place(of name: HeaderName) -> Int? { search(name, from: 0) }
+
     /// - Returns: whether there was such a field.
     @discardableResult
+    @inlinable @inline(__always)
     package mutating func remove(_ name: HeaderName) -> Bool {
+        guard mask.seen & name.bit != 0 else { return false }
+        return removeAll(name)
+    }
+
+    /// Takes out the fields of all these names, in one look at the block.
+    package mutating func remove(anyOf names: HeaderNameSet) {
+        guard mayContain(names) else { return }
+        var index = 0
+        while index < entries.count {
+            let entry = entries[index]
+            if ASCII.bit(entry.fingerprint) & names.bits != 0, names.names.contains(where: { matches(entry, $0) }) {
+                entries.remove(at: index)
+            } else {
+                index += 1
+            }
+        }
+    }
+
+    @usableFromInline
+    mutating func removeAll(_ name: HeaderName) -> Bool {
         guard let first = index(of: name) else { return false }
         entries.remove(at: first)
         while let next = index(of: name, from: first) { entries.remove(at: next) }

@@ -25,7 +25,7 @@ package struct HeaderBlock: Sendable {
     /// Names whose values no hop may put in a compression table (RFC 7541, 7.1.3), one bit by fingerprint.
     var neverIndexed: UInt64 = 0
     /// The bits of all names that are in the block, or were: a name whose bit is missing is certainly absent.
-    var mask: UInt64 = 0
+    @usableFromInline var mask = NameBits()
 
     package init() {
         bytes = ByteBuffer()
@@ -38,7 +38,7 @@ package struct HeaderBlock: Sendable {
     }
 
     /// Takes over a buffer that the entries point into.
-    init(bytes: ByteBuffer, entries: [Entry], mask: UInt64) {
+    init(bytes: ByteBuffer, entries: [Entry], mask: NameBits) {
         self.bytes = bytes
         self.entries = entries
         self.mask = mask
@@ -67,15 +67,22 @@ extension HeaderBlock {
     /// The first value of `name`, or `nil`.
     package subscript(name: HeaderName) -> ByteBufferView? { index(of: name).map { value(at: $0) } }
 
-    package func contains(_ name: HeaderName) -> Bool { index(of: name) != nil }
+    @inlinable @inline(__always)
+    package func contains(_ name: HeaderName) -> Bool {
+        guard mask.seen & name.bit != 0 else { return false }
+        return search(name, from: 0) != nil
+    }
 
+    /// - Parameter start: 0, or a place behind a field of this name.
+    @inlinable @inline(__always)
     package func index(of name: HeaderName, from start: Int = 0) -> Int? {
-        guard mask & name.bit != 0 else { return nil }
+        guard (start == 0 ? mask.seen : mask.repeated) & name.bit != 0 else { return nil }
         return search(name, from: start)
     }
 
     /// Whether any of the names in `names` may be there; false is certain.
-    package func mayContain(_ names: HeaderNameSet) -> Bool { mask & names.bits != 0 }
+    @inlinable @inline(__always)
+    package func mayContain(_ names: HeaderNameSet) -> Bool { mask.seen & names.bits != 0 }
 
     /// What the connection options say, as far as one look tells.
     package var connectionOption: ConnectionOption {
@@ -85,7 +92,7 @@ extension HeaderBlock {
         return value(at: first, is: "close") ? .close : .other
     }
 
-    func search(_ name: HeaderName, from start: Int) -> Int? {
+    @usableFromInline func search(_ name: HeaderName, from start: Int) -> Int? {
         let wanted = name.fingerprint
         let length = Int32(truncatingIfNeeded: name.count)
         return entries.withUnsafeBufferPointer { entries in
@@ -125,7 +132,7 @@ extension HeaderBlock {
 
     /// All values of `name` in order.
     package func values(_ name: HeaderName) -> [ByteBufferView] {
-        guard mask & name.bit != 0 else { return [] }
+        guard mask.seen & name.bit != 0 else { return [] }
         return entries.filter { matches($0, name) }.map { view($0.valueStart, $0.valueLength) }
     }
 
@@ -145,7 +152,7 @@ extension HeaderBlock {
 
     /// Whether a comma-separated list field holds `token`, compared without case.
     package func hasToken(_ name: HeaderName, _ token: StaticString) -> Bool {
-        guard mask & name.bit != 0 else { return false }
+        guard mask.seen & name.bit != 0 else { return false }
         // Most often there is one value, and it is this token or another one.
         if isExactly(name, token) { return true }
         return token.withUTF8Buffer { wanted in
@@ -168,10 +175,8 @@ extension HeaderBlock {
         guard Int(entry.valueLength) == text.utf8CodeUnitCount else { return false }
         let start = Int(entry.valueStart) - bytes.readerIndex
         return bytes.withUnsafeReadableBytes { all in
-            let value = UnsafeRawBufferPointer(rebasing: all[start..<(start + text.utf8CodeUnitCount)])
-            for offset in 0..<value.count
-            where ASCII.lowercased(value[offset]) != ASCII.lowercased(text.utf8Start[offset]) { return false }
-            return true
+            guard let base = all.baseAddress else { return text.utf8CodeUnitCount == 0 }
+            return ASCII.equalIgnoringCase(base + start, UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
         }
     }
 
@@ -197,15 +202,23 @@ extension HeaderBlock {
         guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.count else { return false }
         return name.withBytes { wanted in
             bytes.withUnsafeReadableBytes { all in
+                guard let base = all.baseAddress, let other = wanted.baseAddress else { return wanted.isEmpty }
                 let start = Int(entry.nameStart) - bytes.readerIndex
-                let name = UnsafeRawBufferPointer(rebasing: all[start..<(start + wanted.count)])
-                for offset in 0..<wanted.count {
-                    let byte = name[offset]
-                    if byte != wanted[offset], ASCII.lowercased(byte) != wanted[offset] { return false }
-                }
-                return true
+                return ASCII.equalIgnoringCase(base + start, other, wanted.count)
             }
         }
+    }
+}
+
+/// Names as bits by their fingerprints: those that occur in a block, and those of which two fields share a bit.
+@usableFromInline struct NameBits: Sendable {
+    @usableFromInline var seen: UInt64 = 0
+    @usableFromInline var repeated: UInt64 = 0
+
+    @inline(__always) mutating func note(_ fingerprint: UInt32) {
+        let bit = ASCII.bit(fingerprint)
+        repeated |= seen & bit
+        seen |= bit
     }
 }
 
@@ -214,4 +227,13 @@ package enum ConnectionOption: Sendable {
     case absent, keepAlive, close
     /// Several options, or names of fields.
     case other
+}
+
+extension ConnectionOption {
+    @inlinable package static func == (left: ConnectionOption, right: ConnectionOption) -> Bool {
+        switch (left, right) {
+        case (.absent, .absent), (.keepAlive, .keepAlive), (.close, .close), (.other, .other): true
+        default: false
+        }
+    }
 }

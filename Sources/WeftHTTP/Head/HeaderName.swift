@@ -53,7 +53,7 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
     package func hash(into hasher: inout Hasher) { hasher.combine(fingerprint) }
 
     /// The bit that stands for this name in ``HeaderBlock/mask``.
-    @inline(__always) var bit: UInt64 { ASCII.bit(fingerprint) }
+    @inlinable @inline(__always) package var bit: UInt64 { ASCII.bit(fingerprint) }
     package var description: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 
     package static let host: HeaderName = "host"
@@ -93,9 +93,13 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
 
 /// Several names as bits: one test says that a block has none of them. Made at start-up.
 package struct HeaderNameSet: Sendable, ExpressibleByArrayLiteral {
-    let bits: UInt64
+    @usableFromInline let bits: UInt64
     package init(arrayLiteral names: HeaderName...) { self.init(names) }
-    package init(_ names: [HeaderName]) { bits = names.reduce(0) { $0 | $1.bit } }
+    let names: [HeaderName]
+    package init(_ names: [HeaderName]) {
+        self.names = names
+        bits = names.reduce(0) { $0 | $1.bit }
+    }
 }
 
 /// Byte classes and conversions of ASCII, as RFC 9110 section 5.6 defines them.
@@ -105,21 +109,103 @@ package enum ASCII {
     }
 
     /// One of 64 bits for a fingerprint: a set of them says which names are certainly absent.
-    @inline(__always) static func bit(_ fingerprint: UInt32) -> UInt64 {
+    @inlinable @inline(__always) package static func bit(_ fingerprint: UInt32) -> UInt64 {
         1 << UInt64(fingerprint & 63)
     }
 
-    /// FNV-1a over the lower-case bytes.
-    @inlinable package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        var hash: UInt32 = 2_166_136_261
-        for byte in bytes { hash = (hash ^ UInt32(lowercased(byte))) &* 16_777_619 }
-        return hash
+    /// The same for names that differ in case alone, and seldom the same for others.
+    package static func fingerprint(_ bytes: some Sequence<UInt8>) -> UInt32 {
+        let known = bytes.withContiguousStorageIfAvailable { name in
+            name.baseAddress.map { fingerprint(UnsafeRawPointer($0), name.count) } ?? fingerprint(of: 0, 0)
+        }
+        if let known { return known }
+        return Array(bytes).withUnsafeBytes { name in
+            name.baseAddress.map { fingerprint($0, name.count) } ?? fingerprint(of: 0, 0)
+        }
+    }
+
+    /// Takes eight bytes at a time, with the bit that tells small letters from capitals set in all of them.
+    @inline(__always) static func fingerprint(_ name: UnsafeRawPointer, _ count: Int) -> UInt32 {
+        var hash = fingerprintSeed(count)
+        guard count >= 8 else {
+            var word: UInt64 = 0
+            if count >= 4 {
+                let first = name.loadUnaligned(as: UInt32.self)
+                let last = name.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self)
+                word = UInt64(first) << 32 | UInt64(last)
+            } else {
+                for place in 0..<count { word = word << 8 | UInt64(name.load(fromByteOffset: place, as: UInt8.self)) }
+            }
+            return finish(mix(hash, word))
+        }
+        var place = 0
+        while place + 8 <= count {
+            hash = mix(hash, name.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+            place += 8
+        }
+        if place < count { hash = mix(hash, name.loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)) }
+        return finish(hash)
+    }
+
+    private static func fingerprint(of word: UInt64, _ count: Int) -> UInt32 {
+        finish(mix(fingerprintSeed(count), word))
+    }
+
+    @inline(__always) private static func fingerprintSeed(_ count: Int) -> UInt64 {
+        UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
+    }
+
+    @inline(__always) private static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+        let product = (hash ^ (word | 0x2020_2020_2020_2020)) &* 0xBF58_476D_1CE4_E5B9
+        return product ^ product >> 32
+    }
+
+    @inline(__always) private static func finish(_ hash: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: hash ^ hash >> 29)
     }
 
     @inlinable package static func equalIgnoringCase(_ left: some Collection<UInt8>, _ right: some Collection<UInt8>)
         -> Bool
     {
         left.count == right.count && zip(left, right).allSatisfy { lowercased($0) == lowercased($1) }
+    }
+
+    /// Eight or four bytes at a time; the case of letters is looked at only where the bytes differ.
+    @inline(__always)
+    static func equalIgnoringCase(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        var place = 0
+        func isSame<Word: FixedWidthInteger & UnsignedInteger>(_ word: Word.Type, at place: Int) -> Bool {
+            let one = left.loadUnaligned(fromByteOffset: place, as: word)
+            let other = right.loadUnaligned(fromByteOffset: place, as: word)
+            return one == other || differOnlyInCase(UInt64(one), UInt64(other))
+        }
+        if count >= 8 {
+            while place + 8 <= count {
+                guard isSame(UInt64.self, at: place) else { return false }
+                place += 8
+            }
+            // The last eight once more, in place of one byte after the other.
+            return place == count || isSame(UInt64.self, at: count - 8)
+        }
+        if count >= 4 { return isSame(UInt32.self, at: 0) && isSame(UInt32.self, at: count - 4) }
+        while place < count {
+            let one = left.load(fromByteOffset: place, as: UInt8.self)
+            let other = right.load(fromByteOffset: place, as: UInt8.self)
+            if one != other, lowercased(one) != lowercased(other) { return false }
+            place += 1
+        }
+        return true
+    }
+
+    /// Whether the eight bytes of both are the same but for the case of letters.
+    @inline(__always) private static func differOnlyInCase(_ one: UInt64, _ other: UInt64) -> Bool {
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let folded = one | 0x2020_2020_2020_2020
+        guard folded == other | 0x2020_2020_2020_2020 else { return false }
+        // Where they differ there must be a letter: with its high bit off, at least `a` and less than the byte after `z`.
+        let low = folded & ~high
+        let isLetter = (low &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(low &+ 0x0505_0505_0505_0505) & ~folded & high
+        return ((one ^ other) << 2) & ~isLetter & high == 0
     }
 
     @inlinable @inline(__always) package static func isToken(_ byte: UInt8) -> Bool {

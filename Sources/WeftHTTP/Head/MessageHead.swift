@@ -5,7 +5,8 @@ package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
     case get, head, post, put, delete, connect, options, trace, patch
     case other(String)
 
-    package var isConnect: Bool { if case .connect = self { true } else { false } }
+    @inlinable package var isConnect: Bool { if case .connect = self { true } else { false } }
+    @inlinable package var isHead: Bool { if case .head = self { true } else { false } }
 
     package init(_ bytes: some Collection<UInt8>) { self.init(name: String(decoding: bytes, as: UTF8.self)) }
     /// Makes a `String` of unknown methods alone.
@@ -59,6 +60,13 @@ package enum HTTPMethod: Sendable, Hashable, CustomStringConvertible {
 
 package enum HTTPProtocolVersion: Sendable, Hashable {
     case http10, http11, http2
+    // Written out, like those below, so that other modules compare without a call through a witness table.
+    @inlinable package static func == (left: HTTPProtocolVersion, right: HTTPProtocolVersion) -> Bool {
+        switch (left, right) {
+        case (.http10, .http10), (.http11, .http11), (.http2, .http2): true
+        default: false
+        }
+    }
     /// As access logs print it.
     package var name: StaticString {
         switch self {
@@ -78,9 +86,25 @@ package enum BodyFraming: Sendable, Hashable {
     case untilClose
     /// Opaque bytes in both directions: CONNECT and accepted upgrades.
     case tunnel
+
+    @inlinable package static func == (left: BodyFraming, right: BodyFraming) -> Bool {
+        switch (left, right) {
+        case (.none, .none), (.chunked, .chunked), (.untilClose, .untilClose), (.tunnel, .tunnel): true
+        case (.length(let one), .length(let other)): one == other
+        default: false
+        }
+    }
 }
 
-package enum HTTPScheme: String, Sendable, Hashable { case http, https }
+package enum HTTPScheme: String, Sendable, Hashable {
+    case http, https
+    @inlinable package static func == (left: HTTPScheme, right: HTTPScheme) -> Bool {
+        switch (left, right) {
+        case (.http, .http), (.https, .https): true
+        default: false
+        }
+    }
+}
 
 /// The head of a request, the same for HTTP/1 and HTTP/2.
 ///
@@ -119,11 +143,13 @@ package struct RequestHead: Sendable {
             headers: HeaderBlock(headers))
     }
 
-    package var expectsContinue: Bool { version == .http11 && headers.hasToken(.expect, "100-continue") }
+    @inlinable package var expectsContinue: Bool {
+        headers.contains(.expect) && version == .http11 && headers.hasToken(.expect, "100-continue")
+    }
     /// `Upgrade` together with `Connection: upgrade`.
-    package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
+    @inlinable package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
     package var isGRPC: Bool {
-        guard let type = headers[.contentType] else { return false }
+        guard headers.contains(.contentType), let type = headers[.contentType] else { return false }
         let grpc: StaticString = "application/grpc"
         let length = grpc.utf8CodeUnitCount
         return type.withUnsafeBytes { bytes in

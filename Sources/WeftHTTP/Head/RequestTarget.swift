@@ -6,18 +6,23 @@ enum RequestTarget {
     static func isAuthority(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var colon: Int?
         for index in 0..<bytes.count {
-            switch bytes[index] {
-            case 58: colon = index
-            case 93: colon = nil
-            case 0...32, 34, 35, 47, 60, 62, 63, 64, 92, 94, 96, 123...255: return false
-            default: break
-            }
+            let byte = bytes[index]
+            let refused = byte < 64 ? refusedBelow64 : byte < 128 ? refusedBelow128 : .max
+            if refused >> UInt64(byte & 63) & 1 != 0 { return false }
+            if byte == 58 { colon = index } else if byte == 93 { colon = nil }
         }
         if bytes.first == 91, !bytes.contains(93) { return false }
         guard let colon else { return true }
         let port = bytes[(colon + 1)...]
         return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
     }
+
+    /// Controls and blanks, and `"`, `#`, `/`, `<`, `>`, `?`: a bit for each byte.
+    private static let refusedBelow64: UInt64 =
+        0x1_FFFF_FFFF | 1 << 34 | 1 << 35 | 1 << 47 | 1 << 60 | 1 << 62 | 1 << 63
+    /// `@`, backslash, `^`, backquote, and everything from `{`.
+    private static let refusedBelow128: UInt64 =
+        1 << 0 | 1 << 28 | 1 << 30 | 1 << 32 | 1 << 59 | 1 << 60 | 1 << 61 | 1 << 62 | 1 << 63
 
     /// Path and query without blanks and controls. A fragment is no part of a target; policies and applications would
     /// disagree about it.

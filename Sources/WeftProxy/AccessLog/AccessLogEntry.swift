@@ -99,7 +99,7 @@ enum AccessLogEntry {
         if record.details != "-" { wire.responseCodeDetails = record.details }
         for name in service.responseHeaders { wire.responseHeaders[name.lowercased()] = context.response?.first(name) }
         for name in service.responseTrailers {
-            wire.responseTrailers[name.lowercased()] = record.responseTrailers?.first(name)
+            wire.responseTrailers[name.lowercased()] = record.extras?.responseTrailers?.first(name)
         }
         return wire
     }

@@ -41,7 +41,7 @@ extension LogContext {
         case .requestHeadersBytes: return .int(Int64(exchange?.head.byteCount ?? 0))
         // Envoy counts `:status` and its three digits.
         case .responseHeadersBytes: return .int(Int64(response.map { $0.byteCount + 10 } ?? 0))
-        case .responseTrailersBytes: return .int(Int64(record?.responseTrailers?.byteCount ?? 0))
+        case .responseTrailersBytes: return .int(Int64(record?.extras?.responseTrailers?.byteCount ?? 0))
         case .requestDuration: return milliseconds(.requestStart, .requestEnd)
         case .requestSendDuration: return milliseconds(.requestStart, .upstreamEnd)
         case .responseDuration: return milliseconds(.requestStart, .responseStart)
@@ -49,7 +49,7 @@ extension LogContext {
         case .streamID: return FormatValue(exchange?.head.headers.string(.requestID))
         case .localReplyBody: return FormatValue(localReplyBody)
         case .upstreamAttempts: return .int(Int64(exchange?.attemptCount ?? connection.attempts))
-        case .upstreamTransportFailure: return FormatValue(record?.transportFailure ?? connection.transportFailure)
+        case .upstreamTransportFailure: return FormatValue(record?.extras?.transportFailure ?? connection.transportFailure)
         case .peerURINames: return FormatValue(filled(info.peer?.uriNames.joined(separator: ",")))
         case .peerDNSNames: return FormatValue(filled(info.peer?.dnsNames.joined(separator: ",")))
         case .peerSubject: return FormatValue(filled(info.peer?.subject))

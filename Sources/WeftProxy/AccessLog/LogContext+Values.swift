@@ -13,7 +13,7 @@ extension LogContext {
         case .response(let header):
             return FormatValue(field(response, header.name) ?? header.alternative.flatMap { field(response, $0) })
         case .trailer(let header):
-            let trailers = exchange?.record.responseTrailers
+            let trailers = exchange?.record.extras?.responseTrailers
             return FormatValue(field(trailers, header.name) ?? header.alternative.flatMap { field(trailers, $0) })
         case .startTime(let time): return .text(text(startedAt, time))
         case .emitTime(let time): return .text(text(LogClock.now(), time))

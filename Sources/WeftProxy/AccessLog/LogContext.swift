@@ -57,8 +57,8 @@ struct LogContext {
     init(_ exchange: Exchange, response: HeaderBlock? = nil) {
         info = exchange.connection.connection.info
         self.exchange = exchange
-        self.response = response ?? exchange.record.responseHeaders
-        localReplyBody = exchange.record.localReplyBody
+        self.response = response ?? exchange.record.extras?.responseHeaders
+        localReplyBody = exchange.record.extras?.localReplyBody
     }
 
     init(_ info: ConnectionInfo, _ connection: ConnectionRecord) {

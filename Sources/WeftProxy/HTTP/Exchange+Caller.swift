@@ -8,16 +8,10 @@ import WeftTransport
 extension Exchange {
     /// - Returns: Whether the request enters the trusted network here.
     func judgeCaller() -> Bool {
-        let info = connection.connection.info
-        let peer = CallerTrust.Peer(
-            ip: info.remoteIP, isTLS: info.isTLS && connection.manager.direction != .inbound,
-            localPort: info.destinationPort, ownIP: OwnAddress.ip)
         let verdict = connection.manager.trust.apply(
-            to: &head, from: peer, internalOnly: routeTable?.internalOnlyHeaders ?? [])
-        record.client = verdict.client
-        if head.version != .http2, head.scheme == .http, head.headers.isExactly(.forwardedProto, "https") {
-            head.scheme = .https
-        }
+            to: &head, from: connection.caller, internalOnly: routeTable?.internalOnlyHeaders ?? [])
+        if let client = verdict.client { record.client = client }
+        if verdict.isHTTPS, head.version != .http2, head.scheme == .http { head.scheme = .https }
         return verdict.isEdge
     }
 
@@ -46,7 +40,8 @@ extension Exchange {
 
     /// Answers `expect: 100-continue` for upstreams that are never asked.
     func answerContinue() {
-        guard connection.manager.manager.answersContinue, head.expectsContinue else { return }
+        guard head.headers.holds(.expect), connection.manager.manager.answersContinue, head.expectsContinue
+        else { return }
         head.headers.remove(.expect)
         stream.inform(ResponseHead(status: 100))
     }

@@ -22,15 +22,17 @@ extension Exchange {
             guard let own else { return }
             engine = own
         }
-        var view = connection.policyView
-        view.head = head
-        view.remoteIP = trustedClientIP()
-        if let filterState { view.metadata = filterState.metadata }
-        let decision = engine.evaluate(view)
+        // One view for all requests of the connection, and never a copy of it.
+        let policy = connection.policyView
+        policy.view.head = head
+        policy.view.remoteIP = trustedClientIP()
+        policy.view.metadata = filterState?.metadata ?? [:]
+        defer { policy.view.head = nil }
+        let decision = engine.evaluate(inPlace: &policy.view)
         engine.counts.add(decision)
-        if let shadow = engine.evaluateShadow(view) {
+        if engine.hasShadow, let shadow = engine.evaluateShadow(policy.view) {
             engine.counts.add(shadow)
-            record.shadowPolicies.append(shadow)
+            record.keptExtras().shadowPolicies.append(shadow)
             keptState().tell("envoy.filters.http.rbac", shadow.metadata(prefix: engine.shadowStatPrefix))
         }
         guard !decision.allowed else { return }

@@ -80,7 +80,8 @@ extension Exchange {
         if case .weighted(let clusters) = action.cluster {
             // A filter may have had to know it before.
             if weightedIndex == nil { weightedIndex = decision?.forward?.weightedChoice(worker.decisions.next()) }
-            weighted = weightedIndex.map { clusters[$0] }
+            takesWeighted = true
+            let weighted = weightedIndex.map { clusters[$0] }
             if let field = weighted?.clusterHeader { return header(field) ?? "" }
             return weighted?.name ?? ""
         }
@@ -114,7 +115,8 @@ extension Exchange {
         pickedAt = attemptCount == 0 ? record.started : .now()
         pick.now = Int64(pickedAt.uptimeNanoseconds)
         tryHost(
-            cluster.compiled.template == nil ? cluster.pick(pick) : cluster.dynamicHost(originalDestination(cluster)))
+            cluster.compiled.template == nil
+                ? cluster.pick(inPlace: &pick) : cluster.dynamicHost(originalDestination(cluster)))
     }
 
     /// Goes to the host that the request names, once its address is known.
@@ -240,7 +242,7 @@ extension Exchange {
             record.host = nil
             reply(.overflow(isRetry: isRetry), provenance: cluster?.compiled.cluster.provenance ?? provenance)
         case .reset(let why, let transport):
-            record.transportFailure = transport
+            record.keptExtras().transportFailure = transport
             reply(.upstreamReset(why, transport: transport, isRetry: isRetry), provenance: provenance)
         case .perTryTimeout(let idle):
             reply(.perTryTimeout(idle: idle), provenance: provenance)

@@ -26,7 +26,7 @@ extension Exchange {
         let isEdge = judgeCaller()
         if let via = facts.manager.via { Self.append(via: via, to: &head.headers) }
         if facts.manager.generateRequestID,
-            !head.headers.contains(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
+            !head.headers.holds(.requestID) || isEdge && !facts.manager.preserveExternalRequestID
         {
             let (high, low) = (worker.random.next(), worker.random.next())
             head.headers.set(.requestID, length: RequestID.length) { RequestID.write(high, low, to: $0) }
@@ -197,7 +197,7 @@ extension Exchange {
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
-        if facts.keeps.contains(.response) { record.responseHeaders = response.headers }
+        if facts.keeps.contains(.response) { record.keptExtras().responseHeaders = response.headers }
         if facts.manager.properCaseHeaders { response.headers.useProperCase() }
     }
 
@@ -215,9 +215,9 @@ extension Exchange {
     func addToOwnReply(_ local: LocalReply, _ headers: inout HeaderBlock) {
         guard let decision, decision.forward != nil || local.code == "direct_response" else { return }
         // A filter that answered before the router: the weighted cluster is the route's choice all the same.
-        if weighted == nil, case .weighted(let clusters)? = decision.forward?.action.cluster {
+        if !takesWeighted, case .weighted? = decision.forward?.action.cluster {
             if weightedIndex == nil { weightedIndex = decision.forward?.weightedChoice(worker.decisions.next()) }
-            weighted = weightedIndex.map { clusters[$0] }
+            takesWeighted = true
         }
         applyResponseMutations(&headers)
     }

@@ -72,7 +72,7 @@ extension Exchange {
     /// The cluster for logs: the one that was asked, or the one that the route names.
     var clusterName: String? {
         if let cluster { return cluster.compiled.cluster.name }
-        if let name = record.routedCluster { return name }
+        if let name = record.extras?.routedCluster { return name }
         guard nextFilter > 0, case .forward(let action)? = resolveRoute()?.route.action else { return nil }
         let name = ClusterChoice.name(action.cluster, random: 0, header: { header($0) }) ?? ""
         return worker.snapshot.clusters[name] == nil ? nil : name

@@ -50,7 +50,7 @@ extension Exchange {
         head = next
         record.status = status
         record.details = "internal_redirect"
-        record.routedCluster = follower.clusterNameByRoute
+        record.keptExtras().routedCluster = follower.clusterNameByRoute
         cluster = nil
         self.body = []
         finish()

@@ -24,11 +24,18 @@ final class Exchange: HTTPStreamReceiver {
     /// What the router does, from when it has taken over.
     var forwarding: CompiledForward?
     var action: RouteAction? { forwarding?.action }
-    var weighted: WeightedCluster?
     var cluster: WorkerCluster?
     var attempt: UpstreamAttempt?
     /// Position of ``weighted`` among the route's clusters.
     var weightedIndex: Int?
+    /// The router has taken the weighted cluster at ``weightedIndex``.
+    var takesWeighted = false
+    var weighted: WeightedCluster? {
+        guard takesWeighted, let weightedIndex,
+            case .weighted(let clusters)? = (forwarding ?? decision?.forward)?.action.cluster
+        else { return nil }
+        return clusters[weightedIndex]
+    }
     var breaker: CircuitBreaker?
     /// What balancing needs to know; grows with every try.
     var pick = PickRequest()
@@ -125,7 +132,8 @@ final class Exchange: HTTPStreamReceiver {
         context.presentedCertificate = connection.connection.info.peer != nil
         context.validatedCertificate = context.presentedCertificate
         if let state = filterState { context.metadata = state.metadata }
-        decision = routeTable?.route(head, context: context, random: worker.decisions.next())
+        decision = routeTable?.route(
+            inPlace: &head, context: context, random: worker.decisions.next(), recent: &connection.recentHost)
         return decision
     }
 
@@ -286,7 +294,7 @@ final class Exchange: HTTPStreamReceiver {
         var local = LocalReply(reason, provenance: provenance)
         record.note(flag: local.flag)
         record.details = local.code
-        record.provenance = provenance
+        if provenance != nil || record.extras != nil { record.keptExtras().provenance = provenance }
         guard !responseStarted else {
             stream.reset()
             return finish()
@@ -294,7 +302,7 @@ final class Exchange: HTTPStreamReceiver {
         // A message that is no good: what follows it is not to be trusted either.
         if local.status == 400, original.version != .http2 { stream.closeAfterResponse() }
         let headers = withAttempts(headers, reason)
-        if connection.manager.keeps.contains(.body) { record.localReplyBody = local.body }
+        if connection.manager.keeps.contains(.body) { record.keptExtras().localReplyBody = local.body }
         let mapper = map(&local)
         if original.isGRPC { return replyTrailersOnly(local, mapper, headers) }
         var head = local.head(explain: connection.explainsRefusals)
@@ -410,7 +418,7 @@ final class Exchange: HTTPStreamReceiver {
     func receiveResponseEnd(trailers: HeaderBlock?) {
         if let session = filterState?.processing, session.held != nil { return holdEnd(trailers, session) }
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
-        if connection.manager.keeps.contains(.trailers) { record.responseTrailers = trailers }
+        if connection.manager.keeps.contains(.trailers) { record.keptExtras().responseTrailers = trailers }
         if let compressor = filterState?.compression?.responseCompressor {
             let last = compressor.compress(ByteBuffer(), isLast: true)
             record.bytesSent += last.readableBytes
@@ -499,26 +507,39 @@ struct ExchangeRecord {
     /// The client, in the worker's ``PeerTable``.
     var peer = 0
     var upstreamLocal: String?
-    var transportFailure: String?
     var grpcStatus: String?
-    var provenance: Provenance?
     /// `HTTP/1.1` or `HTTP/2`, of the last try.
     var upstreamProtocol: String?
     /// What came was no head: there is nothing to tell of it.
     var hasNoHead = false
     /// A health check filter took it for a check.
     var isHealthCheck = false
-    /// Kept when an access log asks for them (``KeptForLogs``).
-    var responseHeaders: HeaderBlock?
-    var responseTrailers: HeaderBlock?
-    var localReplyBody: String?
     var times = ExchangeTimes()
     /// The client, when `x-forwarded-for` names another than the peer.
     var client: String?
-    /// The cluster of the route, when the request did not get as far as choosing one.
-    var routedCluster: String?
-    /// What shadow rules would have decided; not enforced.
-    var shadowPolicies: [RBACShadow] = []
+    /// What few exchanges have; made when there is something to keep.
+    private(set) var extras: Extras?
+
+    /// Where an exchange's rarer facts go. Belongs to one record, whose copies for logs only read it.
+    final class Extras {
+        var transportFailure: String?
+        var provenance: Provenance?
+        /// Kept when an access log asks for them (``KeptForLogs``).
+        var responseHeaders: HeaderBlock?
+        var responseTrailers: HeaderBlock?
+        var localReplyBody: String?
+        /// The cluster of the route, when the request did not get as far as choosing one.
+        var routedCluster: String?
+        /// What shadow rules would have decided; not enforced.
+        var shadowPolicies: [RBACShadow] = []
+    }
+
+    mutating func keptExtras() -> Extras {
+        if let extras { return extras }
+        let made = Extras()
+        extras = made
+        return made
+    }
 
     /// Adds a response flag; they are told in the order in which they came.
     mutating func note(flag new: String) {

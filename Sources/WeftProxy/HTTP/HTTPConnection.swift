@@ -15,12 +15,25 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     let counters: CounterBlock
     /// Callers inside the mesh may be told why they were refused: our own pod, or a peer with an identity.
     let explainsRefusals: Bool
+    /// The client has proved who it is.
+    let hasPeer: Bool
 
     /// What `x-forwarded-client-cert` says about this connection's peer; made once, when first asked for.
     private(set) lazy var clientCertificateElement = makeClientCertificateElement()
 
-    /// What policies see of the connection, without a request.
-    private(set) lazy var policyView = connection.policyView()
+    /// What policies see of the connection, with the request that is judged.
+    private(set) lazy var policyView = PolicyView(connection.policyView())
+
+    final class PolicyView {
+        var view: RBACView
+        init(_ view: RBACView) { self.view = view }
+    }
+
+    /// The virtual host of the last request.
+    var recentHost: RouteTable.RecentHost?
+
+    /// What judging a request's caller takes of the connection.
+    private(set) lazy var caller = makeCaller()
 
     /// Who the client said it was, last time.
     var recentPeer: PeerTable.Recent?
@@ -42,9 +55,17 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         self.manager = manager
         self.version = version
         counters = worker.metrics.counters.http(manager.manager.statPrefix)
+        hasPeer = connection.info.peer != nil
         explainsRefusals =
-            connection.info.peer != nil || manager.direction == .outbound && !manager.manager.useRemoteAddress
+            hasPeer || manager.direction == .outbound && !manager.manager.useRemoteAddress
         countConnection(1)
+    }
+
+    private func makeCaller() -> CallerTrust.Peer {
+        let info = connection.info
+        return CallerTrust.Peer(
+            ip: info.remoteIP, isTLS: info.isTLS && manager.direction != .inbound, localPort: info.destinationPort,
+            ownIP: OwnAddress.ip)
     }
 
     /// - Parameter change: 1 for a connection that opens, -1 for one that is over.

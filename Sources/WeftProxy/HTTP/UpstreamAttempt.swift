@@ -316,10 +316,13 @@ final class UpstreamAttempt: ResponseReceiver {
             case .remote: .remoteReset
             case .refused: .remoteRefused
             case .protocolError: .protocolError
+            case .transportFailure: sawHead ? .connectionTermination : .connectionFailure
             }
+        var transport: String?
+        if case .transportFailure(let text) = reset { transport = "TLS error: \(text)" }
         if sawHead { return exchange.responseBroken(why) }
         count(.connectFailed)
-        exchange.attemptFailed(.reset(why, transport: nil), self)
+        exchange.attemptFailed(.reset(why, transport: transport), self)
     }
 
     func writabilityChanged(_ isWritable: Bool) { exchange?.stream.setReading(isWritable) }

@@ -252,7 +252,8 @@ final class DownstreamConnection {
         limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
         codec = try HTTPPipeline.configureDownstream(
-            channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes)
+            channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes,
+            isPlain: !info.isTLS)
         if isDrained {
             codec?.drain()
         } else if drain == nil, let listener, let state = worker.drainState(for: listener.listener) {

@@ -38,15 +38,15 @@ final class WorkerMetrics {
             responseBytes = recorder.series(IstioMetrics.Index.responseBytes, values)
         }
 
-        func count(_ record: ExchangeRecord) {
+        func count(milliseconds: UInt64, received: Int, sent: Int) {
             requests.add()
-            duration.observe(UInt64(clamping: (NIODeadline.now() - record.started).nanoseconds / 1_000_000))
-            requestBytes.observe(UInt64(clamping: record.bytesReceived))
-            responseBytes.observe(UInt64(clamping: record.bytesSent))
+            duration.observe(milliseconds)
+            requestBytes.observe(UInt64(clamping: received))
+            responseBytes.observe(UInt64(clamping: sent))
         }
     }
     /// An outcome whose series were found lately. The host stands for its cluster too.
-    private struct Recent {
+    private final class Recent {
         let host: ObjectIdentifier
         let reporter: StatsFilter.Reporter
         let peer: Int
@@ -56,6 +56,26 @@ final class WorkerMetrics {
         let grpcStatus: String?
         let security: Security
         let series: HTTPSeries
+
+        init(
+            host: ObjectIdentifier, exchange: Exchange, reporter: StatsFilter.Reporter, security: Security,
+            series: HTTPSeries
+        ) {
+            self.host = host
+            self.reporter = reporter
+            peer = exchange.record.peer
+            status = exchange.record.status
+            flag = exchange.record.flag
+            isGRPC = exchange.original.isGRPC
+            grpcStatus = exchange.record.grpcStatus
+            self.security = security
+            self.series = series
+        }
+
+        func isLike(_ exchange: Exchange) -> Bool {
+            peer == exchange.record.peer && status == exchange.record.status && isGRPC == exchange.original.isGRPC
+                && flag == exchange.record.flag && grpcStatus == exchange.record.grpcStatus
+        }
     }
     /// Values of `connection_security_policy`.
     enum Security: String { case mutualTLS = "mutual_tls", none, unknown }
@@ -99,29 +119,29 @@ final class WorkerMetrics {
 
     func exchangeFinished(_ exchange: Exchange) {
         guard let reporter = exchange.connection.manager.stats else { return }
-        let security = security(reporter, exchange.connection.connection.info)
+        let security: Security =
+            reporter != .destination ? .unknown : exchange.connection.hasPeer ? .mutualTLS : .none
         guard let host = exchange.record.host else {
-            series(for: exchange, reporter, security).count(exchange.record)
-            return
+            return count(exchange, series(for: exchange, reporter, security))
         }
         let id = ObjectIdentifier(host)
         let slot = (Int(bitPattern: UInt(bitPattern: id)) >> 4 ^ exchange.record.status) & 63
-        if let known = recent[slot], known.host == id, known.reporter == reporter, known.peer == exchange.record.peer,
-            known.status == exchange.record.status, known.security == security,
-            known.isGRPC == exchange.original.isGRPC, known.flag == exchange.record.flag,
-            known.grpcStatus == exchange.record.grpcStatus
+        if let known = recent[slot], known.host == id, known.reporter == reporter, known.security == security,
+            known.isLike(exchange)
         {
-            known.series.count(exchange.record)
-            return
+            return count(exchange, known.series)
         }
         let series = series(for: exchange, reporter, security)
-        series.count(exchange.record)
+        count(exchange, series)
         // Without a known service the labels depend on the authority as well.
         guard reporter == .destination || exchange.cluster?.compiled.cluster.services.isEmpty == false else { return }
-        recent[slot] = Recent(
-            host: id, reporter: reporter, peer: exchange.record.peer, status: exchange.record.status,
-            flag: exchange.record.flag, isGRPC: exchange.original.isGRPC, grpcStatus: exchange.record.grpcStatus,
-            security: security, series: series)
+        recent[slot] = Recent(host: id, exchange: exchange, reporter: reporter, security: security, series: series)
+    }
+
+    private func count(_ exchange: Exchange, _ series: HTTPSeries) {
+        series.count(
+            milliseconds: UInt64(clamping: (NIODeadline.now() - exchange.record.started).nanoseconds / 1_000_000),
+            received: exchange.record.bytesReceived, sent: exchange.record.bytesSent)
     }
 
     private func series(

@@ -28,6 +28,8 @@ struct LocalReply {
         case directResponse(status: UInt16, body: String)
         case redirect(status: UInt16, location: String)
         case badRequest
+        /// In the name of a header, where that is not wanted.
+        case unexpectedUnderscore
         case pathRefused
         case pathRedirect(location: String)
         case relativePath
@@ -108,6 +110,7 @@ struct LocalReply {
         case .directResponse(let status, let body): return (Int(status), body, "-", "direct_response")
         case .redirect(let status, _): return (Int(status), "", "-", "direct_response")
         case .badRequest: return (400, "Bad Request", "DPE", "http1.codec_error")
+        case .unexpectedUnderscore: return (400, "Bad Request", "DPE", "http1.unexpected_underscore")
         case .pathRefused: return (400, "", "-", "path_normalization_failed")
         case .pathRedirect: return (307, "", "-", "path_normalization_failed")
         case .relativePath: return (404, "", "-", "absolute_path_rejected")

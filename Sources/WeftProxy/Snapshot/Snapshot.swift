@@ -191,7 +191,8 @@ package final class CompiledChain: Sendable {
 
 /// An HTTP connection manager with its filters compiled.
 package final class CompiledManager: Sendable {
-    enum Filter: Sendable {
+    /// Indirect: running one copies a reference, not the whole of the largest engine.
+    indirect enum Filter: Sendable {
         case rbac(RBACEngine, name: String)
         case fault(FaultEngine, name: String)
         case cors(name: String)
@@ -206,7 +207,7 @@ package final class CompiledManager: Sendable {
         case globalRateLimit(GlobalRateLimiter, name: String)
         case externalProcessing(ExternalProcessor, name: String)
         /// Runs only where a route says so.
-        indirect case dormant(Filter, name: String)
+        case dormant(Filter, name: String)
         case compressor(CompressionEngine, name: String)
         case decompressor(DecompressionEngine, name: String)
         case statefulSession(SessionEngine, name: String)

@@ -115,16 +115,15 @@ struct SnapshotBuilder {
                 secrets.append((isOwn ? workload[reference.name] : configuration.secrets[reference.name])?.content)
             }
         }
-        let key = CompiledEntry.Key(
-            cluster: cluster, assignment: assignment, secrets: secrets, resolved: addresses(behind: assignment))
-        if let known = compiled[cluster.name], known.key == key { return known.cluster }
+        let sources = CompiledEntry.Sources(
+            assignment: assignment, secrets: secrets, resolved: addresses(behind: assignment))
+        let known = compiled[cluster.name]
+        if let known, known.isMade(of: cluster, sources) { return known.cluster }
         let before = problems.count
-        var variants = TLSVariants(cluster: cluster, factory: factory)
+        var variants = TLSVariants(factory: factory)
         var reachability = Reachability()
-        let lineage = compiled[cluster.name].flatMap {
-            $0.key.differsInSecretsAlone(from: key) ? $0.cluster.lineage : nil
-        }
-        if let known = compiled[cluster.name], known.key.isReachedLike(key) {
+        let lineage = known.flatMap { $0.differsInSecretsAlone(from: cluster, sources) ? $0.cluster.lineage : nil }
+        if let known, known.isReachedLike(cluster, sources) {
             variants = known.variants
             reachability = known.cluster.reachability
         }
@@ -132,7 +131,7 @@ struct SnapshotBuilder {
             cluster, assignment: assignment, &variants, (lineage ?? Lineage(), reachability), &problems)
         // What had problems is tried again each time, so that they are told each time.
         compiled[cluster.name] =
-            problems.count == before ? CompiledEntry(key: key, cluster: made, variants: variants) : nil
+            problems.count == before ? CompiledEntry(made, of: sources, variants: variants) : nil
         return made
     }
 
@@ -146,11 +145,11 @@ struct SnapshotBuilder {
         for locality in assignment?.localities ?? [] {
             for endpoint in locality.endpoints {
                 for (address, name) in addresses(endpoint.address, of: cluster) {
-                    let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
+                    let tls = variants.context(for: endpoint.transportSocketMatch, of: cluster, &problems)
                     if case .unusable = tls { continue }
                     let header = cluster.proxyProtocol(for: endpoint.transportSocketMatch)
                     var targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
-                    if variants.namesHost(endpoint.transportSocketMatch), !endpoint.hostname.isEmpty {
+                    if variants.namesHost(endpoint.transportSocketMatch, of: cluster), !endpoint.hostname.isEmpty {
                         targets.nameServer(endpoint.hostname)
                     }
                     hosts.append(
@@ -163,7 +162,7 @@ struct SnapshotBuilder {
         }
         var template: HostTargets?
         if cluster.discovery.takesAddressFromRequest, let any = try? SocketAddress(ipAddress: "0.0.0.0", port: 0) {
-            let tls = variants.context(for: [:], &problems).contexts
+            let tls = variants.context(for: [:], of: cluster, &problems).contexts
             template = Self.targets(cluster, address: any, tls: tls, cluster.proxyProtocol(for: [:]))
         }
         return CompiledCluster(
@@ -251,31 +250,43 @@ extension Cluster.Discovery {
     }
 }
 
-/// A compiled cluster and everything it was compiled from.
-private struct CompiledEntry {
-    struct Key: Equatable {
-        let cluster: Cluster
+/// A compiled cluster and everything it was compiled from. An object: a table of these has no room for a cluster's
+/// settings, which would lie in it once more.
+private final class CompiledEntry {
+    /// What a cluster is made of beside its settings.
+    struct Sources: Equatable {
         let assignment: ClusterLoadAssignment?
         let secrets: [Secret.Content?]
         let resolved: [String: [String]]
-
-        func differsInSecretsAlone(from other: Key) -> Bool {
-            cluster == other.cluster && assignment == other.assignment && resolved == other.resolved
-        }
-
-        /// Whether only endpoints differ.
-        func isReachedLike(_ other: Key) -> Bool {
-            func bare(_ cluster: Cluster) -> Cluster {
-                var cluster = cluster
-                cluster.endpoints = nil
-                return cluster
-            }
-            return secrets == other.secrets && bare(cluster) == bare(other.cluster)
-        }
     }
-    let key: Key
     let cluster: CompiledCluster
     let variants: TLSVariants
+    private let sources: Sources
+
+    init(_ cluster: CompiledCluster, of sources: Sources, variants: TLSVariants) {
+        self.cluster = cluster
+        self.sources = sources
+        self.variants = variants
+    }
+
+    func isMade(of settings: Cluster, _ sources: Sources) -> Bool {
+        cluster.cluster == settings && self.sources == sources
+    }
+
+    func differsInSecretsAlone(from settings: Cluster, _ sources: Sources) -> Bool {
+        cluster.cluster == settings && self.sources.assignment == sources.assignment
+            && self.sources.resolved == sources.resolved
+    }
+
+    /// Whether only endpoints differ.
+    func isReachedLike(_ settings: Cluster, _ sources: Sources) -> Bool {
+        func bare(_ cluster: Cluster) -> Cluster {
+            var cluster = cluster
+            cluster.endpoints = nil
+            return cluster
+        }
+        return self.sources.secrets == sources.secrets && bare(cluster.cluster) == bare(settings)
+    }
 }
 
 /// The TLS contexts for one endpoint, which differ in the protocols that they offer.
@@ -320,24 +331,22 @@ private struct TLSVariants {
         var contexts: ContextSet? { if case .tls(let contexts) = self { contexts } else { nil } }
     }
 
-    let cluster: Cluster
     let factory: TLSContextFactory
     private var made: [String: Choice] = [:]
 
-    init(cluster: Cluster, factory: TLSContextFactory) {
-        self.cluster = cluster
-        self.factory = factory
-    }
+    init(factory: TLSContextFactory) { self.factory = factory }
 
     /// Whether the hostname of an endpoint is its server name.
-    func namesHost(_ metadata: [String: String]) -> Bool {
+    func namesHost(_ metadata: [String: String], of cluster: Cluster) -> Bool {
         let match = cluster.transportSocketMatches.first { candidate in
             candidate.match.allSatisfy { metadata[$0.key] == $0.value }
         }
         return (match.map(\.tls) ?? cluster.tls)?.namesHost ?? false
     }
 
-    mutating func context(for metadata: [String: String], _ problems: inout [String]) -> Choice {
+    mutating func context(
+        for metadata: [String: String], of cluster: Cluster, _ problems: inout [String]
+    ) -> Choice {
         let match = cluster.transportSocketMatches.first { candidate in
             candidate.match.allSatisfy { metadata[$0.key] == $0.value }
         }

@@ -189,19 +189,19 @@ final class HTTPPool {
                 let failed = waiters
                 waiters = []
                 for waiter in failed { finish(waiter, .failure(PoolFailureError(failure: .connect(error)))) }
-            case .success(let connected): adopt(connected)
+            case .success(let connected): adopt(connected, isPlain: target.tls == nil)
             }
         }
     }
 
-    private func adopt(_ connected: UpstreamConnected) {
+    private func adopt(_ connected: UpstreamConnected, isPlain: Bool) {
         let channel = connected.channel
         if isAuto { version = connected.applicationProtocol == "h2" ? .http2 : .http1 }
         let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
         guard
             let connection = try? HTTPPipeline.configureUpstream(
                 channel, version: version, maxStreams: streams, flushes: flushes, limits: cluster.cluster.headLimits,
-                http2: HTTP2TransportOptions(cluster.cluster, statistics: cluster.shared.http2))
+                http2: HTTP2TransportOptions(cluster.cluster, statistics: cluster.shared.http2), isPlain: isPlain)
         else {
             SharedCluster.release(cluster.shared.connections)
             channel.close(promise: nil)

@@ -113,6 +113,11 @@ final class WorkerCluster {
     /// - Returns: `nil` when no endpoint may be used.
     func pick(_ request: PickRequest) -> CompiledHost? { balancer.pick(request).map { compiled.hosts[$0] } }
 
+    /// - Parameter request: Stays as it is, and is not copied.
+    func pick(inPlace request: inout PickRequest) -> CompiledHost? {
+        balancer.pick(inPlace: &request).map { compiled.hosts[$0] }
+    }
+
     /// The endpoint at an address that the connection or the request names.
     func dynamicHost(_ named: SocketAddress?) -> CompiledHost? {
         guard let template = compiled.template, var address = named, let ip = address.ipAddress, var port = address.port

@@ -2,7 +2,7 @@ import Synchronization
 package import WeftIR
 
 /// The limits on requests and retries of one routing priority of a cluster (`CircuitBreakers.Thresholds`).
-package struct CircuitBreaker: Sendable {
+package final class CircuitBreaker: Sendable {
     private let limits: Cluster.CircuitBreakers
     private let shared: SharedCluster
     private let isHigh: Bool

@@ -39,6 +39,12 @@ package final class ClusterBalancer {
 
     /// - Returns: The host's position in ``hosts``, or `nil` when there is none that may be used.
     package func pick(_ request: PickRequest) -> Int? {
+        var request = request
+        return pick(inPlace: &request)
+    }
+
+    /// - Parameter request: Changes nothing of it; `inout`, so that what lies in an object is not copied out of it.
+    package func pick(inPlace request: inout PickRequest) -> Int? {
         refresh()
         if let address = request.overrideAddress, let index = overridden(address) { return index }
         guard subsets != nil else {

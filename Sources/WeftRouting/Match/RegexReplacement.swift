@@ -10,7 +10,7 @@ package struct RegexReplacement: Sendable, Hashable {
     private let program: RegexProgram
     private let slotCount: Int
     /// The numbers of groups that have a name.
-    let groupNames: [String: Int]
+    package let groupNames: [String: Int]
     private let pieces: [Piece]
 
     /// - Throws: ``RegexError`` for an invalid pattern, or a substitution that names a group which is not there.
@@ -89,6 +89,14 @@ package struct RegexReplacement: Sendable, Hashable {
     }
 
     // MARK: - Search
+
+    /// The leftmost match and what its groups took, the whole match first; `nil` without a match.
+    package func groups(in input: [UInt8]) -> [[UInt8]?]? {
+        guard let slots = find(in: input, from: 0) else { return nil }
+        return stride(from: 0, to: slots.count, by: 2).map { index in
+            slots[index] >= 0 && slots[index + 1] >= slots[index] ? Array(input[slots[index]..<slots[index + 1]]) : nil
+        }
+    }
 
     /// A live state and the positions that its groups began and ended at; -1 where they did not.
     private struct Thread {

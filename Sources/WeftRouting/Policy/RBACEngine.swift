@@ -102,11 +102,18 @@ package final class RBACEngine: Sendable {
             }
         }
     }
-    private struct Policy: Sendable {
+    private final class Policy: Sendable {
         let name: String
         let permissions: [Rule]
         let principals: [Rule]
         let provenance: Provenance?
+
+        init(_ policy: RBAC.Policy) {
+            name = policy.name
+            permissions = policy.permissions.map(RBACEngine.compile)
+            principals = policy.principals.map(RBACEngine.compile)
+            provenance = policy.provenance
+        }
 
         var problem: String? { (permissions + principals).lazy.compactMap(\.problem).first }
     }
@@ -130,11 +137,7 @@ package final class RBACEngine: Sendable {
         shadowStatPrefix = rbac.shadowStatPrefix
         shadow = rbac.shadowAction.map { [RBACEngine(RBAC(action: $0, policies: rbac.shadowPolicies))] } ?? []
         action = rbac.action
-        policies = rbac.policies.map { policy in
-            Policy(
-                name: policy.name, permissions: policy.permissions.map(RBACEngine.compile),
-                principals: policy.principals.map(RBACEngine.compile), provenance: policy.provenance)
-        }
+        policies = rbac.policies.map(Policy.init)
         let failures = policies.compactMap { policy in policy.problem.map { (policy.name, $0) } }
         broken = Set(failures.map(\.0))
         problems = failures.map { "policy \($0): \($1)" } + shadow.flatMap { $0.problems.map { "shadow " + $0 } }
@@ -150,6 +153,12 @@ package final class RBACEngine: Sendable {
     }
 
     package func evaluate(_ view: RBACView) -> RBACDecision {
+        var view = view
+        return evaluate(inPlace: &view)
+    }
+
+    /// - Parameter view: Stays as it is; `inout`, so that what lies in an object is not copied out of it.
+    package func evaluate(inPlace view: inout RBACView) -> RBACDecision {
         let matched = policies.first { policy in
             if !broken.isEmpty, broken.contains(policy.name) { return action == .deny }
             return policy.permissions.contains { RBACEngine.test($0, view) }

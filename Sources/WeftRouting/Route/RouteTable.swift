@@ -1,6 +1,13 @@
 import NIOCore
+import Synchronization
 package import WeftHTTP
 package import WeftIR
+
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
 
 /// A compiled route table. Immutable: shared by all workers. First match wins inside the most specific virtual host.
 package final class RouteTable: Sendable {
@@ -11,6 +18,10 @@ package final class RouteTable: Sendable {
     private let hosts: [CompiledVirtualHost]
     /// Routes that cannot be compiled, one sentence each. Such a route matches no request.
     package let problems: [String]
+
+    /// Different for every table of this process.
+    private let number = RouteTable.count.wrappingAdd(1, ordering: .relaxed).newValue
+    private static let count = Atomic<Int>(0)
 
     /// Taken from requests of strangers.
     package let internalOnlyHeaders: [HeaderName]
@@ -68,8 +79,48 @@ package final class RouteTable: Sendable {
     /// - Parameter random: for routes that take a share of requests.
     /// - Returns: `nil` when no virtual host or no route matches (404 NR).
     package func route(_ head: RequestHead, context: RouteContext = RouteContext(), random: UInt64) -> RouteDecision? {
-        guard let place = domains.host(head.authority.readableBytesView) else { return nil }
-        let host = hosts[place]
+        var head = head
+        var recent: RecentHost?
+        return route(inPlace: &head, context: context, random: random, recent: &recent)
+    }
+
+    /// Where a connection's last request went: the next one most often has the same authority.
+    package struct RecentHost {
+        /// Not the table: an idle connection must not keep an old one.
+        fileprivate let table: Int
+        fileprivate let authority: [UInt8]
+        fileprivate let place: Int
+        /// Longer names are looked up each time.
+        fileprivate static let longest = 255
+
+        fileprivate func isOf(_ table: RouteTable, _ name: ByteBuffer) -> Bool {
+            guard self.table == table.number, authority.count == name.readableBytes else { return false }
+            return authority.withUnsafeBytes { one in
+                name.withUnsafeReadableBytes { other in
+                    guard let left = one.baseAddress, let right = other.baseAddress else { return true }
+                    return memcmp(left, right, one.count) == 0
+                }
+            }
+        }
+    }
+
+    /// - Parameters:
+    ///   - head: Stays as it is; `inout`, so that what lies in an object is not copied out of it.
+    ///   - recent: The connection's; spares the look-up of a name that was asked for the last time.
+    package func route(
+        inPlace head: inout RequestHead, context: RouteContext, random: UInt64, recent: inout RecentHost?
+    ) -> RouteDecision? {
+        let host: CompiledVirtualHost
+        if let recent, recent.isOf(self, head.authority) {
+            host = hosts[recent.place]
+        } else {
+            guard let place = domains.host(head.authority.readableBytesView) else { return nil }
+            host = hosts[place]
+            let name = head.authority.readableBytesView
+            if name.count <= RecentHost.longest {
+                recent = RecentHost(table: number, authority: Array(name), place: place)
+            }
+        }
         if let redirect = host.redirectToTLS, RouteTable.isPlain(head, for: redirect.virtualHost.requireTLS) {
             return redirect
         }

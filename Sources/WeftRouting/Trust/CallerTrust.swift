@@ -7,14 +7,14 @@ package import WeftIR
 ///
 /// Pure. Headers are changed in place; a request without `x-envoy-*` headers and without `x-forwarded-for` pays for a
 /// few bit tests.
-package struct CallerTrust: Sendable {
-    /// What is known of the connection.
-    package struct Peer: Sendable {
-        package var ip: String
-        package var isTLS: Bool
-        package var localPort: UInt16
+package final class CallerTrust: Sendable {
+    /// What is known of the connection; made once for all its requests.
+    package final class Peer: Sendable {
+        package let ip: String
+        package let isTLS: Bool
+        package let localPort: UInt16
         /// An address of this machine that means something elsewhere, for peers on the loopback.
-        package var ownIP: String
+        package let ownIP: String
         package init(ip: String, isTLS: Bool, localPort: UInt16, ownIP: String) {
             self.ip = ip
             self.isTLS = isTLS
@@ -29,6 +29,8 @@ package struct CallerTrust: Sendable {
         package var isInternal = false
         /// The request enters the trusted network here.
         package var isEdge = false
+        /// `x-forwarded-proto` is `https` now.
+        package var isHTTPS = false
     }
 
     private let usesRemoteAddress: Bool
@@ -63,7 +65,7 @@ package struct CallerTrust: Sendable {
             mayBeInternal = found?.isOnlyOne ?? false
             Self.joinForwardedFor(&head.headers)
         }
-        describeConnection(&head, peer)
+        verdict.isHTTPS = describeConnection(&head, peer)
         if mayBeInternal, !internalRanges.isEmpty, let client = IPAddress(verdict.client ?? peer.ip) {
             verdict.isInternal = internalRanges.contains { $0.contains(client) }
         }
@@ -71,12 +73,8 @@ package struct CallerTrust: Sendable {
         if verdict.isInternal {
             head.headers.set(Self.isInternalHeader, "true")
         } else {
-            if verdict.isEdge, head.headers.mayContain(Self.edgeOnlySet) {
-                for name in Self.edgeOnly { head.headers.remove(name) }
-            }
-            if head.headers.mayContain(Self.orderSet) {
-                for name in Self.orders where head.headers.contains(name) { head.headers.remove(name) }
-            }
+            if verdict.isEdge { head.headers.remove(anyOf: Self.edgeOnly) }
+            head.headers.remove(anyOf: Self.orders)
             for name in internalOnly { head.headers.remove(name) }
         }
         if verdict.isEdge { head.headers.set(Self.externalAddress, verdict.client ?? peer.ip) }
@@ -99,17 +97,23 @@ package struct CallerTrust: Sendable {
         headers.set(.forwardedFor, String(decoding: all, as: UTF8.self))
     }
 
-    private func describeConnection(_ head: inout RequestHead, _ peer: Peer) {
+    /// - Returns: Whether `x-forwarded-proto` says `https` in the end.
+    private func describeConnection(_ head: inout RequestHead, _ peer: Peer) -> Bool {
         let isStranger = usesRemoteAddress && trustedHops == 0
+        let isHTTPS: Bool
         if isStranger || !head.headers.contains(.forwardedProto) {
             head.headers.set(.forwardedProto, peer.isTLS ? "https" : "http")
+            isHTTPS = peer.isTLS
+        } else {
+            isHTTPS = head.headers.isExactly(.forwardedProto, "https")
         }
         if appendsPort, isStranger || !head.headers.contains(Self.forwardedPort) {
             head.headers.set(Self.forwardedPort, String(peer.localPort))
         }
-        guard let scheme else { return }
+        guard let scheme else { return isHTTPS }
         head.headers.set(.forwardedProto, scheme)
         head.scheme = scheme == "https" ? .https : .http
+        return head.scheme == .https
     }
 
     /// The address that stands before the last `count` ones of `x-forwarded-for`.
@@ -128,16 +132,13 @@ package struct CallerTrust: Sendable {
     private static let forwardedPort: HeaderName = "x-forwarded-port"
 
     /// What only a proxy inside may say; taken from requests that enter the network here.
-    private static let edgeOnly: [HeaderName] = [
+    private static let edgeOnly: HeaderNameSet = [
         "x-envoy-decorator-operation", "x-envoy-downstream-service-cluster", "x-envoy-downstream-service-node",
         "x-envoy-external-address", "x-envoy-original-path", "x-envoy-original-host", "x-envoy-attempt-count",
     ]
 
-    private static let edgeOnlySet = HeaderNameSet(edgeOnly)
-    private static let orderSet = HeaderNameSet(orders)
-
     /// What only callers inside may ask of the router.
-    private static let orders: [HeaderName] = [
+    private static let orders: HeaderNameSet = [
         "x-envoy-retry-on", "x-envoy-retry-grpc-on", "x-envoy-max-retries", "x-envoy-retriable-status-codes",
         "x-envoy-retriable-header-names", "x-envoy-upstream-rq-timeout-ms", "x-envoy-upstream-rq-per-try-timeout-ms",
         "x-envoy-upstream-rq-timeout-alt-response", "x-envoy-expected-rq-timeout-ms",

@@ -138,16 +138,17 @@ private struct KeyPlace {
         var cluster = Cluster(name: clusterName, discovery: .strictDNS)
         cluster.connectTimeoutMilliseconds = connectTimeout
         var assignment = ClusterLoadAssignment(clusterName: clusterName)
-        let isAddress = host.contains(":") || host.allSatisfy { $0.isNumber || $0 == "." }
-        let place = UInt16(clamping: port)
-        let address: Address = isAddress ? .ip(host, port: place) : .hostname(host, port: place)
-        assignment.localities = [LocalityEndpoints(endpoints: [Endpoint(address: address)])]
+        let number = UInt16(clamping: port)
+        let isName = host.contains { $0 != "." && !$0.isNumber } && !host.contains(":")
+        assignment.localities = [
+            .init(endpoints: [Endpoint(address: isName ? .hostname(host, port: number) : .ip(host, port: number))])
+        ]
         cluster.endpoints = assignment
         guard isSecure else { return cluster }
         var tls = UpstreamTLS()
         tls.sni = host
         tls.common.minimumVersion = .v1_2
-        tls.common.validation = .files(authorities: "/etc/ssl/certs/ca-certificates.crt", revocations: nil)
+        tls.common.validation = .files(authorities: UpstreamSecurity.systemAuthorities, revocations: nil)
         tls.common.subjectAltNames = [SubjectAltNameMatcher(.dns, StringMatcher(.exact(host)))]
         cluster.tls = tls
         return cluster

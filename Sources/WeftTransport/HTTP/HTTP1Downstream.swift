@@ -28,8 +28,6 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     private let delegate: any DownstreamConnectionDelegate
     private let limits: DownstreamLimits
-    private let flushes: FlushBatch?
-    private var isFlushPending = false
     private var parser: HTTP1RequestParser
     private var input = ByteBuffer()
     private var context: ChannelHandlerContext?
@@ -52,19 +50,17 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     private var idleTimer: Scheduled<Void>?
     private var idleSince = NIODeadline.distantPast
     private var headTimer: Scheduled<Void>?
-    /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
-    private var output: ByteBuffer?
     fileprivate private(set) var isWritable = true
     private var stream: HTTP1DownstreamStream?
-    /// Larger bodies are sent from where they lie.
-    private static let copyLimit = 4096
 
     init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits, flushes: FlushBatch? = nil) {
-        self.flushes = flushes
         self.delegate = delegate
         self.limits = limits
         self.parser = HTTP1RequestParser(limits: limits.head)
+        super.init(flushes: flushes)
     }
+
+    override var outputContext: ChannelHandlerContext? { context }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
@@ -95,8 +91,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
                     guard let head = try parser.nextHead(from: &input) else { break }
                     begin(consume head)
                 } else {
-                    guard let event = try parser.next(from: &input) else { break }
-                    handle(event)
+                    guard let part = try parser.nextPart(from: &input) else { break }
+                    handle(part)
                 }
             } catch {
                 return refuse(error.status == 431 ? .headersTooLarge : .malformed)
@@ -125,9 +121,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
 
-    private func handle(_ event: HTTP1RequestParser.Event) {
-        switch event {
-        case .head, .informational: break
+    private func handle(_ part: HTTP1Part) {
+        switch part {
         case .body(let bytes): receiver?.receive(body: bytes)
         case .end(let trailers):
             endPending = false
@@ -148,7 +143,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         responseEnded = false
         self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
         isHTTP10 = head.version == .http10
-        isHead = head.method == .head
+        isHead = head.method.isHead
         awaitsUpgrade = head.method.isConnect || head.wantsUpgrade
         endPending = true
         if !endStream { setReading(true) }
@@ -263,6 +258,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         headTimer = nil
         stream = nil
         self.context = nil
+        dropSocket()
         phase = .closing
         let old = receiver
         receiver = nil
@@ -273,16 +269,16 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     // MARK: writing, for the stream
 
     fileprivate func inform(_ head: ResponseHead) {
-        guard let context, phase == .exchange, !isHTTP10 else { return }
-        var bytes = context.channel.allocator.buffer(capacity: 256)
-        HTTP1Serializer.write(head, into: &bytes)
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        guard context != nil, phase == .exchange, !isHTTP10 else { return }
+        withOutput { HTTP1Serializer.write(head, into: &$0) }
+        flush()
     }
 
     fileprivate func respond(_ head: ResponseHead, endStream: Bool) {
         guard phase == .exchange else { return }
         let isTunnel = head.status == 101 || head.framing == .tunnel
-        let stated = head.headers.statedLength
+        let contentLength = head.headers.contentLength
+        let stated = contentLength?.value
         let framing: BodyFraming
         if isTunnel || isHead || head.status == 204 || head.status == 304 {
             framing = .none
@@ -300,38 +296,20 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         // Bytes after a refused upgrade may be the other protocol's.
         if awaitsUpgrade, !isTunnel { keepAlive = false }
+        // What was read above need not be read again to be kept.
+        let isStated = contentLength?.isOnly == true && framing == stated.map { .length($0) }
         let option: HTTP1Serializer.Connection =
             isTunnel
             ? (head.status == 101 ? .upgrade : .unspecified)
             : keepAlive ? (isHTTP10 ? .keepAlive : .unspecified) : .close
-        withOutput { HTTP1Serializer.write(head, framing: framing, connection: option, into: &$0) }
+        withOutput { HTTP1Serializer.write(head, framing: framing, connection: option, isStated: isStated, into: &$0) }
         if endStream { end() }
     }
 
     fileprivate func write(_ body: ByteBuffer) {
         guard phase == .tunnel || (phase == .exchange && !isHead) else { return }
-        let count = body.readableBytes
-        guard count > 0 else { return }
-        if chunked { withOutput { HTTP1Serializer.writeChunkSize(count, into: &$0) } }
-        if count <= Self.copyLimit {
-            withOutput { $0.writeImmutableBuffer(body) }
-        } else {
-            emit()
-            context?.write(wrapOutboundOut(body), promise: nil)
-        }
-        if chunked { withOutput { $0.writeStaticString("\r\n") } }
-    }
-
-    /// Hands what was gathered to the channel.
-    private func emit() {
-        guard let bytes = output.take() else { return }
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    private func withOutput(_ write: (inout ByteBuffer) -> Void) {
-        var buffer = output.take() ?? flushes?.takeBuffer() ?? ByteBuffer()
-        write(&buffer)
-        output = buffer
+        guard body.readableBytes > 0 else { return }
+        writeBody(body, chunked: chunked)
     }
 
     fileprivate func writeEnd(_ trailers: HeaderBlock?) {
@@ -347,7 +325,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     }
 
     private func end() {
-        flush()
+        flush(endsMessage: true)
         responseEnded = true
         finishIfDone()
     }
@@ -369,23 +347,6 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         isReading = on
         try? context.channel.syncOptions?.setOption(.autoRead, value: on)
         if on { context.read() }
-    }
-
-    fileprivate func flush() {
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        if let flushes { flushes.add(self) } else { flushNow() }
-    }
-
-    override func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        guard let bytes = output.take() else {
-            context?.flush()
-            return
-        }
-        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        flushes?.giveBack(bytes)
     }
 
     /// What was written leaves before the connection closes.

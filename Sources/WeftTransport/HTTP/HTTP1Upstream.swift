@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
@@ -19,21 +20,18 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     private var responseEnded = false
     private var keepAlive = true
     private var chunked = false
+    private var transportFailure: String?
     /// The pool's connector leaves reading off; the pool turns it on.
     private var isReading = true
-    /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
-    private var output: ByteBuffer?
     private(set) var isWritable = true
-    private static let copyLimit = 4096
-
-    private let flushes: FlushBatch?
-    private var isFlushPending = false
 
     init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?, limits: HTTP1Limits) {
         parser = HTTP1ResponseParser(limits: limits)
         self.connection = connection
-        self.flushes = flushes
+        super.init(flushes: flushes)
     }
+
+    override var outputContext: ChannelHandlerContext? { context }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
@@ -64,8 +62,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
                     guard let head = try parser.nextHead(from: &input) else { break }
                     if head.isInformational { receiver?.receive(informational: head) } else { begin(consume head) }
                 } else {
-                    guard let event = try parser.next(from: &input) else { break }
-                    handle(event)
+                    guard let part = try parser.nextPart(from: &input) else { break }
+                    handle(part)
                 }
             }
         } catch { fail(.protocolError) }
@@ -81,9 +79,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         receiver?.receive(head: head, endStream: endedWithHead)
     }
 
-    private func handle(_ event: HTTP1ResponseParser.Event) {
-        switch event {
-        case .head, .informational: break
+    private func handle(_ part: HTTP1Part) {
+        switch part {
         case .body(let bytes): receiver?.receive(body: bytes)
         case .end(let trailers):
             responseEnded = true
@@ -132,15 +129,24 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         receiver?.writabilityChanged(isWritable)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        // A peer that closes without a word of TLS has closed, and that is all.
+        case NIOSSLError.uncleanShutdown: break
+        case is NIOSSLError, is BoringSSLError: transportFailure = "\(error)"
+        default: break
+        }
+        context.close(promise: nil)
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         if phase == .exchange, let last = try? parser.finish() { handle(last) }
         self.context = nil
+        dropSocket()
         phase = .closed
         let old = receiver
         receiver = nil
-        old?.receive(reset: .connectionClosed)
+        old?.receive(reset: transportFailure.map { .transportFailure($0) } ?? .connectionClosed)
         connection.changed(isClosed: true)
     }
 
@@ -177,45 +183,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
 
     func write(_ body: ByteBuffer) {
         guard phase == .tunnel || phase == .exchange else { return }
-        let count = body.readableBytes
-        guard count > 0 else { return }
-        if chunked { withOutput { HTTP1Serializer.writeChunkSize(count, into: &$0) } }
-        if count <= Self.copyLimit {
-            withOutput { $0.writeImmutableBuffer(body) }
-        } else {
-            emit()
-            context?.write(wrapOutboundOut(body), promise: nil)
-        }
-        if chunked { withOutput { $0.writeStaticString("\r\n") } }
-    }
-
-    /// Hands what was gathered to the channel.
-    private func emit() {
-        guard let bytes = output.take() else { return }
-        context?.write(wrapOutboundOut(bytes), promise: nil)
-    }
-
-    private func withOutput(_ write: (inout ByteBuffer) -> Void) {
-        var buffer = output.take() ?? flushes?.takeBuffer() ?? ByteBuffer()
-        write(&buffer)
-        output = buffer
-    }
-
-    func flush() {
-        guard !isFlushPending else { return }
-        isFlushPending = true
-        if let flushes { flushes.add(self) } else { flushNow() }
-    }
-
-    override func flushNow() {
-        guard isFlushPending else { return }
-        isFlushPending = false
-        guard let bytes = output.take() else {
-            context?.flush()
-            return
-        }
-        context?.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        flushes?.giveBack(bytes)
+        guard body.readableBytes > 0 else { return }
+        writeBody(body, chunked: chunked)
     }
 
     func writeEnd(_ trailers: HeaderBlock?) {
@@ -233,7 +202,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
 
     private func end() {
         requestEnded = true
-        flush()
+        flush(endsMessage: true)
         finishIfDone()
     }
 

@@ -24,6 +24,7 @@ class HTTP2Session: ChannelInboundHandler {
     private var flushIsScheduled = false
     /// Takes the place of the codec's output while that is written.
     private var spare = HTTP2Output()
+    private var socket = SocketWriter()
     private var isClosing = false
     private let keepAlive: HTTP2KeepAlive
     private var keepAliveTimer: Scheduled<Void>?
@@ -64,6 +65,9 @@ class HTTP2Session: ChannelInboundHandler {
         if let last = touched.last, last === receiver { return }
         touched.append(receiver)
     }
+
+    /// Nothing between the codec and the socket changes what is written.
+    func writeDirectly(to channel: any Channel) { socket.attach(to: channel) }
 
     // MARK: - Channel
 
@@ -147,6 +151,7 @@ class HTTP2Session: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
+        socket.detach()
         keepAliveTimer?.cancel()
         codec.close()
         failStreams(.connectionClosed)
@@ -164,7 +169,7 @@ class HTTP2Session: ChannelInboundHandler {
 
     /// Sends what was written so far, at the end of this turn of the event loop.
     func scheduleFlush() {
-        guard !isInReadCycle, !flushIsScheduled, !codec.output.isEmpty, let context else { return }
+        guard !isInReadCycle, !flushIsScheduled, codec.hasOutput, let context else { return }
         flushIsScheduled = true
         context.eventLoop.assumeIsolated().execute { [self] in
             flushIsScheduled = false
@@ -173,11 +178,17 @@ class HTTP2Session: ChannelInboundHandler {
     }
 
     func flush() {
-        guard let context, context.channel.isActive, !codec.output.isEmpty else { return }
+        guard let context, codec.hasOutput else { return }
+        if codec.output.sendWhole({ socket.transmit(&$0, context) }) {
+            codec.output.recycle()
+            return noteDrained(context)
+        }
+        guard context.channel.isActive else { return }
         // A write may change the channel's writability at once, and then streams write more.
         var outgoing = spare
         spare = HTTP2Output()
         swap(&outgoing, &codec.output)
+        socket.noteChannelWrite()
         outgoing.take { context.write(wrapOutboundOut($0), promise: nil) }
         context.flush()
         outgoing.recycle()

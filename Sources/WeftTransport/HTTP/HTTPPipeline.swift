@@ -2,7 +2,16 @@ package import NIOCore
 package import WeftHTTP
 
 /// Which codec a connection gets.
-package enum HTTPVersion: Sendable { case http1, http2 }
+package enum HTTPVersion: Sendable {
+    case http1, http2
+    // Written out so that other modules compare without a call through a witness table.
+    @inlinable package static func == (left: HTTPVersion, right: HTTPVersion) -> Bool {
+        switch (left, right) {
+        case (.http1, .http1), (.http2, .http2): true
+        default: false
+        }
+    }
+}
 
 /// A downstream connection's codec, for draining.
 package struct DownstreamCodec {
@@ -23,20 +32,24 @@ package struct DownstreamCodec {
 
 /// Puts codecs on channels. Every call is made on the channel's event loop. Without a ``FlushBatch`` codecs flush at once.
 package enum HTTPPipeline {
+    /// - Parameter isPlain: No handler between the codec and the socket changes what is written: it may be written to the
+    ///   socket directly.
     package static func configureDownstream(
         _ channel: any Channel, version: HTTPVersion, limits: DownstreamLimits,
-        delegate: any DownstreamConnectionDelegate, flushes: FlushBatch? = nil
+        delegate: any DownstreamConnectionDelegate, flushes: FlushBatch? = nil, isPlain: Bool = false
     ) throws -> DownstreamCodec {
         switch version {
         case .http1:
             let handler = HTTP1Downstream(delegate: delegate, limits: limits, flushes: flushes)
             try channel.pipeline.syncOperations.addHandler(handler)
             limitDuration(of: channel, limits) { [weak handler] in handler?.drain() }
+            if isPlain { handler.writeDirectly(to: channel) }
             return DownstreamCodec(http1: handler)
         case .http2:
             let handler = HTTP2Downstream(delegate: delegate, limits: limits)
             try channel.pipeline.syncOperations.addHandler(handler)
             limitDuration(of: channel, limits) { [weak handler] in handler?.drain() }
+            if isPlain { handler.writeDirectly(to: channel) }
             return DownstreamCodec(http2: handler)
         }
     }
@@ -52,16 +65,23 @@ package enum HTTPPipeline {
     /// - Parameter limits: Of a response's head over HTTP/1; `http2` has its own.
     package static func configureUpstream(
         _ channel: any Channel, version: HTTPVersion, maxStreams: Int, flushes: FlushBatch? = nil,
-        limits: HTTP1Limits = HTTP1Limits(), http2: HTTP2TransportOptions = HTTP2TransportOptions()
+        limits: HTTP1Limits = HTTP1Limits(), http2: HTTP2TransportOptions = HTTP2TransportOptions(),
+        isPlain: Bool = false
     ) throws -> UpstreamHTTPConnection {
         switch version {
         case .http1:
             let connection = HTTP1UpstreamConnection(channel: channel, flushes: flushes, limits: limits)
-            if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
+            if let handler = connection.handler {
+                try channel.pipeline.syncOperations.addHandler(handler)
+                if isPlain { handler.writeDirectly(to: channel) }
+            }
             return connection
         case .http2:
             let connection = HTTP2UpstreamConnection(channel: channel, maxStreams: maxStreams, configuration: http2)
-            if let session = connection.session { try channel.pipeline.syncOperations.addHandler(session) }
+            if let session = connection.session {
+                try channel.pipeline.syncOperations.addHandler(session)
+                if isPlain { session.writeDirectly(to: channel) }
+            }
             return connection
         }
     }

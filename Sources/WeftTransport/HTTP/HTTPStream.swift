@@ -11,6 +11,8 @@ package enum StreamReset: Sendable {
     case refused
     /// What came was not HTTP.
     case protocolError
+    /// TLS broke off: the peer refused our certificate after its side of the handshake, for one (TLS 1.3).
+    case transportFailure(String)
 }
 
 /// Takes the rest of a message: body, end, or reset. Called on the stream's event loop.

@@ -183,7 +183,9 @@ enum FieldExceptions {
           ignored 7 shadow_matcher: not implemented
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
           ignored 15 access_log_flush_interval: a connection is logged when it ends
-          refused 12 tunneling_config: not implemented
+        envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
+          ignored 4 propagate_response_headers: nothing reads the answer's headers later
+          ignored 6 propagate_response_trailers: nothing reads the answer's trailers later
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
         envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
