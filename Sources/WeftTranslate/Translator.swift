@@ -53,7 +53,7 @@ package struct Translator: Sendable {
         let diagnostics = InboundListener(scope: scope).build(into: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
-        return (configuration, diagnostics + security.diagnostics)
+        return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
     }
 
     /// Everything for gateways of a class.

@@ -65,6 +65,7 @@ struct DistributionReport: Sendable, Equatable {
 struct ControlPlane {
     let client: KubernetesClient
     let namespace: String
+    private let token = DebugToken()
 
     func pods() async throws -> [String] {
         let list = try await client.list(
@@ -80,9 +81,8 @@ struct ControlPlane {
 
     func syncz() async throws -> [ProxySync] {
         var proxies: [ProxySync] = []
-        let token = try await token()
         for pod in try await pods() {
-            let answer = try await get(pod, "/debug/syncz", [("x-weft-authorization", "Bearer \(token)")])
+            let answer = try await debug(pod, "/debug/syncz")
             let document = try JSONValue(parsing: answer.readableBytesView)
             proxies += (document.arrayValue ?? []).map { ProxySync($0, istiod: pod) }
         }
@@ -95,7 +95,7 @@ struct ControlPlane {
         for pod in try await pods() {
             let query =
                 "kind=\(object.kind)&namespace=\(object.namespace)&name=\(object.name)&generation=\(object.generation)"
-            let answer = try await get(pod, "/debug/distribution?\(query)")
+            let answer = try await debug(pod, "/debug/distribution?\(query)")
             let document = try JSONValue(parsing: answer.readableBytesView)
             guard document["known"]?.boolValue == true else { return nil }
             sum.confirmed += document["confirmed"]?.intValue ?? 0
@@ -116,11 +116,16 @@ struct ControlPlane {
         return found
     }
 
-    /// For the debug endpoints, which only accounts of the control plane's namespace may read.
-    private func token() async throws -> String {
+    /// A page that only accounts of the control plane's namespace may read.
+    private func debug(_ pod: String, _ path: String) async throws -> ByteBuffer {
+        let token = try await token.value { try await makeToken() }
+        return try await get(pod, path, [("x-weft-authorization", "Bearer \(token)")])
+    }
+
+    private func makeToken() async throws -> String {
         do {
             return try await client.createToken(
-                namespace: namespace, serviceAccount: "istiod", audiences: ["istio-ca"], expirationSeconds: 600)
+                namespace: namespace, serviceAccount: "istiod", audiences: ["istio-ca"], expirationSeconds: 3_600)
         } catch let error as KubernetesError where error.code == 403 {
             throw CommandFailure(
                 "the control plane's debug endpoints need a token of ServiceAccount istiod, and you may not make one: "
@@ -130,5 +135,17 @@ struct ControlPlane {
 
     private func get(_ pod: String, _ path: String, _ headers: [(String, String)] = []) async throws -> ByteBuffer {
         try await client.podProxyGet(namespace: namespace, pod: pod, port: 15014, path: path, headers: headers)
+    }
+}
+
+/// The token of one command, made when it is first needed; commands that look again and again use it again.
+private actor DebugToken {
+    private var known: (token: String, until: ContinuousClock.Instant)?
+
+    func value(_ make: () async throws -> String) async throws -> String {
+        if let known, known.until > .now { return known.token }
+        let token = try await make()
+        known = (token, .now + .seconds(1_800))
+        return token
     }
 }

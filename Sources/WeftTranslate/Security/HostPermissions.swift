@@ -8,7 +8,7 @@ struct HostPermissions {
     let snapshot: MeshSnapshot
     let proxy: ProxyClass
 
-    private var isStrict: Bool { snapshot.meshConfig.hostOwnership?.mode == .strict }
+    private var isStrict: Bool { !snapshot.isRestricted && snapshot.meshConfig.hostOwnership?.mode == .strict }
 
     /// The rule with the hosts that its namespace may route; `nil` when none is left.
     func allowed(_ config: Config<VirtualService>) -> Config<VirtualService>? {

@@ -102,12 +102,16 @@ package struct MeshSnapshot: Sendable {
         globals = cache.globals(of: self, objects: objects)
     }
 
+    /// Whether rules have been chosen already (``restricted(to:_:_:)``): what they may route was decided with them.
+    private(set) var isRestricted = false
+
     /// The same with other services and rules, and without workloads: what has no more to go by than its inputs.
     func restricted(
         to services: [MeshService], _ virtualServices: [Config<VirtualService>],
         _ destinationRules: [Config<DestinationRule>]
     ) -> MeshSnapshot {
         var copy = self
+        copy.isRestricted = true
         copy.services = services
         copy.virtualServices = virtualServices
         copy.destinationRules = destinationRules
