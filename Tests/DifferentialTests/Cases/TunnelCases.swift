@@ -35,11 +35,15 @@ extension HandWritten {
             manager: "http2_protocol_options: {allow_connect: true}\nupgrade_configs: [{upgrade_type: CONNECT}]"),
         tunnel(
             "tunnel-h1", "http_protocol_options", allowed, raw(inner), raw(inner + inner, responses: 2),
-            raw("POST / HTTP/1.1\nhost: x\nx-id: {id}\ncontent-length: 90000\n\n" + String(repeating: "t", count: 90_000)),
+            raw(
+                "POST / HTTP/1.1\nhost: x\nx-id: {id}\ncontent-length: 90000\n\n"
+                    + String(repeating: "t", count: 90_000)),
             raw("GET / HTTP/1.1\nhost: x\nx-id: {id}\nx-do: close\n\n", untilClosed: true)),
         tunnel(
             "tunnel-h2", "http2_protocol_options", allowed, raw(inner), raw(inner + inner, responses: 2),
-            raw("POST / HTTP/1.1\nhost: x\nx-id: {id}\ncontent-length: 90000\n\n" + String(repeating: "t", count: 90_000)),
+            raw(
+                "POST / HTTP/1.1\nhost: x\nx-id: {id}\ncontent-length: 90000\n\n"
+                    + String(repeating: "t", count: 90_000)),
             raw("GET / HTTP/1.1\nhost: x\nx-id: {id}\nx-do: close\n\n", untilClosed: true)),
         tunnel(
             "tunnel-refused", "http_protocol_options", "hostname: \"inside.example:443\"",
