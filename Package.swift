@@ -77,11 +77,14 @@ let testTargets: [Target] = [
     tests("WeftAPIServer"),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
-    tests("WeftTelemetry"),
+    tests("WeftTelemetry", ["TestSupport", "WeftCore"]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
-        ["WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes", "WeftXDS", logging]),
+        [
+            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftKubernetes",
+            "WeftTranslate", "WeftXDS", logging,
+        ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
     tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
@@ -200,8 +203,10 @@ let package = Package(
             name: "WeftCA",
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
-        .target(name: "WeftTelemetry", dependencies: [logging], swiftSettings: strict),
-        .target(name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], swiftSettings: strict),
+        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftRouting", logging], swiftSettings: strict),
+        .target(
+            name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
+            swiftSettings: strict),
         .target(
             name: "WeftAPIServer",
             dependencies: [

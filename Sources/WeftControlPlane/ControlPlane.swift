@@ -12,7 +12,6 @@ import WeftDashboard
 import WeftIdentity
 import WeftInject
 import WeftKubernetes
-import WeftTelemetry
 import WeftTranslate
 
 /// The whole control plane: sources, translation, discovery, authority, webhooks, telemetry and dashboard.
@@ -27,13 +26,14 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let endpointSignal = ChangeSignal(machine: DebounceMachine(quiet: .zero, limit: .zero))
     private let sources: ClusterSources
     private let metrics = ControlPlaneMetrics()
-    private let telemetry = TelemetryStore()
+    private let telemetry: Telemetry
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
+    private let shownAuthority = ShownAuthority()
     /// Whether this process writes what only one of several replicas should.
     private let leadership = Leadership()
 
-    init(settings: ControlPlaneSettings, client: KubernetesClient) {
+    init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
         sources = ClusterSources(
@@ -43,6 +43,11 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             sources: sources, metrics: metrics,
             status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
+        telemetry = try Telemetry(
+            folder: settings.telemetryFolder, client: client,
+            targets: { [coordinator, sources] in
+                ProxyTargets.targets(await coordinator.identities, pods: sources.pods.store.all)
+            })
     }
 
     var description: String { "control plane" }
@@ -69,7 +74,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { try await monitoringService.run() }
             group.addTask { try await dashboardService.run() }
             group.addTask { await sources.run() }
-            group.addTask { await scraper.run() }
+            group.addTask { await telemetry.run() }
             group.addTask { try await serveMesh() }
             try await group.waitForAll()
         }
@@ -85,6 +90,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             client: client, namespace: settings.namespace, trustDomain: meshConfig.effectiveTrustDomain,
             limits: settings.certificateLimits, logger: Logger(label: "ca"))
         let authority = CurrentAuthority(try await load(loader))
+        shownAuthority.current = authority
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
@@ -188,7 +194,9 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         Dashboard.add(
-            to: router, source: MeshDashboard(coordinator: coordinator, sources: sources, telemetry: telemetry))
+            to: router,
+            source: MeshDashboard(
+                coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))
@@ -225,21 +233,6 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func socket(_ port: Int) -> HTTPService.Socket { .address(host: settings.bind, port: port) }
-
-    // MARK: - Telemetry
-
-    private var scraper: Scraper {
-        let client = client
-        let coordinator = coordinator
-        return Scraper(
-            store: telemetry, logger: Logger(label: "telemetry"),
-            targets: {
-                await coordinator.identities.map {
-                    let host = $0.address.contains(":") ? "[\($0.address)]" : $0.address
-                    return ScrapeTarget(proxy: $0.id, url: "http://\(host):15090/stats/prometheus")
-                }
-            }, fetch: { Array(try await client.fetch($0).readableBytesView) })
-    }
 }
 
 /// Whether the control plane can do its work; set once.

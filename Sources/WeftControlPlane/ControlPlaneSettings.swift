@@ -18,6 +18,8 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var certificateLimits = CertificateAuthority.Limits()
     /// How long the control plane's own certificates live.
     var servingCertificateSeconds = 86_400.0
+    /// Where telemetry is kept; `nil` keeps it in memory alone.
+    var telemetryFolder: String?
     /// Listening sockets handed to us, by port.
     var inherited: [Int: Int32] = [:]
 }

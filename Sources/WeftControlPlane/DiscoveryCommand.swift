@@ -56,6 +56,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)
+        settings.telemetryFolder = environment["WEFT_TELEMETRY_DIR"].flatMap { $0.isEmpty ? nil : $0 }
         settings.inherited = InheritedSockets(environment: environment).descriptors
         let logger = Logger(label: "weftd")
         let versions = "Weft \(WeftVersion.current) (Istio API \(WeftVersion.istioCompatibility))"
@@ -63,7 +64,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         let client = KubernetesClient(configuration: configuration, logger: Logger(label: "kubernetes"))
         let group = ServiceGroup(
             configuration: .init(
-                services: [.init(service: ControlPlane(settings: settings, client: client))],
+                services: [.init(service: try ControlPlane(settings: settings, client: client))],
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: Logger(label: "lifecycle")))
         try await group.run()
     }

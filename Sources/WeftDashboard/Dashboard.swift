@@ -1,16 +1,35 @@
 package import Hummingbird
 import WeftCore
 
-/// The web page of the mesh and the JSON it reads.
+/// The web application of the mesh and the JSON it reads.
 package enum Dashboard {
-    /// Adds the page at `/`, its parts, and `/api/edges`, `/api/proxies`, `/api/workloads`.
+    /// Adds the application's files, and its documents under `/api`.
     package static func add(to router: Router<BasicRequestContext>, source: some DashboardSource) {
-        router.get("/") { _, _ in answer(DashboardPage.html, "text/html; charset=utf-8") }
-        router.get("style.css") { _, _ in answer(DashboardStyle.css, "text/css; charset=utf-8") }
-        router.get("app.js") { _, _ in answer(DashboardScript.javaScript, "text/javascript; charset=utf-8") }
+        for file in WebFile.all {
+            router.get(RouterPath(file.path)) { _, _ in answer(file) }
+        }
         router.get("api/edges") { _, _ in await json(source.edges()) }
         router.get("api/proxies") { _, _ in await json(source.proxies()) }
+        router.get("api/proxy") { request, _ in
+            guard let name = request.uri.queryParameters["name"] else {
+                return refused("say which proxy: ?name=POD.NAMESPACE")
+            }
+            return await found(source.proxy(named: String(name)), "proxy \(name) is not connected")
+        }
         router.get("api/workloads") { _, _ in await json(source.workloads()) }
+        router.get("api/services") { _, _ in await json(source.services()) }
+        router.get("api/mesh") { _, _ in await json(source.mesh()) }
+        router.get("api/config") { _, _ in await json(source.configuration()) }
+        router.get("api/config/object") { request, _ in
+            let asked = request.uri.queryParameters
+            guard let kind = asked["kind"], let name = asked["name"] else {
+                return refused("say which object: ?kind=KIND&namespace=NAMESPACE&name=NAME")
+            }
+            let namespace = asked["namespace"].map(String.init) ?? ""
+            let object = ResourceReference(kind: String(kind), namespace: namespace, name: String(name))
+            return await found(
+                source.object(object), "\(object) is not there, or is no object of the mesh's configuration")
+        }
         // Where `istioctl dashboard kiali` users look first.
         router.get("kiali") { _, _ in Response.redirect(to: "/", type: .temporary) }
     }
@@ -20,15 +39,51 @@ package enum Dashboard {
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-    private static func answer(_ text: String, _ type: String) -> Response {
-        var headers: HTTPFields = [.contentType: type, .cacheControl: "no-cache"]
+    private static func answer(_ file: WebFile) -> Response {
+        var headers: HTTPFields = [.contentType: file.type, .cacheControl: "no-cache"]
         headers[.contentSecurityPolicy] = policy
         headers[.xContentTypeOptions] = "nosniff"
-        return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(string: text)))
+        return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: file.bytes)))
     }
 
-    private static func json(_ value: JSONValue) -> Response {
-        let headers: HTTPFields = [.contentType: "application/json", .cacheControl: "no-store"]
-        return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: value.serialized())))
+    private static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+        let headers: HTTPFields = [
+            .contentType: "application/json", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+        ]
+        return Response(
+            status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: value.serialized())))
     }
+
+    private static func refused(_ words: String) -> Response { json(["error": .string(words)], status: .badRequest) }
+
+    private static func found(_ value: JSONValue?, _ words: String) -> Response {
+        value.map { json($0) } ?? json(["error": .string(words)], status: .notFound)
+    }
+}
+
+/// One file of the web application, as it lies under `Web/`; it is part of the executable.
+struct WebFile: Sendable {
+    let path: String
+    let type: String
+    let bytes: [UInt8]
+
+    private static func script(_ path: String, _ bytes: [UInt8]) -> WebFile {
+        WebFile(path: path, type: "text/javascript; charset=utf-8", bytes: bytes)
+    }
+
+    static let all: [WebFile] = [
+        WebFile(path: "/", type: "text/html; charset=utf-8", bytes: PackageResources.index_html),
+        WebFile(path: "style.css", type: "text/css; charset=utf-8", bytes: PackageResources.style_css),
+        script("main.js", PackageResources.main_js),
+        script("lib/api.js", PackageResources.api_js), script("lib/chart.js", PackageResources.chart_js),
+        script("lib/dom.js", PackageResources.dom_js), script("lib/format.js", PackageResources.format_js),
+        script("lib/state.js", PackageResources.state_js), script("lib/yaml.js", PackageResources.yaml_js),
+        script("graph/badges.js", PackageResources.badges_js), script("graph/layout.js", PackageResources.layout_js),
+        script("graph/model.js", PackageResources.model_js), script("graph/view.js", PackageResources.view_js),
+        script("pages/config.js", PackageResources.config_js), script("pages/graph.js", PackageResources.graph_js),
+        script("pages/lists.js", PackageResources.lists_js), script("pages/mesh.js", PackageResources.mesh_js),
+        script("pages/metrics.js", PackageResources.metrics_js),
+        script("pages/numbers.js", PackageResources.numbers_js),
+        script("pages/panels.js", PackageResources.panels_js), script("pages/traces.js", PackageResources.traces_js),
+    ]
 }

@@ -1,11 +1,22 @@
 package import WeftCore
 
-/// What the dashboard shows. Asked at every refresh; must answer from memory.
+/// What the dashboard shows. Asked at every refresh; must answer from memory. Nothing here may hold a secret.
 package protocol DashboardSource: Sendable {
     /// Live edges as an array of objects (source, destination, service, rates, latency, mTLS share).
     func edges() async -> JSONValue
     /// Connected proxies with their state of synchronisation.
     func proxies() async -> JSONValue
-    /// Workloads and services of the mesh.
+    /// What one proxy (`POD.NAMESPACE`) is configured to do: `{"listeners": [{"name", "value"}], …}`; `nil` if it is not
+    /// connected.
+    func proxy(named name: String) async -> JSONValue?
+    /// Workloads: what owns pods, with the pods, labels and services.
     func workloads() async -> JSONValue
+    /// Kubernetes Services with their ports and workloads.
+    func services() async -> JSONValue
+    /// The control plane: versions, trust domain, roots.
+    func mesh() async -> JSONValue
+    /// Every object of the configuration: kind, namespace, name, `spec`, and `messages` about it.
+    func configuration() async -> JSONValue
+    /// One object, whole, with `messages` about it.
+    func object(_ reference: ResourceReference) async -> JSONValue?
 }

@@ -79,6 +79,17 @@ package struct Cluster: Sendable, Hashable, Codable {
             self.tls = tls
         }
     }
+    /// The server name of a TLS connection, and what its certificate must say, come from the request that it is opened
+    /// for (`UpstreamHttpProtocolOptions`).
+    package struct AutomaticServerName: Sendable, Hashable, Codable {
+        /// `auto_sni`
+        package var setsServerName = false
+        /// `auto_san_validation`
+        package var validatesName = false
+        /// The header that has the name instead of the authority (`override_auto_sni_header`); empty is none.
+        package var header = ""
+        package init() {}
+    }
     package struct TCPKeepalive: Sendable, Hashable, Codable {
         package var probes: UInt32?
         package var timeSeconds: UInt32?
@@ -106,6 +117,7 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var proxyProtocol: UpstreamProxyProtocol?
     package var transportSocketMatches: [TransportSocketMatch] = []
     package var httpProtocol = HTTPProtocol.http1
+    package var automaticServerName: AutomaticServerName?
     package var maxRequestsPerConnection: UInt32?
     /// Idle time of pooled connections in milliseconds; `nil` is one hour, 0 is none.
     package var idleTimeoutMilliseconds: UInt64?

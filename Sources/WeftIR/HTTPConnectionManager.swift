@@ -79,6 +79,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var streamIdleTimeoutMilliseconds: UInt64?
     package var requestTimeoutMilliseconds: UInt64?
     package var requestHeadersTimeoutMilliseconds: UInt64?
+    /// How long a client may take to notice the end of its connection (`delayed_close_timeout`); `nil` is one second.
+    package var closeDelayMilliseconds: UInt64?
     package var maxConnectionDurationMilliseconds: UInt64?
     /// The longest a request may take (`max_stream_duration`), for routes that say nothing.
     package var maxStreamDurationMilliseconds: UInt64?

@@ -147,7 +147,20 @@ package struct TCPProxy: Sendable, Hashable, Codable {
     /// The client's address decides on the endpoint (`hash_policy: source_ip`).
     package var hashesSource = false
     package var accessLogs: [AccessLog] = []
+    /// Goes through HTTP proxies instead of to the endpoint itself.
+    package var tunnel: Tunnel?
     package var provenance: Provenance?
+
+    /// What the upstream is asked for so that it passes bytes on (`TcpProxy.TunnelingConfig`).
+    package struct Tunnel: Sendable, Hashable, Codable {
+        /// Host and port that CONNECT names; may hold substitution operators.
+        package var hostname: String
+        package var usesPost = false
+        /// The path of the POST; empty is `/`.
+        package var postPath = ""
+        package var headers = HeaderMutations()
+        package init(hostname: String) { self.hostname = hostname }
+    }
 
     package init(statPrefix: String, cluster: ClusterSelector) {
         self.statPrefix = statPrefix

@@ -116,6 +116,10 @@ package struct DownstreamTLS: Sendable, Hashable, Codable {
 package struct UpstreamTLS: Sendable, Hashable, Codable {
     package var common = CommonTLS()
     package var sni = ""
+    /// The endpoint's hostname is the server name, where it has one (`auto_host_sni`).
+    package var namesHost = false
+    /// The certificate must be for the server name (`auto_sni_san_validation`).
+    package var validatesServerName = false
     /// Sessions that are kept for resumption (`max_session_keys`); 0 is none.
     package var maximumSessions: UInt32 = 1
     package init() {}

@@ -7,7 +7,7 @@ package import WeftIR
 /// A sidecar's configuration has two parts with keys of their own, so that what many proxies send by is made once:
 /// ``outbound(for:)`` and ``inbound(for:)``. No resource is in both.
 package struct Translator: Sendable {
-    private let snapshot: MeshSnapshot
+    let snapshot: MeshSnapshot
 
     package init(_ snapshot: MeshSnapshot) { self.snapshot = snapshot }
 
@@ -33,13 +33,16 @@ package struct Translator: Sendable {
 
     /// What sidecars of a class send by: outbound listeners, their routes, clusters and endpoints.
     package func outbound(for proxies: OutboundClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        var configuration = ProxyConfiguration()
-        FixedClusters.add(
-            to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
-        var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
-        diagnostics += OutboundListeners(scope: scope).build(into: &configuration)
-        MissingClusters(scope: scope).complete(&configuration)
+        var clusters = ProxyConfiguration()
+        var diagnostics: [Diagnostic] = []
+        for inputs in serviceInputs(for: proxies) {
+            let made = inputs.clusters()
+            clusters.merge(made.0)
+            for found in made.1 where !diagnostics.contains(found) { diagnostics.append(found) }
+        }
+        var (configuration, more) = trafficInputs(for: proxies).configuration(defined: clusters.clusters.keys)
+        configuration.merge(clusters)
+        for found in more where !diagnostics.contains(found) { diagnostics.append(found) }
         return (configuration, diagnostics)
     }
 

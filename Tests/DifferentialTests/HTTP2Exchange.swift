@@ -29,6 +29,8 @@ struct HTTP2Exchange {
         reader.buffer = Array(text.utf8)
         var open: Set<UInt32> = []
         var next: UInt32 = 1
+        // In two pieces, a head and its body would race with the answer to the head.
+        peer.cork()
         while let message = reader.next(isResponse: false) {
             let trailers = message.trailers.map { WireMessage.Field($0.name.lowercased(), $0.value) }
             let ended = message.body.isEmpty && trailers.isEmpty
@@ -37,6 +39,7 @@ struct HTTP2Exchange {
             open.insert(next)
             next += 2
         }
+        peer.uncork()
         var responses = HTTP2Responses()
         while !open.isEmpty || sending.untilClosed, ContinuousClock.now < deadline, !peer.hasEnded {
             guard let event = peer.next(within: 200) else { continue }

@@ -86,8 +86,9 @@ struct Observer {
         if !rest.isEmpty { fields["rest"] = masked(String(decoding: rest, as: UTF8.self)) }
         if wantsEnd { fields["closed"] = String(ended) }
         fields["upstream.count"] = String(seen.count)
-        // Mirrors race with the request itself: order by upstream, then by arrival.
-        for (index, one) in seen.sorted(by: { ($0.upstream, $0.order) < ($1.upstream, $1.order) }).enumerated() {
+        // Mirrors race with the request itself: order by upstream, the request before its copies, then by arrival.
+        func place(_ one: SeenRequest) -> (String, Int, Int) { (one.upstream, one.isShadow ? 1 : 0, one.order) }
+        for (index, one) in seen.sorted(by: { place($0) < place($1) }).enumerated() {
             let prefix = "upstream\(index)"
             fields["\(prefix).name"] = one.upstream
             fields["\(prefix).line"] = masked(one.message.startLine)

@@ -27,6 +27,7 @@ package final class HTTP2Peer {
     private var waiting: [UInt32: Sending] = [:]
     private var block: (stream: UInt32, ended: Bool, bytes: [UInt8])?
     private var prefaceLeft: Int
+    private var corked: [UInt8]?
     private var events: [Event] = []
     package private(set) var hasEnded = false
 
@@ -52,6 +53,17 @@ package final class HTTP2Peer {
         bytes.reduce(0) { $0 << 8 | UInt32($1) }
     }
 
+    /// Gathers frames until ``uncork()``: what is sent in one go arrives in one go.
+    package func cork() { corked = corked ?? [] }
+    package func uncork() {
+        guard let bytes = corked else { return }
+        corked = nil
+        if !bytes.isEmpty { stream.send(bytes) }
+    }
+    private func write(_ bytes: [UInt8]) {
+        if corked == nil { stream.send(bytes) } else { corked?.append(contentsOf: bytes) }
+    }
+
     package func headers(_ id: UInt32, _ fields: [WireMessage.Field], ended: Bool) {
         try? encoder.beginEncoding(allocator: ByteBufferAllocator())
         try? encoder.append(headers: HPACKHeaders(fields.map { ($0.name, $0.value) }))
@@ -62,7 +74,7 @@ package final class HTTP2Peer {
             let part = bytes.prefix(16_384)
             bytes = bytes.dropFirst(16_384)
             let flags: UInt8 = (bytes.isEmpty ? 4 : 0) | (type == 1 && ended ? 1 : 0)
-            stream.send(Self.frame(type, flags, id, Array(part)))
+            write(Self.frame(type, flags, id, Array(part)))
             type = 9
         } while !bytes.isEmpty
         windows[id] = windows[id] ?? initialWindow
@@ -76,19 +88,19 @@ package final class HTTP2Peer {
 
     /// Sends a part of a body that does not end the stream; the windows must have room.
     package func part(_ id: UInt32, _ bytes: [UInt8]) {
-        stream.send(Self.frame(0, 0, id, bytes))
+        write(Self.frame(0, 0, id, bytes))
         window -= bytes.count
         windows[id, default: initialWindow] -= bytes.count
     }
 
     /// Bytes as they are; the letters `STRM` stand for the stream's number.
     package func raw(_ bytes: [UInt8], _ id: UInt32) {
-        stream.send(ByteSearch.replace(Array("STRM".utf8), with: Self.integer(id), in: bytes))
+        write(ByteSearch.replace(Array("STRM".utf8), with: Self.integer(id), in: bytes))
     }
 
-    package func reset(_ id: UInt32, _ code: UInt32) { stream.send(Self.frame(3, 0, id, Self.integer(code))) }
+    package func reset(_ id: UInt32, _ code: UInt32) { write(Self.frame(3, 0, id, Self.integer(code))) }
     package func goAway(_ last: UInt32, _ code: UInt32) {
-        stream.send(Self.frame(7, 0, 0, Self.integer(last) + Self.integer(code)))
+        write(Self.frame(7, 0, 0, Self.integer(last) + Self.integer(code)))
     }
 
     private func flush(_ id: UInt32) {
@@ -99,7 +111,7 @@ package final class HTTP2Peer {
             let trailers = sending.trailers ?? []
             let part = Array(sending.bytes.prefix(room))
             if !part.isEmpty || trailers.isEmpty {
-                stream.send(Self.frame(0, isLast && trailers.isEmpty ? 1 : 0, id, part))
+                write(Self.frame(0, isLast && trailers.isEmpty ? 1 : 0, id, part))
             }
             window -= room
             windows[id, default: initialWindow] -= room
@@ -149,7 +161,7 @@ package final class HTTP2Peer {
         switch type {
         case 0:
             events.append(.data(stream: id, Array(payload), ended: flags & 1 != 0))
-            if !payload.isEmpty { stream.send(Self.frame(8, 0, 0, Self.integer(UInt32(payload.count)))) }
+            if !payload.isEmpty { write(Self.frame(8, 0, 0, Self.integer(UInt32(payload.count)))) }
         case 1:
             if flags & 32 != 0 { payload = payload.dropFirst(5) }
             block = (id, flags & 1 != 0, Array(payload))
@@ -160,8 +172,8 @@ package final class HTTP2Peer {
         case 3: events.append(.reset(stream: id, code: Self.integer(payload)))
         case 4 where flags & 1 == 0:
             settings(Array(payload))
-            stream.send(Self.frame(4, 1, 0, []))
-        case 6 where flags & 1 == 0: stream.send(Self.frame(6, 1, 0, Array(payload)))
+            write(Self.frame(4, 1, 0, []))
+        case 6 where flags & 1 == 0: write(Self.frame(6, 1, 0, Array(payload)))
         case 7:
             events.append(
                 .goAway(last: Self.integer(payload.prefix(4)), code: Self.integer(payload.dropFirst(4).prefix(4))))

@@ -10,6 +10,16 @@ package struct SeenRequest: Sendable {
     package var connection: Int
     /// Counts all requests of all upstreams, in the order of arrival.
     package var order: Int
+    /// Whether it is the copy of a request (`request_mirror_policies`).
+    package var isShadow: Bool { message.isShadow }
+}
+
+extension WireMessage {
+    /// A mirrored request says so in its host.
+    fileprivate var isShadow: Bool {
+        let host = first(":authority") ?? first("host") ?? ""
+        return host.hasSuffix("-shadow") || host.contains("-shadow:")
+    }
 }
 
 /// Everything that a set of upstreams saw, by the value of `x-id`.
@@ -22,12 +32,13 @@ package final class UpstreamRecord: Sendable {
     private let state = Mutex(State())
     package init() {}
 
-    /// - Returns: how many requests this upstream had with the same id before.
+    /// - Returns: how many requests of the same kind came with the same id before.
     func add(_ message: WireMessage, upstream: String, connection: Int) -> Int {
         state.withLock { state in
             state.total += 1
             let id = message.first("x-id") ?? ""
-            let before = state.requests[id, default: []].count
+            // Mirrored requests race with the request itself: each kind follows the script by itself.
+            let before = state.requests[id, default: []].count { $0.isShadow == message.isShadow }
             state.requests[id, default: []].append(
                 SeenRequest(upstream: upstream, message: message, connection: connection, order: state.total))
             return before

@@ -17,7 +17,14 @@ import FoundationNetworking
     private struct Source: DashboardSource {
         func edges() async -> JSONValue { [["source": "a<b", "rate": 1.5]] }
         func proxies() async -> JSONValue { [["name": "p", "state": "SYNCED"]] }
+        func proxy(named name: String) async -> JSONValue? { name == "p" ? ["listeners": []] : nil }
         func workloads() async -> JSONValue { [] }
+        func services() async -> JSONValue { [["name": "s"]] }
+        func mesh() async -> JSONValue { ["version": "1"] }
+        func configuration() async -> JSONValue { [] }
+        func object(_ reference: ResourceReference) async -> JSONValue? {
+            reference == ResourceReference(kind: "Gateway", namespace: "a", name: "b") ? ["object": "<b>"] : nil
+        }
     }
 
     private struct Answer {
@@ -117,7 +124,9 @@ import FoundationNetworking
 
     @Test(arguments: [
         ("/api/edges", #"[{"rate":1.5,"source":"a<b"}]"#), ("/api/proxies", #"[{"name":"p","state":"SYNCED"}]"#),
-        ("/api/workloads", "[]"),
+        ("/api/workloads", "[]"), ("/api/services", #"[{"name":"s"}]"#), ("/api/mesh", #"{"version":"1"}"#),
+        ("/api/config", "[]"), ("/api/proxy?name=p", #"{"listeners":[]}"#),
+        ("/api/config/object?kind=Gateway&namespace=a&name=b", #"{"object":"<b>"}"#),
     ])
     func documents(_ path: String, _ expected: String) async throws {
         try await serving { fetch in
@@ -125,6 +134,39 @@ import FoundationNetworking
             #expect(answer.headers["content-type"] == "application/json")
             #expect(answer.headers["cache-control"] == "no-store")
             #expect(try JSONValue(parsing: answer.body) == JSONValue(parsing: expected))
+        }
+    }
+
+    @Test(arguments: [
+        ("/api/proxy", 400, "?name="), ("/api/proxy?name=q", 404, "q is not connected"),
+        ("/api/config/object?name=b", 400, "?kind="),
+        ("/api/config/object?kind=Secret&name=b", 404, "Secret b is not there"),
+    ])
+    func whatIsNotThere(_ path: String, _ status: Int, _ words: String) async throws {
+        try await serving { fetch in
+            let answer = try await fetch("GET", path)
+            #expect(answer.status == status && answer.body.contains(words), "\(answer)")
+            #expect(answer.headers["x-content-type-options"] == "nosniff")
+        }
+    }
+
+    /// Each module that a script imports is served, so that the page works without another server.
+    @Test func everyImportIsServed() async throws {
+        try await serving { fetch in
+            var open = ["/main.js"]
+            var seen: Set<String> = []
+            while let path = open.popLast() {
+                guard seen.insert(path).inserted else { continue }
+                let answer = try await fetch("GET", path)
+                #expect(
+                    answer.status == 200 && answer.headers["content-type"]?.hasPrefix("text/javascript") == true,
+                    "\(path)")
+                for match in answer.body.matches(of: /from "(\.[^"]+)"/) {
+                    let base = try #require(URL(string: "http://h" + path))
+                    open.append(try #require(URL(string: String(match.1), relativeTo: base)).absoluteURL.path)
+                }
+            }
+            #expect(seen.count > 10)
         }
     }
 

@@ -101,8 +101,8 @@ import WeftXDS
     @Test func sharesAddUpToTheConfiguration() throws {
         let snapshot = MeshSnapshot(objects: objects)
         let session = session("a-1", "10.0.0.1")
-        let shares = try ShareKey.keys(of: session, in: snapshot).map {
-            try $0.make(in: snapshot, number: 1, replacing: nil).resources
+        let shares = try ShareKey.keys(of: session, in: snapshot).flatMap {
+            try $0.make(in: snapshot, number: 1, replacing: nil).parts
         }
         let (whole, _) = Translator(snapshot).configuration(for: session.identity)
         let expected = try XDSSnapshot(whole, target: .weft)
@@ -120,8 +120,94 @@ import WeftXDS
         for key in ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before) {
             let old = try key.make(in: before, number: 1, replacing: nil)
             let new = try key.make(in: after, number: 2, replacing: old)
-            #expect(new.resources === old.resources)
+            #expect(new.parts.elementsEqual(old.parts, by: ===))
         }
+    }
+
+    /// Random edits, each pushed on top of the one before: what is reused must be what would be made anew.
+    @Test(arguments: 0..<12) func incrementalEqualsAnew(_ seed: UInt64) throws {
+        var random = SystemlessRandom(state: seed)
+        var old: [ShareKey: Share] = [:]
+        let builder = SnapshotBuilder()
+        for step in 1...25 {
+            let snapshot = builder.snapshot(objects: randomObjects(&random), meshConfig: MeshConfig())
+            for key in ShareKey.keys(of: session("a-1", "10.0.0.1"), in: snapshot) {
+                let share = try key.make(in: snapshot, number: UInt64(step), replacing: old[key])
+                let fresh = try XDSSnapshot(key.configuration(in: snapshot).0, target: .weft)
+                let made = XDSSnapshot(shares: share.parts)
+                for type in ResourceType.allCases { #expect(made[type] == fresh[type], "step \(step)") }
+                old[key] = share
+            }
+        }
+    }
+
+    /// An endpoint change makes one service's endpoints anew, and nothing else.
+    @Test func anEndpointChangeTouchesOneAssignment() throws {
+        let before = MeshSnapshot(objects: objects)
+        let moved = objects.filter { $0.name != "b-1" || $0.kind != "EndpointSlice" } + [service("b", ["10.0.0.7"])[1]]
+        let after = MeshSnapshot(objects: moved)
+        let key = try #require(ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before).first)
+        let old = try key.make(in: before, number: 1, replacing: nil)
+        let new = try key.make(in: after, number: 2, replacing: old)
+        #expect(new.parts[1] === old.parts[1], "listeners and routes are the same")
+        var server = ServerSubscription.Delta()
+        for type in [ResourceType.cluster, .endpoint] {
+            var request = ServerSubscription.Delta.Request()
+            request.typeURL = type.typeURL
+            request.resourceNamesSubscribe = type == .endpoint ? ["outbound|80||b.dev.svc.cluster.local"] : []
+            _ = server.receive(request, snapshot: XDSSnapshot(shares: old.parts))
+        }
+        let pushed = server.push(XDSSnapshot(shares: new.parts))
+        #expect(pushed.map { $0.resources.map(\.name) } == [["outbound|80||b.dev.svc.cluster.local"]])
+        #expect(pushed.map(\.typeURL) == [ResourceType.endpoint.typeURL])
+    }
+
+    /// Some of a mesh's objects, in some of their forms.
+    private func randomObjects(_ random: inout SystemlessRandom) -> [KubernetesObject] {
+        func object(_ kind: String, _ name: String, _ spec: JSONValue) -> KubernetesObject {
+            KubernetesObject([
+                "apiVersion": "networking.istio.io/v1", "kind": .string(kind),
+                "metadata": [
+                    "name": .string(name), "namespace": "dev", "creationTimestamp": .string("2026-01-0\(name.count)"),
+                    // A version that says what the object says, as an API server's would.
+                    "resourceVersion": .string("\(spec)"),
+                ], "spec": spec,
+            ])
+        }
+        var all = [
+            pod("a-1", "10.0.0.1", app: "a"), pod("a-2", "10.0.0.2", app: "a"), pod("b-1", "10.0.0.3", app: "b"),
+        ]
+        for app in ["a", "b", "c"] where random.chance(4) {
+            all += service(app, (1...3).filter { _ in random.chance(2) }.map { "10.0.0.\($0)" })
+        }
+        for host in ["a", "b", "c", "nowhere"] where random.chance(2) {
+            let subset: JSONValue = random.chance(2) ? ["host": .string(host), "subset": "v1"] : ["host": "b"]
+            all.append(
+                object(
+                    "VirtualService", "vs-\(host)",
+                    [
+                        "hosts": [.string(host)], "exportTo": random.chance(3) ? ["*"] : ["."],
+                        "http": [["route": [["destination": subset]]]],
+                    ]))
+        }
+        for host in ["a", "b", "*.dev.svc.cluster.local"] where random.chance(2) {
+            all.append(
+                object(
+                    "DestinationRule", "dr-\(host.count)",
+                    [
+                        "host": .string(host),
+                        "trafficPolicy": [
+                            "connectionPool": ["tcp": ["maxConnections": .int(Int64(random.next() % 3 + 1))]]
+                        ], "subsets": [["name": "v1", "labels": ["app": .string(random.chance(2) ? "a" : "b")]]],
+                    ]))
+        }
+        if random.chance(3) {
+            all.append(
+                object(
+                    "Sidecar", "default",
+                    ["egress": [["hosts": [random.chance(2) ? "./a.dev.svc.cluster.local" : "*/*"]]]]))
+        }
+        return all
     }
 }
 
@@ -202,4 +288,19 @@ import WeftXDS
         #expect(connection.rejections[.cluster] == [:])
         #expect(connection.confirmed == 1)
     }
+}
+
+/// Numbers by chance that are the same in each run.
+private struct SystemlessRandom {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = (state ^ (state >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+
+    /// True but once in `of` times.
+    mutating func chance(_ of: UInt64) -> Bool { next() % of != 0 }
 }

@@ -123,6 +123,22 @@ private func status(_ configuration: ProxyConfiguration) -> UInt16? {
         #expect(status(result) == 204)
     }
 
+    /// Nobody subscribes to what a resource of a file names by ADS: it would wait for ever.
+    @Test func whatAFileNamesByADSIsRefused() throws {
+        let folder = try Folder()
+        let byFile = listener("l", routesFile: "x")
+        let byADS = byFile.replacing("{path_config_source: {path: x}}", with: "{ads: {}}")
+        #expect(byADS != byFile)
+        var reader = ResourceFileReader()
+        reader.listenersFile = try folder.write("lds.yaml", "resources:\n" + byADS)
+        let cluster = cluster("c", endpointsFile: "x").replacing("{path_config_source: {path: x}}", with: "{ads: {}}")
+        reader.clustersFile = try folder.write("cds.yaml", "resources:\n" + cluster)
+        let (result, problems) = reader.resolve(ProxyConfiguration())
+        #expect(result.listeners.isEmpty && result.clusters.isEmpty)
+        #expect(problems.count == 2)
+        #expect(problems.allSatisfy { $0.contains("by ads") && $0.contains("path_config_source") })
+    }
+
     @Test func whatIsMissingIsTold() throws {
         let folder = try Folder()
         let rds = try folder.write("rds.yaml", "resources: []")

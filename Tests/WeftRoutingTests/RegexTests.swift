@@ -19,14 +19,25 @@ import WeftRouting
         ("[[:xdigit:]]+", "fF09", true),
         ("[\\d.]+", "1.2", true), ("[\\x41-\\x43]+", "ABC", true), ("a\\.b", "axb", false), ("a{,2}", "a{,2}", true),
         ("", "", true),
+        // A character is a byte, as for Envoy's RE2.
+        (".", "ü", false), (".{2}", "ü", true), ("ü+", "ü", true), ("[ü]{2}", "ü", true), ("[^a]{2}", "ü", true),
+        ("(?i)Ü", "ü", false), ("\\xc3\\x{bc}", "ü", true), ("\\C\\C", "ü", true), ("[\\xc0-\\xff].", "ü", true),
+        ("\\pL+", "abC", true), ("\\pL", "1", false), ("\\PL", "1", true), ("\\p{Lu}", "A", true),
+        ("\\p{Lu}", "a", false),
+        ("(?i)\\p{Lu}", "a", true), ("\\p{Greek}*", "α", false), ("\\P{Greek}{2}", "α", true),
+        ("\\p{^Greek}{2}", "α", true), ("\\p{Latin}.", "ü", true), ("\\p{Latin}", "1", false),
+        ("[\\pN_]+", "1_2", true),
+        ("[^\\pL]+", "12", true), ("\\p{Any}", "-", true), ("\\pZ", " ", true), ("\\p{Common}", "1", true),
+        ("\\101", "A", true), ("\\07", "\u{7}", true), ("\\Qa.b*\\E+", "a.b**", true), ("\\Qa.b", "axb", false),
+        ("\\a", "\u{7}", true), ("(?m)a$\\n^b", "a\nb", true), ("a$\\n^b", "a\nb", false), ("(?s).+", "a\n", true),
     ])
     func fullMatches(pattern: String, text: String, expected: Bool) throws {
         #expect(try Regex(pattern).matches(text.utf8) == expected)
     }
 
     @Test(arguments: [
-        "(", ")", "a)", "[", "[a", "*", "a|*", "(?x)a", "\\", "[b-a]", "a{3,2}", "a{9999}", "\\p{L}", "[[:nope:]]",
-        "\\1", "(?=a)",
+        "(", ")", "a)", "[", "[a", "*", "a|*", "(?x)a", "\\", "[b-a]", "a{3,2}", "a{9999}", "\\p{Nope}", "[[:nope:]]",
+        "\\1", "(?=a)", "a**", "a+*", "a{2}{3}", "\\p", "\\p{L", "\\x{100}", "\\xZZ", "\\777", "\\y",
     ])
     func refused(pattern: String) {
         #expect(throws: RegexError.self) { try Regex(pattern) }
@@ -40,6 +51,7 @@ import WeftRouting
         ("(/.*?)/(.*)", #"\2\1"#, "/a/b/c", "b/c/a"), ("(/.*)/(.*)", #"\2\1"#, "/a/b/c", "c/a/b"),
         ("a|ab", "x", "ab", "xb"), ("(?:^|/)v1", "/v2", "/v1/v1", "/v2/v2"), ("\\bapi\\b", "x", "/api/apis", "/x/apis"),
         ("/", #"\\"#, "a/b", #"a\b"#), ("(?i:A)b", "x", "ab aB", "x aB"),
+        ("\\pL+", "L", "1ab2", "1L2"),
     ])
     func replacements(pattern: String, substitution: String, text: String, expected: String) throws {
         let replacement = try RegexReplacement(pattern, substitution: substitution)

@@ -65,16 +65,4 @@ import WeftTelemetry
     func quantiles(_ share: Double, _ buckets: [Double: Double], _ expected: Double?) {
         #expect(EdgeCalculator.quantile(share, buckets) == expected)
     }
-
-    @Test func theStoreKeepsOneScrapeFromBeforeTheWindow() throws {
-        let store = TelemetryStore(window: .seconds(60))
-        let start = ContinuousClock.now
-        for step in 0...20 {
-            store.add([requests(Double(step * step))], of: "a", at: start + .seconds(5 * step))
-        }
-        // From the scrape at 40 s (64) to the one at 100 s (400).
-        #expect(store.edges().map(\.requestsPerSecond) == [(400.0 - 64) / 60])
-        store.keep(only: [])
-        #expect(store.edges().isEmpty)
-    }
 }

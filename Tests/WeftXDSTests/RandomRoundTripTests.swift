@@ -232,13 +232,39 @@ private struct Generator {
             return detection
         }
         cluster.httpProtocol = pick([.http1, .http2, .useDownstream, .auto])
-        if cluster.httpProtocol != .http1 { cluster.http2MaxConcurrentStreams = maybe { UInt32($0.number()) } }
+        if cluster.httpProtocol != .http1 {
+            cluster.http2MaxConcurrentStreams = maybe { UInt32($0.number()) }
+            cluster.http2 = maybe { $0.http2Options() }
+        }
+        cluster.automaticServerName = maybe { random in
+            var name = Cluster.AutomaticServerName()
+            name.setsServerName = random.coin()
+            name.validatesName = !name.setsServerName || random.coin()
+            name.header = random.coin() ? random.word() : ""
+            return name
+        }
+        cluster.maxStreamDurationMilliseconds = maybe { $0.milliseconds() }
+        cluster.maxResponseHeadersKilobytes = maybe { UInt32($0.number()) }
+        cluster.maxResponseHeadersCount = maybe { UInt32($0.number()) }
         cluster.maxRequestsPerConnection = maybe { UInt32($0.number()) }
         cluster.idleTimeoutMilliseconds = maybe { $0.milliseconds() }
         cluster.healthyPanicThresholdPercent = Double(number(0...100))
         cluster.altStatName = coin() ? word() : ""
         cluster.provenance = maybe { $0.provenance() }
         return cluster
+    }
+
+    /// Never without any value: that reads back as none at all.
+    mutating func http2Options() -> HTTP2ProtocolOptions {
+        var options = HTTP2ProtocolOptions()
+        options.keepAliveIntervalMilliseconds = milliseconds()
+        options.keepAliveTimeoutMilliseconds = maybe { $0.milliseconds() }
+        options.maxOutboundFrames = maybe { UInt32($0.number()) }
+        options.maxOutboundControlFrames = maybe { UInt32($0.number()) }
+        options.maxConsecutiveEmptyFrames = maybe { UInt32($0.number()) }
+        options.maxPriorityFramesPerStream = maybe { UInt32($0.number()) }
+        options.maxWindowUpdatesPerDataFrame = maybe { UInt32($0.number()) }
+        return options
     }
 
     mutating func assignment() -> ClusterLoadAssignment {

@@ -200,6 +200,11 @@ struct RoundTripTests {
         chain.tls?.common.certificates = [SecretReference(name: "kubernetes://web", source: .ads)]
         chain.tls?.common.minimumVersion = .v1_2
         var proxy = TCPProxy(statPrefix: "p", cluster: .weighted([WeightedCluster(name: "a", weight: 1)]))
+        var tunnel = TCPProxy.Tunnel(hostname: "far.example:443")
+        tunnel.usesPost = true
+        tunnel.postPath = "/in"
+        tunnel.headers.append = [.init(name: "x-a", value: "b", action: .overwriteIfExists)]
+        proxy.tunnel = tunnel
         proxy.provenance = provenance
         var listener = Listener(name: "virtualInbound", address: .ip("0.0.0.0", port: 15006))
         var proxyProtocol = ProxyProtocolFilter()

@@ -54,6 +54,13 @@ struct ProxySync: Sendable, Equatable {
     }
 }
 
+/// How far proxies are with one object.
+struct DistributionReport: Sendable, Equatable {
+    var confirmed = 0
+    var concerned = 0
+    var waiting: [String] = []
+}
+
 /// The control plane's pods and their monitoring port, reached through the API server.
 struct ControlPlane {
     let client: KubernetesClient
@@ -79,6 +86,22 @@ struct ControlPlane {
             proxies += (document.arrayValue ?? []).map { ProxySync($0, istiod: pod) }
         }
         return proxies
+    }
+
+    /// How many of the proxies that an object concerns have it, over all instances; `nil` while one does not know it.
+    func distribution(of object: KubernetesObject) async throws -> DistributionReport? {
+        var sum = DistributionReport()
+        for pod in try await pods() {
+            let query =
+                "kind=\(object.kind)&namespace=\(object.namespace)&name=\(object.name)&generation=\(object.generation)"
+            let answer = try await get(pod, "/debug/distribution?\(query)")
+            let document = try JSONValue(parsing: answer.readableBytesView)
+            guard document["known"]?.boolValue == true else { return nil }
+            sum.confirmed += document["confirmed"]?.intValue ?? 0
+            sum.concerned += document["concerned"]?.intValue ?? 0
+            sum.waiting += (document["waiting"]?.arrayValue ?? []).compactMap(\.stringValue)
+        }
+        return sum
     }
 
     /// The versions of all instances, without repetition.

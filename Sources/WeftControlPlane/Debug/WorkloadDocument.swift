@@ -9,10 +9,8 @@ enum WorkloadDocument {
     }
 
     private struct Group {
-        var pods = 0
-        var ready = 0
-        var meshed = 0
-        var labels: [[String: String]] = []
+        var kind = ""
+        var pods: [KubernetesObject] = []
     }
 
     static func make(pods: [KubernetesObject], services: [KubernetesObject]) -> JSONValue {
@@ -20,12 +18,8 @@ enum WorkloadDocument {
         for pod in pods where pod.deletionTimestamp == nil {
             let phase = pod.json[path: "status", "phase"]?.stringValue
             if phase == "Succeeded" || phase == "Failed" { continue }
-            var group = groups[Key(namespace: pod.namespace, name: workload(of: pod))] ?? Group()
-            group.pods += 1
-            if isReady(pod) { group.ready += 1 }
-            if isMeshed(pod) { group.meshed += 1 }
-            group.labels.append(pod.labels)
-            groups[Key(namespace: pod.namespace, name: workload(of: pod))] = group
+            let key = Key(namespace: pod.namespace, name: workload(of: pod))
+            groups[key, default: Group(kind: kind(of: pod))].pods.append(pod)
         }
         let sorted = groups.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }
         return .array(sorted.map { key, group in document(key, group, services) })
@@ -34,13 +28,41 @@ enum WorkloadDocument {
     private static func document(_ key: Key, _ group: Group, _ services: [KubernetesObject]) -> JSONValue {
         let selecting = services.filter { service in
             guard service.namespace == key.namespace, let selector = selector(of: service) else { return false }
-            return group.labels.contains { labels in selector.allSatisfy { labels[$0.key] == $0.value } }
+            return group.pods.contains { pod in selector.allSatisfy { pod.labels[$0.key] == $0.value } }
         }
-        return [
-            "namespace": .string(key.namespace), "name": .string(key.name), "pods": .int(Int64(group.pods)),
-            "ready": .int(Int64(group.ready)), "meshed": .int(Int64(group.meshed)),
-            "services": .array(selecting.map { .string($0.name) }),
+        let labels = group.pods.first?.labels ?? [:]
+        var document: JSONValue = [
+            "namespace": .string(key.namespace), "name": .string(key.name), "kind": .string(group.kind),
+            "pods": .int(Int64(group.pods.count)), "ready": .int(Int64(group.pods.count(where: isReady))),
+            "meshed": .int(Int64(group.pods.count(where: isMeshed))),
+            "gateway": .bool(group.pods.contains(where: isGateway)),
+            "labels": .object(labels.mapValues(JSONValue.string)),
+            "services": .array(selecting.map { .string($0.name) }), "instances": .array(group.pods.map(instance)),
         ]
+        let app = labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"]
+        if let app { document["app"] = .string(app) }
+        return document
+    }
+
+    private static func instance(_ pod: KubernetesObject) -> JSONValue {
+        let version =
+            pod.labels["service.istio.io/canonical-revision"] ?? pod.labels["app.kubernetes.io/version"]
+            ?? pod.labels["version"] ?? "latest"
+        return [
+            "name": .string(pod.name), "address": pod.json[path: "status", "podIP"] ?? "", "version": .string(version),
+            "ready": .bool(isReady(pod)), "meshed": .bool(isMeshed(pod)),
+        ]
+    }
+
+    private static func kind(of pod: KubernetesObject) -> String {
+        guard let owner = pod.ownerReferences.first(where: { $0.controller == true }) else { return "Pod" }
+        return owner.kind == "ReplicaSet" ? "Deployment" : owner.kind
+    }
+
+    /// A proxy of its own, not beside an application.
+    private static func isGateway(_ pod: KubernetesObject) -> Bool {
+        let containers = pod.json[path: "spec", "containers"]?.arrayValue ?? []
+        return containers.count == 1 && containers.first?["name"]?.stringValue == "istio-proxy"
     }
 
     private static func selector(of service: KubernetesObject) -> [String: String]? {

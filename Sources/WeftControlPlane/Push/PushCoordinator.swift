@@ -135,9 +135,9 @@ actor PushCoordinator {
     /// - Returns: whether there was something new for the proxy.
     private func publish(to id: String) -> Bool {
         guard var connection = connections[id] else { return false }
-        let parts = connection.keys.compactMap { shares[$0]?.resources }
         // A share that could not be made leaves the proxy with what it has.
-        guard parts.count == connection.keys.count else { return false }
+        guard connection.keys.allSatisfy({ shares[$0] != nil }) else { return false }
+        let parts = connection.keys.flatMap { shares[$0]?.parts ?? [] }
         defer { connections[id] = connection }
         if let old = connection.snapshot, old.shares.elementsEqual(parts, by: ===) {
             connection.isCurrent(for: number)

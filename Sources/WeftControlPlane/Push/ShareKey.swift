@@ -11,6 +11,8 @@ struct ShareKey: Sendable, Hashable {
         case outbound(OutboundClass)
         /// What sidecars receive by.
         case inbound(ProxyClass)
+        /// Everything of gRPC clients.
+        case proxyless(OutboundClass)
         /// Everything of a gateway.
         case gateway(ProxyClass)
     }
@@ -25,6 +27,8 @@ struct ShareKey: Sendable, Hashable {
         let target = Target(userAgent: session.userAgent)
         let parts: [Part] =
             switch proxy.kind {
+            case .sidecar where proxy.metadata["GENERATOR"]?.stringValue == "grpc":
+                [.proxyless(OutboundClass(proxy, in: snapshot))]
             case .sidecar: [.outbound(OutboundClass(proxy, in: snapshot)), .inbound(proxy)]
             case .router: [.gateway(proxy)]
             }
@@ -37,24 +41,53 @@ struct ShareKey: Sendable, Hashable {
             switch part {
             case .outbound(let proxies): translator.outbound(for: proxies)
             case .inbound(let proxies): translator.inbound(for: proxies)
+            case .proxyless(let proxies): (translator.proxyless(for: proxies).resources, [])
             case .gateway(let proxies): translator.gateway(for: proxies)
             }
         if !maySeeSecrets { configuration.secrets = [:] }
         return (configuration, diagnostics)
     }
 
-    /// Makes the share. Where nothing differs from `old`, that is what comes back.
+    /// Makes the share. Where nothing differs from `old`, its parts are what comes back.
     func make(in snapshot: MeshSnapshot, number: UInt64, replacing old: Share?) throws -> Share {
+        if case .outbound(let proxies) = part {
+            let made = try OutboundShare(
+                proxies, in: snapshot, target: target, withSecrets: maySeeSecrets, replacing: old?.outbound)
+            return Share(
+                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics, number: number)
+        }
+        if case .proxyless(let proxies) = part {
+            let configuration = Translator(snapshot).proxyless(for: proxies)
+            let resources = try Self.encode(configuration, target, replacing: old?.parts.first)
+            return Share(
+                parts: [resources.isNew ? resources : old?.parts.first ?? resources], diagnostics: [], number: number)
+        }
         let (configuration, diagnostics) = configuration(in: snapshot)
-        let resources = try ResourceShare(configuration, target: target, replacing: old?.resources)
-        let kept = resources.isNew ? resources : old?.resources ?? resources
-        return Share(resources: kept, diagnostics: diagnostics, number: number)
+        let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
+        let kept = resources.isNew ? resources : old?.parts.first ?? resources
+        return Share(parts: [kept], diagnostics: diagnostics, number: number)
+    }
+
+    private static func encode(
+        _ configuration: ProxylessConfiguration, _ target: Target, replacing old: ResourceShare?
+    ) throws -> ResourceShare {
+        let encoder = XDSEncoder(target: target)
+        let plain = try ResourceShare(configuration.resources, target: target)
+        var resources = plain.resources
+        for (name, routes) in configuration.routesOfListener {
+            resources[.listener, default: [:]][name] = EncodedResource(
+                any: try encoder.encodeAPIListener(name: name, routes: routes))
+        }
+        return ResourceShare(
+            resources: resources, assignmentOfCluster: plain.assignmentOfCluster, replacing: old)
     }
 }
 
 /// A part of a configuration, made and encoded.
 struct Share: Sendable {
-    var resources: ResourceShare
+    var parts: [ResourceShare]
+    /// What the next one is made from, for senders.
+    var outbound: OutboundShare?
     /// What translation found.
     var diagnostics: [Diagnostic]
     /// Of the newest snapshot that it is right for.

@@ -64,6 +64,8 @@ package final class HTTP2Connection {
     var settingsAcknowledged = false
     /// The header block that CONTINUATION frames are to complete.
     var block: PartialBlock?
+    /// Whether a head has begun whose last frame has not come.
+    package var isInHeaderBlock: Bool { block != nil }
     var lastPeerStream: UInt32 = 0
     var nextLocalStream: UInt32 = 1
     var sendWindow = 65_535

@@ -2214,7 +2214,7 @@ package enum FieldTable {
         9 metadata_match message - envoy.config.core.v3.Metadata
         10 weighted_clusters message =cluster_specifier envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
         11 hash_policy message * envoy.type.v3.HashPolicy
-        12 tunneling_config message ! -
+        12 tunneling_config message - envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
         13 max_downstream_connection_duration message - google.protobuf.Duration
         14 on_demand message ! -
         15 access_log_flush_interval message ~ google.protobuf.Duration
@@ -2225,6 +2225,16 @@ package enum FieldTable {
         20 max_downstream_connection_duration_jitter_percentage message ! -
         21 upstream_connect_mode enum ! -
         22 max_early_data_bytes message ! -
+        M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
+        1 hostname string - -
+        2 use_post bool - -
+        3 headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        4 propagate_response_headers bool - -
+        5 post_path string - -
+        6 propagate_response_trailers bool - -
+        7 request_id_extension message ! -
+        8 request_id_header string ! -
+        9 request_id_metadata_key string ! -
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster
         1 clusters message * envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight
         M envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.WeightedCluster.ClusterWeight

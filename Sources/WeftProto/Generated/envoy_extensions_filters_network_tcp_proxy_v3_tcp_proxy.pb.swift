@@ -23,79 +23,100 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
-package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: Sendable {
+package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  package var statPrefix: String = String()
+  package var statPrefix: String {
+    get {_storage._statPrefix}
+    set {_uniqueStorage()._statPrefix = newValue}
+  }
 
-  package var clusterSpecifier: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.OneOf_ClusterSpecifier? = nil
+  package var clusterSpecifier: OneOf_ClusterSpecifier? {
+    get {return _storage._clusterSpecifier}
+    set {_uniqueStorage()._clusterSpecifier = newValue}
+  }
 
   package var cluster: String {
     get {
-      if case .cluster(let v)? = clusterSpecifier {return v}
+      if case .cluster(let v)? = _storage._clusterSpecifier {return v}
       return String()
     }
-    set {clusterSpecifier = .cluster(newValue)}
+    set {_uniqueStorage()._clusterSpecifier = .cluster(newValue)}
   }
 
   package var weightedClusters: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster {
     get {
-      if case .weightedClusters(let v)? = clusterSpecifier {return v}
+      if case .weightedClusters(let v)? = _storage._clusterSpecifier {return v}
       return Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster()
     }
-    set {clusterSpecifier = .weightedClusters(newValue)}
+    set {_uniqueStorage()._clusterSpecifier = .weightedClusters(newValue)}
   }
 
-  package var accessLog: [Envoy_Config_Accesslog_V3_AccessLog] = []
+  package var accessLog: [Envoy_Config_Accesslog_V3_AccessLog] {
+    get {_storage._accessLog}
+    set {_uniqueStorage()._accessLog = newValue}
+  }
 
   package var maxConnectAttempts: SwiftProtobuf.Google_Protobuf_UInt32Value {
-    get {_maxConnectAttempts ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
-    set {_maxConnectAttempts = newValue}
+    get {_storage._maxConnectAttempts ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._maxConnectAttempts = newValue}
   }
   /// Returns true if `maxConnectAttempts` has been explicitly set.
-  package var hasMaxConnectAttempts: Bool {self._maxConnectAttempts != nil}
+  package var hasMaxConnectAttempts: Bool {_storage._maxConnectAttempts != nil}
   /// Clears the value of `maxConnectAttempts`. Subsequent reads from it will return its default value.
-  package mutating func clearMaxConnectAttempts() {self._maxConnectAttempts = nil}
+  package mutating func clearMaxConnectAttempts() {_uniqueStorage()._maxConnectAttempts = nil}
 
   package var idleTimeout: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_idleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_idleTimeout = newValue}
+    get {_storage._idleTimeout ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._idleTimeout = newValue}
   }
   /// Returns true if `idleTimeout` has been explicitly set.
-  package var hasIdleTimeout: Bool {self._idleTimeout != nil}
+  package var hasIdleTimeout: Bool {_storage._idleTimeout != nil}
   /// Clears the value of `idleTimeout`. Subsequent reads from it will return its default value.
-  package mutating func clearIdleTimeout() {self._idleTimeout = nil}
+  package mutating func clearIdleTimeout() {_uniqueStorage()._idleTimeout = nil}
+
+  package var tunnelingConfig: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig {
+    get {_storage._tunnelingConfig ?? Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig()}
+    set {_uniqueStorage()._tunnelingConfig = newValue}
+  }
+  /// Returns true if `tunnelingConfig` has been explicitly set.
+  package var hasTunnelingConfig: Bool {_storage._tunnelingConfig != nil}
+  /// Clears the value of `tunnelingConfig`. Subsequent reads from it will return its default value.
+  package mutating func clearTunnelingConfig() {_uniqueStorage()._tunnelingConfig = nil}
 
   package var maxDownstreamConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_maxDownstreamConnectionDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_maxDownstreamConnectionDuration = newValue}
+    get {_storage._maxDownstreamConnectionDuration ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._maxDownstreamConnectionDuration = newValue}
   }
   /// Returns true if `maxDownstreamConnectionDuration` has been explicitly set.
-  package var hasMaxDownstreamConnectionDuration: Bool {self._maxDownstreamConnectionDuration != nil}
+  package var hasMaxDownstreamConnectionDuration: Bool {_storage._maxDownstreamConnectionDuration != nil}
   /// Clears the value of `maxDownstreamConnectionDuration`. Subsequent reads from it will return its default value.
-  package mutating func clearMaxDownstreamConnectionDuration() {self._maxDownstreamConnectionDuration = nil}
+  package mutating func clearMaxDownstreamConnectionDuration() {_uniqueStorage()._maxDownstreamConnectionDuration = nil}
 
   package var metadataMatch: Envoy_Config_Core_V3_Metadata {
-    get {_metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
-    set {_metadataMatch = newValue}
+    get {_storage._metadataMatch ?? Envoy_Config_Core_V3_Metadata()}
+    set {_uniqueStorage()._metadataMatch = newValue}
   }
   /// Returns true if `metadataMatch` has been explicitly set.
-  package var hasMetadataMatch: Bool {self._metadataMatch != nil}
+  package var hasMetadataMatch: Bool {_storage._metadataMatch != nil}
   /// Clears the value of `metadataMatch`. Subsequent reads from it will return its default value.
-  package mutating func clearMetadataMatch() {self._metadataMatch = nil}
+  package mutating func clearMetadataMatch() {_uniqueStorage()._metadataMatch = nil}
 
-  package var hashPolicy: [Envoy_Type_V3_HashPolicy] = []
+  package var hashPolicy: [Envoy_Type_V3_HashPolicy] {
+    get {_storage._hashPolicy}
+    set {_uniqueStorage()._hashPolicy = newValue}
+  }
 
   package var accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration {
-    get {_accessLogFlushInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
-    set {_accessLogFlushInterval = newValue}
+    get {_storage._accessLogFlushInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
+    set {_uniqueStorage()._accessLogFlushInterval = newValue}
   }
   /// Returns true if `accessLogFlushInterval` has been explicitly set.
-  package var hasAccessLogFlushInterval: Bool {self._accessLogFlushInterval != nil}
+  package var hasAccessLogFlushInterval: Bool {_storage._accessLogFlushInterval != nil}
   /// Clears the value of `accessLogFlushInterval`. Subsequent reads from it will return its default value.
-  package mutating func clearAccessLogFlushInterval() {self._accessLogFlushInterval = nil}
+  package mutating func clearAccessLogFlushInterval() {_uniqueStorage()._accessLogFlushInterval = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -142,13 +163,31 @@ package nonisolated struct Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy
     package init() {}
   }
 
+  package nonisolated struct TunnelingConfig: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var hostname: String = String()
+
+    package var usePost: Bool = false
+
+    package var headersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
+
+    package var propagateResponseHeaders: Bool = false
+
+    package var postPath: String = String()
+
+    package var propagateResponseTrailers: Bool = false
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
   package init() {}
 
-  fileprivate var _maxConnectAttempts: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
-  fileprivate var _idleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _maxDownstreamConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
-  fileprivate var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
-  fileprivate var _accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -157,96 +196,155 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.networ
 
 nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".TcpProxy"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{3}metadata_match\0\u{3}weighted_clusters\0\u{3}hash_policy\0\u{4}\u{2}max_downstream_connection_duration\0\u{4}\u{2}access_log_flush_interval\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}stat_prefix\0\u{1}cluster\0\u{4}\u{3}access_log\0\u{4}\u{2}max_connect_attempts\0\u{3}idle_timeout\0\u{3}metadata_match\0\u{3}weighted_clusters\0\u{3}hash_policy\0\u{3}tunneling_config\0\u{3}max_downstream_connection_duration\0\u{4}\u{2}access_log_flush_interval\0")
+
+  fileprivate class _StorageClass {
+    var _statPrefix: String = String()
+    var _clusterSpecifier: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.OneOf_ClusterSpecifier?
+    var _accessLog: [Envoy_Config_Accesslog_V3_AccessLog] = []
+    var _maxConnectAttempts: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _idleTimeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _tunnelingConfig: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig? = nil
+    var _maxDownstreamConnectionDuration: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _metadataMatch: Envoy_Config_Core_V3_Metadata? = nil
+    var _hashPolicy: [Envoy_Type_V3_HashPolicy] = []
+    var _accessLogFlushInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _statPrefix = source._statPrefix
+      _clusterSpecifier = source._clusterSpecifier
+      _accessLog = source._accessLog
+      _maxConnectAttempts = source._maxConnectAttempts
+      _idleTimeout = source._idleTimeout
+      _tunnelingConfig = source._tunnelingConfig
+      _maxDownstreamConnectionDuration = source._maxDownstreamConnectionDuration
+      _metadataMatch = source._metadataMatch
+      _hashPolicy = source._hashPolicy
+      _accessLogFlushInterval = source._accessLogFlushInterval
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.statPrefix) }()
-      case 2: try {
-        var v: String?
-        try decoder.decodeSingularStringField(value: &v)
-        if let v = v {
-          if self.clusterSpecifier != nil {try decoder.handleConflictingOneOf()}
-          self.clusterSpecifier = .cluster(v)
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._statPrefix) }()
+        case 2: try {
+          var v: String?
+          try decoder.decodeSingularStringField(value: &v)
+          if let v = v {
+            if _storage._clusterSpecifier != nil {try decoder.handleConflictingOneOf()}
+            _storage._clusterSpecifier = .cluster(v)
+          }
+        }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._accessLog) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._maxConnectAttempts) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._idleTimeout) }()
+        case 9: try { try decoder.decodeSingularMessageField(value: &_storage._metadataMatch) }()
+        case 10: try {
+          var v: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster?
+          var hadOneofValue = false
+          if let current = _storage._clusterSpecifier {
+            hadOneofValue = true
+            if case .weightedClusters(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._clusterSpecifier = .weightedClusters(v)
+          }
+        }()
+        case 11: try { try decoder.decodeRepeatedMessageField(value: &_storage._hashPolicy) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._tunnelingConfig) }()
+        case 13: try { try decoder.decodeSingularMessageField(value: &_storage._maxDownstreamConnectionDuration) }()
+        case 15: try { try decoder.decodeSingularMessageField(value: &_storage._accessLogFlushInterval) }()
+        default: break
         }
-      }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.accessLog) }()
-      case 7: try { try decoder.decodeSingularMessageField(value: &self._maxConnectAttempts) }()
-      case 8: try { try decoder.decodeSingularMessageField(value: &self._idleTimeout) }()
-      case 9: try { try decoder.decodeSingularMessageField(value: &self._metadataMatch) }()
-      case 10: try {
-        var v: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.WeightedCluster?
-        var hadOneofValue = false
-        if let current = self.clusterSpecifier {
-          hadOneofValue = true
-          if case .weightedClusters(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.clusterSpecifier = .weightedClusters(v)
-        }
-      }()
-      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.hashPolicy) }()
-      case 13: try { try decoder.decodeSingularMessageField(value: &self._maxDownstreamConnectionDuration) }()
-      case 15: try { try decoder.decodeSingularMessageField(value: &self._accessLogFlushInterval) }()
-      default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if !self.statPrefix.isEmpty {
-      try visitor.visitSingularStringField(value: self.statPrefix, fieldNumber: 1)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._statPrefix.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._statPrefix, fieldNumber: 1)
+      }
+      try { if case .cluster(let v)? = _storage._clusterSpecifier {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._accessLog.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._accessLog, fieldNumber: 5)
+      }
+      try { if let v = _storage._maxConnectAttempts {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._idleTimeout {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      try { if let v = _storage._metadataMatch {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
+      } }()
+      try { if case .weightedClusters(let v)? = _storage._clusterSpecifier {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+      } }()
+      if !_storage._hashPolicy.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._hashPolicy, fieldNumber: 11)
+      }
+      try { if let v = _storage._tunnelingConfig {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      try { if let v = _storage._maxDownstreamConnectionDuration {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
+      } }()
+      try { if let v = _storage._accessLogFlushInterval {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
+      } }()
     }
-    try { if case .cluster(let v)? = self.clusterSpecifier {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
-    } }()
-    if !self.accessLog.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.accessLog, fieldNumber: 5)
-    }
-    try { if let v = self._maxConnectAttempts {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._idleTimeout {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-    } }()
-    try { if let v = self._metadataMatch {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
-    } }()
-    try { if case .weightedClusters(let v)? = self.clusterSpecifier {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
-    } }()
-    if !self.hashPolicy.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.hashPolicy, fieldNumber: 11)
-    }
-    try { if let v = self._maxDownstreamConnectionDuration {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
-    } }()
-    try { if let v = self._accessLogFlushInterval {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy, rhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy) -> Bool {
-    if lhs.statPrefix != rhs.statPrefix {return false}
-    if lhs.clusterSpecifier != rhs.clusterSpecifier {return false}
-    if lhs.accessLog != rhs.accessLog {return false}
-    if lhs._maxConnectAttempts != rhs._maxConnectAttempts {return false}
-    if lhs._idleTimeout != rhs._idleTimeout {return false}
-    if lhs._maxDownstreamConnectionDuration != rhs._maxDownstreamConnectionDuration {return false}
-    if lhs._metadataMatch != rhs._metadataMatch {return false}
-    if lhs.hashPolicy != rhs.hashPolicy {return false}
-    if lhs._accessLogFlushInterval != rhs._accessLogFlushInterval {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._statPrefix != rhs_storage._statPrefix {return false}
+        if _storage._clusterSpecifier != rhs_storage._clusterSpecifier {return false}
+        if _storage._accessLog != rhs_storage._accessLog {return false}
+        if _storage._maxConnectAttempts != rhs_storage._maxConnectAttempts {return false}
+        if _storage._idleTimeout != rhs_storage._idleTimeout {return false}
+        if _storage._tunnelingConfig != rhs_storage._tunnelingConfig {return false}
+        if _storage._maxDownstreamConnectionDuration != rhs_storage._maxDownstreamConnectionDuration {return false}
+        if _storage._metadataMatch != rhs_storage._metadataMatch {return false}
+        if _storage._hashPolicy != rhs_storage._hashPolicy {return false}
+        if _storage._accessLogFlushInterval != rhs_storage._accessLogFlushInterval {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -321,6 +419,61 @@ nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.Weig
     if lhs.name != rhs.name {return false}
     if lhs.weight != rhs.weight {return false}
     if lhs._metadataMatch != rhs._metadataMatch {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.protoMessageName + ".TunnelingConfig"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hostname\0\u{3}use_post\0\u{3}headers_to_add\0\u{3}propagate_response_headers\0\u{3}post_path\0\u{3}propagate_response_trailers\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.hostname) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.usePost) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.headersToAdd) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.propagateResponseHeaders) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.postPath) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.propagateResponseTrailers) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.hostname.isEmpty {
+      try visitor.visitSingularStringField(value: self.hostname, fieldNumber: 1)
+    }
+    if self.usePost != false {
+      try visitor.visitSingularBoolField(value: self.usePost, fieldNumber: 2)
+    }
+    if !self.headersToAdd.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.headersToAdd, fieldNumber: 3)
+    }
+    if self.propagateResponseHeaders != false {
+      try visitor.visitSingularBoolField(value: self.propagateResponseHeaders, fieldNumber: 4)
+    }
+    if !self.postPath.isEmpty {
+      try visitor.visitSingularStringField(value: self.postPath, fieldNumber: 5)
+    }
+    if self.propagateResponseTrailers != false {
+      try visitor.visitSingularBoolField(value: self.propagateResponseTrailers, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig, rhs: Envoy_Extensions_Filters_Network_TcpProxy_V3_TcpProxy.TunnelingConfig) -> Bool {
+    if lhs.hostname != rhs.hostname {return false}
+    if lhs.usePost != rhs.usePost {return false}
+    if lhs.headersToAdd != rhs.headersToAdd {return false}
+    if lhs.propagateResponseHeaders != rhs.propagateResponseHeaders {return false}
+    if lhs.postPath != rhs.postPath {return false}
+    if lhs.propagateResponseTrailers != rhs.propagateResponseTrailers {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

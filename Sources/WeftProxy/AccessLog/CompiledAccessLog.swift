@@ -148,7 +148,7 @@ struct CompiledFormat: Sendable {
             }
             switch context.value(operation) {
             case .none: return omitsEmptyValues ? nil : .null
-            case .text(let text): return .string(limit.map { String(text.prefix($0)) } ?? text)
+            case .text(let text): return .string(limit.map { String(text.cut(toBytes: $0)) } ?? text)
             case .int(let number):
                 return limit == nil ? .int(number) : .string(String(String(number).prefix(limit ?? 0)))
             case .json(let value): return value

@@ -30,7 +30,7 @@ extension LogContext {
     }
 
     private func request(_ name: String) -> String? {
-        guard let exchange else { return nil }
+        guard let exchange, !exchange.record.hasNoHead else { return nil }
         // The colon of a pseudo header may be left out in an alternative, as in Envoy's default format.
         switch name {
         // CONNECT has none.

@@ -75,10 +75,36 @@ struct LogContext {
             case .text(let text): result += text
             case .value(let operation, let limit):
                 let text = value(operation).string ?? missing
-                if let limit { result += text.prefix(limit) } else { result += text }
+                if let limit { result += text.cut(toBytes: limit) } else { result += text }
             }
         }
         return result
+    }
+
+    /// The same for the value of a header: operators that name headers bring their bytes as they came.
+    func bytes(_ template: FormatTemplate) -> [UInt8] {
+        var result: [UInt8] = []
+        for piece in template.pieces {
+            switch piece {
+            case .text(let text): result += text.utf8
+            case .value(let operation, let limit):
+                let bytes = rawBytes(operation) ?? Array((value(operation).string ?? "").utf8)
+                result += limit.map { bytes.prefix($0) } ?? bytes[...]
+            }
+        }
+        return result
+    }
+
+    /// - Returns: `nil` for operators that name no header field, and for fields that are not there.
+    private func rawBytes(_ operation: FormatOperator) -> [UInt8]? {
+        let (headers, field): (HeaderBlock?, FormatOperator.Header)
+        switch operation {
+        case .request(let named): (headers, field) = (exchange?.head.headers, named)
+        case .response(let named): (headers, field) = (response, named)
+        default: return nil
+        }
+        guard let headers, !field.name.hasPrefix(":"), field.name != "host" else { return nil }
+        return headers[HeaderName(field.name)].map(Array.init)
     }
 
     var filterView: LogFilterView {
@@ -110,5 +136,15 @@ struct LogContext {
         let status = exchange.record.status
         guard status > 0 else { return nil }
         return status == 200 ? 2 : GRPCStatus.code(status)
+    }
+}
+
+extension String {
+    /// The first `count` bytes (Envoy's `%…:N%`); a character that does not fit as a whole is left out.
+    func cut(toBytes count: Int) -> Substring {
+        guard utf8.count > count else { return self[...] }
+        var end = utf8.index(startIndex, offsetBy: count)
+        while end > startIndex, Index(end, within: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return self[..<end]
     }
 }

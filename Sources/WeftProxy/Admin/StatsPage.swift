@@ -22,7 +22,6 @@ enum StatsPage {
                 result.append(("\(prefix).active_connections", limiter.active.load(ordering: .relaxed)))
                 result.append(("\(prefix).limited_connections", limiter.limited.load(ordering: .relaxed)))
             }
-            if case .http(let manager) = chain.terminal { result += serviceCounts(manager) }
         }
         result += HTTP2Reason.allCases.map { ($0.rawValue, plane.http2[$0]) }
         result.append(("control_plane.connected_state", status?.isConnected == true ? 1 : 0))

@@ -49,7 +49,9 @@ extension Exchange {
     }
 
     func cors(_ name: String) {
-        guard head.headers.contains(.origin), case .cors(let engine)? = routeFilter(name) else { return }
+        // A route that answers by itself shares nothing with other origins, whatever its virtual host says.
+        guard head.headers.contains(.origin), case .cors(let engine)? = routeFilter(name), decision?.forward != nil
+        else { return }
         let outcome = engine.decide(head, draw: draw)
         switch outcome {
         case .pass, .shadow: return

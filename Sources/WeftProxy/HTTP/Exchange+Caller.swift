@@ -89,6 +89,18 @@ extension Exchange {
     /// HTTP/2 always passes trailers on; HTTP/1 when it was told to.
     func takesTrailers(_ version: HTTPProtocolVersion, _ enabled: Bool) -> Bool { enabled || version == .http2 }
 
+    /// What the request calls its upstream, where the cluster wants that to be the TLS server name.
+    func upstreamName(of host: CompiledHost, in cluster: WorkerCluster) -> UpstreamName? {
+        guard let wanted = cluster.compiled.cluster.automaticServerName, host.target.tls != nil else { return nil }
+        var text = head.host
+        if !wanted.header.isEmpty, let own = head.headers.first(wanted.header), !own.isEmpty { text = own }
+        let name = RequestAuthority.split(text).host
+        let isAddress = (try? SocketAddress(ipAddress: name, port: 0)) != nil
+        return UpstreamName(
+            serverName: wanted.setsServerName && !isAddress && !name.isEmpty ? name : nil,
+            expectedName: wanted.validatesName && !name.isEmpty ? name : nil)
+    }
+
     /// The request's trailers, as far as the upstream's connection takes them.
     var upstreamTrailers: HeaderBlock? {
         guard let requestTrailers, let cluster else { return requestTrailers }

@@ -10,6 +10,8 @@ enum AttemptFailure {
     /// - Parameter transport: What the operating system or TLS said.
     case reset(UpstreamResetReason, transport: String?)
     case perTryTimeout(idle: Bool)
+    /// The cluster's `max_stream_duration` is over.
+    case maxDuration
 }
 
 /// The router: from the route to an upstream's response, with retries.
@@ -23,14 +25,13 @@ extension Exchange {
             self.forwarding = forwarding
             return select(forwarding, decision)
         }
-        let provenance = decision.route.provenance
         switch decision.route.action {
         case .directResponse(let direct):
             connection.counters.add(HTTPCounter.directResponses)
-            reply(.directResponse(status: direct.status, body: direct.body), provenance: provenance)
+            answer(direct, decision)
         case .redirect(let redirect):
             connection.counters.add(HTTPCounter.redirects)
-            reply(.redirect(status: redirect.status, location: location(redirect, decision)), provenance: provenance)
+            redirectClient(redirect, decision)
         case .forward: break
         }
     }
@@ -58,7 +59,6 @@ extension Exchange {
         mutateRequest(forwarding)
         // After the mutations: hash policies see the request as the upstream will.
         preparePick(forwarding)
-        if !forwarding.mirrors.isEmpty { mirror(forwarding) }
         startTimers()
         tryUpstream()
     }
@@ -95,7 +95,7 @@ extension Exchange {
             let hash = RequestHash(
                 compiled.hashPolicies, head: head,
                 client: RequestHash.Client(
-                    ip: info.remoteIP, address: "\(info.remoteIP):\(info.remotePort)",
+                    ip: clientIP, address: "\(info.remoteIP):\(info.remotePort)",
                     localAddress: "\(info.localIP):\(info.localPort)"))
             pick.hash = hash.value
             hashCookies = hash.cookies
@@ -150,10 +150,12 @@ extension Exchange {
         {
             nameHost(host)
         }
-        let version = upstreamVersion(cluster)
+        let version = upstreamVersion(cluster, host)
         record.upstreamProtocol = version == .http2 ? "HTTP/2" : "HTTP/1.1"
         let attempt = UpstreamAttempt(self, host: host, cluster: cluster, version: version)
         self.attempt = attempt
+        // Only what is forwarded is mirrored.
+        if attemptCount == 1, let forwarding, !forwarding.mirrors.isEmpty { mirror(forwarding) }
         attempt.start(perTryMilliseconds: timeouts?.perTry, idleMilliseconds: timeouts?.perTryIdle)
     }
 
@@ -180,7 +182,7 @@ extension Exchange {
         return connection.connection.info.destination
     }
 
-    func upstreamVersion(_ cluster: WorkerCluster) -> HTTPVersion {
+    func upstreamVersion(_ cluster: WorkerCluster, _ host: CompiledHost) -> HTTPVersion {
         if isUpgrade {
             // HTTP/2 carries it as extended CONNECT (RFC 8441).
             return cluster.compiled.cluster.httpProtocol == .http2 ? .http2 : .http1
@@ -188,7 +190,9 @@ extension Exchange {
         return switch cluster.compiled.cluster.httpProtocol {
         case .http1: .http1
         case .http2: .http2
-        case .useDownstream, .auto: connection.version
+        case .useDownstream: connection.version
+        // The peer chooses by ALPN, which only TLS has.
+        case .auto: host.targets.http2.tls == nil ? .http1 : .http2
         }
     }
 
@@ -240,6 +244,10 @@ extension Exchange {
             reply(.upstreamReset(why, transport: transport, isRetry: isRetry), provenance: provenance)
         case .perTryTimeout(let idle):
             reply(.perTryTimeout(idle: idle), provenance: provenance)
+        case .maxDuration:
+            reply(
+                .upstreamDuration(requestComplete: requestEnded),
+                provenance: cluster?.compiled.cluster.provenance ?? provenance)
         }
     }
 
@@ -252,6 +260,7 @@ extension Exchange {
         case .reset(.remoteRefused, _): kind = .refusedStream
         case .reset: kind = .reset
         case .perTryTimeout: kind = .perTryTimeout
+        case .maxDuration: kind = .reset
         }
         return retries?.verdict(on: kind, requestStarted: requestStarted, random: &worker.decisions) ?? .no
     }

@@ -100,7 +100,11 @@ extension Exchange {
             head.headers.set(.expectedTimeout, decimal: expected)
         }
         // Additions are made of the request as it came, before the rewrites (Envoy's order).
-        if let weighted { applyToRequest(weighted.requestHeaders) }
+        if let weighted {
+            applyToRequest(weighted.requestHeaders)
+            // Before all else, and the upstream is told nothing of the host before it.
+            if let host = weighted.hostRewrite { head.host = host }
+        }
         if let decision, decision.changesRequest {
             if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
             if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
@@ -111,41 +115,58 @@ extension Exchange {
     }
 
     private func rewriteHost(_ action: RouteAction) {
-        guard weighted?.hostRewrite != nil || action.hostRewrite != nil else { return }
         let before = head.host
-        if let host = weighted?.hostRewrite {
-            // Of a weighted cluster, Envoy tells the upstream nothing of the host before.
-            head.host = host
-            return
-        }
-        switch action.hostRewrite {
-        case .literal(let host): head.host = host
-        case .header(let name):
-            guard let host = head.headers.first(name) else { return }
-            head.host = host
-        case .pathRegex: head.host = decision?.forward?.hostFromPath(original.target) ?? head.host
-        case .auto, nil: return
-        }
+        let host: String? =
+            switch action.hostRewrite {
+            case .literal(let host): host
+            case .header(let name): head.headers.first(name)
+            case .pathRegex: decision?.forward?.hostFromPath(original.target)
+            case .auto, nil: nil
+            }
+        guard let host, !host.isEmpty else { return }
+        head.host = host
         noteHost(before, action)
     }
 
     private func rewritePath(_ action: RouteAction) {
         guard let decision, action.pathRewrite != nil else { return }
+        decision.forward?.rewrittenPath(head.target, matched: decision.route.match).map(rewritePath)
+    }
+
+    private func rewritePath(_ after: String) {
         let before = head.target
-        guard let after = decision.forward?.rewrittenPath(before, matched: decision.route.match) else { return }
         head.target = after
         if makesEnvoyHeaders { head.headers.set("x-envoy-original-path", before) }
     }
 
     /// The target of a redirect, as RFC 9110 wants it: absolute.
     func location(_ redirect: Redirect, _ decision: RouteDecision) -> String {
-        let isTLS = head.headers.string(.forwardedProto) == "https"
-        return RedirectTarget(scheme: isTLS ? "https" : "http", authority: head.host, path: head.target)
+        RedirectTarget(scheme: head.scheme.rawValue, authority: head.host, path: head.target)
             .location(redirect, decision: decision)
+    }
+
+    func redirectClient(_ redirect: Redirect, _ decision: RouteDecision) {
+        let location = location(redirect, decision)
+        // The request has the new path from here on: what is added to the answer and written to logs tells it.
+        if let path = RedirectTarget.rewritten(head.target, redirect, decision) { rewritePath(path) }
+        reply(.redirect(status: redirect.status, location: location), provenance: decision.route.provenance)
+    }
+
+    /// What was made, or where to look, is said with 201 and 3xx to be at the address that was asked for.
+    func answer(_ direct: DirectResponse, _ decision: RouteDecision) {
+        let reason = LocalReply.Reason.directResponse(status: direct.status, body: direct.body)
+        var headers: HeaderBlock?
+        if direct.status == 201 || (300...399).contains(direct.status), !head.path.readableBytesView.isEmpty {
+            headers = HeaderBlock()
+            headers?.set(.location, location(Redirect(), decision))
+        }
+        reply(reason, provenance: decision.route.provenance, headers: headers)
     }
 
     func mutateResponse(_ response: inout ResponseHead, serviceMilliseconds: Int64?) {
         removeHopByHop(&response.headers, keepUpgrade: response.status == 101)
+        // RFC 9110, 8.6.
+        if response.status == 204 { response.headers.remove(.contentLength) }
         if response.headers.mayContain(PeerMetadata.headers) {
             response.headers.remove(PeerMetadata.idHeader)
             response.headers.remove(PeerMetadata.header)
@@ -189,34 +210,54 @@ extension Exchange {
         if let table = decision.tableResponseHeaders { apply(table, to: &headers) }
     }
 
-    /// Values are expanded against the request as the mutations before them left it.
+    /// To an own reply. A route that does not forward has a say in its own answer alone, not in what a filter said
+    /// before it.
+    func addToOwnReply(_ local: LocalReply, _ headers: inout HeaderBlock) {
+        guard let decision, decision.forward != nil || local.code == "direct_response" else { return }
+        // A filter that answered before the router: the weighted cluster is the route's choice all the same.
+        if weighted == nil, case .weighted(let clusters)? = decision.forward?.action.cluster {
+            if weightedIndex == nil { weightedIndex = decision.forward?.weightedChoice(worker.decisions.next()) }
+            weighted = weightedIndex.map { clusters[$0] }
+        }
+        applyResponseMutations(&headers)
+    }
+
+    /// Values are expanded against the request as the lists before this one left it.
     func applyToRequest(_ mutations: HeaderMutations) {
         for name in mutations.remove { head.headers.drop(name) }
-        for entry in mutations.append {
-            let value = Substitution.expand(entry.value, self)
-            if entry.name == ":authority" || entry.name.lowercased() == "host" {
-                head.host = value
-            } else {
-                Self.add(entry, value, to: &head.headers)
-            }
+        guard !mutations.append.isEmpty else { return }
+        let values = mutations.append.map { Substitution.bytes($0.value, self) }
+        for (entry, value) in zip(mutations.append, values)
+        where entry.name == ":authority" || entry.name.lowercased() == "host" {
+            if !value.isEmpty { head.host = String(decoding: value, as: UTF8.self) }
         }
+        Self.add(mutations.append, values, to: &head.headers)
     }
 
     func apply(_ mutations: HeaderMutations, to headers: inout HeaderBlock) {
         for name in mutations.remove { headers.drop(name) }
-        for entry in mutations.append {
-            Self.add(entry, Substitution.expand(entry.value, self, response: headers), to: &headers)
-        }
+        guard !mutations.append.isEmpty else { return }
+        let values = mutations.append.map { Substitution.bytes($0.value, self, response: headers) }
+        Self.add(mutations.append, values, to: &headers)
     }
 
-    private static func add(_ entry: HeaderMutations.Append, _ value: String, to headers: inout HeaderBlock) {
-        // An operator that has nothing to say adds no header.
-        guard !value.isEmpty || entry.keepsEmpty || entry.action == .overwriteIfExists else { return }
-        switch entry.action {
-        case .appendIfExistsOrAdd: headers.append(entry.name, value)
-        case .addIfAbsent: if headers.first(entry.name) == nil { headers.append(entry.name, value) }
-        case .overwriteIfExistsOrAdd: headers.set(entry.name, value)
-        case .overwriteIfExists: if headers.first(entry.name) != nil { headers.set(entry.name, value) }
+    /// As one step: all look at what was there before any of them. What replaces comes before what is added.
+    private static func add(_ entries: [HeaderMutations.Append], _ values: [[UInt8]], to headers: inout HeaderBlock) {
+        var added: [(HeaderMutations.Append, [UInt8])] = []
+        var replacing: [(HeaderName, [UInt8])] = []
+        for (entry, value) in zip(entries, values) {
+            // An operator that has nothing to say adds no header, and replaces none.
+            guard !value.isEmpty || entry.keepsEmpty, entry.name != ":authority" else { continue }
+            let name = HeaderName(entry.name)
+            guard name != .host else { continue }
+            switch entry.action {
+            case .appendIfExistsOrAdd: added.append((entry, value))
+            case .addIfAbsent: if !headers.contains(name) { added.append((entry, value)) }
+            case .overwriteIfExistsOrAdd: replacing.append((name, value))
+            case .overwriteIfExists: if headers.contains(name) { replacing.append((name, value)) }
+            }
         }
+        for (name, value) in replacing { headers.set(name, value) }
+        for (entry, value) in added { headers.append(nameBytes: entry.name.utf8, value: value) }
     }
 }

@@ -58,6 +58,12 @@ struct CompiledLocalReplies: Sendable {
 }
 
 extension Exchange {
+    /// Answers what is not to be a request, and is counted and logged as one.
+    func refuse(_ reason: LocalReply.Reason) {
+        countStart()
+        reply(reason)
+    }
+
     /// Gives a reply the status and the body that the configuration wants for it.
     /// - Returns: The mapper whose condition held.
     func map(_ local: inout LocalReply) -> LocalReplies.Mapper? {

@@ -18,15 +18,22 @@ extension Exchange {
                     ? cluster.pick(plain) : cluster.dynamicHost(connection.connection.info.destination)
             else { continue }
             var copy = head
+            if decision?.countsAttemptsInRequest == true {
+                copy.headers.set(.envoyAttemptCount, decimal: UInt64(attemptCount))
+            }
             if !mirror.keepsHost { copy.host = Self.shadowAuthority(head.host) }
             copy.headers.set("x-envoy-internal", "true")
             let before = copy.headers.string(.forwardedFor)
             copy.headers.set(.forwardedFor, before.map { "\($0),\(OwnAddress.ip)" } ?? OwnAddress.ip)
             let shadow = ShadowRequest(head: copy)
-            let pool = cluster.pool(for: host, version: upstreamVersion(cluster), of: connection.connection.info)
+            let pool = cluster.pool(
+                for: host, version: upstreamVersion(cluster, host), named: upstreamName(of: host, in: cluster),
+                of: connection.connection.info)
             shadow.start(on: pool, loop: worker.eventLoop)
             shadows.append(shadow)
-            if requestEnded { shadow.end() }
+            // What filters have waited for is there already.
+            for bytes in body { shadow.add(bytes) }
+            if requestEnded { shadow.end(requestTrailers) }
         }
     }
 
@@ -41,6 +48,7 @@ extension Exchange {
 final class ShadowRequest: ResponseReceiver {
     private let head: RequestHead
     private var body: [ByteBuffer] = []
+    private var trailers: HeaderBlock?
     private var isEnded = false
     private var stream: UpstreamStream?
     private var keep: ShadowRequest?
@@ -65,17 +73,19 @@ final class ShadowRequest: ResponseReceiver {
 
     func add(_ bytes: ByteBuffer) { if keep != nil { body.append(bytes) } }
 
-    func end() {
+    func end(_ trailers: HeaderBlock?) {
+        self.trailers = trailers
         isEnded = true
         send()
     }
 
     private func send() {
         guard isEnded, let stream else { return }
-        stream.send(head, endStream: body.isEmpty)
-        guard !body.isEmpty else { return }
+        let isWhole = body.isEmpty && trailers == nil
+        stream.send(head, endStream: isWhole)
+        guard !isWhole else { return }
         for bytes in body { stream.write(body: bytes) }
-        stream.writeEnd(trailers: nil)
+        stream.writeEnd(trailers: trailers)
     }
 
     func abandon() {

@@ -181,7 +181,7 @@ final class Exchange: HTTPStreamReceiver {
         requestEnded = true
         completedAt = .now()
         requestTrailers = takesTrailers(original.version, !manager.dropsTrailers) ? trailers : nil
-        for shadow in shadows { shadow.end() }
+        for shadow in shadows { shadow.end(requestTrailers) }
         if isTunnel { noteClientLeft() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(upstreamTrailers) }
         if let state = filterState { requestEnded(state) }
@@ -299,8 +299,7 @@ final class Exchange: HTTPStreamReceiver {
         if original.isGRPC { return replyTrailersOnly(local, mapper, headers) }
         var head = local.head(explain: connection.explainsRefusals)
         if let headers { head.headers.replace(with: headers) }
-        // A route that does not forward has a say in its own answer alone, not in what a filter said before it.
-        if decision?.forward != nil || local.code == "direct_response" { applyResponseMutations(&head.headers) }
+        addToOwnReply(local, &head.headers)
         format(&local, &head, mapper)
         finishResponse(&head)
         let hasBody = !local.body.isEmpty && original.method != .head
@@ -338,8 +337,10 @@ final class Exchange: HTTPStreamReceiver {
             local.body.removeLast()
         }
         var head = local.grpcHead(explain: connection.explainsRefusals)
-        if let mapper { apply(mapper.headers, to: &head.headers) }
         if let headers { head.headers.replace(with: headers) }
+        addToOwnReply(local, &head.headers)
+        if let mapper { apply(mapper.headers, to: &head.headers) }
+        local.finishGRPC(&head.headers, isHead: original.method == .head)
         record.status = 200
         record.grpcStatus = head.headers.string(.grpcStatus)
         finishResponse(&head)
@@ -503,6 +504,8 @@ struct ExchangeRecord {
     var provenance: Provenance?
     /// `HTTP/1.1` or `HTTP/2`, of the last try.
     var upstreamProtocol: String?
+    /// What came was no head: there is nothing to tell of it.
+    var hasNoHead = false
     /// A health check filter took it for a check.
     var isHealthCheck = false
     /// Kept when an access log asks for them (``KeptForLogs``).

@@ -3,7 +3,26 @@ import WeftHTTP
 import WeftIR
 import WeftTransport
 
+extension Cluster {
+    /// How large a response's head may be (`max_response_headers_kb`, `max_headers_count`).
+    var headLimits: HTTP1Limits {
+        var limits = HTTP1Limits()
+        // Envoy takes up to 8 MiB.
+        if let kilobytes = maxResponseHeadersKilobytes { limits.headBytes = Int(min(kilobytes, 8192)) << 10 }
+        if let maxResponseHeadersCount { limits.headerCount = Int(maxResponseHeadersCount) }
+        return limits
+    }
+}
+
 extension HTTP2TransportOptions {
+    /// - Parameter statistics: Where failures are counted.
+    init(_ cluster: Cluster, statistics: HTTP2Statistics) {
+        self.init(cluster.http2, statistics: statistics)
+        let limits = cluster.headLimits
+        codec.maximumHeaderListSize = limits.headBytes
+        codec.maximumHeaderCount = limits.headerCount
+    }
+
     /// - Parameters:
     ///   - options: Of a connection manager or a cluster.
     ///   - statistics: Where failures are counted.

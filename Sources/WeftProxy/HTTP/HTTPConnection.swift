@@ -93,7 +93,11 @@ final class HTTPConnection: DownstreamConnectionDelegate {
 
     func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {
         if let refusal = manager.admission?.check(&head) {
-            refuse(stream: stream, with: LocalReply(refusal))
+            stream.closeAfterResponse()
+            let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
+            // As for Envoy, whose codec refuses it: what was never a request has no head in the log.
+            exchange.record.hasNoHead = true
+            exchange.refuse(refusal)
             return RefusedRequest()
         }
         let exchange = Exchange(self, stream: stream, head: head, endStream: endStream)
@@ -102,20 +106,25 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     }
 
     func refuse(stream: DownstreamStream, error: RequestError) {
-        counters.add(error == .headersTooLarge ? HTTPCounter.tooLarge : .protocolErrors)
-        refuse(stream: stream, with: LocalReply(error == .headersTooLarge ? .headersTooLarge : .badRequest))
-    }
-
-    private func refuse(stream: DownstreamStream, with reply: LocalReply) {
-        stream.closeAfterResponse()
-        var answer = reply.head(explain: false)
-        if manager.manager.serverHeader != .passThrough { answer.headers.set(.server, manager.serverName) }
-        answer.headers.set(.date, worker.date.now())
-        stream.respond(answer, endStream: reply.body.isEmpty)
-        if !reply.body.isEmpty {
-            stream.write(body: ByteBuffer(string: reply.body))
-            stream.writeEnd(trailers: nil)
+        let reason: LocalReply.Reason
+        switch error {
+        case .headersTooLarge:
+            counters.add(HTTPCounter.tooLarge)
+            reason = .headersTooLarge
+        case .malformed:
+            counters.add(HTTPCounter.protocolErrors)
+            reason = .badRequest
+        case .timeout:
+            counters.add(HTTPCounter.headTimeouts)
+            reason = .headersOverdue
         }
+        stream.closeAfterResponse()
+        // Nothing is known of what was to come.
+        var head = RequestHead(method: .other("-"), path: ByteBuffer(), authority: ByteBuffer())
+        head.version = version == .http2 ? .http2 : .http11
+        let exchange = Exchange(self, stream: stream, head: head, endStream: true)
+        exchange.record.hasNoHead = true
+        exchange.refuse(reason)
     }
 
     func connectionClosed() { countConnection(-1) }

@@ -130,6 +130,14 @@ enum Substitution {
         }
         return LogContext(exchange, response: response).expand(template, missing: "")
     }
+
+    /// The same as bytes: values of headers need not be text.
+    static func bytes(_ text: String, _ exchange: Exchange, response: HeaderBlock? = nil) -> [UInt8] {
+        guard text.utf8.contains(UInt8(ascii: "%")), let template = exchange.worker.formats.template(text) else {
+            return Array(text.utf8)
+        }
+        return LogContext(exchange, response: response).bytes(template)
+    }
 }
 
 /// Format strings that were met, read once. Loop-confined; bounded, as configurations are.

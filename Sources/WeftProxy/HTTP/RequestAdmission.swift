@@ -41,7 +41,7 @@ struct RequestAdmission: Sendable {
         for index in 0..<head.headers.count {
             let name = head.headers.name(at: index)
             guard name.contains(UInt8(ascii: "_")) else { continue }
-            if underscores == .rejectRequest { return .badRequest }
+            if underscores == .rejectRequest { return .unexpectedUnderscore }
             names.append(HeaderName(String(decoding: name, as: UTF8.self)))
         }
         for name in names { head.headers.remove(name) }

@@ -16,7 +16,8 @@ final class UpstreamAttempt: ResponseReceiver {
     let host: CompiledHost
     private let cluster: WorkerCluster
     private let pool: HTTPPool
-    let version: HTTPVersion
+    /// What the peer chooses, where it may, is known with the connection.
+    private(set) var version: HTTPVersion
     /// Another try was started because this one took too long.
     var isHedged = false
     private var idle: Scheduled<Void>?
@@ -24,6 +25,8 @@ final class UpstreamAttempt: ResponseReceiver {
     private var waiter: PoolWaiter?
     private var stream: UpstreamStream?
     private var perTry: Scheduled<Void>?
+    /// The end of the cluster's `max_stream_duration`.
+    private var lastMoment: Scheduled<Void>?
     private var sawHead = false
     private var isOver = false
     private(set) var isStreaming = false
@@ -38,7 +41,9 @@ final class UpstreamAttempt: ResponseReceiver {
         self.host = host
         self.cluster = cluster
         self.version = version
-        self.pool = cluster.pool(for: host, version: version, of: exchange.connection.connection.info)
+        self.pool = cluster.pool(
+            for: host, version: version, named: exchange.upstreamName(of: host, in: cluster),
+            of: exchange.connection.connection.info)
         host.shared.activeRequests.wrappingAdd(1, ordering: .relaxed)
         host.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
         cluster.compiled.shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
@@ -85,6 +90,12 @@ final class UpstreamAttempt: ResponseReceiver {
             isStreaming = true
             if cluster.compiled.outlierSplits { count(.connected) }
             exchange.record.upstreamLocal = connection.localName
+            let agreed: HTTPVersion = connection.isMultiplexed ? .http2 : .http1
+            if agreed != version {
+                version = agreed
+                exchange.record.upstreamProtocol = agreed == .http2 ? "HTTP/2" : "HTTP/1.1"
+            }
+            limitDuration()
             exchange.send(on: stream)
         }
     }
@@ -117,6 +128,20 @@ final class UpstreamAttempt: ResponseReceiver {
         case .connect(let error): "delayed connect error: \(SystemErrorText.of(error))"
         case .tls(let error): "TLS error: \(error)"
         case .peerNameRefused: "TLS error: the peer's certificate has none of the expected names"
+        }
+    }
+
+    private func limitDuration() {
+        guard let limit = cluster.compiled.cluster.maxStreamDurationMilliseconds, limit > 0 else { return }
+        let span = TimeAmount.milliseconds(Int64(clamping: limit))
+        lastMoment = worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [self] in
+            guard let exchange, !isOver else { return }
+            abandon()
+            if sawHead {
+                exchange.timedOut(.upstreamDuration(requestComplete: exchange.requestEnded))
+            } else {
+                exchange.attemptFailed(.maxDuration, self)
+            }
         }
     }
 
@@ -223,6 +248,8 @@ final class UpstreamAttempt: ResponseReceiver {
         perTry = nil
         idle?.cancel()
         idle = nil
+        lastMoment?.cancel()
+        lastMoment = nil
         host.shared.activeRequests.wrappingSubtract(1, ordering: .relaxed)
     }
 
@@ -289,10 +316,13 @@ final class UpstreamAttempt: ResponseReceiver {
             case .remote: .remoteReset
             case .refused: .remoteRefused
             case .protocolError: .protocolError
+            case .transportFailure: sawHead ? .connectionTermination : .connectionFailure
             }
+        var transport: String?
+        if case .transportFailure(let text) = reset { transport = "TLS error: \(text)" }
         if sawHead { return exchange.responseBroken(why) }
         count(.connectFailed)
-        exchange.attemptFailed(.reset(why, transport: nil), self)
+        exchange.attemptFailed(.reset(why, transport: transport), self)
     }
 
     func writabilityChanged(_ isWritable: Bool) { exchange?.stream.setReading(isWritable) }

@@ -240,6 +240,15 @@ final class DownstreamConnection {
         let idle = manager.manager.idleTimeoutMilliseconds ?? 3_600_000
         limits.idleTimeout = idle > 0 ? .milliseconds(Int64(clamping: idle)) : nil
         limits.maximumRequests = manager.manager.maxRequestsPerConnection.flatMap { $0 > 0 ? Int($0) : nil }
+        if let span = manager.manager.maxConnectionDurationMilliseconds, span > 0 {
+            limits.maximumDuration = .milliseconds(Int64(clamping: span))
+        }
+        if let span = manager.manager.requestHeadersTimeoutMilliseconds, span > 0 {
+            limits.headTimeout = .milliseconds(Int64(clamping: span))
+        }
+        if let span = manager.manager.closeDelayMilliseconds {
+            limits.closeDelay = .milliseconds(Int64(clamping: span))
+        }
         limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
         codec = try HTTPPipeline.configureDownstream(

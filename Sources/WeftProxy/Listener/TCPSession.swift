@@ -17,6 +17,9 @@ final class TCPSession {
     private var report: TCPReport?
     private var downstream: RelayHandler?
     private var upstream: RelayHandler?
+    private var tunnel: UpstreamTunnel?
+    private var bytesFromUpstream: UInt64 { upstream?.bytesReceived ?? tunnel?.bytesReceived ?? 0 }
+    private var upstreamActivity: NIODeadline? { upstream?.lastActivity ?? tunnel?.lastActivity }
     private var attempts: UInt32 = 0
     private var pick = PickRequest()
     private let started = NIODeadline.now()
@@ -74,7 +77,7 @@ final class TCPSession {
     /// The connection has lasted as long as it may.
     private func expire() {
         flag = "DT"
-        if let downstream, upstream != nil { downstream.closeAll() } else { channel.close(promise: nil) }
+        if let downstream, upstreamActivity != nil { downstream.closeAll() } else { channel.close(promise: nil) }
     }
 
     private func connect() {
@@ -94,6 +97,7 @@ final class TCPSession {
         self.host = host
         attempts += 1
         pick.tried.append(host.shared)
+        if let tunnel = proxy.tunnel { return open(tunnel, cluster, host) }
         let preamble = cluster.compiled.proxyProtocol(for: host).map { info.proxyHeader($0) }
         UpstreamConnector.connect(to: host.targets.tcp, preamble: preamble, on: worker.eventLoop) { [self] result in
             switch result {
@@ -111,6 +115,36 @@ final class TCPSession {
                 join(connected.channel, shared)
             }
         }
+    }
+
+    /// Asks an HTTP proxy for the connection. Its pool keeps the limits of connections.
+    private func open(_ wanted: TCPProxy.Tunnel, _ cluster: WorkerCluster, _ host: CompiledHost) {
+        let shared = cluster.compiled.shared
+        SharedCluster.release(shared.connections)
+        let version: HTTPVersion =
+            switch cluster.compiled.cluster.httpProtocol {
+            case .http2: .http2
+            case .auto: host.targets.http2.tls == nil ? .http1 : .http2
+            case .http1, .useDownstream: .http1
+            }
+        guard let downstream else { return }
+        let tunnel = UpstreamTunnel(TunnelRequest(wanted, info, worker), downstream: downstream) { [self] outcome in
+            switch outcome {
+            case .opened(let local):
+                self.record.upstreamLocal = local
+                shared.requestsTotal.wrappingAdd(1, ordering: .relaxed)
+                record(cluster.compiled.outlierSplits ? .connected : .response(status: 200), cluster, host)
+                openReport()
+                watchIdle()
+            case .failed(let why):
+                self.record.transportFailure = why
+                record(.connectFailed, cluster, host)
+                if attempts < max(1, proxy.maxConnectAttempts), channel.isActive { return connect() }
+                refuse("UF")
+            }
+        }
+        self.tunnel = tunnel
+        tunnel.open(on: cluster.pool(for: host, version: version, of: info))
     }
 
     private func record(_ outcome: OutlierDetector.Outcome, _ cluster: WorkerCluster, _ host: CompiledHost) {
@@ -140,7 +174,7 @@ final class TCPSession {
         guard let reporter, report == nil else { return }
         let cluster = worker.snapshot.clusters[clusterName]
         report = worker.metrics.opened(reporter, info, cluster: cluster, host: host) { [weak self] in
-            (self?.downstream?.bytesReceived ?? 0, self?.upstream?.bytesReceived ?? 0)
+            (self?.downstream?.bytesReceived ?? 0, self?.bytesFromUpstream ?? 0)
         }
     }
 
@@ -152,8 +186,8 @@ final class TCPSession {
             in: .milliseconds(max(100, Int64(clamping: limit / 4)))
         ) {
             [weak self] in
-            guard let self, let downstream = self.downstream, let upstream = self.upstream else { return }
-            let last = max(downstream.lastActivity, upstream.lastActivity)
+            guard let self, let downstream = self.downstream, let other = self.upstreamActivity else { return }
+            let last = max(downstream.lastActivity, other)
             guard NIODeadline.now() - last >= span else { return self.watchIdle() }
             self.counters.add(TCPCounter.idleTimeouts)
             downstream.closeAll()
@@ -171,16 +205,18 @@ final class TCPSession {
         openReport()
         if let report { worker.metrics.closed(report, flag: flag) }
         counters.add(TCPCounter.receivedBytes, Int(clamping: downstream?.bytesReceived ?? 0))
-        counters.add(TCPCounter.sentBytes, Int(clamping: upstream?.bytesReceived ?? 0))
+        counters.add(TCPCounter.sentBytes, Int(clamping: bytesFromUpstream))
         record.type = .tcpConnectionEnd
         record.started = started
         record.cluster = clusterName.isEmpty ? nil : clusterName
         record.upstreamHost = host?.name
         record.flag = flag
         record.received = downstream?.bytesReceived ?? 0
-        record.sent = upstream?.bytesReceived ?? 0
+        record.sent = bytesFromUpstream
         record.attempts = Int(attempts)
         worker.logs.connectionEnded(info, record, logs: logs, worker)
+        tunnel?.abandon()
+        tunnel = nil
         downstream = nil
         upstream = nil
     }

@@ -25,7 +25,7 @@ enum HTTPCounter: Int, CounterName {
         requests, activeRequests, http1Requests, http2Requests, completed, status1xx, status2xx, status3xx,
         status4xx, status5xx, clientResets, idleTimeouts, tooLarge, upgradeRefused, routed, directResponses,
         redirects, noRoute, noCluster, resetAfterResponse, tokensAllowed, tokensDenied, delays, aborts, originValid,
-        originInvalid
+        originInvalid, headTimeouts
 
     static let names = [
         "downstream_cx_total", "downstream_cx_active", "downstream_cx_destroy", "downstream_cx_http1_total",
@@ -38,6 +38,7 @@ enum HTTPCounter: Int, CounterName {
         "rq_total", "rq_direct_response", "rq_redirect", "no_route", "no_cluster",
         "rq_reset_after_downstream_response_started", "jwt_authn.allowed", "jwt_authn.denied",
         "fault.delays_injected", "fault.aborts_injected", "cors.origin_valid", "cors.origin_invalid",
+        "downstream_rq_header_timeout",
     ]
     /// Goes down too.
     var isGauge: Bool { name.hasSuffix("_active") }
@@ -47,7 +48,8 @@ enum HTTPCounter: Int, CounterName {
 enum ClusterCounter: Int, CounterName {
     case completed, status1xx, status2xx, status3xx, status4xx, status5xx, timeouts, perTryTimeouts,
         upstreamResets, ownResets, cancelled, pendingTotal, pendingFailures, retrySuccesses, connectTimeouts,
-        http1Connections, http2Connections, connectionOverflow, closedConnections, noneHealthy, maxRequests
+        http1Connections, http2Connections, connectionOverflow, closedConnections, noneHealthy, maxRequests,
+        maxDuration
 
     static let names = [
         "upstream_rq_completed", "upstream_rq_1xx", "upstream_rq_2xx", "upstream_rq_3xx", "upstream_rq_4xx",
@@ -55,7 +57,7 @@ enum ClusterCounter: Int, CounterName {
         "upstream_rq_tx_reset", "upstream_rq_cancelled", "upstream_rq_pending_total",
         "upstream_rq_pending_failure_eject", "upstream_rq_retry_success", "upstream_cx_connect_timeout",
         "upstream_cx_http1_total", "upstream_cx_http2_total", "upstream_cx_overflow", "upstream_cx_destroy",
-        "upstream_cx_none_healthy", "upstream_cx_max_requests",
+        "upstream_cx_none_healthy", "upstream_cx_max_requests", "upstream_cx_max_duration_reached",
     ]
 }
 

@@ -37,6 +37,7 @@ struct EnvoyStats {
             guard case .http(let manager) = chain.terminal else { continue }
             if manager.tracing != nil { result += tracing(manager) }
             let prefix = manager.manager.statPrefix
+            result += services(manager)
             for filter in manager.filters {
                 switch filter {
                 case .rbac(let engine, _):
@@ -48,6 +49,16 @@ struct EnvoyStats {
             }
         }
         return Self.merged(result)
+    }
+
+    /// Of the filters that ask services: ext_authz, ratelimit, ext_proc.
+    private func services(_ manager: CompiledManager) -> [EnvoyStat] {
+        let scope = "http.\(manager.manager.statPrefix)."
+        return StatsPage.serviceCounts(manager).map { name, value in
+            EnvoyStat(
+                name: name, metric: "http_" + name.dropFirst(scope.count).replacing(".", with: "_"),
+                labels: [("http_conn_manager_prefix", manager.manager.statPrefix)], value: value)
+        }
     }
 
     /// Several chains may count under one name.

@@ -7,11 +7,18 @@ extension LocalReply {
         var head = head(explain: explain)
         head.status = 200
         head.headers.remove(.contentLength)
-        head.headers.remove(.location)
         head.headers.set(.contentType, "application/grpc")
-        head.headers.set(.grpcStatus, String(grpcStatus ?? GRPCStatus.code(status)))
-        if !body.isEmpty { head.headers.set(.grpcMessage, Self.percentEncoded(body)) }
         return head
+    }
+
+    /// Gives the head of ``grpcHead(explain:)`` its status and message, when everybody else has added what they had to.
+    /// - Parameter isHead: To HEAD there is no message, as there would be no body.
+    func finishGRPC(_ headers: inout HeaderBlock, isHead: Bool) {
+        headers.remove(.contentLength)
+        // OK is nothing that a proxy could say for an application.
+        let code = grpcStatus ?? (status == 200 ? 2 : GRPCStatus.code(status))
+        if !headers.contains(.grpcStatus) { headers.set(.grpcStatus, String(code)) }
+        if !body.isEmpty, !isHead { headers.set(.grpcMessage, Self.percentEncoded(body)) }
     }
 
     /// As the gRPC protocol wants messages: everything but printable ASCII, and the percent sign itself.

@@ -19,6 +19,8 @@ struct LocalReply {
         /// Nothing moved, or the whole took too long; the request had been received or not.
         case streamIdleTimeout(requestComplete: Bool)
         case maxStreamDuration(requestComplete: Bool)
+        /// The same of the cluster.
+        case upstreamDuration(requestComplete: Bool)
         /// The client took too long to send its request.
         case requestOverdue
         case accessDenied(policy: String?)
@@ -26,11 +28,15 @@ struct LocalReply {
         case directResponse(status: UInt16, body: String)
         case redirect(status: UInt16, location: String)
         case badRequest
+        /// In the name of a header, where that is not wanted.
+        case unexpectedUnderscore
         case pathRefused
         case pathRedirect(location: String)
         case relativePath
         case lowVersion
         case headersTooLarge
+        /// The head took too long to come.
+        case headersOverdue
         case bodyTooLarge
         case upgradeRefused
         case corsPreflight
@@ -93,22 +99,29 @@ struct LocalReply {
         case .requestOverdue: return (408, "request timeout", "-", "request_overall_timeout")
         case .maxStreamDuration(let complete):
             return (complete ? 504 : 408, "downstream duration timeout", "-", "max_duration_timeout")
+        case .upstreamDuration(let complete):
+            return (
+                complete ? 504 : 408, "upstream max stream duration reached", "UMSDR",
+                "upstream_max_stream_duration_reached"
+            )
         case .accessDenied(let policy):
             return (403, "RBAC: access denied", "-", "rbac_access_denied_matched_policy[\(policy ?? "none")]")
         case .faultAbort(let status): return (Int(status), "fault filter abort", "FI", "fault_filter_abort")
         case .directResponse(let status, let body): return (Int(status), body, "-", "direct_response")
         case .redirect(let status, _): return (Int(status), "", "-", "direct_response")
         case .badRequest: return (400, "Bad Request", "DPE", "http1.codec_error")
+        case .unexpectedUnderscore: return (400, "Bad Request", "DPE", "http1.unexpected_underscore")
         case .pathRefused: return (400, "", "-", "path_normalization_failed")
         case .pathRedirect: return (307, "", "-", "path_normalization_failed")
         case .relativePath: return (404, "", "-", "absolute_path_rejected")
         case .lowVersion: return (426, "Upgrade Required", "DPE", "low_version")
         case .headersTooLarge:
             return (431, "Request Header Fields Too Large", "DPE", "http1.headers_too_large")
+        case .headersOverdue: return (408, "request header timeout", "-", "request_header_timeout")
         case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
         case .unresolvedHost(let why): return (503, "DNS resolution failure: \(why)", "DF", "dns_resolution_failure")
-        case .corsPreflight: return (200, "", "-", "cors_preflight")
+        case .corsPreflight: return (200, "", "-", "cors_response")
         case .rateLimited(let status): return (Int(status), "local_rate_limited", "RL", "local_rate_limited")
         case .healthCheck(let status, let details):
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)

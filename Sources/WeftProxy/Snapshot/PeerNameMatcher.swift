@@ -33,6 +33,14 @@ struct PeerNameMatcher: Sendable {
         return isPinned(peer) && (names.isEmpty || names.contains { matches($0, peer) })
     }
 
+    /// In place of the configured names the certificate must be for this one, a host name or an address.
+    func accepts(_ peer: PeerIdentity?, name: String) -> Bool {
+        guard let peer else { return false }
+        let host = name.lowercased()
+        return isPinned(peer)
+            && (peer.dnsNames.contains { Self.matches($0.lowercased(), host: host) } || peer.ipAddresses.contains(host))
+    }
+
     private func isPinned(_ peer: PeerIdentity) -> Bool {
         if certificateHashes.isEmpty, keyHashes.isEmpty { return true }
         if certificateHashes.contains(peer.fingerprint) { return true }

@@ -65,10 +65,27 @@ struct ResourceFileReader {
         for (name, resource) in file.resources {
             if fixed.hasStatic(resource) {
                 problems.append("\(path): \(name): a static resource of the bootstrap has this name")
+            } else if let (type, wanted) = Self.unanswered(resource, in: fixed) {
+                problems.append(
+                    "\(path): \(name): \(type.shortName) of \(wanted) is to come by ads, which resources of files "
+                        + "cannot ask for; name a file by path_config_source")
             } else {
                 result.set(resource)
             }
         }
+    }
+
+    /// What a resource names that would have to come over a stream on which nobody asks for it.
+    private static func unanswered(
+        _ resource: DecodedResource, in fixed: ProxyConfiguration
+    ) -> (ResourceType, String)? {
+        var alone = ProxyConfiguration()
+        alone.set(resource)
+        let known = fixed.references
+        for (type, names) in alone.references.sorted(by: { $0.key < $1.key }) {
+            if let name = names.subtracting(known[type] ?? []).min() { return (type, name) }
+        }
+        return nil
     }
 
     /// Files that listeners and clusters name.

@@ -427,6 +427,12 @@ struct HostTargets: Sendable {
     var http1: UpstreamTarget
     var http2: UpstreamTarget
 
+    mutating func nameServer(_ name: String) {
+        tcp.tls?.serverName = name
+        http1.tls?.serverName = name
+        http2.tls?.serverName = name
+    }
+
     func moved(to address: SocketAddress) -> HostTargets {
         var copy = self
         copy.tcp.address = address

@@ -149,7 +149,10 @@ struct SnapshotBuilder {
                     let tls = variants.context(for: endpoint.transportSocketMatch, &problems)
                     if case .unusable = tls { continue }
                     let header = cluster.proxyProtocol(for: endpoint.transportSocketMatch)
-                    let targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
+                    var targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
+                    if variants.namesHost(endpoint.transportSocketMatch), !endpoint.hostname.isEmpty {
+                        targets.nameServer(endpoint.hostname)
+                    }
                     hosts.append(
                         CompiledHost(
                             endpoint: endpoint, targets: targets,
@@ -281,18 +284,30 @@ private struct ContextSet {
     let http1: UpstreamTLSContext
     let http2: UpstreamTLSContext
 
-    init(_ tls: UpstreamTLS, _ factory: TLSContextFactory) throws {
+    /// - Parameter isAuto: HTTP/1 or HTTP/2, whichever the peer takes (`auto_config`).
+    init(_ tls: UpstreamTLS, _ factory: TLSContextFactory, isAuto: Bool) throws {
         let names = PeerNameMatcher(factory.rules(tls.common))
         func make(_ protocols: [String]) throws -> UpstreamTLSContext {
             var tls = tls
             tls.common.alpnProtocols = protocols
-            return UpstreamTLSContext(
-                context: try factory.client(tls), serverName: tls.sni, accepts: { names.accepts($0) })
+            var context = UpstreamTLSContext(
+                context: try factory.client(tls), serverName: tls.sni, accepts: { names.accepts($0) },
+                acceptsName: { names.accepts($0, name: $1) })
+            context.validatesServerName = tls.validatesServerName
+            return context
         }
-        tcp = try make(tls.common.alpnProtocols)
-        let isMesh = tls.common.alpnProtocols == ["istio"]
-        http1 = isMesh ? try make(["istio-http/1.1", "istio"]) : tcp
-        http2 = isMesh ? try make(["istio-h2", "istio", "h2"]) : tcp
+        let stated = tls.common.alpnProtocols
+        tcp = try make(stated)
+        switch stated {
+        case ["istio"]:
+            http1 = try make(["istio-http/1.1", "istio"])
+            http2 = try make(["istio-h2", "istio", "h2"])
+        // Where nothing is stated, what will be spoken is, as Envoy does it.
+        case []:
+            http1 = try make(["http/1.1"])
+            http2 = try make(isAuto ? ["h2", "http/1.1"] : ["h2"])
+        default: (http1, http2) = (tcp, tcp)
+        }
     }
 }
 
@@ -314,6 +329,14 @@ private struct TLSVariants {
         self.factory = factory
     }
 
+    /// Whether the hostname of an endpoint is its server name.
+    func namesHost(_ metadata: [String: String]) -> Bool {
+        let match = cluster.transportSocketMatches.first { candidate in
+            candidate.match.allSatisfy { metadata[$0.key] == $0.value }
+        }
+        return (match.map(\.tls) ?? cluster.tls)?.namesHost ?? false
+    }
+
     mutating func context(for metadata: [String: String], _ problems: inout [String]) -> Choice {
         let match = cluster.transportSocketMatches.first { candidate in
             candidate.match.allSatisfy { metadata[$0.key] == $0.value }
@@ -323,7 +346,7 @@ private struct TLSVariants {
         var choice = Choice.plain
         if let tls = match.map(\.tls) ?? cluster.tls {
             do {
-                choice = .tls(try ContextSet(tls, factory))
+                choice = .tls(try ContextSet(tls, factory, isAuto: cluster.httpProtocol == .auto))
             } catch {
                 problems.append("cluster \(cluster.name): \(error)")
                 choice = .unusable

@@ -22,6 +22,14 @@ final class PoolWaiter {
 /// ``PoolFailure`` as an error.
 struct PoolFailureError: Error { var failure: PoolFailure }
 
+/// What an upstream is called by the requests to it (`auto_sni`, `auto_san_validation`).
+struct UpstreamName: Hashable {
+    /// `nil` is what the transport socket says.
+    var serverName: String?
+    /// The certificate must be for this name; `nil` is what the transport socket says.
+    var expectedName: String?
+}
+
 /// The HTTP connections of one worker to one endpoint, for one codec.
 ///
 /// Loop-confined. Idle connections are reused last-in first-out; a request that finds none waits while one is opened,
@@ -29,7 +37,12 @@ struct PoolFailureError: Error { var failure: PoolFailure }
 final class HTTPPool {
     private var host: CompiledHost
     private var cluster: CompiledCluster
-    private let version: HTTPVersion
+    /// What its connections speak; with ``isAuto`` what the last one agreed on.
+    private var version: HTTPVersion
+    /// The protocol is the peer's choice by ALPN.
+    private let isAuto: Bool
+    /// What the server is called, when requests say it.
+    private let name: UpstreamName?
     private let eventLoop: any EventLoop
     private let flushes: FlushBatch?
     private let counters: ClusterCounters
@@ -45,8 +58,10 @@ final class HTTPPool {
 
     init(
         host: CompiledHost, cluster: CompiledCluster, version: HTTPVersion, eventLoop: any EventLoop,
-        flushes: FlushBatch?, counters: ClusterCounters, preamble: ByteBuffer? = nil
+        flushes: FlushBatch?, counters: ClusterCounters, preamble: ByteBuffer? = nil, name: UpstreamName? = nil
     ) {
+        isAuto = version == .http2 && cluster.cluster.httpProtocol == .auto
+        self.name = name
         self.counters = counters
         self.flushes = flushes
         self.preamble = preamble
@@ -80,7 +95,7 @@ final class HTTPPool {
 
     private func take(_ connection: UpstreamHTTPConnection) {
         connection.served &+= 1
-        guard version == .http1, connection.isPooled else { return }
+        guard !connection.isMultiplexed, connection.isPooled else { return }
         connection.isPooled = false
         if idle.last === connection { idle.removeLast() } else { idle.removeAll { $0 === connection } }
     }
@@ -92,6 +107,7 @@ final class HTTPPool {
             return preconnect()
         }
         let limits = cluster.cluster.circuitBreakers
+        // What a connection can take is not known before the first one has agreed on a protocol.
         let mayConnect = version == .http1 || connecting == 0
         if mayConnect {
             let added = SharedCluster.acquire(cluster.shared.connections, limit: limits.maxConnections)
@@ -156,7 +172,11 @@ final class HTTPPool {
 
     private func connect() {
         connecting += 1
-        let target = version == .http2 ? host.targets.http2 : host.targets.http1
+        var target = version == .http2 || isAuto ? host.targets.http2 : host.targets.http1
+        if let name {
+            if let server = name.serverName { target.tls?.serverName = server }
+            target.tls?.expectedName = name.expectedName
+        }
         UpstreamConnector.connect(to: target, preamble: preamble, on: eventLoop) { [self] result in
             connecting -= 1
             switch result {
@@ -176,11 +196,12 @@ final class HTTPPool {
 
     private func adopt(_ connected: UpstreamConnected) {
         let channel = connected.channel
+        if isAuto { version = connected.applicationProtocol == "h2" ? .http2 : .http1 }
         let streams = Int(cluster.cluster.http2MaxConcurrentStreams ?? 1 << 20)
         guard
             let connection = try? HTTPPipeline.configureUpstream(
-                channel, version: version, maxStreams: streams, flushes: flushes,
-                http2: HTTP2TransportOptions(cluster.cluster.http2, statistics: cluster.shared.http2))
+                channel, version: version, maxStreams: streams, flushes: flushes, limits: cluster.cluster.headLimits,
+                http2: HTTP2TransportOptions(cluster.cluster, statistics: cluster.shared.http2))
         else {
             SharedCluster.release(cluster.shared.connections)
             channel.close(promise: nil)
@@ -192,10 +213,30 @@ final class HTTPPool {
         host.shared.activeConnections.wrappingAdd(1, ordering: .relaxed)
         connections[ObjectIdentifier(connection)] = connection
         connection.localName = channel.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
+        limitDuration(of: connection, channel)
         connection.onChange = { [self] connection, isClosed in changed(connection, isClosed) }
         try? channel.syncOptions?.setOption(.autoRead, value: true)
         channel.read()
         makeAvailable(connection)
+        if isAuto, version == .http1 { connectForEachWaiter() }
+    }
+
+    /// Those that waited for one connection to tell the protocol each need their own, now that it is HTTP/1.
+    private func connectForEachWaiter() {
+        let limit = cluster.cluster.circuitBreakers.maxConnections
+        while waiters.count > connecting, SharedCluster.acquire(cluster.shared.connections, limit: limit) { connect() }
+    }
+
+    /// What has lived for `max_connection_duration` takes no more requests, and goes when those under way are done.
+    private func limitDuration(of connection: UpstreamHTTPConnection, _ channel: any Channel) {
+        guard let span = cluster.cluster.maxConnectionDurationMilliseconds, span > 0 else { return }
+        let timer = eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: span))) {
+            [weak self, weak connection] in
+            guard let self, let connection else { return }
+            counters.add(.maxDuration)
+            connection.drain()
+        }
+        channel.closeFuture.assumeIsolated().whenComplete { _ in timer.cancel() }
     }
 
     private func changed(_ connection: UpstreamHTTPConnection, _ isClosed: Bool) {

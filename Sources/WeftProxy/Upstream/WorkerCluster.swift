@@ -56,29 +56,30 @@ final class WorkerCluster {
         }
     }
 
-    /// Pools of a cluster whose connections begin with a PROXY header: one for each header.
+    /// Pools of a cluster whose connections begin with a PROXY header, or have a name that requests say: one for each.
     private var headedPools: [HeadedKey: HTTPPool] = [:]
 
     private struct HeadedKey: Hashable {
         let host: String
         let version: HTTPVersion
-        let header: ByteBuffer
+        let header: ByteBuffer?
+        let name: UpstreamName?
     }
 
     /// The pool for requests of one downstream connection.
     func pool(
-        for host: CompiledHost, version: HTTPVersion, of connection: @autoclosure () -> ConnectionInfo? = nil
+        for host: CompiledHost, version: HTTPVersion, named name: UpstreamName? = nil,
+        of connection: @autoclosure () -> ConnectionInfo? = nil
     ) -> HTTPPool {
-        guard let settings = compiled.proxyProtocol(for: host), let header = connection()?.proxyHeader(settings) else {
-            return sharedPool(for: host, version: version)
-        }
-        let key = HeadedKey(host: host.name, version: version, header: header)
+        let header = compiled.proxyProtocol(for: host).flatMap { connection()?.proxyHeader($0) }
+        guard header != nil || name != nil else { return sharedPool(for: host, version: version) }
+        let key = HeadedKey(host: host.name, version: version, header: header, name: name)
         if let known = headedPools[key] { return known }
         // A header names a client's port: old ones do not come back.
         if headedPools.count > 1024 { drainHeadedPools() }
         let pool = HTTPPool(
             host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes,
-            counters: counters, preamble: header)
+            counters: counters, preamble: header, name: name)
         headedPools[key] = pool
         return pool
     }

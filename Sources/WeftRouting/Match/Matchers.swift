@@ -32,13 +32,14 @@ package struct CompiledStringMatcher: Sendable {
     package init(_ matcher: StringMatcher) {
         let fold = matcher.ignoreCase
         func bytes(_ text: String) -> [UInt8] { fold ? text.utf8.map(ASCII.lowercased) : Array(text.utf8) }
-        ignoreCase = fold
+        if case .regex = matcher.pattern { ignoreCase = false } else { ignoreCase = fold }
         switch matcher.pattern {
         case .exact(let text): test = .exact(bytes(text))
         case .prefix(let text): test = .prefix(bytes(text))
         case .suffix(let text): test = .suffix(bytes(text))
         case .contains(let text): test = .contains(bytes(text))
-        case .regex(let text): test = (try? Regex(text, ignoreCase: fold)).map(Test.regex) ?? .never
+        // `ignore_case` has no say about patterns: they have `(?i)`.
+        case .regex(let text): test = (try? Regex(text)).map(Test.regex) ?? .never
         }
     }
 
@@ -143,7 +144,8 @@ package struct CompiledHeaderMatcher: Sendable {
     private var isPresence: Bool { if case .present = test { true } else { false } }
 
     private func decide(_ value: ByteBufferView?) -> Bool {
-        if case .present(let wanted) = test { return ((value != nil) == wanted) != invert }
+        // A missing header that counts as an empty one is present.
+        if case .present(let wanted) = test { return ((value != nil || treatMissingAsEmpty) == wanted) != invert }
         // A missing header is no match, inverted or not (Envoy's `invert_match`).
         guard let value = value ?? (treatMissingAsEmpty ? ByteBufferView() : nil) else { return false }
         return switch test {

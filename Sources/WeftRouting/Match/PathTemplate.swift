@@ -4,7 +4,7 @@ package struct PathTemplate: Sendable {
     private let regex: Regex
     /// The same pattern with the places of its variables.
     private let variables: RegexReplacement
-    private static let characters = "a-zA-Z0-9._~%!$&'()+,;:@="
+    private static let characters = "a-zA-Z0-9._~%!$&'()*+,;:@="
 
     /// - Throws: ``RegexError`` for what is no template, with the place.
     package init(_ pattern: String) throws(RegexError) {

@@ -1,6 +1,9 @@
 /// The parsed form of a pattern.
 indirect enum RegexNode: Sendable {
-    case empty, start, end
+    case empty
+    /// Of the text, or of any of its lines.
+    case start(multiLine: Bool)
+    case end(multiLine: Bool)
     /// A border between a word byte and another (`\b`), or its absence.
     case wordBoundary(Bool)
     case bytes(ByteSet)
@@ -12,23 +15,28 @@ indirect enum RegexNode: Sendable {
     case group(Int, RegexNode)
 }
 
-/// Reads RE2 syntax: alternation, groups, classes, escapes, anchors, counted and lazy repetition, flags `(?i)` `(?s)`.
+/// Reads RE2's syntax (github.com/google/re2/wiki/Syntax), for Latin-1: alternation, groups, classes with
+/// Unicode's categories and scripts, escapes, anchors, counted and lazy repetition, the flags `i`, `m`, `s` and `U`.
 struct RegexParser {
-    private let pattern: [UInt8]
-    private var position = 0
+    let pattern: [UInt8]
+    var position = 0
     private var depth = 0
-    private var ignoreCase: Bool
-    private var dotMatchesNewline = false
-    private var prefersFewer = false
+    private(set) var flags = Flags()
+    /// The rest of the pattern up to `\E` means itself.
+    private var isQuoted = false
     /// Capturing groups so far.
     private(set) var groupCount = 0
     /// The numbers of groups that have a name.
     private(set) var groupNames: [String: Int] = [:]
 
-    init(_ pattern: [UInt8], ignoreCase: Bool) {
-        self.pattern = pattern
-        self.ignoreCase = ignoreCase
+    struct Flags {
+        var ignoreCase = false
+        var multiLine = false
+        var dotMatchesNewline = false
+        var prefersFewer = false
     }
+
+    init(_ pattern: String) { self.pattern = Array(pattern.utf8) }
 
     mutating func parse() throws(RegexError) -> RegexNode {
         let node = try alternation()
@@ -36,9 +44,9 @@ struct RegexParser {
         return node
     }
 
-    private func error(_ message: String) -> RegexError { RegexError(message: message, position: position) }
-    private var peek: UInt8? { position < pattern.count ? pattern[position] : nil }
-    private mutating func eat(_ byte: Character) -> Bool {
+    func error(_ message: String) -> RegexError { RegexError(message: message, position: position) }
+    var peek: UInt8? { position < pattern.count ? pattern[position] : nil }
+    mutating func eat(_ byte: Character) -> Bool {
         guard let wanted = byte.asciiValue, peek == wanted else { return false }
         position += 1
         return true
@@ -55,17 +63,19 @@ struct RegexParser {
 
     private mutating func sequence() throws(RegexError) -> RegexNode {
         var nodes: [RegexNode] = []
-        while let byte = peek, byte != UInt8(ascii: "|"), byte != UInt8(ascii: ")") { nodes.append(try repetition()) }
+        while let byte = peek, isQuoted || byte != UInt8(ascii: "|") && byte != UInt8(ascii: ")") {
+            nodes.append(try repetition())
+        }
         return .sequence(nodes)
     }
 
     private mutating func repetition() throws(RegexError) -> RegexNode {
-        var node = try atom()
-        while let (minimum, maximum) = try quantifier() {
-            // `(?U)` swaps the meaning of a trailing question mark.
-            node = .repeated(node, minimum, maximum, isLazy: eat("?") != prefersFewer)
-        }
-        return node
+        let node = try atom()
+        guard !isQuoted, let (minimum, maximum) = try quantifier() else { return node }
+        // `(?U)` swaps the meaning of a trailing question mark.
+        let isLazy = eat("?") != flags.prefersFewer
+        if try quantifier() != nil { throw error("a repetition of a repetition") }
+        return .repeated(node, minimum, maximum, isLazy: isLazy)
     }
 
     private mutating func quantifier() throws(RegexError) -> (Int, Int?)? {
@@ -104,17 +114,16 @@ struct RegexParser {
     }
 
     private mutating func atom() throws(RegexError) -> RegexNode {
+        if isQuoted { return quoted() }
         guard let byte = peek else { return .empty }
         position += 1
         switch byte {
         case UInt8(ascii: "("): return try group()
         case UInt8(ascii: "["): return .bytes(try bracket())
-        case UInt8(ascii: "^"): return .start
-        case UInt8(ascii: "$"): return .end
+        case UInt8(ascii: "^"): return .start(multiLine: flags.multiLine)
+        case UInt8(ascii: "$"): return .end(multiLine: flags.multiLine)
         case UInt8(ascii: "."):
-            var newline = ByteSet()
-            if !dotMatchesNewline { newline.insert(10) }
-            return .bytes(newline.inverted)
+            return .bytes(flags.dotMatchesNewline ? ByteSet().inverted : ByteSet(10...10).inverted)
         case UInt8(ascii: "\\"): return try escape()
         case UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "?"):
             position -= 1
@@ -123,28 +132,44 @@ struct RegexParser {
         }
     }
 
-    private func literal(_ byte: UInt8) -> RegexNode {
+    func literal(_ byte: UInt8) -> RegexNode {
         let set = ByteSet(byte...byte)
-        return .bytes(ignoreCase ? set.foldedCase : set)
+        return .bytes(flags.ignoreCase ? set.foldedCase : set)
+    }
+
+    /// One character between `\Q` and `\E`.
+    private mutating func quoted() -> RegexNode {
+        guard let byte = peek else { return .empty }
+        position += 1
+        let node = literal(byte)
+        endQuote()
+        return node
+    }
+
+    /// What follows `\E` is a pattern again: a repetition of the last character, for one.
+    private mutating func endQuote() {
+        guard pattern[position...].starts(with: "\\E".utf8) else { return }
+        position += 2
+        isQuoted = false
     }
 
     private mutating func group() throws(RegexError) -> RegexNode {
-        let outer = (ignoreCase, dotMatchesNewline, prefersFewer)
+        let outer = flags
         var captures = true
         if eat("?") {
             captures = peek == UInt8(ascii: "P") || peek == UInt8(ascii: "<")
-            if try flags() { return .empty }
+            if try readFlags() { return .empty }
         }
         if captures { groupCount += 1 }
         let number = groupCount
         let node = try alternation()
         guard eat(")") else { throw error("missing )") }
-        (ignoreCase, dotMatchesNewline, prefersFewer) = outer
+        flags = outer
         return captures ? .group(number, node) : node
     }
 
     /// - Returns: true when the flags stand alone (`(?i)`), false when a group follows.
-    private mutating func flags() throws(RegexError) -> Bool {
+    private mutating func readFlags() throws(RegexError) -> Bool {
         if eat("P") || peek == UInt8(ascii: "<") {
             guard eat("<"), let end = pattern[position...].firstIndex(of: UInt8(ascii: ">")) else {
                 throw error("bad group name")
@@ -157,10 +182,10 @@ struct RegexParser {
         while let byte = peek {
             position += 1
             switch byte {
-            case UInt8(ascii: "i"): ignoreCase = value
-            case UInt8(ascii: "s"): dotMatchesNewline = value
-            case UInt8(ascii: "U"): prefersFewer = value
-            case UInt8(ascii: "m") where !value: break
+            case UInt8(ascii: "i"): flags.ignoreCase = value
+            case UInt8(ascii: "m"): flags.multiLine = value
+            case UInt8(ascii: "s"): flags.dotMatchesNewline = value
+            case UInt8(ascii: "U"): flags.prefersFewer = value
             case UInt8(ascii: "-"): value = false
             case UInt8(ascii: ":"): return false
             case UInt8(ascii: ")"): return true
@@ -174,117 +199,24 @@ struct RegexParser {
         switch peek {
         case UInt8(ascii: "A"):
             position += 1
-            return .start
+            return .start(multiLine: false)
         case UInt8(ascii: "z"):
             position += 1
-            return .end
+            return .end(multiLine: false)
         case UInt8(ascii: "b"), UInt8(ascii: "B"):
             position += 1
             return .wordBoundary(pattern[position - 1] == UInt8(ascii: "b"))
+        case UInt8(ascii: "Q"):
+            position += 1
+            isQuoted = true
+            endQuote()
+            return .empty
+        case UInt8(ascii: "C"):
+            position += 1
+            return .bytes(ByteSet().inverted)
         default: break
         }
-        let set = try escapedSet()
-        return .bytes(ignoreCase ? set.foldedCase : set)
-    }
-
-    private mutating func escapedSet() throws(RegexError) -> ByteSet {
-        guard let byte = peek else { throw error("trailing backslash") }
-        position += 1
-        let lower = byte | 0x20
-        let isNegated = byte != lower
-        var set = ByteSet()
-        switch lower {
-        case UInt8(ascii: "d"): set = ByteSet(48...57)
-        case UInt8(ascii: "w"):
-            for range: ClosedRange<UInt8> in [48...57, 65...90, 97...122, 95...95] { set.formUnion(ByteSet(range)) }
-        case UInt8(ascii: "s"): for byte: UInt8 in [9, 10, 12, 13, 32] { set.insert(byte) }
-        default:
-            set.insert(try escapedByte(byte))
-            return set
-        }
-        return isNegated ? set.inverted : set
-    }
-
-    private mutating func escapedByte(_ byte: UInt8) throws(RegexError) -> UInt8 {
-        switch byte {
-        case UInt8(ascii: "n"): return 10
-        case UInt8(ascii: "r"): return 13
-        case UInt8(ascii: "t"): return 9
-        case UInt8(ascii: "f"): return 12
-        case UInt8(ascii: "v"): return 11
-        case UInt8(ascii: "x"):
-            guard position + 2 <= pattern.count,
-                let value = UInt8(String(decoding: pattern[position..<position + 2], as: UTF8.self), radix: 16)
-            else { throw error("bad hexadecimal escape") }
-            position += 2
-            return value
-        case 48...57, 65...90, 97...122: throw error("unknown escape")
-        default: return byte
-        }
-    }
-
-    /// `[:alpha:]` and `[:^alpha:]` inside brackets; the position is at the first colon.
-    private mutating func namedClass() throws(RegexError) -> ByteSet {
-        guard let end = pattern[(position + 1)...].firstIndex(of: UInt8(ascii: ":")), end + 1 < pattern.count,
-            pattern[end + 1] == UInt8(ascii: "]")
-        else { throw error("bad named class") }
-        var name = pattern[(position + 1)..<end]
-        let isNegated = name.first == UInt8(ascii: "^")
-        if isNegated { name = name.dropFirst() }
-        guard let ranges = RegexParser.namedClasses[String(decoding: name, as: UTF8.self)] else {
-            throw error("unknown named class")
-        }
-        position = end + 2
-        var set = ByteSet()
-        for range in ranges { set.formUnion(ByteSet(range)) }
-        return isNegated ? set.inverted : set
-    }
-
-    private static let namedClasses: [String: [ClosedRange<UInt8>]] = [
-        "alnum": [48...57, 65...90, 97...122], "alpha": [65...90, 97...122], "ascii": [0...127],
-        "blank": [9...9, 32...32],
-        "cntrl": [0...31, 127...127], "digit": [48...57], "graph": [33...126], "lower": [97...122], "print": [32...126],
-        "punct": [33...47, 58...64, 91...96, 123...126], "space": [9...13, 32...32], "upper": [65...90],
-        "word": [48...57, 65...90, 97...122, 95...95], "xdigit": [48...57, 65...70, 97...102],
-    ]
-
-    private mutating func bracket() throws(RegexError) -> ByteSet {
-        let isNegated = eat("^")
-        var set = ByteSet()
-        var isFirst = true
-        while let byte = peek, isFirst || byte != UInt8(ascii: "]") {
-            isFirst = false
-            position += 1
-            if byte == UInt8(ascii: "["), peek == UInt8(ascii: ":") {
-                set.formUnion(try namedClass())
-                continue
-            }
-            var low = byte
-            if byte == UInt8(ascii: "\\") {
-                let next = peek.map { $0 | 0x20 }
-                if next == UInt8(ascii: "d") || next == UInt8(ascii: "w") || next == UInt8(ascii: "s") {
-                    set.formUnion(try escapedSet())
-                    continue
-                }
-                guard let escaped = peek else { throw error("missing ]") }
-                position += 1
-                low = try escapedByte(escaped)
-            }
-            var high = low
-            if peek == UInt8(ascii: "-"), position + 1 < pattern.count, pattern[position + 1] != UInt8(ascii: "]") {
-                high = pattern[position + 1]
-                position += 2
-                if high == UInt8(ascii: "\\") {
-                    guard let escaped = peek else { throw error("missing ]") }
-                    position += 1
-                    high = try escapedByte(escaped)
-                }
-                guard high >= low else { throw error("bad range") }
-            }
-            set.formUnion(ByteSet(low...high))
-        }
-        guard eat("]") else { throw error("missing ]") }
-        if ignoreCase { set = set.foldedCase }
-        return isNegated ? set.inverted : set
+        if let set = try escapedClass() { return .bytes(set) }
+        return literal(try escapedCharacter())
     }
 }

@@ -7,20 +7,17 @@ package struct RegexReplacement: Sendable, Hashable {
         case literal([UInt8])
         case group(Int)
     }
-    private let program: [Regex.Instruction]
+    private let program: RegexProgram
     private let slotCount: Int
     /// The numbers of groups that have a name.
-    let groupNames: [String: Int]
+    package let groupNames: [String: Int]
     private let pieces: [Piece]
 
     /// - Throws: ``RegexError`` for an invalid pattern, or a substitution that names a group which is not there.
     package init(_ pattern: String, substitution: String) throws(RegexError) {
-        var parser = RegexParser(Array(pattern.utf8), ignoreCase: false)
+        var parser = RegexParser(pattern)
         let tree = try parser.parse()
-        var program: [Regex.Instruction] = []
-        try Regex.emit(.group(0, tree), groups: true, into: &program)
-        program.append(.match)
-        self.program = program
+        program = try RegexProgram(.group(0, tree), groups: true)
         slotCount = 2 * (parser.groupCount + 1)
         groupNames = parser.groupNames
         pieces = try RegexReplacement.parse(Array(substitution.utf8), groups: parser.groupCount)
@@ -93,6 +90,14 @@ package struct RegexReplacement: Sendable, Hashable {
 
     // MARK: - Search
 
+    /// The leftmost match and what its groups took, the whole match first; `nil` without a match.
+    package func groups(in input: [UInt8]) -> [[UInt8]?]? {
+        guard let slots = find(in: input, from: 0) else { return nil }
+        return stride(from: 0, to: slots.count, by: 2).map { index in
+            slots[index] >= 0 && slots[index + 1] >= slots[index] ? Array(input[slots[index]..<slots[index + 1]]) : nil
+        }
+    }
+
     /// A live state and the positions that its groups began and ended at; -1 where they did not.
     private struct Thread {
         var counter: Int
@@ -147,16 +152,8 @@ package struct RegexReplacement: Sendable, Hashable {
             case .save(let slot):
                 thread.slots[slot] = position
                 thread.counter += 1
-            case .start:
-                guard position == 0 else { continue }
-                thread.counter += 1
-            case .end:
-                guard position == input.count else { continue }
-                thread.counter += 1
-            case .wordBoundary(let wanted):
-                let before = position > 0 && Regex.isWord(input[position - 1])
-                let after = position < input.count && Regex.isWord(input[position])
-                guard (before != after) == wanted else { continue }
+            case let test:
+                guard Regex.holds(test, at: position, of: input) else { continue }
                 thread.counter += 1
             }
             pending.append(thread)

@@ -66,6 +66,15 @@ package struct RedirectTarget: Sendable {
         return "\(scheme)://\(host)\(port)\(path.hasPrefix("/") ? path : "/" + path)"
     }
 
+    /// Path and query after `prefix_rewrite` or `regex_rewrite`; `nil` when the redirect has neither.
+    package static func rewritten(_ path: String, _ redirect: Redirect, _ decision: RouteDecision) -> String? {
+        switch redirect.path {
+        case .prefix(let new): return PathRewriter.replacePrefix(of: path, matched: decision.route.match, by: new)
+        case .regex: return decision.redirectRewrite.map { PathRewriter.replace(in: path, with: $0) }
+        case .full, nil: return nil
+        }
+    }
+
     /// A port that the new one replaces goes, and one that was the old scheme's default.
     private func withoutPort(_ host: String, scheme: String, replaced: Bool) -> String {
         guard let colon = host.lastIndex(of: ":"), host[host.index(after: colon)...].allSatisfy(\.isNumber) else {
@@ -77,19 +86,12 @@ package struct RedirectTarget: Sendable {
     }
 
     private func path(_ redirect: Redirect, _ decision: RouteDecision) -> String {
-        let cut = path.firstIndex(of: "?") ?? path.endIndex
-        var result = path
-        switch redirect.path {
-        // A query of the redirect's own is kept whatever else is said.
-        case .full(let new): return new.contains("?") || redirect.stripQuery ? new : new + path[cut...]
-        case .prefix(let new):
-            result = PathRewriter.replacePrefix(of: path, matched: decision.route.match, by: new)
-        case .regex:
-            if let rewrite = decision.redirectRewrite {
-                result = String(decoding: rewrite.apply(to: Array(path[..<cut].utf8)), as: UTF8.self) + path[cut...]
-            }
-        case nil: break
+        if case .full(let new)? = redirect.path {
+            // A query of the redirect's own is kept whatever else is said.
+            let cut = path.firstIndex(of: "?") ?? path.endIndex
+            return new.contains("?") || redirect.stripQuery ? new : new + path[cut...]
         }
+        let result = Self.rewritten(path, redirect, decision) ?? path
         guard redirect.stripQuery, let mark = result.firstIndex(of: "?") else { return result }
         return String(result[..<mark])
     }

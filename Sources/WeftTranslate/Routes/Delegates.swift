@@ -40,6 +40,8 @@ struct Delegates {
                 continue
             }
             routes += merge(route, at: index, of: root, reference)
+            let namespace = reference.namespace.flatMap { $0.isEmpty ? nil : $0 } ?? root.namespace
+            result.destinations.formUnion(delegates["\(namespace)/\(reference.name ?? "")"]?.destinations ?? [])
         }
         result.spec.http = routes
         return result

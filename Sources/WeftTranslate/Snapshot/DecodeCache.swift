@@ -13,6 +13,7 @@ final class DecodeCache: Sendable {
         var value: any Sendable
         var isUsed = true
     }
+    private let lastGlobals = Mutex(MeshGlobals())
     private let entries = Mutex<[Key: Entry]>([:])
 
     /// The value of an object, from `read` if it is not known. Errors are not remembered.
@@ -29,6 +30,15 @@ final class DecodeCache: Sendable {
         let value = try read()
         entries.withLock { $0[key] = Entry(version: version, value: value) }
         return value
+    }
+
+    /// The globals of a snapshot; the very same as the last one's where they are equal, which makes comparing them cheap.
+    func globals(of snapshot: MeshSnapshot, objects: [KubernetesObject]) -> MeshGlobals {
+        let globals = MeshGlobals(snapshot, objects: objects)
+        return lastGlobals.withLock { last in
+            if last != globals { last = globals }
+            return last
+        }
     }
 
     /// Drops what was not asked for since the last call.

@@ -2,11 +2,13 @@ package import WeftConfig
 package import WeftCore
 
 /// An Istio object: its `spec` and who it is.
-package struct Config<Spec: IstioSpec>: Sendable {
+package struct Config<Spec: IstioSpec>: Sendable, Hashable {
     package var resource: ResourceReference
     package var created: String
     package var annotations: [String: String]
     package var spec: Spec
+    /// Every host that the object sends requests to, in full.
+    var destinations: Set<String> = []
 
     package var namespace: String { resource.namespace }
     package var name: String { resource.name }
@@ -18,15 +20,15 @@ package struct Config<Spec: IstioSpec>: Sendable {
 package struct MeshSnapshot: Sendable {
     package let meshConfig: MeshConfig
     /// Sorted by host and namespace.
-    package let services: [MeshService]
-    package let workloads: [Workload]
+    package private(set) var services: [MeshService]
+    package private(set) var workloads: [Workload]
     /// Those with hosts, their delegates' routes merged in.
-    package let virtualServices: [Config<VirtualService>]
-    package let destinationRules: [Config<DestinationRule>]
+    package private(set) var virtualServices: [Config<VirtualService>]
+    package private(set) var destinationRules: [Config<DestinationRule>]
     package let gateways: [Config<Gateway>]
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
-    package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package private(set) var authorizationPolicies: [Config<AuthorizationPolicy>]
     package let requestAuthentications: [Config<RequestAuthentication>]
     package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
@@ -34,14 +36,16 @@ package struct MeshSnapshot: Sendable {
     /// What could not be read; the objects named here are left out.
     package let diagnostics: [Diagnostic]
 
-    let serviceIndex: [String: [Int]]
-    let workloadIndex: [String: Int]
+    private(set) var serviceIndex: [String: [Int]]
+    private(set) var workloadIndex: [String: Int]
     /// Services by the namespace that declares them.
-    let serviceNamespaces: [String: [Int]]
+    private(set) var serviceNamespaces: [String: [Int]]
     /// See ``selectorKeys(of:rootNamespace:)``.
     let selectorKeys: [String: Set<String>]
     /// True if some rule prefers endpoints on the caller's own node.
     let tellsNodesApart: Bool
+    /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
+    private(set) var globals = MeshGlobals()
 
     package static let clusterDomain = "cluster.local"
 
@@ -89,6 +93,24 @@ package struct MeshSnapshot: Sendable {
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
         diagnostics = reader.diagnostics + delegated.diagnostics
+        globals = cache.globals(of: self, objects: objects)
+    }
+
+    /// The same with other services and rules, and without workloads: what has no more to go by than its inputs.
+    func restricted(
+        to services: [MeshService], _ virtualServices: [Config<VirtualService>],
+        _ destinationRules: [Config<DestinationRule>]
+    ) -> MeshSnapshot {
+        var copy = self
+        copy.services = services
+        copy.virtualServices = virtualServices
+        copy.destinationRules = destinationRules
+        copy.authorizationPolicies = []
+        copy.workloads = []
+        copy.workloadIndex = [:]
+        copy.serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
+        copy.serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
+        return copy
     }
 
     /// The service of a host that a namespace sees: its own first, then Kubernetes', then the oldest.
@@ -128,7 +150,7 @@ private struct SnapshotReader {
                 let config = try cache.value(of: object) {
                     Config(
                         resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self))
+                        spec: try object.spec(Spec.self), destinations: MeshGlobals.destinations(of: object))
                 }
                 configs.append(config)
             } catch let error as DecodingError {

@@ -6,7 +6,13 @@ package struct DownstreamLimits: Sendable {
     package var head = HTTP1Limits()
     package var idleTimeout: TimeAmount?
     package var maximumRequests: Int?
+    /// How long the connection may live before it is drained (`max_connection_duration`).
+    package var maximumDuration: TimeAmount?
     package var http2 = HTTP2TransportOptions()
+    /// How long the head of a request may take from its first byte (`request_headers_timeout`).
+    package var headTimeout: TimeAmount?
+    /// How long a client may take to notice that the connection ends (`delayed_close_timeout`); zero does not wait.
+    package var closeDelay = TimeAmount.seconds(1)
     package init() {}
 }
 
@@ -45,6 +51,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     /// Runs once per limit, not once per request: when it fires it looks how long the connection has been idle.
     private var idleTimer: Scheduled<Void>?
     private var idleSince = NIODeadline.distantPast
+    private var headTimer: Scheduled<Void>?
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
     private var output: ByteBuffer?
     fileprivate private(set) var isWritable = true
@@ -96,8 +103,24 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
             }
         }
         if phase == .idle { setReading(isWritable) }
+        if limits.headTimeout != nil { watchHead() }
         // The bytes of a finished request are not kept for the sake of a place in their buffer.
         if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    /// Runs while a part of a head is there.
+    private func watchHead() {
+        guard phase == .idle, input.readableBytes > 0, let limit = limits.headTimeout else {
+            headTimer?.cancel()
+            headTimer = nil
+            return
+        }
+        guard headTimer == nil, isWritable else { return }
+        headTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: limit) { [self] in
+            headTimer = nil
+            guard phase == .idle else { return }
+            refuse(.timeout)
+        }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) { receiver?.readComplete() }
@@ -117,7 +140,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     private func begin(_ head: consuming RequestHead) {
         // A request without a body still gives an end event, which finds the request ended already.
-        let endStream = head.framing == .none && !head.method.isConnect && !head.wantsUpgrade
+        let isEmpty = head.framing == .none || head.framing == .length(0)
+        let endStream = isEmpty && !head.method.isConnect && !head.wantsUpgrade
         phase = .exchange
         requests += 1
         requestEnded = endStream
@@ -196,10 +220,11 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         }
     }
 
-    /// Waits a second for the peer to close, so that it can read our answer although it still sends.
+    /// Waits for the peer to close, so that it can read our answer although it still sends.
     private func linger() {
         idleTimer?.cancel()
-        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in
+        guard limits.closeDelay > .zero else { return close() }
+        idleTimer = context?.eventLoop.assumeIsolated().scheduleTask(in: limits.closeDelay) { [self] in
             close()
         }
     }
@@ -234,6 +259,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         idleTimer?.cancel()
         idleTimer = nil
+        headTimer?.cancel()
+        headTimer = nil
         stream = nil
         self.context = nil
         phase = .closing

@@ -1,4 +1,5 @@
 import NIOCore
+import NIOSSL
 import WeftHTTP
 
 /// The upstream end of an HTTP/1.1 connection. Loop-confined; one exchange at a time, never pipelined.
@@ -11,7 +12,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     let connection: HTTP1UpstreamConnection
     private(set) var phase = Phase.idle
     private(set) var context: ChannelHandlerContext?
-    private var parser = HTTP1ResponseParser()
+    private var parser: HTTP1ResponseParser
     private var input = ByteBuffer()
     private var endedWithHead = false
     private var receiver: (any ResponseReceiver)?
@@ -19,6 +20,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     private var responseEnded = false
     private var keepAlive = true
     private var chunked = false
+    private var transportFailure: String?
     /// The pool's connector leaves reading off; the pool turns it on.
     private var isReading = true
     /// Head and small bodies that go out together; taken from ``flushes`` when there is something to write.
@@ -29,7 +31,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
     private let flushes: FlushBatch?
     private var isFlushPending = false
 
-    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?) {
+    init(connection: HTTP1UpstreamConnection, flushes: FlushBatch?, limits: HTTP1Limits) {
+        parser = HTTP1ResponseParser(limits: limits)
         self.connection = connection
         self.flushes = flushes
     }
@@ -131,7 +134,15 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         receiver?.writabilityChanged(isWritable)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        // A peer that closes without a word of TLS has closed, and that is all.
+        case NIOSSLError.uncleanShutdown: break
+        case is NIOSSLError, is BoringSSLError: transportFailure = "\(error)"
+        default: break
+        }
+        context.close(promise: nil)
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         if phase == .exchange, let last = try? parser.finish() { handle(last) }
@@ -139,7 +150,7 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         phase = .closed
         let old = receiver
         receiver = nil
-        old?.receive(reset: .connectionClosed)
+        old?.receive(reset: transportFailure.map { .transportFailure($0) } ?? .connectionClosed)
         connection.changed(isClosed: true)
     }
 
@@ -268,10 +279,10 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
     private var isDraining = false
     private var stream: HTTP1UpstreamStream?
 
-    init(channel: any Channel, flushes: FlushBatch?) {
+    init(channel: any Channel, flushes: FlushBatch?, limits: HTTP1Limits) {
         self.channel = channel
         super.init()
-        handler = HTTP1Upstream(connection: self, flushes: flushes)
+        handler = HTTP1Upstream(connection: self, flushes: flushes, limits: limits)
     }
 
     func changed(isClosed: Bool) {

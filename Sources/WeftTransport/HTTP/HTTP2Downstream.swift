@@ -8,6 +8,7 @@ final class HTTP2Downstream: HTTP2Session {
     private var requests = 0
     private var idleTimer: Scheduled<Void>?
     private var idleSince: NIODeadline = .now()
+    private var headTimer: Scheduled<Void>?
 
     init(delegate: any DownstreamConnectionDelegate, limits: DownstreamLimits) {
         self.delegate = delegate
@@ -42,6 +43,7 @@ final class HTTP2Downstream: HTTP2Session {
 
     override func channelInactive(context: ChannelHandlerContext) {
         idleTimer?.cancel()
+        headTimer?.cancel()
         super.channelInactive(context: context)
         delegate.connectionClosed()
     }
@@ -63,7 +65,22 @@ final class HTTP2Downstream: HTTP2Session {
 
     override func channelReadComplete(context: ChannelHandlerContext) {
         super.channelReadComplete(context: context)
+        if limits.headTimeout != nil { watchHead() }
         closeIfDrained()
+    }
+
+    /// A head in several frames that does not come to its end: nothing else can be said on the connection meanwhile.
+    private func watchHead() {
+        guard codec.isInHeaderBlock, let limit = limits.headTimeout, let context else {
+            headTimer?.cancel()
+            headTimer = nil
+            return
+        }
+        guard headTimer == nil else { return }
+        headTimer = context.eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            guard let self, self.codec.isInHeaderBlock else { return }
+            self.close()
+        }
     }
 
     override func streamsChanged() {

@@ -81,6 +81,7 @@ final class HTTP2UpstreamConnection: UpstreamHTTPConnection {
     }
     override func close() { channel.close(promise: nil) }
     override var activeStreams: Int { session?.codec.streamCount ?? 0 }
+    override var isMultiplexed: Bool { true }
     override var capacity: Int {
         guard let session, !session.isDraining, !session.isClosed else { return 0 }
         return max(0, min(maxStreams - session.codec.streamCount, session.codec.capacity))

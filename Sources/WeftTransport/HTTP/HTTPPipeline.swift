@@ -1,4 +1,5 @@
 package import NIOCore
+package import WeftHTTP
 
 /// Which codec a connection gets.
 package enum HTTPVersion: Sendable { case http1, http2 }
@@ -30,21 +31,32 @@ package enum HTTPPipeline {
         case .http1:
             let handler = HTTP1Downstream(delegate: delegate, limits: limits, flushes: flushes)
             try channel.pipeline.syncOperations.addHandler(handler)
+            limitDuration(of: channel, limits) { [weak handler] in handler?.drain() }
             return DownstreamCodec(http1: handler)
         case .http2:
             let handler = HTTP2Downstream(delegate: delegate, limits: limits)
             try channel.pipeline.syncOperations.addHandler(handler)
+            limitDuration(of: channel, limits) { [weak handler] in handler?.drain() }
             return DownstreamCodec(http2: handler)
         }
     }
 
+    private static func limitDuration(
+        of channel: any Channel, _ limits: DownstreamLimits, _ drain: @escaping () -> Void
+    ) {
+        guard let span = limits.maximumDuration else { return }
+        let timer = channel.eventLoop.assumeIsolated().scheduleTask(in: span, drain)
+        channel.closeFuture.assumeIsolated().whenComplete { _ in timer.cancel() }
+    }
+
+    /// - Parameter limits: Of a response's head over HTTP/1; `http2` has its own.
     package static func configureUpstream(
         _ channel: any Channel, version: HTTPVersion, maxStreams: Int, flushes: FlushBatch? = nil,
-        http2: HTTP2TransportOptions = HTTP2TransportOptions()
+        limits: HTTP1Limits = HTTP1Limits(), http2: HTTP2TransportOptions = HTTP2TransportOptions()
     ) throws -> UpstreamHTTPConnection {
         switch version {
         case .http1:
-            let connection = HTTP1UpstreamConnection(channel: channel, flushes: flushes)
+            let connection = HTTP1UpstreamConnection(channel: channel, flushes: flushes, limits: limits)
             if let handler = connection.handler { try channel.pipeline.syncOperations.addHandler(handler) }
             return connection
         case .http2:

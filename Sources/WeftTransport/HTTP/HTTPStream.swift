@@ -11,6 +11,8 @@ package enum StreamReset: Sendable {
     case refused
     /// What came was not HTTP.
     case protocolError
+    /// TLS broke off: the peer refused our certificate after its side of the handshake, for one (TLS 1.3).
+    case transportFailure(String)
 }
 
 /// Takes the rest of a message: body, end, or reset. Called on the stream's event loop.
@@ -90,6 +92,8 @@ package class UpstreamHTTPConnection {
     /// How many exchanges may be added right now.
     package var capacity: Int { 0 }
     package var activeStreams: Int { 0 }
+    /// Whether it takes several exchanges at once.
+    package var isMultiplexed: Bool { false }
     /// Exchanges that were started on it; the pool's count.
     package var served: UInt32 = 0
     /// Whether it lies in its pool's list of free connections, and since when; the pool's.

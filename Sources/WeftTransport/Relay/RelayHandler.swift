@@ -1,16 +1,31 @@
 package import NIOCore
 
+/// The far end of a relay that is no connection of its own: a stream of one.
+package protocol RelayPeer: AnyObject {
+    func send(_ bytes: ByteBuffer)
+    func flush()
+    /// No more will come.
+    func closeOutput()
+    /// Both directions end at once.
+    func closeAll()
+    /// The other end is gone: what is on its way goes out, then this end closes.
+    func partnerGone()
+    /// The other end can take more, or no more.
+    func writabilityChanged(_ isWritable: Bool)
+    var isWritable: Bool { get }
+}
+
 /// Copies bytes between two connections: two of these refer to each other, one in each pipeline.
 ///
 /// Loop-confined; both channels live on one loop. Back-pressure: while the other side cannot write, this side does not
 /// read. Half-close is passed on. Bytes that arrive before the other side is there are kept.
-package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler {
+package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler, RelayPeer {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundIn = ByteBuffer
     package typealias OutboundOut = ByteBuffer
 
     private var context: ChannelHandlerContext?
-    private var partner: RelayHandler?
+    private var partner: (any RelayPeer)?
     private var early: [ByteBuffer] = []
     private var inputClosed = false
     private var outputClosed = false
@@ -31,30 +46,38 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler 
         other.flushEarly()
     }
 
+    /// Connects this connection with a stream of another, and moves what came early.
+    package func join(_ peer: any RelayPeer) {
+        partner = peer
+        flushEarly()
+    }
+
     private func flushEarly() {
         let waiting = early
         early = []
         for bytes in waiting { partner?.send(bytes) }
-        if !waiting.isEmpty { partner?.context?.flush() }
+        if !waiting.isEmpty { partner?.flush() }
         if inputClosed { partner?.closeOutput() }
         if context == nil { partner?.closeAll() }
         setReading(partner?.isWritable ?? true)
     }
 
-    private var isWritable: Bool { context?.channel.isWritable ?? true }
+    package var isWritable: Bool { context?.channel.isWritable ?? true }
 
-    private func send(_ bytes: ByteBuffer) {
+    package func flush() { context?.flush() }
+
+    package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
         lastActivity = .now()
         context.write(wrapOutboundOut(bytes), promise: nil)
     }
 
-    private func setReading(_ on: Bool) {
+    package func setReading(_ on: Bool) {
         try? context?.channel.syncOptions?.setOption(.autoRead, value: on)
         if on { context?.read() }
     }
 
-    private func closeOutput() {
+    package func closeOutput() {
         guard let context, !outputClosed else { return }
         outputClosed = true
         if inputClosed { return context.close(promise: nil) }
@@ -80,10 +103,10 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler 
         if !partner.isWritable { setReading(false) }
     }
 
-    package func channelReadComplete(context: ChannelHandlerContext) { partner?.context?.flush() }
+    package func channelReadComplete(context: ChannelHandlerContext) { partner?.flush() }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        partner?.setReading(context.channel.isWritable)
+        partner?.writabilityChanged(context.channel.isWritable)
         context.fireChannelWritabilityChanged()
     }
 
@@ -113,7 +136,9 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler 
         callback?()
     }
 
-    private func partnerGone() {
+    package func writabilityChanged(_ isWritable: Bool) { setReading(isWritable) }
+
+    package func partnerGone() {
         partner = nil
         // Flush what is on its way before closing: close() in NIO fails pending writes only after the flush below.
         guard let context else { return }

@@ -53,13 +53,25 @@ package struct UpstreamTLSContext: Sendable {
     package var serverName: String
     /// True when the peer's names are acceptable; asked before a byte is sent to it.
     package var accepts: @Sendable (PeerIdentity?) -> Bool
+    /// The same where the certificate must be for one name.
+    package var acceptsName: @Sendable (PeerIdentity?, String) -> Bool
+    /// The certificate must be for ``serverName``, or for ``expectedName`` if there is one.
+    package var validatesServerName = false
+    package var expectedName: String?
 
     package init(
-        context: NIOSSLContext, serverName: String, accepts: @escaping @Sendable (PeerIdentity?) -> Bool
+        context: NIOSSLContext, serverName: String, accepts: @escaping @Sendable (PeerIdentity?) -> Bool,
+        acceptsName: @escaping @Sendable (PeerIdentity?, String) -> Bool = { _, _ in false }
     ) {
         self.context = context
         self.serverName = serverName
         self.accepts = accepts
+        self.acceptsName = acceptsName
+    }
+
+    fileprivate func isAcceptable(_ peer: PeerIdentity?) -> Bool {
+        if let expectedName { return acceptsName(peer, expectedName) }
+        return validatesServerName && !serverName.isEmpty ? acceptsName(peer, serverName) : accepts(peer)
     }
 }
 
@@ -133,7 +145,7 @@ package enum UpstreamConnector {
             switch outcome {
             case .failed(let error): completion(.failure(.tls(error)))
             case .established(let name, let peer):
-                guard tls.accepts(peer) else {
+                guard tls.isAcceptable(peer) else {
                     channel.close(promise: nil)
                     return completion(.failure(.peerNameRefused))
                 }

@@ -111,6 +111,7 @@ extension Cluster {
                 milliseconds: maxConnectionDurationMilliseconds)
         }
         writeLimits(to: &options.commonHTTPProtocolOptions)
+        if let automaticServerName { options.upstreamHTTPProtocolOptions = automaticServerName.wire }
         return options
     }
 
@@ -299,6 +300,9 @@ extension Cluster {
             }
             if http2.hasMaxConcurrentStreams { http2MaxConcurrentStreams = http2.maxConcurrentStreams.value }
             self.http2 = HTTP2ProtocolOptions(http2)
+            if options.hasUpstreamHTTPProtocolOptions {
+                automaticServerName = AutomaticServerName(options.upstreamHTTPProtocolOptions)
+            }
             let common = options.commonHTTPProtocolOptions
             try readHTTP1(http1, reader)
             readLimits(common)

@@ -42,3 +42,22 @@ extension Cluster {
         if wire.hasMaxHeadersCount { maxResponseHeadersCount = wire.maxHeadersCount.value }
     }
 }
+
+extension Cluster.AutomaticServerName {
+    /// - Returns: `nil` when it asks for nothing.
+    init?(_ wire: Envoy_Config_Core_V3_UpstreamHttpProtocolOptions) {
+        guard wire.autoSni || wire.autoSanValidation else { return nil }
+        self.init()
+        setsServerName = wire.autoSni
+        validatesName = wire.autoSanValidation
+        header = wire.overrideAutoSniHeader
+    }
+
+    var wire: Envoy_Config_Core_V3_UpstreamHttpProtocolOptions {
+        var wire = Envoy_Config_Core_V3_UpstreamHttpProtocolOptions()
+        wire.autoSni = setsServerName
+        wire.autoSanValidation = validatesName
+        wire.overrideAutoSniHeader = header
+        return wire
+    }
+}

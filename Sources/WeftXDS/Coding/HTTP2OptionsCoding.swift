@@ -11,6 +11,17 @@ extension HTTP2ProtocolOptions {
         if wire.hasInitialStreamWindowSize { initialStreamWindow = wire.initialStreamWindowSize.value }
         if wire.hasInitialConnectionWindowSize { initialConnectionWindow = wire.initialConnectionWindowSize.value }
         allowsConnect = wire.allowConnect
+        if wire.hasMaxOutboundFrames { maxOutboundFrames = wire.maxOutboundFrames.value }
+        if wire.hasMaxOutboundControlFrames { maxOutboundControlFrames = wire.maxOutboundControlFrames.value }
+        if wire.hasMaxConsecutiveInboundFramesWithEmptyPayload {
+            maxConsecutiveEmptyFrames = wire.maxConsecutiveInboundFramesWithEmptyPayload.value
+        }
+        if wire.hasMaxInboundPriorityFramesPerStream {
+            maxPriorityFramesPerStream = wire.maxInboundPriorityFramesPerStream.value
+        }
+        if wire.hasMaxInboundWindowUpdateFramesPerDataFrameSent {
+            maxWindowUpdatesPerDataFrame = wire.maxInboundWindowUpdateFramesPerDataFrameSent.value
+        }
         if wire.hasConnectionKeepalive {
             let keepAlive = wire.connectionKeepalive
             if keepAlive.hasInterval { keepAliveIntervalMilliseconds = keepAlive.interval.milliseconds }
@@ -24,11 +35,14 @@ extension HTTP2ProtocolOptions {
         if let initialStreamWindow { wire.initialStreamWindowSize = .init(initialStreamWindow) }
         if let initialConnectionWindow { wire.initialConnectionWindowSize = .init(initialConnectionWindow) }
         if allowsConnect { wire.allowConnect = true }
-        if let interval = keepAliveIntervalMilliseconds {
-            wire.connectionKeepalive.interval = .init(milliseconds: interval)
+        if let maxOutboundFrames { wire.maxOutboundFrames = .init(maxOutboundFrames) }
+        if let maxOutboundControlFrames { wire.maxOutboundControlFrames = .init(maxOutboundControlFrames) }
+        if let limit = maxConsecutiveEmptyFrames { wire.maxConsecutiveInboundFramesWithEmptyPayload = .init(limit) }
+        if let limit = maxPriorityFramesPerStream { wire.maxInboundPriorityFramesPerStream = .init(limit) }
+        if let limit = maxWindowUpdatesPerDataFrame {
+            wire.maxInboundWindowUpdateFramesPerDataFrameSent = .init(limit)
         }
-        if let timeout = keepAliveTimeoutMilliseconds {
-            wire.connectionKeepalive.timeout = .init(milliseconds: timeout)
-        }
+        if let span = keepAliveIntervalMilliseconds { wire.connectionKeepalive.interval = .init(milliseconds: span) }
+        if let span = keepAliveTimeoutMilliseconds { wire.connectionKeepalive.timeout = .init(milliseconds: span) }
     }
 }

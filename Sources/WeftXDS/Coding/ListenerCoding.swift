@@ -251,6 +251,7 @@ extension TCPProxy {
             wire.hashPolicy = [Envoy_Type_V3_HashPolicy.with { $0.sourceIp = .init() }]
         }
         wire.accessLog = try accessLogs.map { try $0.wire() }
+        if let tunnel { wire.tunnelingConfig = tunnel.wire }
         return wire
     }
 
@@ -276,6 +277,27 @@ extension TCPProxy {
         metadataMatch = wire.metadataMatch.balancing
         hashesSource = wire.hashPolicy.contains { if case .sourceIp? = $0.policySpecifier { true } else { false } }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
+        if wire.hasTunnelingConfig { tunnel = try reader.at("tunneling_config") { try Tunnel(wire.tunnelingConfig, reader) } }
+    }
+}
+
+extension TCPProxy.Tunnel {
+    var wire: WireTCPProxy.TunnelingConfig {
+        var wire = WireTCPProxy.TunnelingConfig()
+        wire.hostname = hostname
+        wire.usePost = usesPost
+        wire.postPath = postPath
+        wire.headersToAdd = headers.wireAppend
+        return wire
+    }
+
+    init(_ wire: WireTCPProxy.TunnelingConfig, _ reader: WireReader) throws {
+        guard !wire.hostname.isEmpty else { throw reader.error("hostname is missing") }
+        guard wire.usePost || wire.postPath.isEmpty else { throw reader.error("post_path needs use_post") }
+        self.init(hostname: wire.hostname)
+        usesPost = wire.usePost
+        postPath = wire.postPath
+        headers = HeaderMutations(wire.headersToAdd, remove: [])
     }
 }
 

@@ -95,6 +95,7 @@ extension HTTPConnectionManager {
             wire.commonHTTPProtocolOptions.maxConnectionDuration = .init(
                 milliseconds: maxConnectionDurationMilliseconds)
         }
+        if let closeDelayMilliseconds { wire.delayedCloseTimeout = .init(milliseconds: closeDelayMilliseconds) }
         if let drainTimeoutMilliseconds { wire.drainTimeout = .init(milliseconds: drainTimeoutMilliseconds) }
         if let maxRequestsPerConnection {
             wire.commonHTTPProtocolOptions.maxRequestsPerConnection = .init(maxRequestsPerConnection)
@@ -219,6 +220,7 @@ extension HTTPConnectionManager {
         if wire.hasStreamIdleTimeout { streamIdleTimeoutMilliseconds = wire.streamIdleTimeout.milliseconds }
         if wire.hasRequestTimeout { requestTimeoutMilliseconds = wire.requestTimeout.milliseconds }
         if wire.hasRequestHeadersTimeout { requestHeadersTimeoutMilliseconds = wire.requestHeadersTimeout.milliseconds }
+        if wire.hasDelayedCloseTimeout { closeDelayMilliseconds = wire.delayedCloseTimeout.milliseconds }
         if wire.hasDrainTimeout { drainTimeoutMilliseconds = wire.drainTimeout.milliseconds }
         if wire.hasMaxRequestHeadersKb { maxRequestHeadersKilobytes = wire.maxRequestHeadersKb.value }
     }

@@ -150,6 +150,8 @@ extension UpstreamTLS {
         var wire = WireUpstreamTLS()
         wire.commonTlsContext = common.wire()
         wire.sni = sni
+        wire.autoHostSni = namesHost
+        wire.autoSniSanValidation = validatesServerName
         if maximumSessions != 1 { wire.maxSessionKeys = .init(maximumSessions) }
         return try .init(tls: wire)
     }
@@ -161,6 +163,8 @@ extension UpstreamTLS {
         var value = UpstreamTLS()
         value.common = try CommonTLS(wire.commonTlsContext, reader)
         value.sni = wire.sni
+        value.namesHost = wire.autoHostSni
+        value.validatesServerName = wire.autoSniSanValidation
         if wire.hasMaxSessionKeys { value.maximumSessions = wire.maxSessionKeys.value }
         return value
     }

@@ -32,7 +32,7 @@ enum FieldExceptions {
           accepted 28 alt_stat_name: counters carry the cluster's name
           ignored 31 close_connections_on_host_health_failure: connections of a host that fails are kept
           ignored 32 ignore_health_on_host_removal: a removed host goes at once
-          ignored 46 upstream_http_protocol_options: SNI is what the transport socket says
+          refused 46 upstream_http_protocol_options: use typed_extension_protocol_options
           refused 40 filters: upstream network filters are not implemented
         envoy.config.cluster.v3.Cluster.PreconnectPolicy
           ignored 2 predictive_preconnect_ratio: connections are opened ahead for the endpoint that is in use
@@ -59,18 +59,11 @@ enum FieldExceptions {
           ignored 7 override_stream_error_on_invalid_http_message: a bad message always ends its connection
           ignored 8 send_fully_qualified_url: the origin form is always sent
         envoy.config.core.v3.Http2ProtocolOptions
-          ignored 7 max_outbound_frames: the codec has limits of its own
-          ignored 8 max_outbound_control_frames: the codec has limits of its own
-          ignored 9 max_consecutive_inbound_frames_with_empty_payload: the codec has limits of its own
-          ignored 10 max_inbound_priority_frames_per_stream: the codec has limits of its own
-          ignored 11 max_inbound_window_update_frames_per_data_frame_sent: the codec has limits of its own
           ignored 12 stream_error_on_invalid_http_messaging: not implemented
           ignored 14 override_stream_error_on_invalid_http_message: not implemented
-        envoy.config.core.v3.HttpProtocolOptions
-          ignored 7 max_response_headers_kb: the limit is 60 KiB
         envoy.config.core.v3.KeepaliveSettings
-          ignored 3 interval_jitter: PINGs go out at the interval
-          ignored 4 connection_idle_interval: the interval counts from the last byte
+          ignored 3 interval_jitter: the interval is kept exactly
+          ignored 4 connection_idle_interval: PINGs are sent by interval alone
         envoy.config.core.v3.Node
           accepted 6 user_agent_name: the proxy gives its own
           accepted 7 user_agent_version: the proxy gives its own
@@ -177,8 +170,6 @@ enum FieldExceptions {
           ignored 6 tlv_location: values of the header do not become metadata
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           ignored 12 drain_timeout: connections close after their exchange
-          ignored 26 delayed_close_timeout: not implemented
-          ignored 41 request_headers_timeout: the limits are the proxy's own
           ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
           refused 31 scoped_routes: not implemented
           refused 46 original_ip_detection_extensions: not implemented
@@ -192,7 +183,9 @@ enum FieldExceptions {
           ignored 7 shadow_matcher: not implemented
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
           ignored 15 access_log_flush_interval: a connection is logged when it ends
-          refused 12 tunneling_config: not implemented
+        envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig
+          ignored 4 propagate_response_headers: nothing reads the answer's headers later
+          ignored 6 propagate_response_trailers: nothing reads the answer's trailers later
         envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
           ignored 1 forward_reason_phrase: the reason phrase is the standard one
         envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
@@ -224,10 +217,7 @@ enum FieldExceptions {
         envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
           ignored 3 allow_renegotiation: renegotiation is never allowed
           accepted 5 enforce_rsa_key_usage: it is always enforced
-          ignored 6 auto_host_sni: SNI is what sni says
-          refused 7 auto_sni_san_validation: not implemented
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions
-          ignored 2 upstream_http_protocol_options: SNI is what the transport socket says
           refused 6 http_filters: upstream HTTP filters are not implemented
         envoy.type.matcher.v3.StringMatcher
           refused 8 custom: not implemented

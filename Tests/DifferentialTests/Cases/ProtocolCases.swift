@@ -241,7 +241,7 @@ extension HandWritten {
         """
     }
 
-    private static func tcpProxy(_ fields: String) -> String {
+    static func tcpProxy(_ fields: String) -> String {
         "- filters:\n" + indent(tcpProxyFilter(fields), 2)
     }
 }

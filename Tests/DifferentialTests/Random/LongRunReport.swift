@@ -29,15 +29,17 @@ struct LongRunReport {
             "| requests that upstreams saw | \(Self.sum(all, "upstream.count")) |",
             "| fields compared | \(all.reduce(0) { $0 + $1.fields.count }) |",
         ]
-        let known = try? KnownDifferences.committed().entries["random"]
-        let explained = run.differences.filter { $0.key.hasPrefix(RandomCases.prefix) }.values.joined()
-            .count { $0.contains { known?.covers($0.field) == true } }
-        let different = run.differences.filter { $0.key.hasPrefix(RandomCases.prefix) }
-            .flatMap { name, requests in requests.enumerated().map { ("\(name), request \($0.offset)", $0.element) } }
-            .map { ($0.0, $0.1.filter { known?.covers($0.field) != true }) }
-            .filter { !$0.1.isEmpty }.sorted { $0.0 < $1.0 }
-        lines.append("| requests with a difference that `known-differences.txt` explains | \(explained) |")
+        let results = run.differences.filter { $0.key.hasPrefix(RandomCases.prefix) }
+            .flatMap { name, requests in
+                requests.indices.map { ("\(name), request \($0)", run.generatedResult(name, $0)) }
+            }
+        let different = results.map { ($0.0, $0.1.unexplained) }.filter { !$0.1.isEmpty }.sorted { $0.0 < $1.0 }
+        for rule in ExplainedDifference.all {
+            let count = results.count { $0.1.explained.contains(rule.name) }
+            lines.append("| requests with the meant difference `\(rule.name)` | \(count) |")
+        }
         lines.append("| requests with an unexplained difference | \(different.count) |")
+        lines += ["", "## Meant differences", ""] + ExplainedDifference.all.map { "- `\($0.name)`: \($0.reason)." }
         lines += ["", "## Answers", "", "| status | requests |", "| --- | --- |"]
         lines += Self.counted(all.map { $0.fields["response.status"] ?? "none" })
         lines += ["", "## Tables by what they use", "", "| field | tables |", "| --- | --- |"]

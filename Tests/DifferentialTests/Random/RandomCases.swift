@@ -57,13 +57,17 @@ struct RandomTable {
     /// The fields that change headers, each with some chance, as lines.
     mutating func headerChanges(_ percent: UInt64) -> [String] {
         var lines: [String] = []
-        if random.chance(percent) { lines.append("request_headers_to_add: [\(addition(isResponse: false))]") }
-        if random.chance(percent) { lines.append("response_headers_to_add: [\(addition(isResponse: true))]") }
+        if random.chance(percent) { lines.append("request_headers_to_add: [\(additions(isResponse: false))]") }
+        if random.chance(percent) { lines.append("response_headers_to_add: [\(additions(isResponse: true))]") }
         if random.chance(percent / 2) { lines.append("request_headers_to_remove: [\(random.pick(Self.names))]") }
         if random.chance(percent / 2) {
             lines.append("response_headers_to_remove: [\(random.pick(["x-upstream", "x-a", "x-new"]))]")
         }
         return lines
+    }
+
+    private mutating func additions(isResponse: Bool) -> String {
+        (0...random.below(2)).map { _ in addition(isResponse: isResponse) }.joined(separator: ", ")
     }
 
     private mutating func addition(isResponse: Bool) -> String {

@@ -16,6 +16,8 @@ extension RandomTable {
         random.pick([
             "[a-z]+", "one|two", "(o|O)ne", "\\d+", "-?[0-9]{1,2}", ".*", "x*", "o.e", "[^0-9]*", "(?i)ONE", "a,?b",
             "\\w+ \\w+", "(one|two)( .*)?", "(?:o)(n)e", "[[:alpha:]]+", "o{1}ne|t", "\\S+", "^one$", "(one){1,3}",
+            "\\pL+", "\\p{Lu}.*", "[^\\pL]+", ".{7}", "(?i)ÜML.*", "[ü-ÿ].ml\\pLut", "\\xc3.+", "\\Qa,b\\E",
+            "\\p{Latin}+|\\PN", "\\p{Greek}|o.*",
         ])
     }
 

@@ -28,10 +28,10 @@ private func exchange(_ port: UInt16, _ request: String) async throws -> String 
 /// Filters on a real listener whose route answers by itself.
 @Suite(.timeLimit(.minutes(1))) struct FilterChainTests {
     private func ask(
-        _ filters: [HTTPFilter.Kind], _ request: String, perFilter: [String: PerRouteFilter] = [:]
+        _ filters: [HTTPFilter.Kind], _ request: String, perFilter: [String: PerRouteFilter] = [:],
+        action: Route.Action = .directResponse(DirectResponse(status: 200, body: "fine"))
     ) async throws -> String {
-        var route = Route(
-            match: RouteMatch(path: .prefix("/")), action: .directResponse(DirectResponse(status: 200, body: "fine")))
+        var route = Route(match: RouteMatch(path: .prefix("/")), action: action)
         route.perFilter = perFilter
         let host = VirtualHost(name: "all", domains: ["*"], routes: [route])
         let named = filters.enumerated().map { HTTPFilter(name: "f\($0)", kind: $1) }
@@ -126,10 +126,15 @@ private func exchange(_ port: UInt16, _ request: String) async throws -> String 
         let asking =
             "OPTIONS / HTTP/1.1\r\nHost: h\r\nOrigin: https://a\r\nAccess-Control-Request-Method: PUT\r\n"
             + "Connection: close\r\n\r\n"
-        let preflight = try await ask([.cors], asking, perFilter: ["f0": .cors(policy)])
-        #expect(preflight.contains("access-control-allow-methods: PUT") && !preflight.hasSuffix("fine"))
-        let simple = try await ask([.cors], get("/", "Origin: https://a\r\n"), perFilter: ["f0": .cors(policy)])
-        #expect(simple.contains("access-control-allow-origin: https://a") && simple.hasSuffix("fine"))
+        let forwarding = Route.Action.forward(RouteAction(cluster: .cluster("nowhere")))
+        let own: [String: PerRouteFilter] = ["f0": .cors(policy)]
+        let preflight = try await ask([.cors], asking, perFilter: own, action: forwarding)
+        #expect(preflight.hasPrefix("HTTP/1.1 200 ") && preflight.contains("access-control-allow-methods: PUT"))
+        let simple = try await ask([.cors], get("/", "Origin: https://a\r\n"), perFilter: own, action: forwarding)
+        #expect(simple.hasPrefix("HTTP/1.1 503 ") && simple.contains("access-control-allow-origin: https://a"))
+        // A route that answers by itself shares nothing.
+        let direct = try await ask([.cors], get("/", "Origin: https://a\r\n"), perFilter: own)
+        #expect(direct.hasSuffix("fine") && !direct.contains("access-control"))
     }
 
     @Test func delaysThenAborts() async throws {

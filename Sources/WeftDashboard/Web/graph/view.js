@@ -1,0 +1,223 @@
+// Draws a graph; pans, zooms, and tells what was chosen.
+
+import { s } from "../lib/dom.js";
+import { bytes, health, milliseconds, rate, share } from "../lib/format.js";
+import { layout, size } from "./layout.js";
+
+/** Edges above this number are drawn without labels and without movement until one zooms in or chooses one. */
+const detailLimit = 300;
+
+export class GraphView {
+  /**
+   * @param drawing The `svg` element.
+   * @param choose Called with the kind (`node`, `edge`, null) and the thing.
+   */
+  constructor(drawing, choose) {
+    this.drawing = drawing;
+    this.choose = choose;
+    this.chosen = null;
+    this.box = null;
+    this.shape = "";
+    drawing.addEventListener("wheel", (event) => this.zoom(event), { passive: false });
+    drawing.addEventListener("pointerdown", (event) => this.grab(event));
+    drawing.addEventListener("click", (event) => {
+      if (event.target === drawing && !this.moved) this.select(null, null);
+    });
+    drawing.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  /** Draws `graph`; the view stays where it is while the same nodes are shown. */
+  draw(graph, { labels = ["rate"], animate = false, marks = () => [] } = {}) {
+    this.graph = graph;
+    const shape = [...graph.nodes.keys()].sort().join("\n") + graph.edges.map((edge) => edge.id).sort().join("\n");
+    if (shape !== this.shape || !this.placed) this.placed = layout(graph);
+    const { placed } = this;
+    const isLarge = graph.edges.length > detailLimit;
+    const boxes = s("g", {}, placed.boxes.map((box) => s("g", { class: "box" },
+      s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: 10 }),
+      s("text", { x: box.x + 10, y: box.y + 15 }, box.name))));
+    const lines = s("g"), plates = s("g"), nodes = s("g");
+    for (const edge of graph.edges) this.drawEdge(edge, lines, plates, isLarge ? [] : labels, animate && !isLarge);
+    for (const node of graph.nodes.values()) nodes.append(this.drawNode(node, marks(node)));
+    this.drawing.replaceChildren(arrows(), boxes, lines, plates, nodes);
+    if (shape !== this.shape) {
+      this.shape = shape;
+      this.fit();
+    }
+    this.mark();
+  }
+
+  drawEdge(edge, lines, plates, labels, animate) {
+    const from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
+    const { path, x, y } = course(from, to, edge.from === edge.to);
+    const look = edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
+    const group = s("g", {
+      class: `edge ${look}`, tabindex: 0, role: "button", "data-id": edge.id,
+      "aria-label": `${edge.from} to ${edge.to}: ${rate(edge.requests)}, success ${share(edge.success)}`,
+      onclick: () => this.select("edge", edge),
+    },
+    s("title", {}, `${edge.from} → ${edge.to}\n${edge.protocol}: ${edge.requests ? rate(edge.requests) : bytes(edge.bytes) + "/s"}, success ${share(edge.success)}`),
+    s("path", { class: "hit", d: path }), s("path", { class: "line", d: path, "marker-end": `url(#arrow-${look})` }));
+    if (animate && (edge.requests > 0 || edge.bytes > 0)) {
+      const pace = edge.requests > 50 ? "fast" : edge.requests > 5 || edge.bytes > 1e5 ? "medium" : "slow";
+      group.append(s("path", { class: `flow ${pace}`, d: path }));
+    }
+    lines.append(group);
+    const text = labels.map((label) => texts[label]?.(edge)).filter(Boolean);
+    const isSecured = labels.includes("mtls") && edge.mutualTLS !== null;
+    if (isSecured) text.push(edge.mutualTLS > 0.001 && edge.mutualTLS < 0.999 ? share(edge.mutualTLS) : "");
+    if (!text.length) return;
+    const half = Math.max(...text.map((one) => one.length)) * 3.5 + 7, line = (index) => y + (index - (text.length - 1) / 2) * 15;
+    plates.append(s("g", { class: "plate" },
+      s("rect", { x: x - half, y: y - text.length * 7.5 - 1, width: half * 2, height: text.length * 15 + 2, rx: 5 }),
+      text.map((one, index) => s("text", { x: isSecured && index === text.length - 1 ? x + 7 : x, y: line(index) + 4, "text-anchor": "middle" }, one)),
+      isSecured ? lock(x - (text.at(-1) ? text.at(-1).length * 3.5 + 5 : 4), line(text.length - 1) - 6, edge.mutualTLS) : null));
+  }
+
+  drawNode(node, marks) {
+    const { x, y } = this.placed.places.get(node.id);
+    const short = node.name.length > 23 ? `${node.name.slice(0, 22)}…` : node.name;
+    const below = node.version ? node.version : node.kind;
+    const group = s("g", {
+      class: `node ${node.kind} ${node.isIdle ? "idle" : health(node.success)}`, tabindex: 0, role: "button", "data-id": node.id,
+      transform: `translate(${x},${y})`, "aria-label": `${node.kind} ${node.name} in ${node.namespace}, success ${share(node.success)}`,
+      onclick: () => this.select("node", node),
+    },
+    s("title", {}, [node.id, ...marks.map((one) => one.text)].join("\n")),
+    s("rect", { width: size.width, height: size.height, rx: node.kind === "service" ? 22 : 7 }),
+    s("text", { x: size.width / 2, y: 20, "text-anchor": "middle" }, short),
+    s("text", { x: size.width / 2, y: 36, "text-anchor": "middle", class: "soft" }, below));
+    marks.slice(0, 6).forEach((one, index) => group.append(s("g", { class: "badge", transform: `translate(${8 + index * 26},-8)` },
+      s("title", {}, one.text), s("rect", { width: 24, height: 15, rx: 4 }),
+      s("text", { x: 12, y: 11.5, "text-anchor": "middle" }, one.mark))));
+    return group;
+  }
+
+  select(kind, one) {
+    this.chosen = one?.id ?? null;
+    this.mark();
+    this.choose(kind, one);
+  }
+
+  /** What is chosen stands out, with its neighbours. */
+  mark() {
+    const near = new Set();
+    if (this.chosen) {
+      near.add(this.chosen);
+      for (const edge of this.graph?.edges ?? []) {
+        if (edge.id === this.chosen) { near.add(edge.from); near.add(edge.to); }
+        if (edge.from === this.chosen || edge.to === this.chosen) { near.add(edge.id); near.add(edge.from); near.add(edge.to); }
+      }
+    }
+    for (const element of this.drawing.querySelectorAll("[data-id]")) {
+      element.classList.toggle("far", near.size > 0 && !near.has(element.dataset.id));
+      element.classList.toggle("chosen", element.dataset.id === this.chosen);
+    }
+  }
+
+  // MARK: - Looking
+
+  fit() {
+    const { clientWidth, clientHeight } = this.drawing;
+    const { width, height } = this.placed;
+    const scale = Math.max(width / (clientWidth || 1), height / (clientHeight || 1), 0.8);
+    const [w, t] = [(clientWidth || width) * scale, (clientHeight || height) * scale];
+    this.look({ x: (width - w) / 2, y: (height - t) / 2, width: w, height: t });
+  }
+
+  look(box) {
+    this.box = box;
+    this.drawing.setAttribute("viewBox", `${box.x} ${box.y} ${box.width} ${box.height}`);
+  }
+
+  scaleBy(factor, x = 0.5, y = 0.5) {
+    const { box } = this;
+    if (!box || box.width * factor < 100 || box.width * factor > 200000) return;
+    this.look({
+      x: box.x + box.width * (1 - factor) * x, y: box.y + box.height * (1 - factor) * y,
+      width: box.width * factor, height: box.height * factor,
+    });
+  }
+
+  zoom(event) {
+    event.preventDefault();
+    const frame = this.drawing.getBoundingClientRect();
+    this.scaleBy(Math.exp(event.deltaY * 0.0015), (event.clientX - frame.left) / frame.width, (event.clientY - frame.top) / frame.height);
+  }
+
+  grab(event) {
+    if (event.button !== 0 || !this.box) return;
+    this.moved = false;
+    const start = { x: event.clientX, y: event.clientY, box: this.box };
+    const scale = this.box.width / (this.drawing.clientWidth || 1);
+    const move = (now) => {
+      if (Math.hypot(now.clientX - start.x, now.clientY - start.y) > 4) this.moved = true;
+      this.look({ ...start.box, x: start.box.x - (now.clientX - start.x) * scale, y: start.box.y - (now.clientY - start.y) * scale });
+    };
+    const end = () => {
+      removeEventListener("pointermove", move);
+      removeEventListener("pointerup", end);
+    };
+    addEventListener("pointermove", move);
+    addEventListener("pointerup", end);
+  }
+
+  key(event) {
+    const step = (this.box?.width ?? 0) / 10;
+    const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+    if (moves[event.key]) this.look({ ...this.box, x: this.box.x + moves[event.key][0], y: this.box.y + moves[event.key][1] });
+    else if (event.key === "+") this.scaleBy(0.8);
+    else if (event.key === "-") this.scaleBy(1.25);
+    else if (event.key === "0") this.fit();
+    else if (event.key === "Escape") this.select(null, null);
+    else if (event.key === "Enter" || event.key === " ") {
+      const id = event.target.dataset?.id;
+      const node = this.graph?.nodes.get(id), edge = this.graph?.edges.find((one) => one.id === id);
+      if (node) this.select("node", node);
+      else if (edge) this.select("edge", edge);
+      else return;
+    } else return;
+    event.preventDefault();
+  }
+}
+
+/** A padlock: closed where all is mutual TLS, open where nothing is, pale in between. */
+function lock(x, y, part) {
+  const look = part >= 0.999 ? "closed" : part > 0.001 ? "partial" : "open";
+  return s("g", { class: `lock ${look}`, transform: `translate(${x},${y})` }, s("title", {}, `mutual TLS: ${share(part)}`),
+    s("rect", { y: 5, width: 9, height: 6.5, rx: 1.2 }), s("path", { d: look === "open" ? "M2,5 V3 a2.5,2.5 0 0 1 4.6,-1.2" : "M2,5 V3.2 a2.5,2.5 0 0 1 5,0 V5" }));
+}
+
+/** What an edge's label may say. */
+const texts = {
+  rate: (edge) => edge.requests > 0 ? rate(edge.requests) : edge.bytes > 0 ? `${bytes(edge.bytes)}/s` : null,
+  share: (edge) => edge.share === null || edge.share > 0.999 ? null : share(edge.share),
+  success: (edge) => edge.success === null ? null : share(edge.success),
+  latency: (edge) => edge.latency === null ? null : milliseconds(edge.latency),
+  throughput: (edge) => `${bytes(edge.bytes + edge.size)}/s`,
+};
+
+/** The line of an edge, and the middle of its label. */
+function course(from, to, isLoop) {
+  const { width, height } = size;
+  if (isLoop) {
+    const x = from.x + width / 2, y = from.y;
+    return { path: `M${x - 20},${y} C${x - 40},${y - 40} ${x + 40},${y - 40} ${x + 20},${y}`, x, y: y - 32 };
+  }
+  if (to.x > from.x) {
+    const x1 = from.x + width, y1 = from.y + height / 2, x2 = to.x - 6, y2 = to.y + height / 2;
+    const bend = Math.min(90, (x2 - x1) / 2);
+    // Near the callee, where the lines of one caller are apart; long lines have theirs in the last gap between columns.
+    const t = 0.7, u = 1 - t, y = y1 * (u ** 3 + 3 * u * u * t) + y2 * (3 * u * t * t + t ** 3);
+    return { path: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, x: Math.max((x1 + x2) / 2, x2 - size.gapX * 0.4), y };
+  }
+  // Back or beside: round below both.
+  const x1 = from.x + width / 2, x2 = to.x + width / 2, y1 = from.y + height, y2 = to.y + height + 6;
+  const low = Math.max(y1, y2) + 34;
+  return { path: `M${x1},${y1} C${x1},${low} ${x2},${low} ${x2},${y2}`, x: (x1 + x2) / 2, y: low - 10 };
+}
+
+/** The arrow heads, one for each look of a line. */
+const arrows = () => s("defs", {}, ["good", "poor", "bad", "idle", "tcp"].map((look) =>
+  s("marker", { id: `arrow-${look}`, class: look, viewBox: "0 0 8 8", refX: 6, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto" },
+    s("path", { d: "M0,0 L8,4 L0,8 z" }))));

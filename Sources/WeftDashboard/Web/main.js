@@ -1,0 +1,87 @@
+// Starts the page that the URL names, reads it again as often as asked, and keeps the controls at the top.
+
+import { get } from "./lib/api.js";
+import { h, show } from "./lib/dom.js";
+import { clock } from "./lib/format.js";
+import { address, change, place, ranges, refreshes, window_ } from "./lib/state.js";
+import * as config from "./pages/config.js";
+import * as graph from "./pages/graph.js";
+import { page } from "./pages/lists.js";
+import * as mesh from "./pages/mesh.js";
+import * as metrics from "./pages/metrics.js";
+import * as traces from "./pages/traces.js";
+
+const pages = {
+  graph, namespaces: page("namespaces"), applications: page("applications"), workloads: page("workloads"), services: page("services"),
+  config, traces, metrics, mesh,
+};
+const main = document.getElementById("main"), state = document.getElementById("state");
+let opened = null, timer = null, running = null, namespaces = [];
+
+async function refresh() {
+  clearTimeout(timer);
+  running?.abort();
+  const control = running = new AbortController();
+  const { settings } = place();
+  const seconds = Number(settings.get("refresh") ?? 10);
+  const started = performance.now();
+  try {
+    await opened.refresh(settings, control.signal);
+    if (control.signal.aborted) return;
+    const { isPast, end } = window_(settings);
+    show(state, isPast ? `until ${clock(end)}` : `at ${clock(Date.now() / 1000)}`, h("small", {}, ` ${Math.round(performance.now() - started)} ms`));
+    state.className = "";
+  } catch (error) {
+    if (control.signal.aborted) return;
+    show(state, `${error.message || error}`);
+    state.className = "bad";
+  }
+  if (seconds > 0 && !control.signal.aborted) timer = setTimeout(refresh, seconds * 1000);
+}
+
+function controls() {
+  const { settings } = place();
+  const choice = (name, options, present, label) => h("label", {}, h("span", { class: "out" }, label), h("select", { "aria-label": label, onchange: (event) => change({ [name]: event.target.value }) },
+    options.map(([value, text]) => h("option", { value, selected: String(value) === String(present) }, text))));
+  const past = Number(settings.get("at")) || 0, length = Number(settings.get("range")) || 60;
+  const step = (direction) => {
+    const now = Math.floor(Date.now() / 1000), next = (past || now) + direction * length;
+    change({ at: next >= now ? null : next });
+  };
+  show(document.getElementById("controls"),
+    choice("ns", [["", "all namespaces"], ...namespaces.map((name) => [name, name])], settings.get("ns") ?? "", "Namespace"),
+    choice("range", ranges, length, "Window"), choice("refresh", refreshes, settings.get("refresh") ?? 10, "Refresh"),
+    h("button", { type: "button", title: "The window before", "aria-label": "The window before", onclick: () => step(-1) }, "◀"),
+    past ? h("button", { type: "button", onclick: () => change({ at: null }) }, "live") : null,
+    h("button", { type: "button", title: "The window after", "aria-label": "The window after", disabled: !past, onclick: () => step(1) }, "▶"),
+    h("button", { type: "button", onclick: refresh }, "Refresh"));
+}
+
+function start() {
+  const { parts: [name = "graph", ...rest], settings } = place();
+  const found = pages[name];
+  show(document.getElementById("pages"), Object.entries(pages).map(([key, one]) =>
+    h("a", { href: address([key]), "aria-current": key === name ? "page" : undefined }, one.title)));
+  controls();
+  document.title = `${found?.title ?? "Not here"} · Weft`;
+  if (!found) {
+    show(main, h("p", {}, "There is no such page."));
+    opened = { refresh: async () => {} };
+    return;
+  }
+  opened = found.open(main, settings, rest);
+  refresh();
+}
+
+async function findNamespaces() {
+  try {
+    const workloads = await get("/api/workloads");
+    namespaces = [...new Set(workloads.map((one) => one.namespace))].sort();
+    controls();
+  } catch { /* The page itself says what is wrong. */ }
+}
+
+addEventListener("hashchange", start);
+start();
+findNamespaces();
+setInterval(findNamespaces, 30000);

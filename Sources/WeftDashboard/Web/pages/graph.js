@@ -1,0 +1,218 @@
+// The graph: who calls whom, how much, how well, and how safely.
+
+import { get, query, literal } from "../lib/api.js";
+import { h, link, s, show, table } from "../lib/dom.js";
+import { bytes, milliseconds, rate, share } from "../lib/format.js";
+import { address, change, window_ } from "../lib/state.js";
+import { badges } from "../graph/badges.js";
+import { build, expression, queries } from "../graph/model.js";
+import { GraphView } from "../graph/view.js";
+import { panels } from "./panels.js";
+
+const views = [["versioned", "versioned app"], ["app", "app"], ["workload", "workload"], ["service", "service"]];
+const labels = [["rate", "rate"], ["share", "share"], ["success", "success"], ["latency", "p95"], ["throughput", "throughput"], ["mtls", "mTLS"]];
+
+export const title = "Graph";
+
+export function open(main, settings) {
+  const status = h("p", { class: "hint", role: "status" });
+  const side = h("aside", { class: "side", "aria-label": "Details" });
+  const drawing = s("svg", { id: "graph", tabindex: 0, role: "application", "aria-label": "Graph of the traffic; arrows move, + and - zoom, 0 shows all, Escape lets go" });
+  const view = new GraphView(drawing, (kind, one) => tell(kind, one));
+  const find = field("Find", "find", settings), hide = field("Hide", "hide", settings);
+  const chosenLabels = new Set((settings.get("labels") ?? "rate,mtls").split(","));
+  let objects = [], workloads = [], last = null, chosen = [null, null];
+
+  show(main,
+    h("div", { class: "toolbar", role: "toolbar", "aria-label": "Graph" },
+      h("label", {}, "View ", select(views, settings.get("view") ?? "versioned", (value) => change({ view: value }))),
+      h("fieldset", {}, h("legend", {}, "Labels"), labels.map(([key, text]) => h("label", {}, h("input", {
+        type: "checkbox", checked: chosenLabels.has(key),
+        onchange: (event) => {
+          if (event.target.checked) chosenLabels.add(key); else chosenLabels.delete(key);
+          change({ labels: [...chosenLabels].join(",") || "none" });
+        },
+      }), text))),
+      toggle("animate", "animation", settings), toggle("services", "service nodes", settings), toggle("idle", "idle nodes", settings),
+      find, hide, h("button", { type: "button", onclick: () => view.fit() }, "Show all")),
+    h("div", { class: "stage" }, drawing, side), status, legend());
+
+  async function refresh(settings, signal) {
+    const { length, end, isPast } = window_(settings);
+    const time = isPast ? end : undefined;
+    const asked = queries(length);
+    const names = Object.keys(asked);
+    const [results, configuration, known] = await Promise.all([
+      Promise.all(names.map((name) => query(asked[name], time, signal))), get("/api/config", signal), get("/api/workloads", signal),
+    ]);
+    objects = configuration;
+    workloads = known;
+    const data = Object.fromEntries(names.map((name, index) => [name, results[index]]));
+    const namespaces = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
+    const viewName = settings.get("view") ?? "versioned";
+    let graph = build(data, { view: viewName, services: settings.get("services") === "1", namespaces });
+    if (settings.get("idle") === "1") addIdle(graph, workloads, viewName, namespaces);
+    graph = filter(graph, settings);
+    last = graph;
+    view.draw(graph, {
+      labels: [...chosenLabels], animate: settings.get("animate") === "1" && !isPast,
+      marks: (node) => badges(node, objects, workloads),
+    });
+    show(status, graph.nodes.size ? `${graph.nodes.size} nodes, ${graph.edges.length} edges${isPast ? ", a past window" : ""}` : hint(workloads));
+    tell(...present());
+  }
+
+  /** What is chosen, as it is in the newest graph. */
+  function present() {
+    const [kind, one] = chosen;
+    if (kind === "node") return last.nodes.has(one.id) ? [kind, last.nodes.get(one.id)] : [null, null];
+    if (kind === "edge") {
+      const same = last.edges.find((edge) => edge.id === one.id);
+      return same ? [kind, same] : [null, null];
+    }
+    return [null, null];
+  }
+
+  function tell(kind, one) {
+    const isSame = chosen[1]?.id === one?.id && chosen[0] === kind && side.childElementCount > 0;
+    chosen = [kind, one];
+    if (!last) return;
+    const numbers = kind === "node" ? nodeNumbers(one) : kind === "edge" ? edgeNumbers(one) : summary(last);
+    const slot = isSame && side.querySelector(".numbers");
+    if (slot) { slot.replaceWith(numbers); return; }
+    show(side, numbers);
+    if (kind) side.append(charts(kind, one));
+  }
+
+  function nodeNumbers(node) {
+    const inbound = last.edges.filter((edge) => edge.to === node.id), outbound = last.edges.filter((edge) => edge.from === node.id);
+    const marks = badges(node, objects, workloads);
+    const details = node.workload ? address(["workloads", node.namespace, node.workload])
+      : node.kind === "service" ? address(["services", node.namespace, node.name]) : address(["applications", node.namespace, node.app ?? node.name]);
+    return h("div", { class: "numbers" },
+      h("h2", {}, node.name, " ", h("small", {}, `${node.kind} in ${node.namespace}${node.version ? `, ${node.version}` : ""}`)),
+      h("p", {}, link(details, "Details"), " · ", link(address(["traces"], { service: node.app ?? node.name }), "Traces")),
+      marks.length ? h("ul", {}, marks.map((one) => h("li", {}, one.object
+        ? link(address(["config", one.object.kind, one.object.namespace, one.object.name]), `${one.text}: ${one.object.name}`) : one.text))) : null,
+      h("h3", {}, "In"), flows(inbound, (edge) => edge.from), h("h3", {}, "Out"), flows(outbound, (edge) => edge.to));
+  }
+
+  function edgeNumbers(edge) {
+    const rows = [["protocol", edge.protocol], ["rate", edge.requests ? rate(edge.requests) : "–"], ["share of the caller's", share(edge.share)],
+      ["success", share(edge.success)], ["p95", milliseconds(edge.latency)], ["throughput", `${bytes(edge.bytes + edge.size)}/s`],
+      ["mutual TLS", share(edge.mutualTLS)]];
+    return h("div", { class: "numbers" }, h("h2", {}, last.nodes.get(edge.from).name, " → ", last.nodes.get(edge.to).name),
+      h("dl", {}, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+      h("h3", {}, "Answers"), table(["answer", "rate"], Object.entries(edge.answers).sort().map(([answer, value]) => [answer, { value: rate(value), sort: value }]), { empty: "No requests." }),
+      h("h3", {}, "Hosts"), table(["host", "share"], Object.entries(edge.hosts).map(([host, value]) => {
+        const all = Object.values(edge.hosts).reduce((sum, one) => sum + one, 0);
+        return [host, share(value / all)];
+      }), { empty: "None known." }));
+  }
+
+  function charts(kind, one) {
+    const slot = h("div", { class: "charts" });
+    const from = kind === "edge" ? last.nodes.get(one.from) : null, to = kind === "edge" ? last.nodes.get(one.to) : one;
+    const matchers = [...matching("destination", to), ...from ? matching("source", from) : []].join(",");
+    panels(slot, matchers, settings, ["requests", "success", "latency"]).catch((error) => show(slot, h("p", { class: "bad" }, error.message)));
+    return slot;
+  }
+
+  return { refresh };
+}
+
+/** Matchers of the series whose one end is `node`. */
+function matching(end, node) {
+  const all = [];
+  if (node.kind === "service") return [`destination_service_name=${literal(node.name)}`];
+  if (node.kind === "unknown") return [`${end}_workload="unknown"`];
+  all.push(`${end}_workload_namespace=${literal(node.namespace)}`);
+  all.push(node.workload ? `${end}_workload=${literal(node.workload)}` : `${end}_canonical_service=${literal(node.name)}`);
+  return all;
+}
+
+function flows(edges, other) {
+  return table(["", "rate", "success", "p95"], edges.map((edge) => [other(edge), { value: edge.requests ? rate(edge.requests) : `${bytes(edge.bytes)}/s`, sort: edge.requests },
+    { value: share(edge.success), sort: edge.success ?? -1 }, { value: milliseconds(edge.latency), sort: edge.latency ?? -1 }]), { empty: "None." });
+}
+
+function summary(graph) {
+  const requests = graph.edges.filter((edge) => graph.nodes.get(edge.from)?.isRoot);
+  const all = requests.reduce((sum, edge) => sum + edge.requests, 0), failed = requests.reduce((sum, edge) => sum + edge.failures, 0);
+  return h("div", { class: "numbers" }, h("h2", {}, "The whole graph"),
+    h("dl", {}, [["nodes", graph.nodes.size], ["edges", graph.edges.length], ["requests that come in", rate(all)],
+      ["success", share(all ? 1 - failed / all : null)]].flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
+    h("p", { class: "hint" }, "Choose a node or an edge for its numbers."));
+}
+
+function addIdle(graph, workloads, view, namespaces) {
+  const seen = new Set([...graph.nodes.values()].map((node) => `${node.namespace}/${node.workload ?? node.app ?? node.name}`));
+  for (const one of workloads) {
+    if (namespaces.size && !namespaces.has(one.namespace)) continue;
+    const app = one.app ?? one.name;
+    const name = view === "workload" || view === "versioned" ? one.name : app;
+    if (seen.has(`${one.namespace}/${name}`) || seen.has(`${one.namespace}/${one.name}`)) continue;
+    seen.add(`${one.namespace}/${name}`);
+    const id = `${one.namespace}/idle/${name}`;
+    graph.nodes.set(id, {
+      id, kind: view === "service" ? "service" : view === "workload" ? "workload" : "app", namespace: one.namespace, name, app, version: null,
+      workload: one.name, inbound: 0, outbound: 0, failed: 0, success: null, isRoot: true, isIdle: true,
+    });
+  }
+}
+
+/** Takes out what Hide matches; what Find matches stands out, the rest goes. */
+function filter(graph, settings) {
+  const result = { nodes: new Map(graph.nodes), edges: graph.edges };
+  const read = (name) => {
+    try { return settings.get(name) ? expression(settings.get(name)) : null; } catch { return null; }
+  };
+  const hidden = read("hide"), found = read("find");
+  if (hidden) {
+    for (const [id, node] of result.nodes) if (hidden("node", node)) result.nodes.delete(id);
+    result.edges = result.edges.filter((edge) => !hidden("edge", edge) && result.nodes.has(edge.from) && result.nodes.has(edge.to));
+  }
+  if (found) {
+    const edges = result.edges.filter((edge) => found("edge", edge) || found("node", result.nodes.get(edge.from)) || found("node", result.nodes.get(edge.to)));
+    const kept = new Set(edges.flatMap((edge) => [edge.from, edge.to]));
+    for (const [id, node] of result.nodes) if (!kept.has(id) && !found("node", node)) result.nodes.delete(id);
+    result.edges = edges;
+  }
+  return result;
+}
+
+function field(text, name, settings) {
+  const message = h("span", { class: "bad", role: "alert" });
+  const input = h("input", {
+    type: "search", name, value: settings.get(name) ?? "", placeholder: name === "find" ? "error > 1 or name ~ rev" : "kind = unknown", size: 18,
+    onchange: (event) => {
+      try {
+        expression(event.target.value);
+        show(message);
+        change({ [name]: event.target.value });
+      } catch (error) { show(message, error.message); }
+    },
+  });
+  return h("label", {}, `${text} `, input, message);
+}
+
+function select(options, present, changed) {
+  return h("select", { onchange: (event) => changed(event.target.value) },
+    options.map(([value, text]) => h("option", { value, selected: value === present }, text)));
+}
+
+function toggle(name, text, settings) {
+  return h("label", {}, h("input", { type: "checkbox", checked: settings.get(name) === "1", onchange: (event) => change({ [name]: event.target.checked }) }), text);
+}
+
+function hint(workloads) {
+  const meshed = workloads.filter((one) => one.meshed > 0 && one.namespace !== "istio-system").length;
+  if (!workloads.length) return "No workloads yet. Start some, for instance with weft up --demo bookinfo.";
+  if (!meshed) return "No workload has a sidecar yet. Label a namespace (kubectl label namespace default istio-injection=enabled) and restart its pods.";
+  return "No request was seen in this window. Send some, for instance curl http://127.0.0.1:8080/productpage.";
+}
+
+function legend() {
+  return h("p", { class: "legend-line" }, [["good", "all succeed"], ["poor", "some fail"], ["bad", "over 5% fail"], ["tcp", "TCP"], ["idle", "nothing flows"]]
+    .map(([look, text]) => [h("span", { class: `key ${look}` }), `${text} `]));
+}

@@ -1,0 +1,179 @@
+// Overview, namespaces, applications, workloads, services: a list of each, and a page for one.
+
+import { get, literal } from "../lib/api.js";
+import { h, link, show, table, tabs } from "../lib/dom.js";
+import { sparkline } from "../lib/chart.js";
+import { health, rate, share } from "../lib/format.js";
+import { address } from "../lib/state.js";
+import { names } from "../graph/badges.js";
+import { numbers } from "./numbers.js";
+import { panels } from "./panels.js";
+
+const securityLook = (value) => value === null ? "" : value > 0.999 ? "good" : value > 0 ? "poor" : "";
+const traffic = (one) => [
+  { value: rate(one.rate), sort: one.rate ?? -1 }, { value: share(one.success), look: health(one.success), sort: one.success ?? -1 },
+  { value: share(one.mutualTLS), look: securityLook(one.mutualTLS), sort: one.mutualTLS ?? -1 }, sparkline(one.points),
+];
+const ready = (one) => ({ value: `${one.ready}/${one.pods}`, look: one.ready === one.pods ? "good" : "bad", sort: one.ready / (one.pods || 1) });
+const sidecar = (one) => one.gateway ? { value: "gateway", look: "" }
+  : { value: one.meshed === one.pods ? "yes" : one.meshed ? `${one.meshed} of ${one.pods}` : "no", look: one.meshed === one.pods ? "good" : "poor" };
+const inView = (settings) => {
+  const chosen = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
+  return (namespace) => !chosen.size || chosen.has(namespace);
+};
+
+/** Objects of the configuration that speak about a thing. */
+function about(objects, namespace, { app, service, labels }) {
+  return objects.filter(({ kind, namespace: home, spec = {} }) => {
+    const host = service ?? app;
+    if (kind === "VirtualService") return (spec.hosts ?? []).some((one) => names(one, home, host, namespace));
+    if (kind === "DestinationRule") return names(spec.host, home, host, namespace);
+    const selector = spec.selector?.matchLabels ?? spec.workloadSelector?.labels;
+    if (selector) return home === namespace && !!labels && Object.entries(selector).every(([key, value]) => labels[key] === value);
+    return home === namespace && ["PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication", "Sidecar", "Telemetry"].includes(kind);
+  });
+}
+
+function marks(objects) {
+  const bad = objects.some((one) => one.messages?.some((message) => message.severity === "error"));
+  const poor = objects.some((one) => one.messages?.length);
+  return { value: objects.length ? `${objects.length}${bad ? " ✖" : poor ? " ▲" : " ✔"}` : "–", look: bad ? "bad" : poor ? "poor" : objects.length ? "good" : "", sort: bad ? 2 : poor ? 1 : 0 };
+}
+
+/** The rows of one kind of list. */
+const lists = {
+  namespaces: (data, see) => {
+    const all = Map.groupBy(data.workloads, (one) => one.namespace);
+    for (const object of data.objects) if (object.namespace && !all.has(object.namespace)) all.set(object.namespace, []);
+    return {
+      heads: ["namespace", "workloads", "ready", "sidecars", "configuration", "rate", "success", "mTLS", "last minutes"],
+      rows: [...all].filter(([name]) => see(name)).map(([name, workloads]) => {
+        const sum = (key) => workloads.reduce((total, one) => total + one[key], 0);
+        return [link(address(["graph"], { ns: name }), name), workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
+          sidecar({ meshed: sum("meshed"), pods: sum("pods") }), marks(data.objects.filter((one) => one.namespace === name)), ...traffic(data.numbers.of(name))];
+      }),
+    };
+  },
+  applications: (data, see) => {
+    const all = Map.groupBy(data.workloads.filter((one) => see(one.namespace)), (one) => `${one.namespace}/${one.app ?? one.name}`);
+    return {
+      heads: ["application", "namespace", "workloads", "ready", "sidecar", "configuration", "rate", "success", "mTLS", "last minutes"],
+      rows: [...all.values()].map((workloads) => {
+        const [{ namespace, labels }] = workloads, app = workloads[0].app ?? workloads[0].name;
+        const sum = (key) => workloads.reduce((total, one) => total + one[key], 0);
+        return [link(address(["applications", namespace, app]), app), namespace, workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
+          sidecar({ meshed: sum("meshed"), pods: sum("pods"), gateway: workloads.some((one) => one.gateway) }),
+          marks(about(data.objects, namespace, { app, labels })), ...traffic(data.numbers.of(namespace, app))];
+      }),
+    };
+  },
+  workloads: (data, see) => ({
+    heads: ["workload", "namespace", "kind", "ready", "sidecar", "configuration", "rate", "success", "mTLS", "last minutes"],
+    rows: data.workloads.filter((one) => see(one.namespace)).map((one) => [
+      link(address(["workloads", one.namespace, one.name]), one.name), one.namespace, one.kind, ready(one), sidecar(one),
+      marks(about(data.objects, one.namespace, { app: one.app, labels: one.labels })), ...traffic(data.numbers.of(one.namespace, one.name)),
+    ]),
+  }),
+  services: (data, see) => ({
+    heads: ["service", "namespace", "type", "ports", "workloads", "configuration", "rate", "success", "mTLS", "last minutes"],
+    rows: data.services.filter((one) => see(one.namespace)).map((one) => [
+      link(address(["services", one.namespace, one.name]), one.name), one.namespace, one.type, one.ports.map((port) => `${port.name ? `${port.name} ` : ""}${port.port}`).join(", "),
+      one.workloads.join(", ") || { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { service: one.name })),
+      ...traffic(data.numbers.of(one.namespace, one.name)),
+    ]),
+  }),
+};
+
+async function load(kind, settings, signal) {
+  const [workloads, services, objects, found] = await Promise.all([
+    get("/api/workloads", signal), get("/api/services", signal), get("/api/config", signal), numbers(kind, settings, signal),
+  ]);
+  return { workloads, services, objects, numbers: found };
+}
+
+/** The list of a kind, or the page of one of it. */
+export function page(kind) {
+  return {
+    title: kind[0].toUpperCase() + kind.slice(1),
+    open(main, settings, [namespace, name, part = "overview"]) {
+      if (name) return detail(kind, main, namespace, name, part);
+      const slot = h("div"), needle = h("input", { type: "search", placeholder: "part of a name", "aria-label": "Filter by name", oninput: () => narrow() });
+      const narrow = () => {
+        for (const row of slot.querySelectorAll("tbody tr")) row.hidden = !row.firstElementChild.textContent.includes(needle.value);
+      };
+      show(main, h("div", { class: "toolbar" }, needle), slot);
+      return {
+        async refresh(settings, signal) {
+          const { heads, rows } = lists[kind](await load(kind, settings, signal), inView(settings));
+          show(slot, table(heads, rows, { order: 0, empty: `No ${kind} here.` }));
+          narrow();
+        },
+      };
+    },
+  };
+}
+
+// MARK: - One of a kind
+
+const matchers = {
+  workloads: (namespace, name, end) => [`${end}_workload=${literal(name)}`, `${end}_workload_namespace=${literal(namespace)}`],
+  applications: (namespace, name, end) => [`${end}_canonical_service=${literal(name)}`, `${end}_workload_namespace=${literal(namespace)}`],
+  services: (namespace, name) => [`destination_service_name=${literal(name)}`, `destination_service_namespace=${literal(namespace)}`],
+};
+
+function detail(kind, main, namespace, name, part) {
+  const parts = [["overview", "Overview"], ["in", "Inbound metrics"], ...kind === "services" ? [] : [["out", "Outbound metrics"]], ["config", "Configuration"],
+    ...kind === "workloads" ? [["proxy", "Proxy"]] : [], ["traces", "Traces"]];
+  const slot = h("div");
+  show(main, h("h1", {}, name, " ", h("small", {}, `${kind.slice(0, -1)} in ${namespace}`)),
+    tabs(parts, part, (key) => key === "traces" ? address(["traces"], { service: `${name}.${namespace}` }) : address([kind, namespace, name, key])), slot);
+  return {
+    async refresh(settings, signal) {
+      if (part === "in" || part === "out") {
+        const end = part === "in" ? "destination" : "source";
+        const chosen = [`reporter="${end}"`, ...matchers[kind](namespace, name, end)].join(",");
+        const last = part === "in" ? "bySource" : "byDestination";
+        return panels(slot, chosen, settings, ["requests", "success", "latency", last, "security", "requestSize", "responseSize", "tcp"], signal);
+      }
+      const data = await load(kind, settings, signal);
+      if (part === "proxy") return proxies(slot, data, namespace, name, signal);
+      const own = data.workloads.filter((one) => one.namespace === namespace && (kind === "workloads" ? one.name === name
+        : kind === "applications" ? (one.app ?? one.name) === name : one.services.includes(name)));
+      const objects = about(data.objects, namespace, { app: own[0]?.app, service: kind === "services" ? name : undefined, labels: own[0]?.labels });
+      if (part === "config") return show(slot, configuration(objects));
+      const one = data.numbers.of(namespace, name);
+      const charts = h("div");
+      show(slot, h("div", { class: "cards" },
+        h("section", {}, h("h2", {}, "Traffic in"), h("dl", {}, [["rate", rate(one.rate)], ["success", share(one.success)], ["mutual TLS", share(one.mutualTLS)]]
+          .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)])), link(address(["graph"], { ns: namespace, find: `name = "${name}"` }), "In the graph")),
+        h("section", {}, h("h2", {}, "Pods"), table(["pod", "address", "version", "ready", "sidecar"], own.flatMap((workload) => workload.instances.map((pod) =>
+          [pod.name, pod.address, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no"])), { empty: "No pods." })),
+        h("section", {}, h("h2", {}, "Configuration"), configuration(objects))), charts);
+      const end = kind === "services" ? "destination" : "destination";
+      return panels(charts, [`reporter="${end}"`, ...matchers[kind](namespace, name, end)].join(","), settings, ["requests", "success", "latency"], signal);
+    },
+  };
+}
+
+function configuration(objects) {
+  return table(["kind", "name", "checks"], objects.map((one) => [one.kind, link(address(["config", one.kind, one.namespace, one.name]), one.name), marks([one])]), { empty: "No object speaks about it." });
+}
+
+async function proxies(slot, data, namespace, name, signal) {
+  const workload = data.workloads.find((one) => one.namespace === namespace && one.name === name);
+  const pods = new Set((workload?.instances ?? []).map((pod) => `${pod.name}.${namespace}`));
+  const all = (await get("/api/proxies", signal)).filter((one) => pods.has(one.name));
+  if (!all.length) return show(slot, h("p", { class: "hint" }, "No proxy of this workload is connected."));
+  const details = await Promise.all(all.slice(0, 5).map((one) => get(`/api/proxy?${new URLSearchParams({ name: one.name })}`, signal)));
+  return show(slot, syncTable(all), details.map((document, index) => [h("h2", {}, all[index].name),
+    Object.entries(document).map(([type, entries]) => h("details", {}, h("summary", {}, `${type} (${entries.length})`),
+      entries.map((entry) => h("details", {}, h("summary", {}, entry.name), h("pre", {}, JSON.stringify(entry.value, null, 2))))))]));
+}
+
+const look = { SYNCED: "good", STALE: "poor", REJECTED: "bad" };
+
+/** Which proxy has which part of its configuration. */
+export function syncTable(proxies) {
+  return table(["proxy", "kind", "version", "CDS", "LDS", "EDS", "RDS"], proxies.map((one) => [one.name, one.type, one.version,
+    ...["CDS", "LDS", "EDS", "RDS"].map((type) => ({ value: one.status?.[type] ?? "–", look: look[one.status?.[type]] }))]), { empty: "No proxy is connected.", order: 0 });
+}

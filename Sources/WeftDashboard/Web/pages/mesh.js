@@ -1,0 +1,30 @@
+// The control plane, its root, and every proxy.
+
+import { get } from "../lib/api.js";
+import { h, show, table } from "../lib/dom.js";
+import { date, span } from "../lib/format.js";
+import { syncTable } from "./lists.js";
+
+export const title = "Mesh";
+
+export function open(main) {
+  const slot = h("div");
+  show(main, slot);
+  return {
+    async refresh(_, signal) {
+      const [mesh, proxies] = await Promise.all([get("/api/mesh", signal), get("/api/proxies", signal)]);
+      const versions = Map.groupBy(proxies, (one) => one.version);
+      const now = Date.now() / 1000;
+      show(slot, h("div", { class: "cards" },
+        h("section", {}, h("h2", {}, "Control plane"), h("dl", {}, [["version", mesh.version], ["Istio API", mesh.istioVersion], ["trust domain", mesh.trustDomain], ["services", mesh.services], ["pods", mesh.pods]]
+          .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value ?? "–")]))),
+        h("section", {}, h("h2", {}, "Roots of trust"), table(["subject", "ends", "serial"], mesh.roots.map((root) => [root.subject,
+          { value: `${date(root.notAfter)} (${span(root.notAfter - now)})`, look: root.notAfter - now < 30 * 86400 ? "poor" : "good", sort: root.notAfter }, h("code", {}, root.serial)]))),
+        h("section", {}, h("h2", {}, "Proxies by version"), table(["version", "proxies", "in sync"], [...versions].map(([version, all]) => {
+          const synced = all.filter((one) => Object.values(one.status ?? {}).every((status) => status === "SYNCED" || status === "NOT SENT")).length;
+          return [version, all.length, { value: `${synced}/${all.length}`, look: synced === all.length ? "good" : "poor" }];
+        }), { empty: "No proxy is connected." }))),
+      h("section", {}, h("h2", {}, "Proxies"), syncTable(proxies)));
+    },
+  };
+}

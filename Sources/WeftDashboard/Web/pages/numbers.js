@@ -1,0 +1,40 @@
+// Rates and failures of every workload, app, service or namespace in a few queries.
+
+import { query, range } from "../lib/api.js";
+import { window_ } from "../lib/state.js";
+
+const groups = {
+  namespaces: ["destination_workload_namespace"],
+  workloads: ["destination_workload_namespace", "destination_workload"],
+  applications: ["destination_workload_namespace", "destination_canonical_service"],
+  services: ["destination_service_namespace", "destination_service_name"],
+};
+
+/** `{ of(namespace, name): { rate, success, mutualTLS, points } }` for one kind of thing. */
+export async function numbers(kind, settings, signal) {
+  const { length, end, isPast } = window_(settings);
+  const names = groups[kind], by = names.join(","), time = isPast ? end : undefined;
+  const inbound = `istio_requests_total{reporter="destination"}[${length}s]`;
+  const [all, failed, secured, lines] = await Promise.all([
+    query(`sum by (${by}) (rate(${inbound}))`, time, signal),
+    query(`sum by (${by}) (rate(istio_requests_total{reporter="destination",response_code=~"5..|0"}[${length}s]))`, time, signal),
+    query(`sum by (${by}) (rate(istio_requests_total{reporter="destination",connection_security_policy="mutual_tls"}[${length}s]))`, time, signal),
+    range(`sum by (${by}) (rate(istio_requests_total{reporter="destination"}[60s]))`, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal),
+  ]);
+  const key = (metric) => names.map((name) => metric[name] ?? "").join("/");
+  const found = new Map();
+  for (const { metric, value } of all) found.set(key(metric), { rate: value, failed: 0, secured: 0, points: [] });
+  for (const { metric, value } of failed) if (found.has(key(metric))) found.get(key(metric)).failed = value;
+  for (const { metric, value } of secured) if (found.has(key(metric))) found.get(key(metric)).secured = value;
+  for (const { metric, points } of lines) if (found.has(key(metric))) found.get(key(metric)).points = points;
+  return {
+    of(namespace, name) {
+      const one = found.get(name === undefined ? namespace : `${namespace}/${name}`);
+      if (!one) return { rate: null, success: null, mutualTLS: null, points: [] };
+      return {
+        rate: one.rate, points: one.points, success: one.rate > 0 ? 1 - one.failed / one.rate : null,
+        mutualTLS: one.rate > 0 ? one.secured / one.rate : null,
+      };
+    },
+  };
+}

@@ -1,0 +1,175 @@
+package import Logging
+import Synchronization
+
+/// How many spans a store keeps.
+package struct SpanStoreSettings: Sendable, Hashable {
+    /// The folder; `nil` keeps everything in memory.
+    package var folder: String?
+    /// Microseconds of traces that are kept.
+    package var retention: Int64 = 86_400_000_000
+    /// Spans that memory holds.
+    package var spanLimit = 50_000
+    package var spansPerTrace = 5_000
+    /// Bytes of span files on disk; the oldest go first.
+    package var diskLimit = 1 << 30
+    /// Of the traces that have to go before their time, those with an error or slower than this stay longest.
+    package var slowMicroseconds: Int64 = 1_000_000
+
+    package init(folder: String? = nil) { self.folder = folder }
+}
+
+/// All spans of one trace that have come.
+package struct Trace: Sendable {
+    package var id: String
+    package var spans: [Span]
+    /// Microseconds since 1970.
+    package var start: Int64
+    package var end: Int64
+    package var hasError: Bool
+
+    package var duration: Int64 { end - start }
+}
+
+/// Traces of a day: whole ones in memory, found by service, operation, tags and time, and a log on disk.
+///
+/// Thread-safe. When more come than it may hold, plain fast traces go first, then slow ones, then those with errors
+/// (what is looked for after an incident is decided at the tail, not by chance).
+package final class SpanStore: Sendable {
+    private struct State {
+        var traces: [String: Trace] = [:]
+        var spanCount = 0
+        var log: SpanLog?
+        var received: UInt64 = 0
+        var dropped: UInt64 = 0
+        var hasWarned = false
+        var newest: Int64 = 0
+    }
+    private let state: Mutex<State>
+    private let settings: SpanStoreSettings
+    private let logger: Logger
+
+    /// Opens the folder and reads the spans in it.
+    package init(settings: SpanStoreSettings = SpanStoreSettings(), logger: Logger) throws {
+        self.settings = settings
+        self.logger = logger
+        var initial = State()
+        if let folder = settings.folder {
+            let log = try SpanLog(folder: folder, limit: settings.diskLimit, logger: logger)
+            try log.replay { spans in
+                Self.insert(spans, into: &initial, settings)
+                Self.shrink(&initial, settings)
+            }
+            initial.log = log
+        }
+        state = Mutex(initial)
+    }
+
+    // MARK: - In
+
+    /// Takes spans in; they are in the log when this returns.
+    package func add(_ spans: [Span]) {
+        guard !spans.isEmpty else { return }
+        state.withLock { state in
+            state.received += UInt64(spans.count)
+            Self.insert(spans, into: &state, settings)
+            Self.shrink(&state, settings)
+            do {
+                try state.log?.append(spans)
+                state.hasWarned = false
+            } catch {
+                if !state.hasWarned { logger.error("spans are kept in memory alone: \(error)") }
+                state.hasWarned = true
+            }
+        }
+    }
+
+    private static func insert(_ spans: [Span], into state: inout State, _ settings: SpanStoreSettings) {
+        for span in spans {
+            var trace =
+                state.traces[span.traceID]
+                ?? Trace(id: span.traceID, spans: [], start: span.start, end: span.end, hasError: false)
+            guard trace.spans.count < settings.spansPerTrace else {
+                state.dropped += 1
+                continue
+            }
+            // A sender that tries again brings the same span twice.
+            if trace.spans.contains(where: { $0.spanID == span.spanID && $0.kind == span.kind }) { continue }
+            // The dictionary lets go of the array first, so that it grows in place.
+            state.traces[span.traceID] = nil
+            trace.spans.append(span)
+            trace.start = min(trace.start, span.start)
+            trace.end = max(trace.end, span.end)
+            trace.hasError = trace.hasError || span.isError
+            state.traces[span.traceID] = trace
+            state.spanCount += 1
+            state.newest = max(state.newest, span.start)
+        }
+    }
+
+    /// Lets go of what is too old, and of a tenth of the rest when there is too much.
+    private static func shrink(_ state: inout State, _ settings: SpanStoreSettings) {
+        guard state.spanCount > settings.spanLimit else { return }
+        let oldest = state.newest - settings.retention
+        // A trace that is under way has time to become interesting.
+        func rank(_ trace: Trace) -> Int {
+            trace.start < oldest ? 0 : trace.hasError ? 3 : trace.duration >= settings.slowMicroseconds ? 2 : 1
+        }
+        let goal = settings.spanLimit * 9 / 10
+        for trace in state.traces.values.sorted(by: { (rank($0), $0.start) < (rank($1), $1.start) }) {
+            guard state.spanCount > goal || trace.start < oldest else { return }
+            state.traces[trace.id] = nil
+            state.spanCount -= trace.spans.count
+            state.dropped += UInt64(trace.spans.count)
+        }
+    }
+
+    // MARK: - Out
+
+    package func trace(_ id: String) -> Trace? { state.withLock { $0.traces[id] } }
+
+    /// The traces that `matches` takes, the youngest first.
+    package func traces(limit: Int, where matches: (Trace) -> Bool) -> [Trace] {
+        let all = state.withLock { $0.traces.values.sorted { $0.start > $1.start } }
+        return Array(all.lazy.filter(matches).prefix(limit))
+    }
+
+    package var services: [String] {
+        state.withLock { state in Set(state.traces.values.lazy.flatMap(\.spans).map(\.service)).sorted() }
+    }
+
+    /// Operations of a service with the kinds of their spans.
+    package func operations(of service: String) -> [(name: String, kind: String)] {
+        struct Key: Hashable {
+            var name: String
+            var kind: String
+        }
+        return state.withLock { state in
+            Set(
+                state.traces.values.lazy.flatMap(\.spans).filter { $0.service == service }.map {
+                    Key(name: $0.operation, kind: $0.kind)
+                })
+        }.sorted { ($0.name, $0.kind) < ($1.name, $1.kind) }.map { ($0.name, $0.kind) }
+    }
+
+    /// How many spans of one service have a parent of another.
+    /// - Parameters: Microseconds since 1970.
+    package func dependencies(from: Int64, through: Int64) -> [(parent: String, child: String, calls: Int)] {
+        var calls: [[String]: Int] = [:]
+        let traces = state.withLock { state in
+            state.traces.values.filter { $0.end >= from && $0.start <= through }
+        }
+        for trace in traces {
+            let services = Dictionary(trace.spans.map { ($0.spanID, $0.service) }) { first, _ in first }
+            for span in trace.spans {
+                guard let parent = span.parentID.flatMap({ services[$0] }), parent != span.service else { continue }
+                calls[[parent, span.service], default: 0] += 1
+            }
+        }
+        return calls.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key[0], $0.key[1], $0.value) }
+    }
+
+    /// Spans taken in, let go before their time, and held now.
+    package var counts: (received: UInt64, dropped: UInt64, held: Int) {
+        state.withLock { ($0.received, $0.dropped, $0.spanCount) }
+    }
+}

@@ -1,0 +1,183 @@
+/// Samples of one series, compressed after Facebook's Gorilla paper (VLDB 2015): times by the difference of
+/// differences, values by exclusive or with their predecessor. Immutable.
+package struct Chunk: Sendable, Hashable {
+    package let bytes: [UInt8]
+    package let count: Int
+    /// Milliseconds since 1970, both included.
+    package let minTime: Int64
+    package let maxTime: Int64
+
+    package init(bytes: [UInt8], count: Int, minTime: Int64, maxTime: Int64) {
+        self.bytes = bytes
+        self.count = count
+        self.minTime = minTime
+        self.maxTime = maxTime
+    }
+
+    /// Appends the samples in the time to a buffer, as far as the bytes make sense. Samples that are not younger than
+    /// the buffer's last are left out.
+    func read(from: Int64, through: Int64, keepingStale: Bool, into buffer: inout SampleBuffer) {
+        let floor = buffer.times.last ?? .min
+        bytes.withUnsafeBufferPointer { raw in
+            guard let base = raw.baseAddress else { return }
+            var decoder = ChunkDecoder(base, byteCount: raw.count, samples: count)
+            while decoder.next() {
+                if decoder.time > through { return }
+                guard decoder.time >= from, decoder.time > floor else { continue }
+                if !keepingStale, StaleMarker.isStale(decoder.value) { continue }
+                buffer.append(decoder.time, decoder.value)
+            }
+        }
+    }
+
+    /// The number of samples that can be read, for checks.
+    package var readableSamples: Int {
+        bytes.withUnsafeBufferPointer { raw in
+            guard let base = raw.baseAddress else { return 0 }
+            var decoder = ChunkDecoder(base, byteCount: raw.count, samples: count)
+            var total = 0
+            while decoder.next() { total += 1 }
+            return total
+        }
+    }
+}
+
+/// Reads one chunk, sample by sample.
+struct ChunkDecoder {
+    private var bits: BitReader
+    private var left: Int
+    private var isFirst = true
+    private(set) var time: Int64 = 0
+    private(set) var value = 0.0
+    private var delta: Int64 = 0
+    private var leading = 0
+    private var meaningful = 64
+
+    init(_ base: UnsafePointer<UInt8>, byteCount: Int, samples: Int) {
+        bits = BitReader(base, count: byteCount)
+        left = samples
+    }
+
+    /// - Returns: Whether there was another sample; false also where the bytes make no sense.
+    @inline(__always)
+    mutating func next() -> Bool {
+        guard left > 0 else { return false }
+        left -= 1
+        if isFirst {
+            isFirst = false
+            guard let time = bits.read(64), let value = bits.read(64) else { return stop() }
+            self.time = Int64(bitPattern: time)
+            self.value = Double(bitPattern: value)
+            return true
+        }
+        guard readTime(), readValue() else { return stop() }
+        return true
+    }
+
+    private mutating func stop() -> Bool {
+        left = 0
+        return false
+    }
+
+    @inline(__always)
+    private mutating func readTime() -> Bool {
+        guard let prefix = bits.ones(4) else { return false }
+        if prefix > 0 {
+            let width = ChunkEncoder.widths[prefix]
+            guard let raw = bits.read(width) else { return false }
+            // The field holds a number in two's complement.
+            let change = Int64(bitPattern: raw << UInt64(64 - width)) >> Int64(64 - width)
+            delta = delta &+ change
+        }
+        let (next, overflow) = time.addingReportingOverflow(delta)
+        guard !overflow else { return false }
+        time = next
+        return true
+    }
+
+    @inline(__always)
+    private mutating func readValue() -> Bool {
+        guard let changed = bits.read(1) else { return false }
+        guard changed == 1 else { return true }
+        guard let newWindow = bits.read(1) else { return false }
+        if newWindow == 1 {
+            guard let lead = bits.read(6), let size = bits.read(6) else { return false }
+            leading = Int(lead)
+            meaningful = Int(size) + 1
+            guard leading + meaningful <= 64 else { return false }
+        }
+        guard let raw = bits.read(meaningful) else { return false }
+        value = Double(bitPattern: value.bitPattern ^ (raw << UInt64(64 - leading - meaningful)))
+        return true
+    }
+}
+
+/// Builds a chunk, sample by sample in order of time.
+package struct ChunkEncoder: Sendable {
+    /// Bits of a change in the time's difference, by the number of one bits before it.
+    static let widths = [0, 10, 14, 20, 64]
+
+    private var bits = BitWriter()
+    package private(set) var count = 0
+    package private(set) var minTime: Int64 = 0
+    package private(set) var maxTime: Int64 = 0
+    private var delta: Int64 = 0
+    package private(set) var lastValue = 0.0
+    private var leading = 0
+    private var meaningful = 0
+
+    package init() {}
+
+    /// - Returns: Whether the sample was taken: it must be younger than the one before.
+    @discardableResult
+    package mutating func append(_ time: Int64, _ value: Double) -> Bool {
+        if count == 0 {
+            bits.write(UInt64(bitPattern: time), bits: 64)
+            bits.write(value.bitPattern, bits: 64)
+            minTime = time
+        } else {
+            let (next, overflow) = time.subtractingReportingOverflow(maxTime)
+            guard time > maxTime, !overflow else { return false }
+            writeTime(next &- delta)
+            delta = next
+            writeValue(lastValue.bitPattern ^ value.bitPattern)
+        }
+        maxTime = time
+        lastValue = value
+        count += 1
+        return true
+    }
+
+    private mutating func writeTime(_ change: Int64) {
+        guard change != 0 else { return bits.write(0, bits: 1) }
+        for prefix in 1...4 {
+            let width = Self.widths[prefix]
+            guard width == 64 || (change >= -(1 << Int64(width - 1)) && change < 1 << Int64(width - 1)) else {
+                continue
+            }
+            // `prefix` ones, and a zero unless it is the longest.
+            bits.write(prefix == 4 ? 0b1111 : (1 << UInt64(prefix + 1)) - 2, bits: min(prefix + 1, 4))
+            bits.write(UInt64(bitPattern: change), bits: width)
+            return
+        }
+    }
+
+    private mutating func writeValue(_ difference: UInt64) {
+        guard difference != 0 else { return bits.write(0, bits: 1) }
+        let lead = difference.leadingZeroBitCount
+        let trail = difference.trailingZeroBitCount
+        if meaningful > 0, lead >= leading, trail >= 64 - leading - meaningful {
+            bits.write(0b10, bits: 2)
+        } else {
+            leading = lead
+            meaningful = 64 - lead - trail
+            bits.write(0b11, bits: 2)
+            bits.write(UInt64(lead), bits: 6)
+            bits.write(UInt64(meaningful - 1), bits: 6)
+        }
+        bits.write(difference >> UInt64(64 - leading - meaningful), bits: meaningful)
+    }
+
+    /// What has been written so far. Shares the bytes until the next append.
+    package var chunk: Chunk { Chunk(bytes: bits.bytes, count: count, minTime: minTime, maxTime: maxTime) }
+}
