@@ -145,4 +145,19 @@ struct DestinationRuleEdgeTests {
         }
         #expect(proxy.hashesSource)
     }
+
+    @Test(arguments: [("", "db.example.com", "db.example.com:99", false), ("protocol: POST, ", "fd00::1", "[fd00::1]:99", true)])
+    func plainConnectionsGoThroughATunnel(kind: String, host: String, name: String, post: Bool) throws {
+        let mesh = try TrafficMesh(
+            istio(
+                "DestinationRule", "d",
+                "{host: db, trafficPolicy: {tunnel: {\(kind)targetHost: '\(host)', targetPort: 99}}}"))
+        let chain = mesh.configuration.listeners["10.96.0.6_5432"]?.filterChains.first
+        guard case .tcpProxy(let proxy)? = chain?.filters.last else {
+            Issue.record("db has no chain")
+            return
+        }
+        #expect(proxy.tunnel?.hostname == name)
+        #expect(proxy.tunnel?.usesPost == post)
+    }
 }

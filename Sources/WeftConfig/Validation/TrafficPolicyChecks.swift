@@ -177,7 +177,6 @@ enum TrafficPolicyChecks {
             findings.host(tunnel.targetHost ?? "", "\(path).targetHost", wildcard: false)
         }
         findings.port(tunnel.targetPort, "\(path).targetPort")
-        findings.warning(path, "tunnel has no effect: connections go to the destination as they are")
     }
 }
 

@@ -1,7 +1,8 @@
 import WeftConfig
 import WeftIR
 
-/// What a DestinationRule says about plain forwarding: who shares an endpoint, and how long a silent connection lives.
+/// What a DestinationRule says about plain forwarding: who shares an endpoint, how long a silent connection lives, and
+/// through which HTTP proxy it goes.
 struct TCPPolicies {
     let scope: Scope
 
@@ -20,6 +21,11 @@ struct TCPPolicies {
         let policy = destination.policy(subset: subset, port: target.port)
         proxy.hashesSource = policy.loadBalancer?.consistentHash?.useSourceIp == true
         let pool = policy.connectionPool ?? scope.mesh.defaultTrafficPolicy?.connectionPool
+        if let tunnel = policy.tunnel, let host = tunnel.targetHost, let port = tunnel.targetPort {
+            var settings = TCPProxy.Tunnel(hostname: "\(host.contains(":") ? "[\(host)]" : host):\(port)")
+            settings.usesPost = tunnel.protocol == "POST"
+            proxy.tunnel = settings
+        }
         if let idle = pool?.tcp?.idleTimeout { proxy.idleTimeoutMilliseconds = idle.milliseconds }
     }
 }
