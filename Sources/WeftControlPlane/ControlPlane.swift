@@ -221,6 +221,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             to: router,
             source: MeshDashboard(
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
+        telemetry.routes.addQueries(to: router)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

@@ -40,17 +40,16 @@ package struct TrafficInputs: Sendable, Hashable {
     private let virtualServices: [Config<VirtualService>]
     private let destinationRules: [Config<DestinationRule>]
     private let globals: MeshGlobals
-    /// Rules for hosts that they may not route are left out of ``virtualServices``: what there is to say of them.
-    private let ownership: [Diagnostic]
 
     fileprivate init(_ proxies: OutboundClass, _ scope: Scope) {
         self.proxies = proxies
-        ownership = scope.ownershipDiagnostics
         virtualServices = scope.virtualServices
         globals = scope.snapshot.globals
         destinationRules = scope.snapshot.destinationRules
         let visible = Set(scope.services.map(\.host))
-        var named = scope.virtualServices.reduce(into: Set<String>()) { $0.formUnion($1.destinations) }
+        var named = scope.virtualServices.reduce(into: scope.snapshot.gatewayAPI.meshDestinations) {
+            $0.formUnion($1.destinations)
+        }
         if let sidecar = scope.sidecar, let proxy = sidecar.spec.outboundTrafficPolicy?.egressProxy?.host {
             named.insert(MeshSnapshot.resolve(host: proxy, namespace: sidecar.namespace))
         }
@@ -81,7 +80,7 @@ package struct TrafficInputs: Sendable, Hashable {
         for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }
         MissingClusters(scope: scope).complete(&configuration)
         configuration.clusters = configuration.clusters.filter { !$0.value.name.isEmpty }
-        return (configuration, diagnostics + ownership)
+        return (configuration, diagnostics)
     }
 }
 

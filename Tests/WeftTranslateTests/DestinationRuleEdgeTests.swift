@@ -146,7 +146,9 @@ struct DestinationRuleEdgeTests {
         #expect(proxy.hashesSource)
     }
 
-    @Test(arguments: [("", "db.example.com", "db.example.com:99", false), ("protocol: POST, ", "fd00::1", "[fd00::1]:99", true)])
+    @Test(arguments: [
+        ("", "db.example.com", "db.example.com:99", false), ("protocol: POST, ", "fd00::1", "[fd00::1]:99", true),
+    ])
     func plainConnectionsGoThroughATunnel(kind: String, host: String, name: String, post: Bool) throws {
         let mesh = try TrafficMesh(
             istio(

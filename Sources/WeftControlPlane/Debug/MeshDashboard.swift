@@ -37,6 +37,7 @@ struct MeshDashboard: DashboardSource {
     func object(_ reference: ResourceReference) async -> JSONValue? { await documents().document(of: reference) }
 
     private func documents() async -> ConfigurationDocument {
-        ConfigurationDocument(objects: sources.istio.flatMap(\.store.all), findings: await coordinator.findings)
+        ConfigurationDocument(
+            objects: (sources.istio + sources.gatewayAPI).flatMap(\.store.all), findings: await coordinator.findings)
     }
 }

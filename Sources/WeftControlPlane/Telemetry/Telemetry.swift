@@ -101,18 +101,23 @@ struct Telemetry: Sendable {
     }
 
     private var ports: [(name: String, port: Int, router: @Sendable () -> Router<BasicRequestContext>)] {
-        let routes = TelemetryRoutes(
-            prometheus: PrometheusAPI(
-                store: store, version: WeftVersion.current, now: { Self.now }, statuses: { scraper.statuses },
-                metadata: { scraper.metadata }),
-            jaeger: JaegerAPI(store: spans, now: { Self.now * 1000 }), receiver: SpanReceiver(store: spans),
-            metrics: { metricsText })
+        let routes = routes
         return [
             ("Prometheus's API", settings.prometheusPort, { routes.prometheusRouter() }),
             ("Jaeger's API", settings.jaegerPort, { routes.jaegerRouter() }),
             ("OTLP over HTTP", settings.openTelemetryHTTPPort, { routes.openTelemetryRouter() }),
             ("Zipkin", settings.zipkinPort, { routes.zipkinRouter() }),
         ]
+    }
+
+    /// The APIs over this store.
+    var routes: TelemetryRoutes {
+        TelemetryRoutes(
+            prometheus: PrometheusAPI(
+                store: store, version: WeftVersion.current, now: { Self.now }, statuses: { scraper.statuses },
+                metadata: { scraper.metadata }),
+            jaeger: JaegerAPI(store: spans, now: { Self.now * 1000 }), receiver: SpanReceiver(store: spans),
+            metrics: { metricsText })
     }
 
     var metricsText: String { StoreMetrics.text(store.statistics, spans: spans.counts) }

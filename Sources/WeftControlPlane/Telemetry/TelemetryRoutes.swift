@@ -16,13 +16,7 @@ struct TelemetryRoutes: Sendable {
 
     func prometheusRouter() -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
-        let answer: @Sendable (Request, BasicRequestContext) async throws -> Response = { request, _ in
-            let path = String(request.uri.path.dropFirst("/api/v1/".count))
-            guard let parameters = await parameters(request) else { return tooLarge() }
-            return response(await run { prometheus.respond(path, parameters) })
-        }
-        router.get("api/v1/**", use: answer)
-        router.post("api/v1/**", use: answer)
+        addPrometheus(to: router, under: "/api/v1/")
         router.get("-/healthy") { _, _ in AdminRoutes.text("Weft is healthy.\n") }
         router.get("-/ready") { _, _ in AdminRoutes.text("Weft is ready.\n") }
         router.get("metrics") { _, _ in AdminRoutes.text(metrics(), type: "text/plain; version=0.0.4; charset=utf-8") }
@@ -36,17 +30,37 @@ struct TelemetryRoutes: Sendable {
 
     func jaegerRouter() -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
-        for prefix in ["/api/", "/jaeger/api/"] {
-            router.get(RouterPath(prefix + "**")) { request, _ in
-                guard let parameters = await parameters(request) else { return tooLarge() }
-                let path = String(request.uri.path.dropFirst(prefix.count))
-                return response(await run { jaeger.respond(path, parameters) })
-            }
-        }
+        for prefix in ["/api/", "/jaeger/api/"] { addJaeger(to: router, under: prefix) }
         router.get("/") { _, _ in
             AdminRoutes.text("Weft's span store serves Jaeger's query API here: /api/services\n")
         }
         return router
+    }
+
+    // MARK: - The dashboard's port
+
+    /// The two query APIs for the dashboard's pages, which read from their own server alone.
+    func addQueries(to router: Router<BasicRequestContext>) {
+        addPrometheus(to: router, under: "/prometheus/api/v1/")
+        addJaeger(to: router, under: "/jaeger/api/")
+    }
+
+    private func addPrometheus(to router: Router<BasicRequestContext>, under prefix: String) {
+        let answer: @Sendable (Request, BasicRequestContext) async throws -> Response = { request, _ in
+            let path = String(request.uri.path.dropFirst(prefix.count))
+            guard let parameters = await parameters(request) else { return tooLarge() }
+            return response(await run { prometheus.respond(path, parameters) })
+        }
+        router.get(RouterPath(prefix + "**"), use: answer)
+        router.post(RouterPath(prefix + "**"), use: answer)
+    }
+
+    private func addJaeger(to router: Router<BasicRequestContext>, under prefix: String) {
+        router.get(RouterPath(prefix + "**")) { request, _ in
+            guard let parameters = await parameters(request) else { return tooLarge() }
+            let path = String(request.uri.path.dropFirst(prefix.count))
+            return response(await run { jaeger.respond(path, parameters) })
+        }
     }
 
     // MARK: - 4318, 9411

@@ -19,9 +19,11 @@ final class MeshGlobals: Sendable, Hashable {
 
     init(_ snapshot: MeshSnapshot, objects: [KubernetesObject]) {
         meshConfig = snapshot.meshConfig
-        // Which backends a route has depends on the Services that there are.
-        let hasRoutes = !snapshot.gatewayAPI.objects.routes.isEmpty
-        self.objects = objects.filter { !Self.named.contains($0.kind) || hasRoutes && $0.kind == "Service" }.sorted {
+        // Routes whose parent is a Service are worked out from the Services of the snapshot that they are in.
+        let named =
+            snapshot.gatewayAPI.meshDestinations.isEmpty
+            ? Self.named : Self.named.subtracting(["Service", "ServiceEntry"])
+        self.objects = objects.filter { !named.contains($0.kind) }.sorted {
             ($0.kind, $0.namespace, $0.name) < ($1.kind, $1.namespace, $1.name)
         }
         self.snapshot = snapshot.restricted(to: [], [], [])

@@ -277,7 +277,9 @@ extension TCPProxy {
         metadataMatch = wire.metadataMatch.balancing
         hashesSource = wire.hashPolicy.contains { if case .sourceIp? = $0.policySpecifier { true } else { false } }
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
-        if wire.hasTunnelingConfig { tunnel = try reader.at("tunneling_config") { try Tunnel(wire.tunnelingConfig, reader) } }
+        if wire.hasTunnelingConfig {
+            tunnel = try reader.at("tunneling_config") { try Tunnel(wire.tunnelingConfig, reader) }
+        }
     }
 }
 

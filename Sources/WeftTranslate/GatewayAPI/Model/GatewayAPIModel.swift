@@ -261,3 +261,16 @@ package struct GatewayAPIModel: Sendable {
         meshRoutes[service.host, default: []].append((index, reference.port ?? named))
     }
 }
+
+extension GatewayAPIModel {
+    /// Services that routes of the mesh are attached to, and those that they send requests to.
+    var meshDestinations: Set<String> {
+        var hosts = Set(meshRoutes.keys)
+        for route in Set(meshRoutes.values.joined().map(\.route)).map({ objects.routes[$0] }) {
+            for backend in route.backends.joined() {
+                if case .service(let host, _) = objects.resolve(backend.reference, from: route) { hosts.insert(host) }
+            }
+        }
+        return hosts
+    }
+}
