@@ -61,6 +61,31 @@ import WeftIdentity
         #expect(warming.serve(next, isPatient: false).configuration.listeners == next.listeners)
     }
 
+    /// A route to a new subset is not served before the subset's endpoints, and what went before is served whole.
+    @Test func routesWaitForTheEndpointsOfNewClusters() {
+        func cluster(_ name: String) -> Cluster { Cluster(name: name, discovery: .eds(serviceName: "")) }
+        var warming = ConfigurationWarming()
+        var old = configuration(route: "r")
+        old.routes["r"] = RouteConfiguration(name: "r", virtualHosts: [])
+        old.clusters["v1"] = cluster("v1")
+        old.endpoints["v1"] = ClusterLoadAssignment(clusterName: "v1")
+        #expect(!warming.serve(old, isPatient: true).isWaiting)
+        var new = configuration(route: "r")
+        new.routes["r"] = RouteConfiguration(
+            name: "r", virtualHosts: [VirtualHost(name: "h", domains: ["*"], routes: [])])
+        new.clusters["v2"] = cluster("v2")
+        for _ in 0..<2 {
+            let held = warming.serve(new, isPatient: true)
+            #expect(held.isWaiting)
+            #expect(held.configuration.routes == old.routes)
+            #expect(held.configuration.clusters["v1"] != nil && held.configuration.endpoints["v1"] != nil)
+            #expect(held.configuration.clusters["v2"] == nil)
+        }
+        new.endpoints["v2"] = ClusterLoadAssignment(clusterName: "v2")
+        let whole = warming.serve(new, isPatient: true)
+        #expect(!whole.isWaiting && whole.configuration == new)
+    }
+
     @Test func theFirstListenersWaitForEndpoints() {
         var warming = ConfigurationWarming()
         var all = ProxyConfiguration()

@@ -60,6 +60,8 @@ package enum Validator {
         case (RequestAuthentication.group, RequestAuthentication.kind):
             RequestAuthenticationChecks.check(try object.spec(), &findings)
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
+        case (EnvoyFilter.group, EnvoyFilter.kind):
+            findings.warning("spec", EnvoyFilter.notApplied, hint: EnvoyFilter.insteadOfPatches)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
         case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
         default: break

@@ -58,9 +58,13 @@ actor ConfigurationReceiver: ADSClientDelegate {
         // Clusters and listeners are what a proxy is made of: without either there is nothing to start with.
         guard types.isSuperset(of: needs) else { return }
         let (configuration, isWaiting) = warming.serve(latest, isPatient: isPatient)
-        timer?.cancel()
-        timer = nil
-        if isWaiting { startTimer() }
+        // Changes that come meanwhile do not make the wait longer.
+        if !isWaiting {
+            timer?.cancel()
+            timer = nil
+        } else if timer == nil {
+            startTimer()
+        }
         let problems = await plane.apply(configuration)
         for problem in problems where !reported.contains(problem) { logger.warning("\(problem)") }
         reported = Set(problems)

@@ -16,15 +16,22 @@ struct ConfigurationWarming {
         guard isPatient else { return commit(wanted, isWaiting: false) }
         var result = wanted
         var isWaiting = false
+        var isIncomplete = false
         for (name, cluster) in wanted.clusters where Self.lacksEndpoints(cluster, wanted) {
             isWaiting = true
-            guard let before = served.clusters[name], before.discovery == cluster.discovery else { continue }
+            guard let before = served.clusters[name], before.discovery == cluster.discovery else {
+                isIncomplete = true
+                // Left out, it is still new when the rest comes.
+                result.clusters[name] = served.clusters[name]
+                continue
+            }
             for key in Self.service(cluster) { result.endpoints[key] = served.endpoints[key] }
         }
         if isWaiting, !hasServed {
             result.listeners = [:]
             return (result, true)
         }
+        if isIncomplete { return commit(withServedTraffic(result), isWaiting: true) }
         for (name, listener) in wanted.listeners {
             let missing = Self.routes(of: listener).filter { wanted.routes[$0] == nil }
             guard !missing.isEmpty else { continue }
@@ -39,6 +46,18 @@ struct ConfigurationWarming {
             return (result, true)
         }
         return commit(result, isWaiting: isWaiting)
+    }
+
+    /// New listeners and routes may name a cluster whose endpoints are on their way: the old ones stay, and everything
+    /// that they name.
+    private func withServedTraffic(_ wanted: ProxyConfiguration) -> ProxyConfiguration {
+        var result = wanted
+        result.listeners = served.listeners
+        result.routes = served.routes
+        result.clusters.merge(served.clusters) { new, _ in new }
+        result.endpoints.merge(served.endpoints) { new, _ in new }
+        result.secrets.merge(served.secrets) { new, _ in new }
+        return result
     }
 
     private mutating func commit(_ configuration: ProxyConfiguration, isWaiting: Bool) -> (ProxyConfiguration, Bool) {

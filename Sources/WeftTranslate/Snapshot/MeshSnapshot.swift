@@ -32,7 +32,6 @@ package struct MeshSnapshot: Sendable {
     package let peerAuthentications: [Config<PeerAuthentication>]
     package private(set) var authorizationPolicies: [Config<AuthorizationPolicy>]
     package let requestAuthentications: [Config<RequestAuthentication>]
-    package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
     /// The Kubernetes Gateway API's objects and what they come to.
@@ -69,7 +68,6 @@ package struct MeshSnapshot: Sendable {
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
         requestAuthentications = reader.configs()
-        envoyFilters = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
         let registry = ServiceReader(
@@ -98,7 +96,13 @@ package struct MeshSnapshot: Sendable {
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
+        let filters: [Config<EnvoyFilter>] = reader.configs()
+        let unapplied = filters.map {
+            Diagnostic(
+                .warning, code: "WEFT0003", resource: $0.resource, path: "spec.configPatches",
+                message: EnvoyFilter.notApplied, hint: EnvoyFilter.insteadOfPatches)
+        }
+        diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics + unapplied
         globals = cache.globals(of: self, objects: objects)
     }
 

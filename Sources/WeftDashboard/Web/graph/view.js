@@ -37,6 +37,9 @@ export class GraphView {
       s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: 10 }),
       s("text", { x: box.x + 10, y: box.y + 15 }, box.name))));
     const lines = s("g"), plates = s("g"), nodes = s("g");
+    const out = Map.groupBy(graph.edges, (edge) => edge.from), into = Map.groupBy(graph.edges, (edge) => edge.to);
+    // Labels stand where the lines are apart: near the callee when the caller has more lines, else near the caller.
+    this.nearCallee = (edge) => out.get(edge.from).length >= into.get(edge.to).length;
     for (const edge of graph.edges) this.drawEdge(edge, lines, plates, isLarge ? [] : labels, animate && !isLarge);
     for (const node of graph.nodes.values()) nodes.append(this.drawNode(node, marks(node)));
     this.drawing.replaceChildren(arrows(), boxes, lines, plates, nodes);
@@ -49,7 +52,7 @@ export class GraphView {
 
   drawEdge(edge, lines, plates, labels, animate) {
     const from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
-    const { path, x, y } = course(from, to, edge.from === edge.to);
+    const { path, x, y } = course(from, to, edge.from === edge.to, this.nearCallee(edge));
     const look = edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
     const group = s("g", {
       class: `edge ${look}`, tabindex: 0, role: "button", "data-id": edge.id,
@@ -198,7 +201,7 @@ const texts = {
 };
 
 /** The line of an edge, and the middle of its label. */
-function course(from, to, isLoop) {
+function course(from, to, isLoop, nearCallee) {
   const { width, height } = size;
   if (isLoop) {
     const x = from.x + width / 2, y = from.y;
@@ -207,9 +210,10 @@ function course(from, to, isLoop) {
   if (to.x > from.x) {
     const x1 = from.x + width, y1 = from.y + height / 2, x2 = to.x - 6, y2 = to.y + height / 2;
     const bend = Math.min(90, (x2 - x1) / 2);
-    // Near the callee, where the lines of one caller are apart; long lines have theirs in the last gap between columns.
-    const t = 0.7, u = 1 - t, y = y1 * (u ** 3 + 3 * u * u * t) + y2 * (3 * u * t * t + t ** 3);
-    return { path: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, x: Math.max((x1 + x2) / 2, x2 - size.gapX * 0.4), y };
+    const t = nearCallee ? 0.7 : 0.3, u = 1 - t, y = y1 * (u ** 3 + 3 * u * u * t) + y2 * (3 * u * t * t + t ** 3);
+    // A long line has its label in the first or last gap between columns.
+    const x = nearCallee ? Math.max((x1 + x2) / 2, x2 - size.gapX * 0.4) : Math.min((x1 + x2) / 2, x1 + size.gapX * 0.4);
+    return { path: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, x, y };
   }
   // Back or beside: round below both.
   const x1 = from.x + width / 2, x2 = to.x + width / 2, y1 = from.y + height, y2 = to.y + height + 6;

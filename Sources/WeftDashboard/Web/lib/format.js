@@ -23,8 +23,8 @@ export const rate = (value) => known(value) ? `${count(value)} rps` : "–";
 
 export function share(value) {
   if (!known(value)) return "–";
-  const percent = value * 100;
-  return percent === 0 || percent === 100 ? `${percent}%` : `${percent.toFixed(percent > 99.9 ? 2 : 1)}%`;
+  const percent = value * 100, text = percent.toFixed(percent > 99.9 ? 2 : 1);
+  return `${Number(text) === 0 || Number(text) === 100 ? Number(text) : text}%`;
 }
 
 export function milliseconds(value) {
