@@ -149,8 +149,7 @@ function detail(kind, main, namespace, name, part) {
         h("section", {}, h("h2", {}, "Pods"), table(["pod", "address", "version", "ready", "sidecar"], own.flatMap((workload) => workload.instances.map((pod) =>
           [pod.name, pod.address, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no"])), { empty: "No pods." })),
         h("section", {}, h("h2", {}, "Configuration"), configuration(objects))), charts);
-      const end = kind === "services" ? "destination" : "destination";
-      return panels(charts, [`reporter="${end}"`, ...matchers[kind](namespace, name, end)].join(","), settings, ["requests", "success", "latency"], signal);
+      return panels(charts, ['reporter="destination"', ...matchers[kind](namespace, name, "destination")].join(","), settings, ["requests", "success", "latency"], signal);
     },
   };
 }
