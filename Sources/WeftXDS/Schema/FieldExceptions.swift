@@ -177,6 +177,13 @@ enum FieldExceptions {
           ignored 1 unix_sockets: callers over Unix sockets are no internal ones
         envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
           refused 5 config_discovery: not implemented
+        envoy.extensions.filters.network.ratelimit.v3.RateLimit
+          refused 1 stat_prefix: the filter is not implemented
+          refused 2 domain: the filter is not implemented
+          refused 3 descriptors: the filter is not implemented
+          refused 4 timeout: the filter is not implemented
+          refused 5 failure_mode_deny: the filter is not implemented
+          refused 6 rate_limit_service: the filter is not implemented
         envoy.extensions.filters.network.rbac.v3.RBAC
           ignored 4 enforcement_type: rules are applied once, when the connection opens
           refused 6 matcher: not implemented
