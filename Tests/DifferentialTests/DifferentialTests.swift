@@ -58,21 +58,6 @@ import Testing
         }
     }
 
-    /// For `WEFT_DIFFERENTIAL_REPORT=FILE`: what differs, in the form of the committed list.
-    @Test(.enabled(if: ProcessInfo.processInfo.environment["WEFT_DIFFERENTIAL_REPORT"] != nil))
-    func report() async throws {
-        let run = try await DifferentialRun.shared()
-        let path = try #require(ProcessInfo.processInfo.environment["WEFT_DIFFERENTIAL_REPORT"])
-        let lines = run.differences.sorted { $0.key < $1.key }.compactMap { name, requests -> String? in
-            let all = requests.joined()
-            guard !all.isEmpty else { return nil }
-            let fields = Set(all.map(\.field)).sorted().joined(separator: ", ")
-            let values = all.map { "\($0.field) \($0.envoy.debugDescription) \($0.weft.debugDescription)" }
-            return "\(name): \(fields): \(values.joined(separator: "; "))"
-        }
-        try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: true, encoding: .utf8)
-    }
-
     /// For `dev/differential`, which sets `WEFT_DIFFERENTIAL_LONG=FILE`: the committed report of a long run.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["WEFT_DIFFERENTIAL_LONG"] != nil))
     func longRunReport() async throws {
