@@ -68,8 +68,8 @@ let testTargets: [Target] = [
     tests(
         "WeftProxy",
         [
-            "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
-            "WeftTransport", "WeftProto", nioCore, nioPosix, protobuf,
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity",
+            "WeftRouting", "WeftTransport", "WeftProto", nioCore, nioPosix, nioSSL, protobuf,
         ]),
     tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
