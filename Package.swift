@@ -74,7 +74,7 @@ let testTargets: [Target] = [
     tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
-    tests("WeftAPIServer"),
+    tests("WeftAPIServer", ["WeftConfig", "WeftCore", "WeftManifests"]),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
     tests("WeftTelemetry", ["TestSupport", "WeftCore", logging]),
@@ -82,8 +82,9 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject",
-            "WeftKubernetes", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
+            "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity",
+            "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO,
+            hummingbird, logging, nioCore,
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
@@ -119,14 +120,17 @@ let fuzzRunner: [Target] =
             name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
     ]
 
-/// `dev/telemetry-bench` alone builds it.
-let telemetryBench: [Target] =
+/// `dev/telemetry-bench` and `dev/scale` alone build them.
+let benches: [Target] =
     Context.environment["WEFT_BENCH"] == nil
     ? []
     : [
         .executableTarget(
             name: "weft-telemetry-bench", dependencies: ["WeftTelemetry", logging], path: "Tests/TelemetryBench",
-            swiftSettings: strict)
+            swiftSettings: strict),
+        .executableTarget(
+            name: "weft-scale-proxies", dependencies: [nioCore, nioPosix, nioHPACK, nioHTTP2],
+            path: "Tests/ScaleProxies", swiftSettings: strict),
     ]
 
 let package = Package(
@@ -278,5 +282,5 @@ let package = Package(
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + fuzzRunner + telemetryBench + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + benches + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

@@ -48,9 +48,11 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
     private func respond<Machine: SubscriptionMachine>(
         _ machine: Machine, _ request: StreamingServerRequest<Machine.Request>, _ context: ServerContext
     ) async throws -> StreamingServerResponse<Machine.Response> {
-        guard try await admission.admit() else {
-            logger.warning("a stream was refused: too many proxies connect at once; they try again by themselves")
-            throw RPCError(code: .resourceExhausted, message: "too many proxies connect at once; try again")
+        if case .refused(let wait) = try await admission.admit() {
+            logger.warning("a stream was refused: too many proxies connect at once; it is to come back in \(wait)")
+            throw RPCError(
+                code: .unavailable, message: "too many proxies connect at once; try again in \(wait)",
+                metadata: RetryPushback.metadata(wait))
         }
         let peer = try await caller(request.metadata)
         return StreamingServerResponse { writer in
