@@ -78,6 +78,12 @@ let testTargets: [Target] = [
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
     tests("WeftTelemetry", ["TestSupport", "WeftCore", logging]),
+    tests(
+        "WeftDashboard",
+        [
+            "TestSupport", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes", "WeftTelemetry",
+            hummingbird, logging,
+        ]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
@@ -267,7 +273,8 @@ let package = Package(
         // tests: processes and sockets of the suites that start servers
         .target(
             name: "TestSupport",
-            dependencies: [subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS], path: "Tests/TestSupport",
+            dependencies: ["WeftCore", subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "FuzzTargets",

@@ -218,6 +218,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             to: router,
             source: MeshDashboard(
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
+        Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
