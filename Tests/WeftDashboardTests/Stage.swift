@@ -29,7 +29,8 @@ final class Stage: Sendable {
         sources = ClusterSources(client: client, namespace: "istio-system", signal: ChangeSignal())
         coordinator = PushCoordinator(
             sources: sources, metrics: ControlPlaneMetrics(),
-            status: StatusWriter(client: client, leadership: Leadership(), logger: logger), logger: logger)
+            status: StatusWriter(client: client, ownership: Ownership(revision: "default"), logger: logger),
+            logger: logger)
         telemetry = try WeftControlPlane.Telemetry(settings: ControlPlaneSettings(), client: client, targets: { [] })
         port = try Self.freePort()
         _ = sources.pods.store.replace(with: mesh.pods)
