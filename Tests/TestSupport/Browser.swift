@@ -30,7 +30,8 @@ package final class Browser: Sendable {
         guard let executable = executables.first(where: { access($0, X_OK) == 0 }) else {
             throw StepFailure("no Chromium: run dev/setup --tests")
         }
-        profile = try Workspace.folder("browser-\(name)-\(getpid())")
+        // Tests run side by side, each with a profile of its own.
+        profile = try Workspace.folder("browser-\(name)-\(UUID().uuidString)")
         let (commands, answers) = (try Self.pipe(), try Self.pipe())
         process = try Self.spawn(
             executable,
