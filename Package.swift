@@ -82,7 +82,8 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject",
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR",
+            "WeftIdentity", "WeftInject",
             "WeftKubernetes", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),

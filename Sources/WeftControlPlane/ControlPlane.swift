@@ -37,10 +37,11 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
-        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
-        sources = ClusterSources(
+        let sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
+        self.sources = sources
+        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local") { sources.isRevoked($0) }
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics,
             status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
@@ -96,14 +97,15 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: { authority.trustBundlePEM }, mayWrite: { [leadership] in leadership.isLeader },
+            client: client, files: { authority.trustFiles }, mayWrite: { [leadership] in leadership.isLeader },
             logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
             mayWrite: { [leadership] in leadership.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
-            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
+            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
+            isRevoked: { [sources] in sources.isRevoked($0) })
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
