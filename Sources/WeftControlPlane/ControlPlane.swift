@@ -37,11 +37,12 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
-        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
         ownership = Ownership(revision: settings.revision)
-        sources = ClusterSources(
+        let sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
+        self.sources = sources
+        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local") { sources.isRevoked($0) }
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics,
             status: StatusWriter(client: client, ownership: ownership, logger: Logger(label: "status")),
@@ -97,7 +98,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: { authority.trustBundlePEM },
+            client: client, files: { authority.trustFiles },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader },
             logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
@@ -105,7 +106,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
-            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
+            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
+            isRevoked: { [sources] in sources.isRevoked($0) })
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }

@@ -13,10 +13,12 @@ struct DiscoveryHosts {
 
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
-        serving: ServingCertificate, coordinator: PushCoordinator
+        serving: ServingCertificate, coordinator: PushCoordinator,
+        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool
     ) throws {
         let logger = Logger(label: "ads")
-        let authenticator = TokenAuthenticator(client: client, trustDomain: authority.value.trustDomain)
+        let authenticator = TokenAuthenticator(
+            client: client, trustDomain: authority.value.trustDomain, isRevoked: isRevoked)
         let delegate = DiscoveryDelegate(coordinator: coordinator)
         plain = try GRPCHost(
             host: settings.bind, port: settings.plainDiscoveryPort, certificate: nil,
