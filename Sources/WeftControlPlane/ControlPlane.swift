@@ -4,6 +4,7 @@ import NIOCore
 import NIOSSL
 import ServiceLifecycle
 import Synchronization
+import WeftADS
 import WeftAdmin
 import WeftCA
 import WeftConfig
@@ -31,6 +32,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let readiness = Readiness()
     private let debugTokens: TokenAuthenticator
     private let shownAuthority = ShownAuthority()
+    /// Who watches requests go by.
+    private let tap = TapHub()
     /// Whether this process writes what only one of several replicas should.
     private let leadership = Leadership()
 
@@ -103,7 +106,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
             mayWrite: { [leadership] in leadership.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
-            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
+            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
+            tap: tap)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
@@ -209,7 +213,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         MonitoringRoutes(
-            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access
+            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
+            tap: TapRoutes(hub: tap)
         ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
@@ -222,6 +227,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             source: MeshDashboard(
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         telemetry.routes.addQueries(to: router)
+        TapRoutes(hub: tap).addDashboard(to: router, isEnabled: settings.opensTap)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

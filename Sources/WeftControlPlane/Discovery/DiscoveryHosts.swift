@@ -13,7 +13,7 @@ struct DiscoveryHosts {
 
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
-        serving: ServingCertificate, coordinator: PushCoordinator
+        serving: ServingCertificate, coordinator: PushCoordinator, tap: TapHub
     ) throws {
         let logger = Logger(label: "ads")
         let authenticator = TokenAuthenticator(client: client, trustDomain: authority.value.trustDomain)
@@ -33,6 +33,7 @@ struct DiscoveryHosts {
                 ) {
                     try await authenticator.identity(of: $0)
                 },
+                TapService(hub: tap, logger: Logger(label: "tap")) { try await authenticator.identity(of: $0) },
             ])
     }
 

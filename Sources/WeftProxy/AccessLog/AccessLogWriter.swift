@@ -15,8 +15,11 @@ final class AccessLogWriter {
     private var pending: [String: [UInt8]] = [:]
     private var descriptors: [String: CInt] = [:]
     private static let batch = 64 << 10
+    /// Who watches requests go by; `nil` for nobody, which is all that a request then pays for.
+    var tap: TapRecorder?
 
     func flush() {
+        tap?.flush()
         for (path, bytes) in pending where !bytes.isEmpty {
             pending[path] = []
             write(bytes, to: path)
@@ -65,6 +68,7 @@ final class AccessLogWriter {
     }
 
     func exchangeFinished(_ exchange: Exchange) {
+        if let tap { tap.exchangeFinished(exchange) }
         let logs = exchange.connection.manager.logs
         guard !logs.isEmpty else { return }
         add(LogContext(exchange), to: logs, exchange.worker)
