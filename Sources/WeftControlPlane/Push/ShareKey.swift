@@ -56,6 +56,9 @@ struct ShareKey: Sendable, Hashable {
             return Share(
                 parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics, number: number)
         }
+        if case .inbound(let proxies) = part {
+            return try inbound(Translator(snapshot).inboundInputs(for: proxies), number, replacing: old)
+        }
         if case .proxyless(let proxies) = part {
             let configuration = Translator(snapshot).proxyless(for: proxies)
             let resources = try Self.encode(configuration, target, replacing: old?.parts.first)
@@ -66,6 +69,21 @@ struct ShareKey: Sendable, Hashable {
         let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
         let kept = resources.isNew ? resources : old?.parts.first ?? resources
         return Share(parts: [kept], diagnostics: diagnostics, number: number)
+    }
+
+    /// Made from its inputs alone; the same inputs, the same share (ADR 0034).
+    private func inbound(_ inputs: InboundInputs, _ number: UInt64, replacing old: Share?) throws
+        -> Share
+    {
+        if var old, old.inbound == inputs {
+            old.number = number
+            return old
+        }
+        var (configuration, diagnostics) = inputs.configuration()
+        if !maySeeSecrets { configuration.secrets = [:] }
+        let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
+        let kept = resources.isNew ? resources : old?.parts.first ?? resources
+        return Share(parts: [kept], inbound: inputs, diagnostics: diagnostics, number: number)
     }
 
     private static func encode(
@@ -88,6 +106,8 @@ struct Share: Sendable {
     var parts: [ResourceShare]
     /// What the next one is made from, for senders.
     var outbound: OutboundShare?
+    /// What it was made from, for receivers.
+    var inbound: InboundInputs?
     /// What translation found.
     var diagnostics: [Diagnostic]
     /// Of the newest snapshot that it is right for.
