@@ -4,6 +4,7 @@ import NIOCore
 import NIOSSL
 import ServiceLifecycle
 import Synchronization
+import WeftADS
 import WeftAdmin
 import WeftCA
 import WeftConfig
@@ -31,6 +32,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let readiness = Readiness()
     private let debugTokens: TokenAuthenticator
     private let shownAuthority = ShownAuthority()
+    /// Who watches requests go by.
+    private let tap = TapHub()
     /// What this process writes, of what only one of several should.
     private let ownership: Ownership
 
@@ -107,7 +110,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
-            isRevoked: { [sources] in sources.isRevoked($0) })
+            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
@@ -208,7 +211,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         MonitoringRoutes(
-            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access
+            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
+            tap: TapRoutes(hub: tap)
         ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
@@ -222,6 +226,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
+        TapRoutes(hub: tap).addDashboard(to: router, isEnabled: settings.opensTap)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

@@ -14,7 +14,7 @@ struct DiscoveryHosts {
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
         serving: ServingCertificate, coordinator: PushCoordinator,
-        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool
+        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool, tap: TapHub
     ) throws {
         let logger = Logger(label: "ads")
         let authenticator = TokenAuthenticator(
@@ -35,6 +35,7 @@ struct DiscoveryHosts {
                 ) {
                     try await authenticator.identity(of: $0)
                 },
+                TapService(hub: tap, logger: Logger(label: "tap")) { try await authenticator.identity(of: $0) },
             ])
     }
 

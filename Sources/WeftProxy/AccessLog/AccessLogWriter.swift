@@ -17,8 +17,13 @@ final class AccessLogWriter {
     private var descriptors: [String: CInt] = [:]
     private var second = LogSecond()
     private static let batch = 64 << 10
+    /// Who watches requests go by; `nil` for nobody, which is all that a request then pays for.
+    var tap: TapRecorder?
 
-    func flush() { for buffer in pending where buffer.count > 0 { write(buffer) } }
+    func flush() {
+        tap?.flush()
+        for buffer in pending where buffer.count > 0 { write(buffer) }
+    }
 
     private func buffer(_ path: String) -> LogBuffer {
         for buffer in pending where buffer.path == path { return buffer }
@@ -63,6 +68,7 @@ final class AccessLogWriter {
     }
 
     func exchangeFinished(_ exchange: Exchange) {
+        if let tap { tap.exchangeFinished(exchange) }
         let logs = exchange.connection.manager.logs
         guard !logs.isEmpty else { return }
         var view: LogFilterView?

@@ -80,8 +80,10 @@ struct ProxyAgent {
 
     private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus) -> ADSClient {
         let logger = logs.logger("xds")
+        var client = settings.discoveryClient
+        client.tap = plane
         return ADSClient(
-            settings.discoveryClient, delegate: ConfigurationReceiver(plane: plane, status: status, logger: logger),
+            client, delegate: ConfigurationReceiver(plane: plane, status: status, logger: logger),
             logger: logger)
     }
 
