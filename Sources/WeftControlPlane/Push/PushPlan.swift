@@ -1,10 +1,12 @@
+import NIOCore
+
 /// In what order the shares of a push are made, and which proxies can be served when one is ready. Pure.
 ///
 /// Proxies of a group have the same shares. Groups are completed one after the other, so that the first proxies have
 /// their configuration long before the last share is made.
 struct PushPlan {
-    /// Shares that are made at a time.
-    static let width = 4
+    /// Shares that are made at a time: more than there are cores would only delay the first.
+    static let width = max(2, min(16, System.coreCount))
 
     private struct Group {
         var missing: Set<ShareKey>
