@@ -261,8 +261,8 @@ let package = Package(
             name: "WeftControlPlane",
             dependencies: [
                 "WeftADS", "WeftAdmin", "WeftAnalysis", "WeftCA", "WeftConfig", "WeftCore", "WeftDashboard", "WeftIR",
-                "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftTelemetry", "WeftTranslate", "WeftXDS",
-                argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioSSL,
+                "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftMetrics", "WeftTelemetry", "WeftTranslate",
+                "WeftXDS", argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioSSL,
             ], swiftSettings: strict),
         .target(
             name: "WeftNode",

@@ -104,7 +104,7 @@ package final class Browser: Sendable {
     private func send(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe write(writing, $0.baseAddress, $0.count) }
+            let count = rest.withUnsafeBytes { write(writing, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
@@ -144,7 +144,7 @@ package final class Browser: Sendable {
         var pending: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 1 << 16)
         while true {
-            let count = unsafe chunk.withUnsafeMutableBytes { unsafe Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            let count = chunk.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { break }
             var start = 0
@@ -165,7 +165,7 @@ package final class Browser: Sendable {
     /// A pipe whose ends lie above the descriptors that the browser gets, and stay in this process.
     private static func pipe() throws -> (reading: Int32, writing: Int32) {
         var ends: [Int32] = [0, 0]
-        guard unsafe Glibc.pipe(&ends) == 0 else { throw StepFailure("pipe: \(String(cString: strerror(errno)))") }
+        guard Glibc.pipe(&ends) == 0 else { throw StepFailure("pipe: \(String(cString: strerror(errno)))") }
         let high = ends.map { fcntl($0, F_DUPFD_CLOEXEC, 200) }
         ends.forEach { close($0) }
         return (high[0], high[1])

@@ -35,8 +35,8 @@ final class Stage: Sendable {
         port = try Self.freePort()
         _ = sources.pods.store.replace(with: mesh.pods)
         _ = sources.services.store.replace(with: mesh.services)
-        for informer in sources.istio {
-            _ = informer.store.replace(with: mesh.configuration.filter { $0.kind == informer.kind.kind })
+        for informer in sources.istio + sources.gatewayAPI {
+            _ = informer.store.replace(with: mesh.configuration.filter { $0.groupVersionKind == informer.kind })
         }
         mesh.fill(telemetry.store, now: WeftControlPlane.Telemetry.now)
         telemetry.spans.add(mesh.spans(now: WeftControlPlane.Telemetry.now * 1000))

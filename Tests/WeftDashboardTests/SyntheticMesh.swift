@@ -62,6 +62,8 @@ struct SyntheticMesh: Sendable {
             object(
                 "networking.istio.io/v1", "DestinationRule", "shop", "cart",
                 ["host": "cart", "subsets": [["name": "v1", "labels": ["version": "v1"]]]]),
+            object(
+                "gateway.networking.k8s.io/v1", "GatewayClass", "", "everywhere", ["controllerName": "weft.io/test"]),
         ]
         mesh.spanNames = [("front.shop", "GET /"), ("cart.shop", "GET /cart"), ("stock.shop", "GET /stock")]
         return mesh

@@ -4,6 +4,7 @@ import WeftAdmin
 import WeftConfig
 import WeftCore
 import WeftKubernetes
+import WeftMetrics
 
 /// Port 15014: metrics, version and the debug endpoints.
 struct MonitoringRoutes: Sendable {
@@ -17,7 +18,7 @@ struct MonitoringRoutes: Sendable {
     func add(to router: Router<BasicRequestContext>) {
         router.get("metrics") { _, _ in
             AdminRoutes.text(
-                metrics.text(version: WeftVersion.istioCompatibility) + telemetry.metricsText,
+                metrics.text(version: WeftVersion.istioCompatibility) + telemetry.metricsText + ProcessUsage.text(),
                 type: "text/plain; version=0.0.4")
         }
         // Istio's shape: VERSION-REVISION-STATUS; tools take the number in front.

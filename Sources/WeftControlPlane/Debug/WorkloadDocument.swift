@@ -51,8 +51,16 @@ enum WorkloadDocument {
         return [
             "name": .string(pod.name), "address": pod.json[path: "status", "podIP"] ?? "", "version": .string(version),
             "ready": .bool(isReady(pod)), "meshed": .bool(isMeshed(pod)),
-            "containers": .array((pod.json[path: "spec", "containers"]?.arrayValue ?? []).compactMap { $0["name"] }),
+            "containers": .array(containers(of: pod)),
         ]
+    }
+
+    /// Names of what runs as long as the pod does: init containers that are started for good are among it.
+    private static func containers(of pod: KubernetesObject) -> [JSONValue] {
+        let first = (pod.json[path: "spec", "initContainers"]?.arrayValue ?? []).filter {
+            $0["restartPolicy"]?.stringValue == "Always"
+        }
+        return ((pod.json[path: "spec", "containers"]?.arrayValue ?? []) + first).compactMap { $0["name"] }
     }
 
     private static func kind(of pod: KubernetesObject) -> String {

@@ -3,6 +3,7 @@ import Synchronization
 import WeftADS
 import WeftCore
 import WeftIR
+import WeftMetrics
 import WeftXDS
 
 /// The pages that need the agent: configuration with versions, certificates, health, and what ends the process.
@@ -74,7 +75,9 @@ struct AgentPages: Sendable {
     }
 
     private func metrics() async -> AdminReply {
-        AdminReply(plane.metrics.prometheusText(plane), contentType: "text/plain; version=0.0.4; charset=utf-8")
+        AdminReply(
+            plane.metrics.prometheusText(plane) + ProcessUsage.text(prefix: "istio_agent_"),
+            contentType: "text/plain; version=0.0.4; charset=utf-8")
     }
 
     private func applicationMetrics() async -> String {

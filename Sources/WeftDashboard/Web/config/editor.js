@@ -57,7 +57,7 @@ export function editor(version = null) {
   function tell(answer) {
     const errors = answer.findings.filter((one) => one.severity === "error");
     number(new Set(errors.map((one) => one.line)));
-    const names = answer.objects.map((one) => `${one.exists ? "changes" : "makes"} ${one.kind} ${one.namespace}/${one.name}`).join(", ");
+    const names = answer.objects.map((one) => `${one.exists ? "changes" : "makes"} ${one.kind} ${one.namespace ? `${one.namespace}/` : ""}${one.name}`).join(", ");
     show(verdict, errors.length ? `${errors.length} to correct. ` : `Sound: ${names}. `,
       answer.server ? "The API server was asked." : token() ? "" : "Checked without the API server: nobody is signed in.");
     verdict.className = errors.length ? "bad" : "good";
@@ -82,7 +82,7 @@ export function editor(version = null) {
       const answer = await sendYAML(path("apply"), area.value);
       tell(answer);
       result.className = answer.applied ? "good" : "bad";
-      show(result, answer.applied ? ["Applied: ", answer.objects.map((one) => [link(address(["config", one.kind, one.namespace, one.name]), `${one.kind} ${one.name}`), " "])] : "Nothing was applied.");
+      show(result, answer.applied ? ["Applied: ", answer.objects.map((one) => [link(address(["config", one.kind, one.namespace || "-", one.name]), `${one.kind} ${one.name}`), " "])] : "Nothing was applied.");
       // What is there now is not what the text began from.
       if (answer.applied) present = null;
     } catch (error) {

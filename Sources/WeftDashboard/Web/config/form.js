@@ -7,6 +7,12 @@ import { names } from "../graph/badges.js";
 import { editor } from "./editor.js";
 import { forms } from "./forms.js";
 
+/** The weight of a version in a route; a destination alone needs none. */
+function weightOf(route, version) {
+  const one = route.find((destination) => destination.destination?.subset === version);
+  return one ? one.weight ?? (route.length === 1 ? 100 : 0) : 0;
+}
+
 /** Opens form `key` in `main`. */
 export function openForm(main, key, settings) {
   const form = forms[key], questions = h("form", { class: "questions", onsubmit: (event) => event.preventDefault() }), paper = editor();
@@ -22,11 +28,18 @@ export function openForm(main, key, settings) {
       : h("input", { name, type, value: initial, min: type === "number" ? 0 : undefined, oninput: changed }));
   };
 
+  /** Whether an object of this kind speaks about the chosen service, to callers in the mesh. */
+  const isAbout = (kind) => (one) => one.kind === kind && (kind === "DestinationRule" ? [one.spec?.host] : one.spec?.hosts ?? [])
+    .some((host) => names(host, one.namespace, answers.service, answers.namespace)) && (!one.spec.gateways || one.spec.gateways.includes("mesh"));
+
   function versions() {
     const found = new Set(known.workloads.filter((one) => one.namespace === answers.namespace && one.services.includes(answers.service))
       .flatMap((one) => one.instances.map((pod) => pod.version)).filter((one) => one !== "latest"));
     const all = [...found].sort();
-    answers.weights = Object.fromEntries(all.map((version, index) => [version, index === 0 ? 100 : 0]));
+    // What is split already is where the answers begin.
+    const split = known.objects.find(isAbout("VirtualService"))?.spec.http?.find((rule) => !rule.match?.length)?.route ?? [];
+    const isSplit = split.some((one) => all.includes(one.destination?.subset));
+    answers.weights = Object.fromEntries(all.map((version, index) => [version, isSplit ? weightOf(split, version) : index === 0 ? 100 : 0]));
     show(weights, h("legend", {}, "Versions, in %"), all.length ? all.map((version) => h("label", {}, h("span", {}, version), h("input", {
       type: "number", name: `weight-${version}`, min: 0, max: 100, value: answers.weights[version],
       oninput: (event) => { answers.weights[version] = event.target.value; make(); },
@@ -44,11 +57,9 @@ export function openForm(main, key, settings) {
   async function make() {
     const mine = turn += 1, present = {};
     if (form.of === "service") {
-      const about = (one) => one.kind === "VirtualService"
-        ? (one.spec?.hosts ?? []).some((host) => names(host, one.namespace, answers.service, answers.namespace)) && (!one.spec.gateways || one.spec.gateways.includes("mesh"))
-        : one.kind === "DestinationRule" && names(one.spec?.host, one.namespace, answers.service, answers.namespace);
-      for (const { kind, namespace, name } of known.objects.filter(about)) {
-        present[kind] ??= (await get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`)).object;
+      const found = ["VirtualService", "DestinationRule"].map((kind) => known.objects.find(isAbout(kind))).filter(Boolean);
+      for (const { kind, namespace, name } of found) {
+        present[kind] = (await get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`)).object;
       }
     }
     if (mine === turn) paper.text(`${form.make({ ...answers }, present).map(yaml).join("\n---\n")}\n`);

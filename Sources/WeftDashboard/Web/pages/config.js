@@ -13,8 +13,12 @@ import { editable, forms } from "../config/forms.js";
 
 export const title = "Configuration";
 
-export function open(main, settings, [kind, namespace, name, action]) {
-  if (kind === "new") return forms[namespace] ? openForm(main, namespace, settings) : write(main, settings);
+/** The address of an object's page; `-` stands for the namespace of what has none. */
+const place = (kind, namespace, name, ...more) => address(["config", kind, namespace || "-", name, ...more]);
+
+export function open(main, settings, [kind, part, name, action]) {
+  if (kind === "new") return forms[part] ? openForm(main, part, settings) : write(main, settings);
+  const namespace = part === "-" ? "" : part;
   if (name && action === "edit") return edit(main, kind, namespace, name);
   return name ? one(main, kind, namespace, name) : list(main);
 }
@@ -43,14 +47,14 @@ function list(main) {
         && (!namespaces.size || namespaces.has(object.namespace)));
       const age = (object) => (Date.now() - Date.parse(object.created)) / 1000;
       show(slot, table(["kind", "namespace", "name", "checks", "age"], shown.map((object) => [object.kind, object.namespace,
-        link(address(["config", object.kind, object.namespace, object.name]), object.name), verdict(object),
+        link(place(object.kind, object.namespace, object.name), object.name), verdict(object),
         { value: span(age(object)), sort: age(object) }]), { empty: "No objects. Make one above, or apply some with kubectl." }));
     },
   };
 }
 
 const read = (kind, namespace, name, signal) => get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`, signal);
-const heading = (kind, namespace, name) => h("h1", {}, name, " ", h("small", {}, `${kind} in ${namespace}`));
+const heading = (kind, namespace, name) => h("h1", {}, name, " ", h("small", {}, namespace ? `${kind} in ${namespace}` : kind));
 
 function one(main, kind, namespace, name) {
   const slot = h("div"), outcome = h("span", { role: "status" });
@@ -69,7 +73,7 @@ function one(main, kind, namespace, name) {
     event.target.textContent = "Really delete it";
   } }, "Delete");
   show(main, heading(kind, namespace, name), h("p", {}, link(address(["config"]), "All objects"), " · ",
-    link(address(["config", kind, namespace, name, "edit"]), "Edit"), " ", button, " ", outcome), slot);
+    link(place(kind, namespace, name, "edit"), "Edit"), " ", button, " ", outcome), slot);
   return {
     async refresh(_, signal) {
       const object = await read(kind, namespace, name, signal);
@@ -86,7 +90,7 @@ function one(main, kind, namespace, name) {
 
 function edit(main, kind, namespace, name) {
   const slot = h("div");
-  show(main, heading(kind, namespace, name), h("p", {}, link(address(["config", kind, namespace, name]), "Back, without a change")), slot);
+  show(main, heading(kind, namespace, name), h("p", {}, link(place(kind, namespace, name), "Back, without a change")), slot);
   let isShown = false;
   return {
     async refresh(_, signal) {

@@ -78,8 +78,8 @@ const lists = {
   services: (data, see) => ({
     heads: ["service", "namespace", "type", "ports", "workloads", "configuration", "rate", "success", "mTLS", "last minutes"],
     rows: data.services.filter((one) => see(one.namespace)).map((one) => [
-      link(address(["services", one.namespace, one.name]), one.name), one.namespace, one.type, one.ports.map((port) => `${port.name ? `${port.name} ` : ""}${port.port}`).join(", "),
-      one.workloads.join(", ") || { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { service: one.name })),
+      link(address(["services", one.namespace, one.name]), one.name), one.namespace, one.type, { value: one.ports.map((port) => `${port.name ? `${port.name} ` : ""}${port.port}`).join(", "), look: "list" },
+      one.workloads.length ? { value: one.workloads.join(", "), look: "list" } : { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { service: one.name })),
       ...traffic(data.numbers.of(one.namespace, one.name)),
     ]),
   }),

@@ -18,8 +18,9 @@ export function open(main) {
       show(slot, h("div", { class: "cards" },
         h("section", {}, h("h2", {}, "Control plane"), h("dl", {}, [["version", mesh.version], ["Istio API", mesh.istioVersion], ["trust domain", mesh.trustDomain], ["services", mesh.services], ["pods", mesh.pods]]
           .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value ?? "–")]))),
-        h("section", {}, h("h2", {}, "Roots of trust"), table(["subject", "ends", "serial"], mesh.roots.map((root) => [root.subject,
-          { value: `${date(root.notAfter)} (${span(root.notAfter - now)})`, look: root.notAfter - now < 30 * 86400 ? "poor" : "good", sort: root.notAfter }, h("code", {}, root.serial)]))),
+        h("section", {}, h("h2", {}, "Roots of trust"), mesh.roots.map((root) => h("dl", {}, h("dt", {}, "subject"), h("dd", {}, root.subject), h("dt", {}, "ends"),
+          h("dd", { class: root.notAfter - now < 30 * 86400 ? "poor" : "good" }, `${date(root.notAfter)} (in ${span(root.notAfter - now)})`), h("dt", {}, "serial"), h("dd", {}, h("code", {}, root.serial)))),
+        mesh.roots.length ? null : h("p", { class: "hint" }, "The signing key is being loaded.")),
         h("section", {}, h("h2", {}, "Proxies by version"), table(["version", "proxies", "in sync"], [...versions].map(([version, all]) => {
           const synced = all.filter((one) => Object.values(one.status ?? {}).every((status) => status === "SYNCED" || status === "NOT SENT")).length;
           return [version, all.length, { value: `${synced}/${all.length}`, look: synced === all.length ? "good" : "poor" }];

@@ -10,6 +10,9 @@ const groups = {
   services: ["destination_service_namespace", "destination_service_name"],
 };
 
+/** A share. Queries are answered one after the other, so that a part may look larger than the whole. */
+const part = (value, whole) => whole > 0 ? Math.min(1, Math.max(0, value / whole)) : null;
+
 /** `{ of(namespace, name): { rate, success, mutualTLS, points } }` for one kind of thing. */
 export async function numbers(kind, settings, signal) {
   const { length, end, isPast } = window_(settings);
@@ -32,8 +35,7 @@ export async function numbers(kind, settings, signal) {
       const one = found.get(name === undefined ? namespace : `${namespace}/${name}`);
       if (!one) return { rate: null, success: null, mutualTLS: null, points: [] };
       return {
-        rate: one.rate, points: one.points, success: one.rate > 0 ? 1 - one.failed / one.rate : null,
-        mutualTLS: one.rate > 0 ? one.secured / one.rate : null,
+        rate: one.rate, points: one.points, success: part(one.rate - one.failed, one.rate), mutualTLS: part(one.secured, one.rate),
       };
     },
   };
