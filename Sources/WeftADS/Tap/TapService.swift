@@ -33,7 +33,7 @@ package struct TapService: RegistrableRPCService {
     }
 
     private func caller(_ metadata: Metadata) async throws -> SPIFFEIdentity {
-        guard let token = BearerToken.read(metadata) else {
+        guard let token = BearerToken.read(metadata[stringValues: "authorization"]) else {
             throw RPCError(code: .unauthenticated, message: "no bearer token in the metadata \"authorization\"")
         }
         let identity: SPIFFEIdentity?
