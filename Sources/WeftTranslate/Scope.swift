@@ -11,6 +11,8 @@ struct Scope {
     /// Virtual services that this proxy may use, the ones that win first.
     private(set) var virtualServices: [Config<VirtualService>]
     let sidecar: Config<Sidecar>?
+    /// False for listeners that applications connect to themselves: what is for nobody there has nowhere to go on to.
+    private(set) var knowsOriginalDestination = true
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
@@ -58,6 +60,7 @@ struct Scope {
         var view = self
         view.services = entry.services
         view.virtualServices = entry.virtualServices
+        view.knowsOriginalDestination = !entry.isBound
         return view
     }
 

@@ -24,7 +24,21 @@ package struct Translator: Sendable {
             diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         }
         MissingClusters(scope: scope).complete(&configuration)
+        configuration.names = NameTables(scope: scope).table()
+        let filters = EnvoyFilterPatches(scope: scope)
+        configuration.patches =
+            proxy.kind == .router
+            ? filters.patches(for: .gateway) : (filters.patches(for: .outbound) + filters.patches(for: .inbound)).unique
+        diagnostics += filters.diagnostics
         diagnostics += AuthorizationFilters(scope: scope).diagnostics
         return (configuration, diagnostics)
+    }
+}
+
+extension [ResourcePatch] {
+    /// Each patch once, in the order of the first time.
+    fileprivate var unique: [ResourcePatch] {
+        var seen: Set<Provenance> = []
+        return filter { seen.insert($0.provenance).inserted }
     }
 }

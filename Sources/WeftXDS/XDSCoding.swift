@@ -16,6 +16,7 @@ package struct XDSEncoder: Sendable {
         try pack(endpoints.wire(target))
     }
     package func encode(_ secret: Secret) throws -> Google_Protobuf_Any { try pack(secret.wire()) }
+    package func encode(_ names: NameTable) throws -> Google_Protobuf_Any { try pack(names.wire()) }
 
     package func encode(_ resource: DecodedResource) throws -> Google_Protobuf_Any {
         switch resource {
@@ -24,6 +25,7 @@ package struct XDSEncoder: Sendable {
         case .cluster(let value): try encode(value)
         case .endpoints(let value): try encode(value)
         case .secret(let value): try encode(value)
+        case .names(let value): try encode(value)
         }
     }
 }
@@ -75,6 +77,7 @@ package struct XDSDecoder: Sendable {
                     .listener(try named(reader.unpack(any, as: WireListener.self), \.name, reader, Listener.init))
                 case .route: .route(try tables.decode(any.value, reader))
                 case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
+                case .names: .names(NameTable(try reader.unpack(any, as: WireNames.self)))
                 }
             return Result(value: value, warnings: reader.warnings, ignoredFields: reader.ignoredFields)
         } catch let error as XDSDecodingError {

@@ -16,6 +16,7 @@ enum RejectionOrigin {
             case .endpoint: "endpoints"
             case .route: "routes"
             case .secret: "secrets"
+            case .names: "names"
             }
         var found: Set<ResourceReference> = []
         for (name, resource) in json[key]?.objectValue ?? [:] where message.contains(name) {

@@ -34,6 +34,9 @@ struct EnvoyAgent {
         let relay = GRPCHost(
             socketPath: socketPath, services: [XDSRelay(settings.discoveryClient, logger: logs.logger("xds"))])
         for problem in settings.problems { logger.warning("\(problem)") }
+        if settings.capturesDNS {
+            logger.error("ISTIO_META_DNS_CAPTURE: the agent of Envoy does not answer DNS questions; use weft-proxy")
+        }
         await withTaskGroup(of: CInt?.self) { group in
             group.addTask {
                 await keeper.run()

@@ -59,7 +59,7 @@ struct UpstreamSecurity {
         let accounts = Set(
             service.endpoints.compactMap(\.workload).map { "ns/\($0.namespace)/sa/\($0.serviceAccount)" })
         let names = accounts.map { "spiffe://\(scope.mesh.effectiveTrustDomain)/\($0)" } + service.subjectAltNames
-        tls.common.subjectAltNames = names.sorted().map { SubjectAltNameMatcher(exact: $0) }
+        tls.common.subjectAltNames = Set(names).sorted().map { SubjectAltNameMatcher(exact: $0) }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)
         return tls
     }

@@ -18,6 +18,8 @@ package struct XDSSnapshot: Sendable, Hashable {
     package private(set) var resources: [ResourceType: [String: EncodedResource]]
     /// Name of the load assignment that a cluster's endpoints come from.
     package private(set) var assignmentOfCluster: [String: String]
+    /// What became of users' patches.
+    package private(set) var patchReport = PatchReport()
 
     package static let empty = XDSSnapshot(resources: [:])
 
@@ -28,15 +30,10 @@ package struct XDSSnapshot: Sendable, Hashable {
 
     /// Encodes a whole configuration for one target.
     package init(_ configuration: ProxyConfiguration, target: Target) throws {
-        let encoder = XDSEncoder(target: target)
-        resources = [
-            .listener: try configuration.listeners.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            .route: try configuration.routes.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            .cluster: try configuration.clusters.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            .endpoint: try configuration.endpoints.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            .secret: try configuration.secrets.mapValues { EncodedResource(any: try encoder.encode($0)) },
-        ]
-        assignmentOfCluster = configuration.clusters.compactMapValues(\.assignmentName)
+        let encoded = try EncodedConfiguration(configuration, target: target)
+        resources = encoded.resources
+        assignmentOfCluster = encoded.assignmentOfCluster
+        patchReport = encoded.patchReport
     }
 
     package subscript(type: ResourceType) -> [String: EncodedResource] { resources[type] ?? [:] }
