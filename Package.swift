@@ -88,7 +88,9 @@ let testTargets: [Target] = [
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
     tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
-    tests("WeftTranslate", ["WeftCore", "WeftConfig", "WeftIR"], resources: [.copy("Golden")]),
+    tests(
+        "WeftTranslate", ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", crypto, nioCore],
+        resources: [.copy("Golden")]),
     tests("WeftConfig", ["WeftCore"]),
     tests("WeftHTTP", ["WeftCore", nioCore, nioHPACK]),
     tests("WeftRouting", ["WeftCore", "WeftHTTP", "WeftIR", nioCore]),

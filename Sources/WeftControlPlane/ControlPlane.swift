@@ -23,18 +23,25 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let settings: ControlPlaneSettings
     private let client: KubernetesClient
     private let signal = ChangeSignal()
+    /// Endpoints go to the proxies at once: what was true a tenth of a second ago is a failed request.
+    private let endpointSignal = ChangeSignal(machine: DebounceMachine(quiet: .zero, limit: .zero))
     private let sources: ClusterSources
     private let metrics = ControlPlaneMetrics()
     private let telemetry = TelemetryStore()
     private let coordinator: PushCoordinator
     private let readiness = Readiness()
+    /// Whether this process writes what only one of several replicas should.
+    private let leadership = Leadership()
 
     init(settings: ControlPlaneSettings, client: KubernetesClient) {
         self.settings = settings
         self.client = client
-        sources = ClusterSources(client: client, namespace: settings.namespace, signal: signal)
+        sources = ClusterSources(
+            client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
+            endpointSignal: endpointSignal)
         coordinator = PushCoordinator(
-            sources: sources, metrics: metrics, status: StatusWriter(client: client, logger: Logger(label: "status")),
+            sources: sources, metrics: metrics,
+            status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
     }
 
@@ -81,10 +88,12 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: { authority.trustBundlePEM }, logger: Logger(label: "ca"))
+            client: client, rootPEM: { authority.trustBundlePEM }, mayWrite: { [leadership] in leadership.isLeader },
+            logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
-            canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") }, logger: Logger(label: "webhook"))
+            canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
+            mayWrite: { [leadership] in leadership.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
@@ -94,6 +103,14 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { await serving.keepFresh(logger: Logger(label: "ca")) }
             group.addTask { await root.run() }
             group.addTask { await patcher.run() }
+            group.addTask { await keepStatus() }
+            group.addTask {
+                try await leadership.run(election) {
+                    root.refresh()
+                    patcher.refresh()
+                    coordinator.statusChanges.notify("leadership")
+                }
+            }
             group.addTask {
                 await sources.authorityChanges.run { _, _ in
                     guard loader.reload(sources.secrets.store, into: authority) else { return }
@@ -107,10 +124,32 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                     await coordinator.configurationChanged(changes: changes, reasons: reasons)
                 }
             }
-            group.addTask { await coordinator.statusChanges.run { _, _ in await coordinator.writeStatus() } }
+            group.addTask {
+                await endpointSignal.run { changes, _ in await coordinator.endpointsChanged(changes: changes) }
+            }
             readiness.isReady = true
             logger.info("ready: \(sources.services.store.count) services, \(sources.pods.store.count) pods known")
             try await group.waitForAll()
+        }
+    }
+
+    /// One of the replicas of a revision writes: its Lease says which.
+    private var election: LeaderElection {
+        let name = settings.revision == "default" ? "istio-leader" : "istio-leader-\(settings.revision)"
+        return LeaderElection(
+            client: client, namespace: settings.namespace, name: name, identity: settings.identity)
+    }
+
+    /// Writes status when something happened, and now and then how many proxies there are.
+    private func keepStatus() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await coordinator.statusChanges.run { _, _ in await coordinator.writeStatus() } }
+            group.addTask {
+                while true {
+                    do { try await Task.sleep(for: .seconds(15)) } catch { return }
+                    await coordinator.writeStatus(withCounts: true)
+                }
+            }
         }
     }
 

@@ -5,6 +5,8 @@ import WeftCore
 struct ControlPlaneSettings: Sendable, Hashable {
     var namespace = "istio-system"
     var revision = "default"
+    /// What this process calls itself among the replicas: the pod's name.
+    var identity = "weftd"
     var bind = "0.0.0.0"
     var plainDiscoveryPort = 15010
     var secureDiscoveryPort = 15012

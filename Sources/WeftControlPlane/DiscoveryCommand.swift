@@ -50,6 +50,7 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         var settings = ControlPlaneSettings()
         settings.namespace = namespace ?? environment["POD_NAMESPACE"] ?? settings.namespace
         settings.revision = environment["REVISION"].flatMap { $0.isEmpty ? nil : $0 } ?? settings.revision
+        settings.identity = environment["POD_NAME"] ?? "weftd-\(ProcessInfo.processInfo.processIdentifier)"
         settings.bind = bind
         try settings.readLifetimes(environment)
         (settings.plainDiscoveryPort, settings.secureDiscoveryPort) = (grpcAddr, secureGRPCAddr)

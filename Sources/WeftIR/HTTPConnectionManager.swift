@@ -187,6 +187,9 @@ package struct RBAC: Sendable, Hashable, Codable {
     package var shadowAction: Action?
     package var shadowPolicies: [Policy] = []
     package var statPrefix = ""
+    /// Stands before the names under which shadow results are counted and told as dynamic metadata
+    /// (`shadow_rules_stat_prefix`).
+    package var shadowStatPrefix = ""
 
     package init(action: Action, policies: [Policy]) {
         self.action = action
@@ -204,6 +207,8 @@ package indirect enum Permission: Sendable, Hashable, Codable {
     case destinationIP(CIDR)
     case destinationPort(UInt16)
     case requestedServerName(StringMatcher)
+    /// What filters before this one have said (`metadata`).
+    case metadata(DynamicMetadataMatcher)
 }
 
 package indirect enum Principal: Sendable, Hashable, Codable {
@@ -217,6 +222,8 @@ package indirect enum Principal: Sendable, Hashable, Codable {
     case remoteIP(CIDR)
     case header(HeaderMatcher)
     case urlPath(StringMatcher)
+    /// What filters before this one have said, such as the claims of a token (`metadata`).
+    case metadata(DynamicMetadataMatcher)
 }
 
 /// Injected faults (`envoy.extensions.filters.http.fault.v3.HTTPFault`).

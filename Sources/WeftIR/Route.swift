@@ -117,9 +117,13 @@ package struct TLSContextMatch: Sendable, Hashable, Codable {
 
 /// A value that filters have set on the request (`envoy.type.matcher.v3.MetadataMatcher`).
 package struct DynamicMetadataMatcher: Sendable, Hashable, Codable {
-    package enum Test: Sendable, Hashable, Codable {
+    package indirect enum Test: Sendable, Hashable, Codable {
         case present(Bool)
         case string(StringMatcher)
+        /// A list that has an element like this.
+        case list(Test)
+        /// One of these.
+        case any([Test])
         /// Inclusive at the start, exclusive at the end; an exact number has both equal.
         case number(start: Double, end: Double)
         case bool(Bool)

@@ -66,6 +66,17 @@ struct CompiledProvider: Sendable {
             + provider.claimToHeaders.map(\.header)
     }
 
+    /// The claims as metadata; those that are lists with spaces between are lists there.
+    func payload(_ token: JSONWebToken) -> DynamicValue {
+        let claims = DynamicValue(token.claims)
+        guard !provider.spaceDelimitedClaims.isEmpty, case .object(var members) = claims else { return claims }
+        for name in provider.spaceDelimitedClaims {
+            guard case .string(let text)? = members[name], text.contains(" ") else { continue }
+            members[name] = .list(text.split(separator: " ").map { .string(String($0)) })
+        }
+        return .object(members)
+    }
+
     /// Tells the upstream what the token says.
     func forward(_ token: JSONWebToken, _ found: ExtractedToken, in head: inout RequestHead) {
         if !provider.forwardPayloadHeader.isEmpty {

@@ -137,7 +137,7 @@ package struct JWTAuthenticator: Sendable {
             provider.forward(item.token, item.found, in: &head)
             let settings = provider.provider
             if !settings.payloadInMetadata.isEmpty {
-                metadata[settings.payloadInMetadata] = DynamicValue(item.token.claims)
+                metadata[settings.payloadInMetadata] = provider.payload(item.token)
             }
             if !settings.headerInMetadata.isEmpty {
                 metadata[settings.headerInMetadata] = DynamicValue(item.token.header)

@@ -5,7 +5,7 @@ import WeftIR
 /// One proxy's view of a snapshot: the services it sees and the rules that apply to it.
 struct Scope {
     let snapshot: MeshSnapshot
-    let proxy: ProxyIdentity
+    let proxy: ProxyClass
     /// One per host; without the ExternalName Services.
     private(set) var services: [MeshService]
     /// Virtual services that this proxy may use, the ones that win first.
@@ -21,15 +21,7 @@ struct Scope {
     /// ExternalName Services, by the host of the service that they stand for.
     let aliases: [String: [MeshService]]
 
-    init(snapshot: MeshSnapshot, proxy identity: ProxyIdentity) {
-        var proxy = identity
-        if let workload = snapshot.workload(namespace: identity.namespace, name: identity.podName) {
-            proxy.labels = workload.labels
-            proxy.serviceAccount = workload.serviceAccount
-            proxy.locality = workload.locality
-            proxy.nodeName = workload.nodeName
-            proxy.network = workload.network
-        }
+    init(snapshot: MeshSnapshot, proxy: ProxyClass) {
         self.snapshot = snapshot
         self.proxy = proxy
         let sidecar = proxy.kind == .sidecar ? Self.sidecar(for: proxy, in: snapshot) : nil
@@ -97,7 +89,7 @@ struct Scope {
     }
 
     /// Istio's order: private to the proxy's namespace, exported to it, public; the oldest first in each.
-    private static func visibleVirtualServices(for proxy: ProxyIdentity, in snapshot: MeshSnapshot) -> [Config<
+    private static func visibleVirtualServices(for proxy: ProxyClass, in snapshot: MeshSnapshot) -> [Config<
         VirtualService
     >] {
         func rank(_ config: Config<VirtualService>) -> Int? {
@@ -134,7 +126,8 @@ struct Scope {
         service.namespace == namespace ? 0 : (service.resource.kind == "Service" ? 1 : 2)
     }
 
-    private static func sidecar(for proxy: ProxyIdentity, in snapshot: MeshSnapshot) -> Config<Sidecar>? {
+    /// The Sidecar in force: the namespace's own with a selector, then without, then the root namespace's.
+    static func sidecar(for proxy: ProxyClass, in snapshot: MeshSnapshot) -> Config<Sidecar>? {
         let own = snapshot.sidecars.filter { $0.namespace == proxy.namespace }
         return own.first {
             !($0.spec.workloadSelector?.labels ?? [:]).isEmpty

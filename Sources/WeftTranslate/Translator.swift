@@ -2,43 +2,86 @@ import WeftConfig
 package import WeftCore
 package import WeftIR
 
-/// Makes a proxy's configuration from a snapshot. Pure: the same snapshot and proxy give equal values.
+/// Makes a proxy's configuration from a snapshot. Pure: the same snapshot and class give equal values.
+///
+/// A sidecar's configuration has two parts with keys of their own, so that what many proxies send by is made once:
+/// ``outbound(for:)`` and ``inbound(for:)``. No resource is in both.
 package struct Translator: Sendable {
     private let snapshot: MeshSnapshot
 
     package init(_ snapshot: MeshSnapshot) { self.snapshot = snapshot }
 
+    /// Everything for one proxy.
     package func configuration(for proxy: ProxyIdentity) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxy)
-        var configuration = ProxyConfiguration()
-        var diagnostics = snapshot.diagnostics
-        FixedClusters.add(
-            to: &configuration, inbound: proxy.kind == .sidecar,
-            dynamicDNS: proxy.kind == .sidecar && scope.outboundMode == .allowAnyDynamicDNS)
-        OutboundClusters(scope: scope).build(into: &configuration)
+        configuration(for: ProxyClass(proxy, in: snapshot))
+    }
+
+    /// Everything for one class of proxies.
+    package func configuration(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
         switch proxy.kind {
         case .sidecar:
-            diagnostics += OutboundListeners(scope: scope).build(into: &configuration)
-            diagnostics += InboundListener(scope: scope).build(into: &configuration)
+            var (configuration, diagnostics) = outbound(for: OutboundClass(proxy, in: snapshot))
+            let inbound = inbound(for: proxy)
+            configuration.merge(inbound.0)
+            diagnostics = snapshot.diagnostics + diagnostics + inbound.1
+            return (configuration, diagnostics)
         case .router:
-            diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
+            let gateway = gateway(for: proxy)
+            return (gateway.0, snapshot.diagnostics + gateway.1)
         }
+    }
+
+    /// What sidecars of a class send by: outbound listeners, their routes, clusters and endpoints.
+    package func outbound(for proxies: OutboundClass) -> (ProxyConfiguration, [Diagnostic]) {
+        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
+        var configuration = ProxyConfiguration()
+        FixedClusters.add(
+            to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
+        OutboundClusters(scope: scope).build(into: &configuration)
+        let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
         configuration.names = NameTables(scope: scope).table()
         let filters = EnvoyFilterPatches(scope: scope)
-        configuration.patches =
-            proxy.kind == .router
-            ? filters.patches(for: .gateway) : (filters.patches(for: .outbound) + filters.patches(for: .inbound)).unique
-        diagnostics += filters.diagnostics
-        diagnostics += AuthorizationFilters(scope: scope).diagnostics
-        return (configuration, diagnostics)
+        configuration.patches = filters.patches(for: .outbound)
+        return (configuration, diagnostics + filters.diagnostics)
+    }
+
+    /// What sidecars of a class receive by: the inbound listener and its clusters.
+    package func inbound(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
+        let scope = Scope(snapshot: snapshot, proxy: proxy)
+        var configuration = ProxyConfiguration()
+        let diagnostics = InboundListener(scope: scope).build(into: &configuration)
+        let security = SecurityFilters(scope: scope)
+        security.addClusters(to: &configuration)
+        configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
+        return (configuration, diagnostics + security.diagnostics)
+    }
+
+    /// Everything for gateways of a class.
+    package func gateway(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
+        let scope = Scope(snapshot: snapshot, proxy: proxy)
+        var configuration = ProxyConfiguration()
+        FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
+        OutboundClusters(scope: scope).build(into: &configuration)
+        let diagnostics = GatewayListeners(scope: scope).build(into: &configuration)
+        MissingClusters(scope: scope).complete(&configuration)
+        let security = SecurityFilters(scope: scope)
+        security.addClusters(to: &configuration)
+        let filters = EnvoyFilterPatches(scope: scope)
+        configuration.patches = filters.patches(for: .gateway)
+        return (configuration, diagnostics + security.diagnostics + filters.diagnostics)
     }
 }
 
-extension [ResourcePatch] {
-    /// Each patch once, in the order of the first time.
-    fileprivate var unique: [ResourcePatch] {
-        var seen: Set<Provenance> = []
-        return filter { seen.insert($0.provenance).inserted }
+extension ProxyConfiguration {
+    /// Takes over everything of another that is not here already.
+    package mutating func merge(_ other: ProxyConfiguration) {
+        listeners.merge(other.listeners) { own, _ in own }
+        routes.merge(other.routes) { own, _ in own }
+        clusters.merge(other.clusters) { own, _ in own }
+        endpoints.merge(other.endpoints) { own, _ in own }
+        secrets.merge(other.secrets) { own, _ in own }
+        patches += other.patches.filter { patch in !patches.contains { $0.provenance == patch.provenance } }
+        names = names ?? other.names
     }
 }

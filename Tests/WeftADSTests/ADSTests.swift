@@ -36,7 +36,8 @@ final class RecordingControlPlane: ADSDelegate {
         }
         if let snapshot { session.publish(snapshot) }
     }
-    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {}
+    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, names: [String]) async {}
+    func delivered(_ session: ADSSession, number: UInt64) async { note("delivered \(number)") }
     func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {
         note("ack \(type.shortName)")
     }

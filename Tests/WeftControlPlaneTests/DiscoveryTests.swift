@@ -48,8 +48,8 @@ import WeftXDS
         let client = KubernetesClient(configuration: KubernetesConfiguration(server: "http://127.0.0.1:1"))
         let sources = ClusterSources(client: client, namespace: "istio-system", signal: ChangeSignal())
         let coordinator = PushCoordinator(
-            sources: sources, metrics: ControlPlaneMetrics(), status: StatusWriter(client: client, logger: logger),
-            logger: logger)
+            sources: sources, metrics: ControlPlaneMetrics(),
+            status: StatusWriter(client: client, leadership: Leadership(), logger: logger), logger: logger)
         let host = try GRPCHost(
             host: "127.0.0.1", port: 0, certificate: nil,
             services: [

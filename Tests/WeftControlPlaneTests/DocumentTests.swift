@@ -49,27 +49,53 @@ import WeftXDS
     }
     private let finding = Diagnostic(.error, code: "IST0101", path: "spec.http[0]", message: "no such host")
 
-    @Test func healthyObjectsAreLeftAlone() {
-        #expect(ObjectStatus.status(for: object(), findings: [], now: "t") == nil)
+    private func made(
+        _ object: KubernetesObject, _ findings: [Diagnostic] = [], _ progress: Distribution.Progress? = nil,
+        withCounts: Bool = true, now: String
+    ) -> JSONValue? {
+        ObjectStatus.status(
+            for: object, findings: findings, progress: progress, withCounts: withCounts, now: now)
+    }
+
+    @Test func everyObjectIsTold() throws {
+        let status = try #require(made(object(), [], .init(confirmed: 2, concerned: 2), now: "t1"))
+        let conditions = status["conditions"]?.arrayValue ?? []
+        #expect(conditions.map { $0["type"]?.stringValue } == ["Accepted", "Reconciled"])
+        #expect(conditions.map { $0["status"]?.stringValue } == ["True", "True"])
+        #expect(conditions[1]["message"] == "2/2 proxies up to date.")
+        #expect(status["observedGeneration"]?.intValue == 3)
+        #expect(made(object(status), [], .init(confirmed: 2, concerned: 2), now: "t2") == nil)
     }
 
     @Test func whatWeWroteIsNotWrittenAgain() throws {
-        let status = try #require(ObjectStatus.status(for: object(), findings: [finding], now: "t1"))
+        let status = try #require(made(object(), [finding], now: "t1"))
         #expect(status["conditions"]?[0]?["status"]?.stringValue == "False")
         #expect(status["conditions"]?[0]?["message"]?.stringValue == "IST0101: spec.http[0]: no such host")
-        #expect(ObjectStatus.status(for: object(status), findings: [finding], now: "t2") == nil)
+        #expect(made(object(status), [finding], now: "t2") == nil)
+    }
+
+    /// Proxies come and go: that is no reason to write to every object.
+    @Test func countsAloneWait() throws {
+        let first = try #require(made(object(), [], .init(confirmed: 2, concerned: 2), now: "t1"))
+        let more = Distribution.Progress(confirmed: 3, concerned: 3)
+        #expect(made(object(first), [], more, withCounts: false, now: "t2") == nil)
+        #expect(made(object(first), [], more, now: "t2") != nil)
+        let behind = Distribution.Progress(confirmed: 2, concerned: 3, waiting: ["c.dev"])
+        let pending = try #require(made(object(first), [], behind, withCounts: false, now: "t2"))
+        #expect(pending["conditions"]?[1]?["status"] == "False")
+        #expect(pending["conditions"]?[1]?["message"] == "2/3 proxies up to date. Waiting for c.dev.")
     }
 
     @Test func recoveryIsWrittenOnceAndOtherConditionsStay() throws {
-        var status = try #require(ObjectStatus.status(for: object(), findings: [finding], now: "t1"))
+        var status = try #require(made(object(), [finding], now: "t1"))
         status["conditions"] = .array((status["conditions"]?.arrayValue ?? []) + [["type": "Other", "status": "True"]])
-        let healed = try #require(ObjectStatus.status(for: object(status), findings: [], now: "t2"))
+        let healed = try #require(made(object(status), [], now: "t2"))
         #expect(healed["validationMessages"] == nil)
         let conditions = healed["conditions"]?.arrayValue ?? []
-        #expect(conditions.map { $0["type"]?.stringValue } == ["Other", "Reconciled"])
+        #expect(conditions.map { $0["type"]?.stringValue } == ["Other", "Accepted"])
         #expect(conditions[1]["status"] == "True")
         #expect(conditions[1]["lastTransitionTime"] == "t2")
-        #expect(ObjectStatus.status(for: object(healed), findings: [], now: "t3") == nil)
+        #expect(made(object(healed), [], now: "t3") == nil)
     }
 }
 
@@ -131,7 +157,7 @@ import WeftXDS
         sync.didSend("n2", at: start)
         #expect(sync.didAcknowledge("n1", at: start) == nil)
         #expect(sync.status == "STALE")
-        sync.didReject("bad")
+        sync.didReject("n2", "bad")
         #expect(sync.status == "REJECTED")
         sync.didSend("n3", at: start)
         #expect(sync.status == "STALE")

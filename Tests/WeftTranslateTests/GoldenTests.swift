@@ -39,8 +39,16 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             for: proxy)
         var shown: [String: JSONValue] = ["names": names(configuration)]
         for pattern in header.json["show"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
+            if pattern.hasPrefix("security/") {
+                shown["security"] = try security(String(pattern.dropFirst(9)), of: configuration)
+                continue
+            }
             try show(pattern, of: JSONValue(encoding: configuration), into: &shown)
         }
+        if !configuration.patches.isEmpty {
+            shown["patches"] = try Self.pruned(JSONValue(encoding: configuration.patches))
+        }
+        if let names = configuration.names { shown["nameTable"] = try JSONValue(encoding: names) }
         if !diagnostics.isEmpty { shown["diagnostics"] = try JSONValue(encoding: diagnostics) }
         return YAMLWriter.text(.object(shown))
     }
@@ -53,6 +61,30 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             "clusters": list(configuration.clusters.keys), "endpoints": list(configuration.endpoints.keys),
             "secrets": list(configuration.secrets.keys),
         ]
+    }
+
+    /// `security/PORT`: what a port's connections and requests are held to, without the rest of the chain.
+    private func security(_ port: String, of configuration: ProxyConfiguration) throws -> JSONValue {
+        let chains = configuration.listeners.values.sorted { $0.name < $1.name }.flatMap { listener in
+            listener.filterChains.filter { $0.name == "0.0.0.0_\(port)" || listener.name == "0.0.0.0_\(port)" }
+        }
+        try #require(!chains.isEmpty, "no chain is for port \(port)")
+        var result: [String: JSONValue] = [:]
+        for filter in chains.flatMap(\.filters) {
+            switch filter {
+            case .httpConnectionManager(let manager):
+                let own = manager.filters.filter {
+                    switch $0.kind {
+                    case .rbac, .jwt, .externalAuthorization: true
+                    default: false
+                    }
+                }
+                result["http"] = Self.pruned(try JSONValue(encoding: own))
+            case .rbac(let rules): result["tcp"] = Self.pruned(try JSONValue(encoding: rules))
+            default: break
+            }
+        }
+        return .object(result)
     }
 
     /// `section/name`; what is empty or null is left out.

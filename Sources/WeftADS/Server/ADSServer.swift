@@ -15,11 +15,21 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
 
     private let authentication: Authentication
     private let delegate: any ADSDelegate
+    private let admission: StreamAdmission
+    private let gate: PushGate
     private let logger: Logger
 
-    package init(authentication: Authentication, delegate: any ADSDelegate, logger: Logger) {
+    /// - Parameters:
+    ///   - admission: How many streams may be opened; shared by the servers of one process.
+    ///   - gate: How many proxies are being sent to at a time; shared likewise.
+    package init(
+        authentication: Authentication, delegate: any ADSDelegate, admission: StreamAdmission = StreamAdmission(),
+        gate: PushGate = PushGate(), logger: Logger
+    ) {
         self.authentication = authentication
         self.delegate = delegate
+        self.admission = admission
+        self.gate = gate
         self.logger = logger
     }
 
@@ -38,6 +48,10 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
     private func respond<Machine: SubscriptionMachine>(
         _ machine: Machine, _ request: StreamingServerRequest<Machine.Request>, _ context: ServerContext
     ) async throws -> StreamingServerResponse<Machine.Response> {
+        guard try await admission.admit() else {
+            logger.warning("a stream was refused: too many proxies connect at once; they try again by themselves")
+            throw RPCError(code: .resourceExhausted, message: "too many proxies connect at once; try again")
+        }
         let peer = try await caller(request.metadata)
         return StreamingServerResponse { writer in
             try await run(machine, request.messages, peer: peer) { try await writer.write($0) }
@@ -67,7 +81,7 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
             logger.warning("proxy \(node.id) refused: \(refusal)")
             throw RPCError(code: .invalidArgument, message: refusal.description)
         }
-        let loop = StreamLoop(machine, session: session, delegate: delegate, write: write)
+        let loop = StreamLoop(machine, session: session, delegate: delegate, gate: gate, write: write)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { for await snapshot in session.snapshots { try await loop.publish(snapshot) } }
@@ -79,6 +93,7 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
             logger.debug("stream of \(node.id) ended: \(error)")
         }
         session.finish()
+        await loop.close()
         await delegate.disconnected(session)
     }
 

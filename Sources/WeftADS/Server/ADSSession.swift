@@ -12,8 +12,8 @@ package final class ADSSession: Sendable {
     package let node: ADSNode
     /// Who the proxy has proved to be; `nil` on a port without authentication.
     package let peer: SPIFFEIdentity?
-    let snapshots: AsyncStream<XDSSnapshot>
-    private let continuation: AsyncStream<XDSSnapshot>.Continuation
+    let snapshots: AsyncStream<Publication>
+    private let continuation: AsyncStream<Publication>.Continuation
     private let state = Mutex<[ResourceType: ServerSubscription.Status]>([:])
     private static let counter = Atomic<UInt64>(0)
 
@@ -22,17 +22,26 @@ package final class ADSSession: Sendable {
         self.id = "\(node.id)-\(number)"
         self.node = node
         self.peer = peer
-        (snapshots, continuation) = AsyncStream.makeStream(of: XDSSnapshot.self, bufferingPolicy: .bufferingNewest(1))
+        (snapshots, continuation) = AsyncStream.makeStream(of: Publication.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     /// Brings the proxy to `snapshot`: what differs from what it has is sent.
-    package func publish(_ snapshot: XDSSnapshot) { continuation.yield(snapshot) }
+    /// - Parameter number: told to the delegate when everything of it has been sent; higher for newer snapshots.
+    package func publish(_ snapshot: XDSSnapshot, number: UInt64 = 0) {
+        continuation.yield(Publication(snapshot: snapshot, number: number))
+    }
 
     /// How far the proxy is with each type, for `proxy-status`.
     package var status: [ResourceType: ServerSubscription.Status] { state.withLock { $0 } }
 
     func update(_ status: [ResourceType: ServerSubscription.Status]) { state.withLock { $0 = status } }
     func finish() { continuation.finish() }
+}
+
+/// A snapshot on its way to a stream.
+struct Publication: Sendable {
+    var snapshot: XDSSnapshot
+    var number: UInt64
 }
 
 /// Why a proxy is not served, in words for its log. A delegate throws it from `connected`.
@@ -47,7 +56,10 @@ package protocol ADSDelegate: Sendable {
     /// - Throws: to refuse the proxy.
     func connected(_ session: ADSSession) async throws
     /// About to be sent.
-    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async
+    /// - Parameter names: the resources in the response, and those that it removes.
+    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, names: [String]) async
+    /// Everything of a published snapshot has been sent (or nothing had to be).
+    func delivered(_ session: ADSSession, number: UInt64) async
     func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async
     func rejected(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String) async
     func disconnected(_ session: ADSSession) async

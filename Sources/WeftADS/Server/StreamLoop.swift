@@ -11,21 +11,26 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     private var queue: [Machine.Request] = []
     private let session: ADSSession
     private let delegate: any ADSDelegate
+    private let gate: PushGate
+    /// Held for the large response that is under way, until its nonce is answered.
+    private var permit: (nonce: String, permit: PushGate.Permit)?
     private let write: @Sendable (Machine.Response) async throws -> Void
     private var isBusy = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init(
-        _ machine: Machine, session: ADSSession, delegate: any ADSDelegate,
+        _ machine: Machine, session: ADSSession, delegate: any ADSDelegate, gate: PushGate,
         write: @escaping @Sendable (Machine.Response) async throws -> Void
     ) {
         self.machine = machine
         self.session = session
         self.delegate = delegate
+        self.gate = gate
         self.write = write
     }
 
     func receive(_ request: Machine.Request) async throws {
+        if !request.responseNonce.isEmpty, permit?.nonce == request.responseNonce { await givePermitBack() }
         await enter()
         defer { leave() }
         guard let snapshot else {
@@ -38,7 +43,15 @@ actor StreamLoop<Machine: SubscriptionMachine> {
         try await answer(request, snapshot)
     }
 
-    func publish(_ newest: XDSSnapshot) async throws {
+    func publish(_ newest: Publication) async throws {
+        try await deliver(newest.snapshot)
+        await delegate.delivered(session, number: newest.number)
+    }
+
+    /// The stream is over.
+    func close() async { await givePermitBack() }
+
+    private func deliver(_ newest: XDSSnapshot) async throws {
         await enter()
         defer { leave() }
         snapshot = newest
@@ -67,10 +80,23 @@ actor StreamLoop<Machine: SubscriptionMachine> {
         session.update(machine.status)
         for response in responses {
             if let type = ResourceType(typeURL: response.typeURL) {
-                await delegate.sent(session, type, nonce: response.nonce, version: response.version)
+                await delegate.sent(
+                    session, type, nonce: response.nonce, version: response.version, names: response.names)
+            }
+            if response.size > PushGate.threshold {
+                await givePermitBack()
+                let permit = await gate.enter()
+                await permit.startTimer()
+                self.permit = (response.nonce, permit)
             }
             try await write(response)
         }
+    }
+
+    private func givePermitBack() async {
+        let permit = permit?.permit
+        self.permit = nil
+        await permit?.giveBack()
     }
 
     // MARK: One at a time, in the order of arrival; an actor alone lets others in while it waits.

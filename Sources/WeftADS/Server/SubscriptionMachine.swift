@@ -1,3 +1,4 @@
+import SwiftProtobuf
 import WeftProto
 import WeftXDS
 
@@ -21,6 +22,10 @@ protocol DiscoveryResponseMessage: Sendable {
     var typeURL: String { get }
     var nonce: String { get }
     var version: String { get }
+    /// Resources in it, and those that it removes.
+    var names: [String] { get }
+    /// Bytes of the resources in it.
+    var size: Int { get }
 }
 
 extension ServerSubscription.Delta: SubscriptionMachine {}
@@ -29,7 +34,11 @@ extension Envoy_Service_Discovery_V3_DiscoveryRequest: DiscoveryRequestMessage {
 extension Envoy_Service_Discovery_V3_DeltaDiscoveryRequest: DiscoveryRequestMessage {}
 extension Envoy_Service_Discovery_V3_DiscoveryResponse: DiscoveryResponseMessage {
     var version: String { versionInfo }
+    var names: [String] { resources.compactMap(ResourceName.of) }
+    var size: Int { resources.reduce(0) { $0 + $1.value.count } }
 }
 extension Envoy_Service_Discovery_V3_DeltaDiscoveryResponse: DiscoveryResponseMessage {
     var version: String { systemVersionInfo }
+    var names: [String] { resources.map(\.name) + removedResources }
+    var size: Int { resources.reduce(0) { $0 + $1.resource.value.count } }
 }

@@ -9,12 +9,18 @@ struct RootPublisher {
     let client: KubernetesClient
     /// Asked at each write.
     let rootPEM: @Sendable () -> String
+    /// Whether this replica is the one that writes.
+    let mayWrite: @Sendable () -> Bool
     let logger: Logger
     private let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
 
-    init(client: KubernetesClient, rootPEM: @escaping @Sendable () -> String, logger: Logger) {
+    init(
+        client: KubernetesClient, rootPEM: @escaping @Sendable () -> String,
+        mayWrite: @escaping @Sendable () -> Bool, logger: Logger
+    ) {
         self.client = client
         self.rootPEM = rootPEM
+        self.mayWrite = mayWrite
         self.logger = logger
     }
 
@@ -42,7 +48,7 @@ struct RootPublisher {
 
     private func publish(_ maps: ResourceStore, _ spaces: ResourceStore) async {
         let rootPEM = rootPEM()
-        for namespace in spaces.all where namespace.deletionTimestamp == nil {
+        for namespace in spaces.all where namespace.deletionTimestamp == nil && mayWrite() {
             let present = maps[namespace.name, Self.name]
             if present?.json[path: "data", "root-cert.pem"]?.stringValue == rootPEM { continue }
             do {

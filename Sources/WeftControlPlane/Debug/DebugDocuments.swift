@@ -14,6 +14,8 @@ struct ProxyReport: Sendable {
     /// Resources per type in its present configuration.
     var resources: [ResourceType: Int]
     var diagnostics: Int
+    /// The proxy's words about resources that it refused, by type and name.
+    var rejections: [ResourceType: [String: String]] = [:]
 }
 
 /// The JSON documents of the debug endpoints. Pure.
@@ -34,6 +36,9 @@ enum DebugDocuments {
                     if let acked = sync.acked { entry["\(type.field)_acked"] = .string(acked) }
                     entry[path: "status", type.shortName] = .string(sync.status)
                     entry[path: "resources", type.shortName] = .int(Int64(proxy.resources[type] ?? 0))
+                    for (name, words) in proxy.rejections[type] ?? [:] where !name.isEmpty {
+                        entry[path: "rejected_resources", type.shortName, name] = .string(words)
+                    }
                     if let words = sync.rejection { entry[path: "rejections", type.shortName] = .string(words) }
                 }
                 return entry

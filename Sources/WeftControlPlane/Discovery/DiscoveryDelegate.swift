@@ -15,13 +15,17 @@ struct DiscoveryDelegate: ADSDelegate {
             ProxySession(
                 id: session.id, identity: identity, isAuthenticated: session.peer != nil,
                 userAgent: node.userAgentName, version: node.userAgentVersion,
-                publish: { session.publish($0) }))
+                publish: { session.publish($0, number: $1) }))
     }
 
     func disconnected(_ session: ADSSession) async { await coordinator.disconnected(session.id) }
 
-    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {
-        await coordinator.sent(nonce, type, to: session.id)
+    func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, names: [String]) async {
+        await coordinator.sent(nonce, type, names: names, to: session.id)
+    }
+
+    func delivered(_ session: ADSSession, number: UInt64) async {
+        await coordinator.delivered(number, to: session.id)
     }
 
     func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {
@@ -29,6 +33,6 @@ struct DiscoveryDelegate: ADSDelegate {
     }
 
     func rejected(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String) async {
-        await coordinator.rejected(reason, type, by: session.id)
+        await coordinator.rejected(nonce, type, message: reason, by: session.id)
     }
 }

@@ -10,6 +10,9 @@ struct ProxySession: Sendable {
     var isAuthenticated: Bool
     var userAgent: String
     var version: String
-    /// Hands a whole snapshot to the stream, which sends what differs from what the proxy has.
-    var publish: @Sendable (XDSSnapshot) async throws -> Void
+    /// Hands a whole snapshot to the stream, which sends what differs from what the proxy has, and says when it has.
+    var publish: @Sendable (_ snapshot: XDSSnapshot, _ number: UInt64) -> Void
+
+    /// `POD.NAMESPACE`.
+    var name: String { "\(identity.podName).\(identity.namespace)" }
 }

@@ -6,30 +6,29 @@ import WeftIR
 import WeftTranslate
 import WeftXDS
 
-/// Holds the present snapshot and the connected proxies, and brings each proxy the configuration made for it.
+/// Holds the present snapshot and the connected proxies, and brings each proxy the configuration made for its class.
+///
+/// Snapshots are numbered. A proxy has confirmed a number when it has taken everything that the snapshot asks of it.
 actor PushCoordinator {
-    private struct Connection {
-        var session: ProxySession
-        /// What was sent last; `nil` before the first time.
-        var configuration: ProxyConfiguration?
-        var isPushing = false
-        /// Something changed while a push was being made.
-        var isDue = false
-        var diagnostics: [Diagnostic] = []
-        var rejections: [ResourceType: [Diagnostic]] = [:]
-        var types: [ResourceType: TypeSync] = [:]
-    }
-
     private let sources: ClusterSources
     private let metrics: ControlPlaneMetrics
-    private let status: StatusWriter
+    let status: StatusWriter
     private let logger: Logger
     /// Says that findings may have changed. Status is written apart from pushes, which must not wait for it.
-    nonisolated let statusChanges = ChangeSignal()
+    nonisolated let statusChanges = ChangeSignal(
+        machine: DebounceMachine(quiet: .milliseconds(250), limit: .seconds(2)))
+    /// Snapshots are made, and connections taken up, one after the other.
+    private let turns = Turns()
+    private let builder = SnapshotBuilder()
     private var snapshot = MeshSnapshot(objects: [])
+    private var number: UInt64 = 0
+    private var ledger = ObjectLedger()
+    /// Istio's objects as the last configuration push saw them; endpoints go out without newer ones.
+    private var configuration: [KubernetesObject] = []
+    private var shares: [ShareKey: Share] = [:]
+    private var connections: [String: ProxyConnection] = [:]
     /// What analysis of the objects alone says.
     private var analysis: [Diagnostic] = []
-    private var connections: [String: Connection] = [:]
 
     init(sources: ClusterSources, metrics: ControlPlaneMetrics, status: StatusWriter, logger: Logger) {
         self.sources = sources
@@ -42,134 +41,166 @@ actor PushCoordinator {
 
     /// Takes a new snapshot and pushes to every proxy whose configuration it changes.
     func configurationChanged(changes: Int, reasons: [String]) async {
+        await turns.enter()
         let start = ContinuousClock.now
-        let objects = sources.objects
-        let meshConfig = sources.meshConfig(logger: logger).typed
-        snapshot = await Self.makeSnapshot(objects, meshConfig)
+        configuration = sources.configuration
+        let pushed = await takeSnapshot()
+        ledger.take(configuration, number: number)
         metrics.set("pilot_services", Double(snapshot.services.count))
         metrics.set("pilot_virt_services", Double(snapshot.virtualServices.count))
         metrics.count("pilot_push_triggers", labels: "type=\"config\"")
-        var pushed = 0
-        for id in connections.keys.sorted() where await push(to: id) { pushed += 1 }
-        let took = ContinuousClock.now - start
+        await turns.leave()
+        let took = Int((ContinuousClock.now - start) / .milliseconds(1))
         logger.info(
             """
-            push: \(changes) changes (\(reasons.joined(separator: ", "))), \(snapshot.services.count) services, \
-            \(pushed) of \(connections.count) proxies updated in \(Int(took / .milliseconds(1))) ms
+            push \(number): \(changes) changes (\(reasons.joined(separator: ", "))), \(snapshot.services.count) \
+            services, \(pushed) of \(connections.count) proxies updated in \(took) ms
             """
         )
         statusChanges.notify("configuration")
     }
 
-    /// - Returns: whether there was something new for the proxy.
-    private func push(to id: String) async -> Bool {
-        guard let connection = connections[id] else { return false }
-        connections[id]?.isDue = true
-        // Pushes to one proxy go one after the other, so that an older configuration never follows a newer one.
-        guard !connection.isPushing else { return true }
-        connections[id]?.isPushing = true
-        defer { connections[id]?.isPushing = false }
-        var isNew = false
-        while connections[id]?.isDue == true {
-            connections[id]?.isDue = false
-            if await pushOnce(connection.session) { isNew = true }
-        }
-        return isNew
+    /// Brings endpoints to the proxies at once; Istio's objects stay as they were pushed last.
+    func endpointsChanged(changes: Int) async {
+        await turns.enter()
+        let pushed = await takeSnapshot()
+        metrics.count("pilot_push_triggers", labels: "type=\"endpoint\"")
+        await turns.leave()
+        logger.debug("push \(number): \(changes) endpoint changes, \(pushed) proxies updated")
     }
 
-    private func pushOnce(_ session: ProxySession) async -> Bool {
-        var (configuration, diagnostics) = await Self.translate(snapshot, session.identity)
-        if !session.isAuthenticated { configuration.secrets = [:] }
-        guard let connection = connections[session.id] else { return false }
-        connections[session.id]?.diagnostics = diagnostics
-        guard configuration != connection.configuration else { return false }
-        connections[session.id]?.configuration = configuration
-        connections[session.id]?.rejections = [:]
-        do {
-            try await session.publish(Self.encode(configuration, for: session.userAgent))
-            return true
-        } catch {
-            logger.error("configuration for \(session.identity.id) could not be sent: \(error)")
-            return false
-        }
+    private func takeSnapshot() async -> Int {
+        let meshConfig = sources.meshConfig(logger: logger).typed
+        snapshot = await Self.build(builder, sources.registry + configuration, meshConfig)
+        number += 1
+        return await update(Array(connections.keys))
     }
 
-    @concurrent private static func makeSnapshot(_ objects: [KubernetesObject], _ meshConfig: MeshConfig) async
-        -> MeshSnapshot
-    {
-        MeshSnapshot(objects: objects, meshConfig: meshConfig)
-    }
+    @concurrent private static func build(
+        _ builder: SnapshotBuilder, _ objects: [KubernetesObject], _ meshConfig: MeshConfig
+    ) async -> MeshSnapshot { builder.snapshot(objects: objects, meshConfig: meshConfig) }
 
     @concurrent private static func analyze(_ objects: [KubernetesObject]) async -> [Diagnostic] {
         Analysis.run(AnalysisContext(objects: objects))
     }
 
-    @concurrent private static func translate(
-        _ snapshot: MeshSnapshot, _ proxy: ProxyIdentity
-    ) async -> (ProxyConfiguration, [Diagnostic]) {
-        Translator(snapshot).configuration(for: proxy)
-    }
+    // MARK: - Pushing
 
-    /// A resource's version is the hash of its bytes, so what did not change is not sent again.
-    @concurrent private static func encode(_ configuration: ProxyConfiguration, for userAgent: String) async throws
-        -> XDSSnapshot
-    {
-        try XDSSnapshot(configuration, target: Target(userAgent: userAgent))
-    }
-
-    /// Brings the present findings into the status of the objects that they are about.
-    func writeStatus() async {
-        analysis = await Self.analyze(sources.objects)
-        var findings = Set(snapshot.diagnostics + analysis)
-        for connection in connections.values {
-            findings.formUnion(connection.diagnostics)
-            findings.formUnion(connection.rejections.values.joined())
+    /// Brings the present snapshot to some proxies.
+    /// - Returns: for how many it was something new.
+    private func update(_ ids: [String]) async -> Int {
+        let sessions = ids.compactMap { connections[$0]?.session }
+        let keys = await Self.keys(of: sessions, in: snapshot)
+        var groups: [[ShareKey]: [String]] = [:]
+        for (session, keys) in zip(sessions, keys) {
+            connections[session.id]?.keys = keys
+            groups[keys, default: []].append(session.id)
         }
-        await status.write(Array(findings), informers: sources.istio)
+        var plan = PushPlan(groups: groups)
+        var pushed = 0
+        await withTaskGroup(of: (ShareKey, Result<Share, any Error>).self) { tasks in
+            for _ in 0..<PushPlan.width {
+                if let key = plan.next() { tasks.addTask { [work = work(key)] in await work() } }
+            }
+            for await (key, outcome) in tasks {
+                if let key = plan.next() { tasks.addTask { [work = work(key)] in await work() } }
+                switch outcome {
+                case .success(let share): shares[key] = share
+                case .failure(let error): logger.error("configuration could not be encoded: \(error)")
+                }
+                for id in plan.made(key) where publish(to: id) { pushed += 1 }
+            }
+        }
+        forgetUnused()
+        return pushed
+    }
+
+    /// The making of one share, to be run off this actor.
+    private func work(_ key: ShareKey) -> @Sendable () async -> (ShareKey, Result<Share, any Error>) {
+        let (snapshot, old, number) = (snapshot, shares[key], number)
+        if let old, old.number == number { return { (key, .success(old)) } }
+        return { await Self.make(key, in: snapshot, number: number, replacing: old) }
+    }
+
+    @concurrent private static func make(
+        _ key: ShareKey, in snapshot: MeshSnapshot, number: UInt64, replacing old: Share?
+    ) async -> (ShareKey, Result<Share, any Error>) {
+        (key, Result { try key.make(in: snapshot, number: number, replacing: old) })
+    }
+
+    @concurrent private static func keys(of sessions: [ProxySession], in snapshot: MeshSnapshot) async
+        -> [[ShareKey]]
+    { sessions.map { ShareKey.keys(of: $0, in: snapshot) } }
+
+    /// - Returns: whether there was something new for the proxy.
+    private func publish(to id: String) -> Bool {
+        guard var connection = connections[id] else { return false }
+        let parts = connection.keys.compactMap { shares[$0]?.resources }
+        // A share that could not be made leaves the proxy with what it has.
+        guard parts.count == connection.keys.count else { return false }
+        defer { connections[id] = connection }
+        if let old = connection.snapshot, old.shares.elementsEqual(parts, by: ===) {
+            connection.isCurrent(for: number)
+            return false
+        }
+        let snapshot = XDSSnapshot(shares: parts)
+        connection.snapshot = snapshot
+        connection.published = number
+        connection.current = number
+        connection.session.publish(snapshot, number)
+        return true
+    }
+
+    private func forgetUnused() {
+        let used = Set(connections.values.flatMap(\.keys))
+        if used.count < shares.count { shares = shares.filter { used.contains($0.key) } }
     }
 
     // MARK: - Connections
 
     func connected(_ session: ProxySession) async {
-        connections[session.id] = Connection(session: session)
+        await turns.enter()
+        connections[session.id] = ProxyConnection(session: session)
         metrics.set("pilot_xds", Double(connections.count))
-        let identity = session.identity
-        let name = "\(identity.kind) \(identity.podName).\(identity.namespace)"
-        logger.info("\(name) connected (\(session.userAgent) \(session.version))")
-        if await push(to: session.id) { statusChanges.notify("proxy") }
+        logger.info(
+            "\(session.identity.kind) \(session.name) connected (\(session.userAgent) \(session.version))")
+        if await update([session.id]) > 0 { statusChanges.notify("proxy") }
+        await turns.leave()
     }
 
     func disconnected(_ id: String) {
         guard let connection = connections.removeValue(forKey: id) else { return }
         metrics.set("pilot_xds", Double(connections.count))
-        let identity = connection.session.identity
-        logger.info("\(identity.kind) \(identity.podName).\(identity.namespace) disconnected")
+        logger.info("\(connection.session.identity.kind) \(connection.session.name) disconnected")
+        statusChanges.notify("proxy")
     }
 
-    func sent(_ nonce: String, _ type: ResourceType, to id: String) {
+    func sent(_ nonce: String, _ type: ResourceType, names: [String], to id: String) {
         metrics.count("pilot_xds_pushes", labels: "type=\"\(type.shortName.lowercased())\"")
-        connections[id]?.types[type, default: TypeSync()].didSend(nonce, at: .now)
+        connections[id]?.didSend(nonce, type, names: names, at: .now)
+    }
+
+    func delivered(_ number: UInt64, to id: String) {
+        connections[id]?.didDeliver(number)
+        confirmed(id)
     }
 
     func acknowledged(_ nonce: String, _ type: ResourceType, by id: String) {
-        if let took = connections[id]?.types[type, default: TypeSync()].didAcknowledge(nonce, at: .now) {
+        if let took = connections[id]?.didAcknowledge(nonce, type, at: .now) {
             metrics.converged(after: took / .seconds(1))
         }
+        confirmed(id)
     }
 
-    func rejected(_ message: String, _ type: ResourceType, by id: String) async {
-        guard let connection = connections[id] else { return }
-        connections[id]?.types[type, default: TypeSync()].didReject(message)
-        metrics.count("pilot_total_xds_rejects")
-        let identity = connection.session.identity
-        logger.error("\(identity.podName).\(identity.namespace) refused \(type.shortName): \(message)")
-        connections[id]?.rejections[type] = RejectionOrigin.objects(
-            of: message, type, in: connection.configuration ?? ProxyConfiguration()
-        ).map {
-            Diagnostic(
-                .error, code: "WEFT0001", resource: $0,
-                message: "refused by proxy \(identity.podName).\(identity.namespace): \(message)")
-        }
+    private func confirmed(_ id: String) {
+        if connections[id]?.confirmed == number { statusChanges.notify("confirmation") }
+    }
+
+    func rejected(_ nonce: String, _ type: ResourceType, message: String, by id: String) {
+        guard let names = connections[id]?.didReject(nonce, type, message: message) else { return }
+        metrics.count("pilot_total_xds_rejects", labels: "type=\"\(type.shortName.lowercased())\"")
+        let what = names.isEmpty ? "" : " (\(names.joined(separator: ", ")))"
+        logger.error("\(connections[id]?.session.name ?? id) refused \(type.shortName)\(what): \(message)")
         statusChanges.notify("rejection")
     }
 
@@ -180,33 +211,88 @@ actor PushCoordinator {
 
     var reports: [ProxyReport] {
         connections.values.map { connection in
-            let configuration = connection.configuration ?? ProxyConfiguration()
+            let session = connection.session
+            let counts = ResourceType.allCases.map { ($0, connection.snapshot?.count(of: $0) ?? 0) }
             return ProxyReport(
-                id: connection.session.identity.id, name: connection.session.identity.podName,
-                namespace: connection.session.identity.namespace, kind: connection.session.identity.kind.rawValue,
-                userAgent: connection.session.userAgent, version: connection.session.version, types: connection.types,
-                resources: [
-                    .cluster: configuration.clusters.count, .listener: configuration.listeners.count,
-                    .endpoint: configuration.endpoints.count, .route: configuration.routes.count,
-                    .secret: configuration.secrets.count,
-                ], diagnostics: connection.diagnostics.count)
+                id: session.identity.id, name: session.identity.podName, namespace: session.identity.namespace,
+                kind: session.identity.kind.rawValue, userAgent: session.userAgent, version: session.version,
+                types: connection.types, resources: Dictionary(uniqueKeysWithValues: counts),
+                diagnostics: diagnostics(of: connection).count, rejections: connection.rejections)
         }
     }
 
+    private func diagnostics(of connection: ProxyConnection) -> [Diagnostic] {
+        connection.keys.flatMap { shares[$0]?.diagnostics ?? [] }
+    }
+
     /// The configuration of a connected proxy, by `POD.NAMESPACE` or node id; secrets are left out.
-    func configuration(of proxy: String) throws -> JSONValue? {
-        let found = connections.values.first {
-            let identity = $0.session.identity
-            return identity.id == proxy || "\(identity.podName).\(identity.namespace)" == proxy
-        }
-        guard var configuration = found?.configuration else { return nil }
+    func configuration(of proxy: String) async throws -> JSONValue? {
+        let found = connections.values.first { $0.session.identity.id == proxy || $0.session.name == proxy }
+        guard let found else { return nil }
+        var configuration = await Self.configuration(of: found.keys, in: snapshot)
         configuration.secrets = [:]
         return try JSONValue(encoding: configuration)
     }
 
-    /// Everything known to be wrong now.
+    /// Made again when somebody asks: keeping it for every class would cost more memory than what is sent.
+    @concurrent private static func configuration(of keys: [ShareKey], in snapshot: MeshSnapshot) async
+        -> ProxyConfiguration
+    { keys.reduce(into: ProxyConfiguration()) { $0.merge($1.configuration(in: snapshot).0) } }
+
+    /// Everything known to be wrong now, but for what proxies refused.
     var findings: [Diagnostic] {
-        connections.values.reduce(into: Set(snapshot.diagnostics + analysis)) { $0.formUnion($1.diagnostics) }
-            .sorted { ($0.code, $0.message) < ($1.code, $1.message) }
+        let meshFindings = sources.meshFindings(logger: logger)
+        let unmatched = PatchReport.unmatched(in: shares.values.map(\.patches))
+        return shares.values.reduce(into: Set(snapshot.diagnostics + analysis + unmatched + meshFindings)) {
+            $0.formUnion($1.diagnostics)
+        }
+        .sorted { ($0.code, $0.message) < ($1.code, $1.message) }
+    }
+
+    // MARK: - Status
+
+    /// Brings the present findings, and how far proxies are, into the status of the objects that they are about.
+    /// - Parameter withCounts: also where nothing but the number of proxies is another.
+    func writeStatus(withCounts: Bool = false) async {
+        analysis = await Self.analyze(sources.objects)
+        let refused = await rejections
+        await status.allocateAddresses(sources.serviceEntries)
+        await status.write(
+            findings + refused, distribution: distribution(), withCounts: withCounts, informers: sources.istio)
+    }
+
+    /// How far connected proxies are with the present configuration.
+    func distribution() -> Distribution {
+        let proxies = connections.values.map { connection in
+            Distribution.Proxy(
+                name: connection.session.name, identity: connection.session.identity,
+                labels: snapshot.workload(
+                    namespace: connection.session.identity.namespace,
+                    name: connection.session.identity.podName)?.labels ?? connection.session.identity.labels,
+                confirmed: connection.confirmed, isRejecting: !connection.rejections.values.allSatisfy(\.isEmpty))
+        }
+        return Distribution(
+            proxies: proxies, ledger: ledger, scope: ObjectScope(meshConfig: snapshot.meshConfig))
+    }
+
+    /// What proxies refused, as findings about the objects that it was made from.
+    private var rejections: [Diagnostic] {
+        get async {
+            var found: [Diagnostic] = []
+            for connection in connections.values where !connection.rejections.values.allSatisfy(\.isEmpty) {
+                let configuration = await Self.configuration(of: connection.keys, in: snapshot)
+                for (type, messages) in connection.rejections {
+                    for (name, message) in messages {
+                        found += RejectionOrigin.objects(of: [name], type, in: configuration).map {
+                            Diagnostic(
+                                .error, code: "WEFT0001", resource: $0,
+                                message: "\(type.shortName) resource \(name) was refused by proxy "
+                                    + "\(connection.session.name): \(message)")
+                        }
+                    }
+                }
+            }
+            return found
+        }
     }
 }

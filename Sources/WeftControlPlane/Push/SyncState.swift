@@ -15,6 +15,9 @@ struct TypeSync: Sendable, Hashable {
         return sent == acked ? "SYNCED" : "STALE"
     }
 
+    /// Whether the proxy has taken what was sent last.
+    var isSynced: Bool { rejection == nil && sent == acked }
+
     mutating func didSend(_ nonce: String, at now: ContinuousClock.Instant) {
         sent = nonce
         sentAt = now
@@ -29,7 +32,10 @@ struct TypeSync: Sendable, Hashable {
         return sentAt.map { now - $0 }
     }
 
-    mutating func didReject(_ message: String) { rejection = message }
+    mutating func didReject(_ nonce: String, _ message: String) {
+        // An answer to something older says nothing about the newest.
+        if nonce == sent { rejection = message }
+    }
 }
 
 extension ResourceType {

@@ -10,12 +10,14 @@ struct ClusterSources: Sendable {
     let services: Informer
     let endpointSlices: Informer
     let pods: Informer
+    let nodes: Informer
     let namespaces: Informer
     let secrets: Informer
     let meshConfigMap: Informer
     let injectorConfigMap: Informer
     let istio: [Informer]
     let namespace: String
+    let revision: String
     /// The Secret with the signing key came, changed or went.
     let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
@@ -34,8 +36,15 @@ struct ClusterSources: Sendable {
             GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "WasmPlugin"),
         ]
 
-    init(client: KubernetesClient, namespace: String, signal: ChangeSignal) {
+    /// - Parameters:
+    ///   - signal: told of what alters configuration.
+    ///   - endpointSignal: told of endpoints that come, change or go.
+    init(
+        client: KubernetesClient, namespace: String, revision: String = "default", signal: ChangeSignal,
+        endpointSignal: ChangeSignal = ChangeSignal()
+    ) {
         self.namespace = namespace
+        self.revision = revision
         let authorityChanges = ChangeSignal()
         self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
@@ -46,8 +55,11 @@ struct ClusterSources: Sendable {
             }
         }
         services = informer(.services)
-        endpointSlices = informer(.endpointSlices)
+        endpointSlices = Informer(client: client, resource: .endpointSlices) { change in
+            if Self.matters(change) { endpointSignal.notify("EndpointSlice") }
+        }
         pods = informer(.pods)
+        nodes = informer(.nodes)
         namespaces = informer(.namespaces)
         secrets = Informer(client: client, resource: .secrets) { change in
             let isAuthority = [AuthorityLoader.secretName, AuthorityLoader.pluggedSecretName].contains(change.key.name)
@@ -64,7 +76,7 @@ struct ClusterSources: Sendable {
     }
 
     var all: [Informer] {
-        [services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
+        [services, endpointSlices, pods, nodes, namespaces, secrets, meshConfigMap, injectorConfigMap] + istio
     }
 
     /// Keeps every store up to date until the task is cancelled.
@@ -81,10 +93,22 @@ struct ClusterSources: Sendable {
     var notSynced: [String] { all.filter { !$0.store.isSynced }.map(\.kind.kind) }
 
     /// Every object that translation reads.
-    var objects: [KubernetesObject] {
-        let certificates = secrets.store.all.filter { Self.isCertificate($0) }
-        return [services, endpointSlices, pods, namespaces].flatMap(\.store.all) + certificates
-            + istio.flatMap(\.store.all)
+    var objects: [KubernetesObject] { registry + configuration }
+
+    /// What Kubernetes knows: services, who stands behind them, and certificates.
+    var registry: [KubernetesObject] {
+        let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
+        return [services, endpointSlices, pods, nodes, namespaces].flatMap(\.store.unordered) + certificates
+    }
+
+    /// What users configure: Istio's objects that are for every revision or for this one.
+    var configuration: [KubernetesObject] {
+        istio.flatMap(\.store.unordered).filter { isOurs($0) }
+    }
+
+    /// Objects that carry a revision's label are for that revision alone.
+    private func isOurs(_ object: KubernetesObject) -> Bool {
+        object.json[path: "metadata", "labels", "istio.io/rev"]?.stringValue.map { $0 == revision } ?? true
     }
 
     /// Whether the cluster sends calls of one of the control plane's own Services to a pod.
@@ -103,6 +127,15 @@ struct ClusterSources: Sendable {
     var injectionValues: JSONValue {
         let text = injectorConfigMap.store[namespace, Self.injectorName]?.json[path: "data", "values"]?.stringValue
         return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
+    }
+
+    var serviceEntries: [KubernetesObject] { istio.first { $0.kind.kind == ServiceEntry.kind }?.store.all ?? [] }
+
+    /// What the mesh configuration says that has no effect.
+    func meshFindings(logger: Logger) -> [Diagnostic] {
+        MeshConfigChecks.findings(
+            meshConfig(logger: logger).json,
+            configMap: ResourceReference(kind: "ConfigMap", namespace: namespace, name: "istio"))
     }
 
     /// What the injector reads besides ConfigMaps.
@@ -127,12 +160,20 @@ struct ClusterSources: Sendable {
     static func matters(_ change: StoreChange) -> Bool {
         guard let old = change.old, let new = change.new else { return true }
         if new.kind == "Pod" { return podView(old) != podView(new) }
+        if new.kind == "Node" { return old.labels != new.labels }
         return withoutStatus(old) != withoutStatus(new)
     }
 
     private static func withoutStatus(_ object: KubernetesObject) -> JSONValue {
         var json = object.json
-        if object.kind != "Service" { json["status"] = nil }
+        switch object.kind {
+        case "Service": break
+        case "ServiceEntry": json["status"] = object.json[path: "status", "addresses"]
+        case "WorkloadEntry":
+            let conditions = object.json[path: "status", "conditions"]?.arrayValue ?? []
+            json["status"] = conditions.first { $0["type"]?.stringValue == "Healthy" }?["status"]
+        default: json["status"] = nil
+        }
         for field in ["resourceVersion", "managedFields", "generation"] { json[path: "metadata", field] = nil }
         return json
     }

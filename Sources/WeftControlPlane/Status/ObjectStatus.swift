@@ -2,27 +2,41 @@ import WeftConfig
 import WeftCore
 
 /// What the control plane writes into the status of one of Istio's objects. Pure.
+///
+/// Two conditions are ours: `Accepted` (whether translation takes the object, with what was found) and `Reconciled`
+/// (whether the proxies that it concerns have it). Others' conditions stay.
 enum ObjectStatus {
-    static let conditionType = "Reconciled"
+    static let accepted = "Accepted"
+    static let reconciled = "Reconciled"
 
-    /// The status for these findings, or `nil` when the present one says the same already.
+    /// The status for what is known now, or `nil` when the present one says the same already.
     ///
-    /// An object that never had findings gets no status; one that had, and is well now, gets a good condition.
-    static func status(for object: KubernetesObject, findings: [Diagnostic], now: String) -> JSONValue? {
+    /// - Parameters:
+    ///   - progress: `nil` while the object is part of no snapshot; what was said of proxies before stays.
+    ///   - withCounts: Whether a change of nothing but the number of proxies is worth writing. Proxies come and go all
+    ///     the time, and each would be a write to every object.
+    static func status(
+        for object: KubernetesObject, findings: [Diagnostic], progress: Distribution.Progress?,
+        withCounts: Bool = true, now: String
+    ) -> JSONValue? {
         let present = object.json["status"]
-        let conditions = present?["conditions"]?.arrayValue ?? []
-        let own = conditions.first { $0["type"]?.stringValue == conditionType }
-        guard !findings.isEmpty || own != nil else { return nil }
-        var condition = condition(findings)
+        let old = present?["conditions"]?.arrayValue ?? []
+        var own = [acceptance(findings)]
+        if let progress {
+            own.append(reconciliation(progress))
+        } else if let kept = old.first(where: { $0["type"]?.stringValue == reconciled }) {
+            own.append(kept)
+        }
         let messages = JSONValue.array(findings.map(message))
         let isSame =
-            ["status", "reason", "message"].allSatisfy { own?[$0] == condition[$0] }
-            && (present?["validationMessages"] ?? []) == messages
-        if isSame, present?["observedGeneration"]?.intValue ?? object.generation == object.generation { return nil }
-        let isSameStatus = own?["status"] == condition["status"]
-        condition["lastTransitionTime"] = isSameStatus ? own?["lastTransitionTime"] ?? .string(now) : .string(now)
+            own.allSatisfy { condition in
+                let before = old.first { $0["type"] == condition["type"] }
+                return isEqual(before, condition, withCounts: withCounts)
+            } && (present?["validationMessages"] ?? []) == messages
+        if isSame, present?["observedGeneration"]?.intValue == object.generation { return nil }
         var status = present ?? .object([:])
-        status["conditions"] = .array(conditions.filter { $0["type"]?.stringValue != conditionType } + [condition])
+        let others = old.filter { ![accepted, reconciled].contains($0["type"]?.stringValue ?? "") }
+        status["conditions"] = .array(others + own.map { dated($0, old, object.generation, now) })
         status["validationMessages"] = messages
         // Not by a conditional expression: there, nil would be JSON's null.
         if findings.isEmpty { status["validationMessages"] = nil }
@@ -30,24 +44,48 @@ enum ObjectStatus {
         return status
     }
 
-    private static func condition(_ findings: [Diagnostic]) -> JSONValue {
+    private static func isEqual(_ before: JSONValue?, _ now: JSONValue, withCounts: Bool) -> Bool {
+        let isCount = now["type"]?.stringValue == reconciled && !withCounts
+        return ["status", "reason"].allSatisfy { before?[$0] == now[$0] }
+            && (isCount || before?["message"] == now["message"])
+    }
+
+    private static func dated(_ condition: JSONValue, _ old: [JSONValue], _ generation: Int, _ now: String)
+        -> JSONValue
+    {
+        let before = old.first { $0["type"] == condition["type"] }
+        var condition = condition
+        let isSameStatus = before?["status"] == condition["status"]
+        condition["lastTransitionTime"] = isSameStatus ? before?["lastTransitionTime"] ?? .string(now) : .string(now)
+        condition["observedGeneration"] = .int(Int64(generation))
+        return condition
+    }
+
+    private static func acceptance(_ findings: [Diagnostic]) -> JSONValue {
         let worst = findings.map(\.severity).max()
         let text = findings.map { diagnostic in
             "\(diagnostic.code): \(diagnostic.path.map { "\($0): " } ?? "")\(diagnostic.message)"
         }
-        return switch worst {
-        case .error:
-            [
-                "type": .string(conditionType), "status": "False", "reason": "Invalid",
-                "message": .string(text.joined(separator: "; ")),
-            ]
-        case .warning:
-            [
-                "type": .string(conditionType), "status": "True", "reason": "Warning",
-                "message": .string(text.joined(separator: "; ")),
-            ]
-        case .info, nil: ["type": .string(conditionType), "status": "True", "reason": "Accepted", "message": ""]
-        }
+        let (status, reason) =
+            switch worst {
+            case .error: ("False", "Invalid")
+            case .warning: ("True", "Warning")
+            case .info, nil: ("True", "Accepted")
+            }
+        let message = worst == .info ? "" : text.joined(separator: "; ")
+        return [
+            "type": .string(accepted), "status": .string(status), "reason": .string(reason),
+            "message": .string(message),
+        ]
+    }
+
+    private static func reconciliation(_ progress: Distribution.Progress) -> JSONValue {
+        var message = "\(progress.confirmed)/\(progress.concerned) proxies up to date."
+        if !progress.waiting.isEmpty { message += " Waiting for \(progress.waiting.joined(separator: ", "))." }
+        return [
+            "type": .string(reconciled), "status": .string(progress.isComplete ? "True" : "False"),
+            "reason": .string(progress.isComplete ? "Reconciled" : "Pending"), "message": .string(message),
+        ]
     }
 
     private static func message(_ diagnostic: Diagnostic) -> JSONValue {

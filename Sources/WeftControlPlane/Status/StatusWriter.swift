@@ -3,15 +3,24 @@ import Logging
 import WeftConfig
 import WeftCore
 import WeftKubernetes
+import WeftTranslate
 
 /// Brings findings into the status of the objects they are about. Writes only what differs, so that its own writes,
 /// which come back through the informers, end there.
 struct StatusWriter: Sendable {
     let client: KubernetesClient
+    let leadership: Leadership
     let logger: Logger
 
-    /// - Parameter findings: everything known now; objects without findings are marked well if they were not.
-    func write(_ findings: [Diagnostic], informers: [Informer]) async {
+    /// Writes where this process leads; the others would say the same, or know less.
+    ///
+    /// - Parameters:
+    ///   - findings: everything known now; objects without findings are marked well.
+    ///   - withCounts: see ``ObjectStatus``.
+    func write(
+        _ findings: [Diagnostic], distribution: Distribution, withCounts: Bool, informers: [Informer]
+    ) async {
+        guard leadership.isLeader else { return }
         let unique = Set(findings.filter { $0.resource != nil })
         let byResource = Dictionary(grouping: unique) { $0.resource }
         for informer in informers {
@@ -19,12 +28,22 @@ struct StatusWriter: Sendable {
                 let own = (byResource[object.reference] ?? []).sorted {
                     ($0.code, $0.path ?? "", $0.message) < ($1.code, $1.path ?? "", $1.message)
                 }
-                guard let status = ObjectStatus.status(for: object, findings: own, now: Date().formatted(.iso8601))
-                else {
-                    continue
-                }
+                let status = ObjectStatus.status(
+                    for: object, findings: own, progress: distribution.progress(of: object), withCounts: withCounts,
+                    now: Date().formatted(.iso8601))
+                guard let status, leadership.isLeader else { continue }
                 await write(status, to: object)
             }
+        }
+    }
+
+    /// Gives addresses to ServiceEntries that need them, and takes back those that they need no more.
+    func allocateAddresses(_ entries: [KubernetesObject]) async {
+        guard leadership.isLeader else { return }
+        for (entry, addresses) in AddressAllocation.changes(in: entries) where leadership.isLeader {
+            var status = entry.json["status"] ?? .object([:])
+            status["addresses"] = AddressAllocation.json(addresses)
+            await write(status, to: entry)
         }
     }
 

@@ -13,6 +13,8 @@ struct WebhookPatcher {
     let controlPlaneNamespace: String
     /// Whether calls of the API server get to us.
     let canServe: @Sendable () -> Bool
+    /// Whether this replica is the one that writes.
+    let mayWrite: @Sendable () -> Bool
     let logger: Logger
     private let targets = [APIResource.mutatingWebhookConfigurations, .validatingWebhookConfigurations].map {
         ($0, ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200))))
@@ -20,12 +22,13 @@ struct WebhookPatcher {
 
     init(
         client: KubernetesClient, rootPEM: @escaping @Sendable () -> String, controlPlaneNamespace: String,
-        canServe: @escaping @Sendable () -> Bool, logger: Logger
+        canServe: @escaping @Sendable () -> Bool, mayWrite: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         self.client = client
         self.rootPEM = rootPEM
         self.controlPlaneNamespace = controlPlaneNamespace
         self.canServe = canServe
+        self.mayWrite = mayWrite
         self.logger = logger
     }
 
@@ -49,7 +52,7 @@ struct WebhookPatcher {
             }
             group.addTask {
                 await signal.run { _, _ in
-                    for object in informer.store.all { await patch(resource, object, signal) }
+                    for object in informer.store.all where mayWrite() { await patch(resource, object, signal) }
                 }
             }
         }

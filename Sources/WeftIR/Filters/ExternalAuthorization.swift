@@ -65,6 +65,8 @@ package struct ExternalAuthorization: Sendable, Hashable, Codable {
     /// Dynamic metadata of these filters goes along.
     package var metadataNamespaces: [String] = []
     package var enabled = FractionalPercent.all
+    /// Only requests of which filters before this one have said so are asked about (`filter_enabled_metadata`).
+    package var enabledMetadata: DynamicMetadataMatcher?
     /// Requests that the filter is not enabled for are refused.
     package var deniesWhenDisabled = false
     package var includesPeerCertificate = false

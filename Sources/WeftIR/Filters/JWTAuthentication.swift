@@ -27,6 +27,8 @@ package struct JWTAuthentication: Sendable, Hashable, Codable {
         /// The key of the payload in dynamic metadata; empty is none.
         package var payloadInMetadata = ""
         package var headerInMetadata = ""
+        /// Claims whose text is a list with spaces between; in metadata they are lists.
+        package var spaceDelimitedClaims: [String] = []
         /// A good token chooses the route anew, so that routes may match on its claims.
         package var clearsRouteCache = false
         package var provenance: Provenance?

@@ -52,6 +52,8 @@ package final class ResourceStore: Sendable {
         let objects = state.withLock { $0.objects }
         return objects.sorted { $0.key < $1.key }.map(\.value)
     }
+    /// Every object, in no order.
+    package var unordered: [KubernetesObject] { Array(state.withLock { $0.objects }.values) }
     package var count: Int { state.withLock { $0.objects.count } }
     /// Whether the first list has arrived (or the kind is known not to be served).
     package var isSynced: Bool { state.withLock { $0.isSynced } }

@@ -957,7 +957,7 @@ package enum FieldTable {
         4 header message =rule envoy.config.route.v3.HeaderMatcher
         5 destination_ip message =rule envoy.config.core.v3.CidrRange
         6 destination_port uint32 =rule -
-        7 metadata message !~=rule -
+        7 metadata message ~=rule envoy.type.matcher.v3.MetadataMatcher
         8 not_rule message =rule envoy.config.rbac.v3.Permission
         9 requested_server_name message =rule envoy.type.matcher.v3.StringMatcher
         10 url_path message =rule envoy.type.matcher.v3.PathMatcher
@@ -980,7 +980,7 @@ package enum FieldTable {
         4 authenticated message =identifier envoy.config.rbac.v3.Principal.Authenticated
         5 source_ip message ~=identifier envoy.config.core.v3.CidrRange
         6 header message =identifier envoy.config.route.v3.HeaderMatcher
-        7 metadata message !~=identifier -
+        7 metadata message ~=identifier envoy.type.matcher.v3.MetadataMatcher
         8 not_id message =identifier envoy.config.rbac.v3.Principal
         9 url_path message =identifier envoy.type.matcher.v3.PathMatcher
         10 direct_remote_ip message =identifier envoy.config.core.v3.CidrRange
@@ -1927,10 +1927,12 @@ package enum FieldTable {
         15 claim_to_headers message * envoy.extensions.filters.http.jwt_authn.v3.JwtClaimToHeader
         16 failed_status_in_metadata string - -
         17 clear_route_cache bool - -
-        18 normalize_payload_in_metadata message ! -
+        18 normalize_payload_in_metadata message - envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload
         19 subjects message - envoy.type.matcher.v3.StringMatcher
         20 require_expiration bool - -
         21 max_lifetime message - google.protobuf.Duration
+        M envoy.extensions.filters.http.jwt_authn.v3.JwtProvider.NormalizePayload
+        1 space_delimited_claims string * -
         M envoy.extensions.filters.http.jwt_authn.v3.JwtRequirement
         1 provider_name string =requires_type -
         2 provider_and_audiences message =requires_type envoy.extensions.filters.http.jwt_authn.v3.ProviderWithAudiences

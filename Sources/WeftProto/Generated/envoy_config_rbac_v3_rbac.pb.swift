@@ -147,6 +147,14 @@ package nonisolated struct Envoy_Config_Rbac_V3_Permission: @unchecked Sendable 
     set {_uniqueStorage()._rule = .destinationPort(newValue)}
   }
 
+  package var metadata: Envoy_Type_Matcher_V3_MetadataMatcher {
+    get {
+      if case .metadata(let v)? = _storage._rule {return v}
+      return Envoy_Type_Matcher_V3_MetadataMatcher()
+    }
+    set {_uniqueStorage()._rule = .metadata(newValue)}
+  }
+
   package var notRule: Envoy_Config_Rbac_V3_Permission {
     get {
       if case .notRule(let v)? = _storage._rule {return v}
@@ -180,6 +188,7 @@ package nonisolated struct Envoy_Config_Rbac_V3_Permission: @unchecked Sendable 
     case header(Envoy_Config_Route_V3_HeaderMatcher)
     case destinationIp(Envoy_Config_Core_V3_CidrRange)
     case destinationPort(UInt32)
+    case metadata(Envoy_Type_Matcher_V3_MetadataMatcher)
     case notRule(Envoy_Config_Rbac_V3_Permission)
     case requestedServerName(Envoy_Type_Matcher_V3_StringMatcher)
     case urlPath(Envoy_Type_Matcher_V3_PathMatcher)
@@ -261,6 +270,14 @@ package nonisolated struct Envoy_Config_Rbac_V3_Principal: @unchecked Sendable {
     set {_uniqueStorage()._identifier = .header(newValue)}
   }
 
+  package var metadata: Envoy_Type_Matcher_V3_MetadataMatcher {
+    get {
+      if case .metadata(let v)? = _storage._identifier {return v}
+      return Envoy_Type_Matcher_V3_MetadataMatcher()
+    }
+    set {_uniqueStorage()._identifier = .metadata(newValue)}
+  }
+
   package var notID: Envoy_Config_Rbac_V3_Principal {
     get {
       if case .notID(let v)? = _storage._identifier {return v}
@@ -302,6 +319,7 @@ package nonisolated struct Envoy_Config_Rbac_V3_Principal: @unchecked Sendable {
     case authenticated(Envoy_Config_Rbac_V3_Principal.Authenticated)
     case sourceIp(Envoy_Config_Core_V3_CidrRange)
     case header(Envoy_Config_Route_V3_HeaderMatcher)
+    case metadata(Envoy_Type_Matcher_V3_MetadataMatcher)
     case notID(Envoy_Config_Rbac_V3_Principal)
     case urlPath(Envoy_Type_Matcher_V3_PathMatcher)
     case directRemoteIp(Envoy_Config_Core_V3_CidrRange)
@@ -427,7 +445,7 @@ nonisolated extension Envoy_Config_Rbac_V3_Policy: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Envoy_Config_Rbac_V3_Permission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Permission"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}and_rules\0\u{3}or_rules\0\u{1}any\0\u{1}header\0\u{3}destination_ip\0\u{3}destination_port\0\u{4}\u{2}not_rule\0\u{3}requested_server_name\0\u{3}url_path\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}and_rules\0\u{3}or_rules\0\u{1}any\0\u{1}header\0\u{3}destination_ip\0\u{3}destination_port\0\u{1}metadata\0\u{3}not_rule\0\u{3}requested_server_name\0\u{3}url_path\0")
 
   fileprivate class _StorageClass {
     var _rule: Envoy_Config_Rbac_V3_Permission.OneOf_Rule?
@@ -528,6 +546,19 @@ nonisolated extension Envoy_Config_Rbac_V3_Permission: SwiftProtobuf.Message, Sw
             _storage._rule = .destinationPort(v)
           }
         }()
+        case 7: try {
+          var v: Envoy_Type_Matcher_V3_MetadataMatcher?
+          var hadOneofValue = false
+          if let current = _storage._rule {
+            hadOneofValue = true
+            if case .metadata(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._rule = .metadata(v)
+          }
+        }()
         case 8: try {
           var v: Envoy_Config_Rbac_V3_Permission?
           var hadOneofValue = false
@@ -604,6 +635,10 @@ nonisolated extension Envoy_Config_Rbac_V3_Permission: SwiftProtobuf.Message, Sw
         guard case .destinationPort(let v)? = _storage._rule else { preconditionFailure() }
         try visitor.visitSingularUInt32Field(value: v, fieldNumber: 6)
       }()
+      case .metadata?: try {
+        guard case .metadata(let v)? = _storage._rule else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      }()
       case .notRule?: try {
         guard case .notRule(let v)? = _storage._rule else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
@@ -669,7 +704,7 @@ nonisolated extension Envoy_Config_Rbac_V3_Permission.Set: SwiftProtobuf.Message
 
 nonisolated extension Envoy_Config_Rbac_V3_Principal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Principal"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}and_ids\0\u{3}or_ids\0\u{1}any\0\u{1}authenticated\0\u{3}source_ip\0\u{1}header\0\u{4}\u{2}not_id\0\u{3}url_path\0\u{3}direct_remote_ip\0\u{3}remote_ip\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}and_ids\0\u{3}or_ids\0\u{1}any\0\u{1}authenticated\0\u{3}source_ip\0\u{1}header\0\u{1}metadata\0\u{3}not_id\0\u{3}url_path\0\u{3}direct_remote_ip\0\u{3}remote_ip\0")
 
   fileprivate class _StorageClass {
     var _identifier: Envoy_Config_Rbac_V3_Principal.OneOf_Identifier?
@@ -775,6 +810,19 @@ nonisolated extension Envoy_Config_Rbac_V3_Principal: SwiftProtobuf.Message, Swi
             _storage._identifier = .header(v)
           }
         }()
+        case 7: try {
+          var v: Envoy_Type_Matcher_V3_MetadataMatcher?
+          var hadOneofValue = false
+          if let current = _storage._identifier {
+            hadOneofValue = true
+            if case .metadata(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._identifier = .metadata(v)
+          }
+        }()
         case 8: try {
           var v: Envoy_Config_Rbac_V3_Principal?
           var hadOneofValue = false
@@ -863,6 +911,10 @@ nonisolated extension Envoy_Config_Rbac_V3_Principal: SwiftProtobuf.Message, Swi
       case .header?: try {
         guard case .header(let v)? = _storage._identifier else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+      }()
+      case .metadata?: try {
+        guard case .metadata(let v)? = _storage._identifier else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       }()
       case .notID?: try {
         guard case .notID(let v)? = _storage._identifier else { preconditionFailure() }

@@ -122,6 +122,15 @@ package nonisolated struct Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider
     set {_uniqueStorage()._headerInMetadata = newValue}
   }
 
+  package var normalizePayloadInMetadata: Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload {
+    get {_storage._normalizePayloadInMetadata ?? Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload()}
+    set {_uniqueStorage()._normalizePayloadInMetadata = newValue}
+  }
+  /// Returns true if `normalizePayloadInMetadata` has been explicitly set.
+  package var hasNormalizePayloadInMetadata: Bool {_storage._normalizePayloadInMetadata != nil}
+  /// Clears the value of `normalizePayloadInMetadata`. Subsequent reads from it will return its default value.
+  package mutating func clearNormalizePayloadInMetadata() {_uniqueStorage()._normalizePayloadInMetadata = nil}
+
   package var failedStatusInMetadata: String {
     get {_storage._failedStatusInMetadata}
     set {_uniqueStorage()._failedStatusInMetadata = newValue}
@@ -157,6 +166,18 @@ package nonisolated struct Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider
     case remoteJwks(Envoy_Extensions_Filters_Http_JwtAuthn_V3_RemoteJwks)
     case localJwks(Envoy_Config_Core_V3_DataSource)
 
+  }
+
+  package nonisolated struct NormalizePayload: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var spaceDelimitedClaims: [String] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
   }
 
   package init() {}
@@ -495,7 +516,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.http.j
 
 nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".JwtProvider"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}issuer\0\u{1}audiences\0\u{3}remote_jwks\0\u{3}local_jwks\0\u{1}forward\0\u{3}from_headers\0\u{3}from_params\0\u{3}forward_payload_header\0\u{3}payload_in_metadata\0\u{3}clock_skew_seconds\0\u{3}pad_forward_payload_header\0\u{3}jwt_cache_config\0\u{3}from_cookies\0\u{3}header_in_metadata\0\u{3}claim_to_headers\0\u{3}failed_status_in_metadata\0\u{3}clear_route_cache\0\u{2}\u{2}subjects\0\u{3}require_expiration\0\u{3}max_lifetime\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}issuer\0\u{1}audiences\0\u{3}remote_jwks\0\u{3}local_jwks\0\u{1}forward\0\u{3}from_headers\0\u{3}from_params\0\u{3}forward_payload_header\0\u{3}payload_in_metadata\0\u{3}clock_skew_seconds\0\u{3}pad_forward_payload_header\0\u{3}jwt_cache_config\0\u{3}from_cookies\0\u{3}header_in_metadata\0\u{3}claim_to_headers\0\u{3}failed_status_in_metadata\0\u{3}clear_route_cache\0\u{3}normalize_payload_in_metadata\0\u{1}subjects\0\u{3}require_expiration\0\u{3}max_lifetime\0")
 
   fileprivate class _StorageClass {
     var _issuer: String = String()
@@ -512,6 +533,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
     var _padForwardPayloadHeader: Bool = false
     var _payloadInMetadata: String = String()
     var _headerInMetadata: String = String()
+    var _normalizePayloadInMetadata: Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload? = nil
     var _failedStatusInMetadata: String = String()
     var _clockSkewSeconds: UInt32 = 0
     var _jwtCacheConfig: Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtCacheConfig? = nil
@@ -541,6 +563,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
       _padForwardPayloadHeader = source._padForwardPayloadHeader
       _payloadInMetadata = source._payloadInMetadata
       _headerInMetadata = source._headerInMetadata
+      _normalizePayloadInMetadata = source._normalizePayloadInMetadata
       _failedStatusInMetadata = source._failedStatusInMetadata
       _clockSkewSeconds = source._clockSkewSeconds
       _jwtCacheConfig = source._jwtCacheConfig
@@ -605,6 +628,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
         case 15: try { try decoder.decodeRepeatedMessageField(value: &_storage._claimToHeaders) }()
         case 16: try { try decoder.decodeSingularStringField(value: &_storage._failedStatusInMetadata) }()
         case 17: try { try decoder.decodeSingularBoolField(value: &_storage._clearRouteCache_p) }()
+        case 18: try { try decoder.decodeSingularMessageField(value: &_storage._normalizePayloadInMetadata) }()
         case 19: try { try decoder.decodeSingularMessageField(value: &_storage._subjects) }()
         case 20: try { try decoder.decodeSingularBoolField(value: &_storage._requireExpiration) }()
         case 21: try { try decoder.decodeSingularMessageField(value: &_storage._maxLifetime) }()
@@ -676,6 +700,9 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
       if _storage._clearRouteCache_p != false {
         try visitor.visitSingularBoolField(value: _storage._clearRouteCache_p, fieldNumber: 17)
       }
+      try { if let v = _storage._normalizePayloadInMetadata {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 18)
+      } }()
       try { if let v = _storage._subjects {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 19)
       } }()
@@ -708,6 +735,7 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
         if _storage._padForwardPayloadHeader != rhs_storage._padForwardPayloadHeader {return false}
         if _storage._payloadInMetadata != rhs_storage._payloadInMetadata {return false}
         if _storage._headerInMetadata != rhs_storage._headerInMetadata {return false}
+        if _storage._normalizePayloadInMetadata != rhs_storage._normalizePayloadInMetadata {return false}
         if _storage._failedStatusInMetadata != rhs_storage._failedStatusInMetadata {return false}
         if _storage._clockSkewSeconds != rhs_storage._clockSkewSeconds {return false}
         if _storage._jwtCacheConfig != rhs_storage._jwtCacheConfig {return false}
@@ -717,6 +745,36 @@ nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider: Swi
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.protoMessageName + ".NormalizePayload"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}space_delimited_claims\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.spaceDelimitedClaims) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.spaceDelimitedClaims.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.spaceDelimitedClaims, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload, rhs: Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtProvider.NormalizePayload) -> Bool {
+    if lhs.spaceDelimitedClaims != rhs.spaceDelimitedClaims {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

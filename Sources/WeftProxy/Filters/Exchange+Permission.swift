@@ -18,6 +18,11 @@ extension Exchange {
         case .disabled?: return .next
         default: break
         }
+        if let told = authorizer.enabledMetadata, !told.matches(filterState?.metadata ?? [:]) {
+            authorizer.counts.disabled.wrappingAdd(1, ordering: .relaxed)
+            if settings.deniesWhenDisabled { permissionUnknown(nil, settings) }
+            return .next
+        }
         guard draw() < settings.enabled.partsPerMillion else {
             authorizer.counts.disabled.wrappingAdd(1, ordering: .relaxed)
             if settings.deniesWhenDisabled { permissionUnknown(nil, settings) }

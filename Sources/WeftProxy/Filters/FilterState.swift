@@ -34,6 +34,13 @@ final class FilterState {
     /// The session's rules, and the endpoint that the request named.
     var session: (engine: SessionEngine, address: String?)?
 
+    /// Adds what a filter says to what filters of its name have said before.
+    func tell(_ filter: String, _ values: [String: DynamicValue]) {
+        var all = values
+        if case .object(let earlier)? = metadata[filter] { all = earlier.merging(values) { $1 } }
+        metadata[filter] = .object(all)
+    }
+
     func keptCompression() -> CompressionState {
         let state = compression ?? CompressionState()
         compression = state

@@ -25,11 +25,13 @@ extension Exchange {
         var view = connection.policyView
         view.head = head
         view.remoteIP = trustedClientIP()
+        if let filterState { view.metadata = filterState.metadata }
         let decision = engine.evaluate(view)
         engine.counts.add(decision)
         if let shadow = engine.evaluateShadow(view) {
             engine.counts.add(shadow)
             record.shadowPolicies.append(shadow)
+            keptState().tell("envoy.filters.http.rbac", shadow.metadata(prefix: engine.shadowStatPrefix))
         }
         guard !decision.allowed else { return }
         reply(.accessDenied(policy: decision.policy), provenance: decision.provenance)

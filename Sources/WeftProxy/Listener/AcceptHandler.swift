@@ -35,7 +35,7 @@ final class AcceptHandler: ChannelInboundHandler, RemovableChannelHandler {
         let channel = context.channel
         let entrance = owner.entrance
         guard admit(channel, entrance) else { return channel.close(promise: nil) }
-        DownstreamConnection(worker: worker, channel: channel).start(acceptedBy: entrance.listener)
+        DownstreamConnection(worker: worker, channel: channel).start(acceptedBy: owner.listener(in: worker.snapshot))
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 

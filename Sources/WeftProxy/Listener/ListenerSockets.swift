@@ -7,13 +7,26 @@ import WeftTransport
 
 /// Which listener takes the connections of a socket; changes when another listener gets the address. Thread-safe.
 final class SocketOwner: Sendable {
+    /// The address, as ``WantedAddress/key``.
+    let key: String
     private let current: Mutex<Entrance>
-    init(_ entrance: Entrance) { current = Mutex(entrance) }
+    init(_ entrance: Entrance, key: String) {
+        self.key = key
+        current = Mutex(entrance)
+    }
     var entrance: Entrance {
         get { current.withLock { $0 } }
         set { current.withLock { $0 = newValue } }
     }
     var listener: String { entrance.listener }
+
+    /// The listener that serves what is accepted now. A worker takes over a snapshot before the socket is told of its new
+    /// listener: in between the snapshot says whose the address is.
+    func listener(in snapshot: Snapshot) -> String {
+        let name = listener
+        if snapshot.listeners[name] != nil { return name }
+        return WantedAddress.all(snapshot.configuration).0[key]?.listener ?? name
+    }
 }
 
 /// The sockets of one address: one per worker, or copies of one for a Unix path.
@@ -89,7 +102,7 @@ extension DataPlane {
     }
 
     private func open(_ wanted: WantedAddress) async throws -> OpenAddress {
-        let owner = SocketOwner(Entrance(gate: gate, listener: wanted.listener))
+        let owner = SocketOwner(Entrance(gate: gate, listener: wanted.listener), key: wanted.key)
         var open = OpenAddress(owner: owner, channels: [])
         let taken = parent?.sockets(for: wanted.key) ?? []
         if isWaitingForParent {

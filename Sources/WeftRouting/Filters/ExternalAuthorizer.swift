@@ -52,6 +52,8 @@ package struct ExternalAuthorizer: Sendable {
     package let selection: CompiledHeaderSelection
     private let http: CompiledHTTPService?
     private let rules: CompiledMutationRules?
+    /// Which requests are asked about; `nil` is all.
+    package let enabledMetadata: CompiledMetadataMatcher?
     /// What cannot be used, one sentence each.
     package let problems: [String]
 
@@ -63,6 +65,7 @@ package struct ExternalAuthorizer: Sendable {
         } else {
             http = nil
         }
+        enabledMetadata = settings.enabledMetadata.map(CompiledMetadataMatcher.init)
         rules = settings.mutationRules.map(CompiledMutationRules.init)
         let broken = selection.isBroken ? ["a header pattern is not valid; no header is shown"] : []
         problems = (broken + (rules?.problems ?? [])).map { "external authorization: \($0)" }

@@ -15,6 +15,8 @@ package struct RBACView: Sendable {
     package var serverName = ""
     /// `nil` for TCP: rules on HTTP attributes do not match then.
     package var head: RequestHead?
+    /// Dynamic metadata by the name of the filter that set it.
+    package var metadata: [String: DynamicValue] = [:]
     package init() {}
 }
 
@@ -56,8 +58,15 @@ package final class RBACCounts: Sendable {
 package struct RBACShadow: Sendable, Hashable {
     package var allowed: Bool
     package var policy: String?
-    /// `stat_prefix` of the rules.
+    /// `shadow_rules_stat_prefix`, else the rules' own.
     package var statPrefix: String
+
+    /// What later filters are told (`envoy.filters.http.rbac`), with the prefix before each name as in Envoy.
+    package func metadata(prefix: String) -> [String: DynamicValue] {
+        var told: [String: DynamicValue] = ["\(prefix)shadow_engine_result": .string(allowed ? "allowed" : "denied")]
+        if let policy { told["\(prefix)shadow_effective_policy_id"] = .string(policy) }
+        return told
+    }
 }
 
 /// One compiled set of policies, with its shadow rules. Immutable.
@@ -75,6 +84,7 @@ package final class RBACEngine: Sendable {
         case authenticated(CompiledStringMatcher?)
         case directRemoteIP(IPPrefix)
         case remoteIP(IPPrefix)
+        case metadata(CompiledMetadataMatcher)
 
         /// What of this rule cannot be compiled.
         var problem: String? {
@@ -87,6 +97,7 @@ package final class RBACEngine: Sendable {
             case .authenticated(let matcher): matcher?.isBroken == true ? "a principal's pattern is invalid" : nil
             case .destinationIP(let range), .directRemoteIP(let range), .remoteIP(let range):
                 range.isBroken ? "an address range is invalid" : nil
+            case .metadata(let matcher): matcher.isBroken ? "a metadata pattern is invalid" : nil
             case .any, .destinationPort: nil
             }
         }
@@ -108,11 +119,15 @@ package final class RBACEngine: Sendable {
     /// The shadow rules as an engine of their own; at most one.
     private let shadow: [RBACEngine]
     package let statPrefix: String
+    package let shadowStatPrefix: String
+    /// Whether there are shadow rules.
+    package var hasShadow: Bool { !shadow.isEmpty }
     /// Since this engine was made.
     package let counts = RBACCounts()
 
     package init(_ rbac: RBAC) {
         statPrefix = rbac.statPrefix
+        shadowStatPrefix = rbac.shadowStatPrefix
         shadow = rbac.shadowAction.map { [RBACEngine(RBAC(action: $0, policies: rbac.shadowPolicies))] } ?? []
         action = rbac.action
         policies = rbac.policies.map { policy in
@@ -129,7 +144,9 @@ package final class RBACEngine: Sendable {
     package func evaluateShadow(_ view: RBACView) -> RBACShadow? {
         guard let engine = shadow.first else { return nil }
         let decision = engine.evaluate(view)
-        return RBACShadow(allowed: decision.allowed, policy: decision.policy, statPrefix: statPrefix)
+        return RBACShadow(
+            allowed: decision.allowed, policy: decision.policy,
+            statPrefix: shadowStatPrefix.isEmpty ? statPrefix : shadowStatPrefix)
     }
 
     package func evaluate(_ view: RBACView) -> RBACDecision {
@@ -160,6 +177,7 @@ package final class RBACEngine: Sendable {
         case .destinationIP(let range): .destinationIP(IPPrefix(range))
         case .destinationPort(let port): .destinationPort(port)
         case .requestedServerName(let matcher): .serverName(CompiledStringMatcher(matcher))
+        case .metadata(let matcher): .metadata(CompiledMetadataMatcher(matcher))
         }
     }
 
@@ -174,6 +192,7 @@ package final class RBACEngine: Sendable {
         case .remoteIP(let range): .remoteIP(IPPrefix(range))
         case .header(let matcher): .header(CompiledHeaderMatcher(matcher))
         case .urlPath(let matcher): .path(CompiledStringMatcher(matcher))
+        case .metadata(let matcher): .metadata(CompiledMetadataMatcher(matcher))
         }
     }
 
@@ -192,6 +211,7 @@ package final class RBACEngine: Sendable {
             view.isAuthenticated && (matcher.map { m in view.principals.contains { m.matches($0) } } ?? true)
         case .directRemoteIP(let range): IPAddress(view.directRemoteIP).map(range.contains) ?? false
         case .remoteIP(let range): IPAddress(view.remoteIP).map(range.contains) ?? false
+        case .metadata(let matcher): matcher.matches(view.metadata)
         }
     }
 }

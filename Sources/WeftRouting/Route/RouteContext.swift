@@ -31,33 +31,70 @@ package struct RouteContext: Sendable {
 
 /// A compiled `MetadataMatcher`.
 package struct CompiledMetadataMatcher: Sendable {
-    private let matcher: DynamicMetadataMatcher
-    private let string: CompiledStringMatcher?
+    private indirect enum Test: Sendable {
+        case present(Bool)
+        case string(CompiledStringMatcher)
+        case number(Double, Double)
+        case bool(Bool)
+        case null
+        case list(Test)
+        case any([Test])
+
+        init(_ test: DynamicMetadataMatcher.Test) {
+            self =
+                switch test {
+                case .present(let wanted): .present(wanted)
+                case .string(let matcher): .string(CompiledStringMatcher(matcher))
+                case .number(let start, let end): .number(start, end)
+                case .bool(let flag): .bool(flag)
+                case .null: .null
+                case .list(let element): .list(Test(element))
+                case .any(let tests): .any(tests.map(Test.init))
+                }
+        }
+
+        var isBroken: Bool {
+            switch self {
+            case .string(let matcher): matcher.isBroken
+            case .list(let element): element.isBroken
+            case .any(let tests): tests.contains(where: \.isBroken)
+            case .present, .number, .bool, .null: false
+            }
+        }
+    }
+    private let filter: String
+    private let path: [String]
+    private let invert: Bool
+    private let test: Test
 
     init(_ matcher: DynamicMetadataMatcher) {
-        self.matcher = matcher
-        if case .string(let text) = matcher.test { string = CompiledStringMatcher(text) } else { string = nil }
+        filter = matcher.filter
+        path = matcher.path
+        invert = matcher.invert
+        test = Test(matcher.test)
     }
 
-    var isBroken: Bool { string?.isBroken == true }
+    var isBroken: Bool { test.isBroken }
 
-    func matches(_ metadata: [String: DynamicValue]) -> Bool { decide(value(in: metadata)) != matcher.invert }
+    package func matches(_ metadata: [String: DynamicValue]) -> Bool {
+        Self.decide(test, value(in: metadata)) != invert
+    }
 
     /// Whether there is a value at the matcher's path.
     func finds(_ metadata: [String: DynamicValue]) -> Bool { value(in: metadata) != nil }
 
-    private func value(in metadata: [String: DynamicValue]) -> DynamicValue? {
-        metadata[matcher.filter]?[matcher.path]
-    }
+    private func value(in metadata: [String: DynamicValue]) -> DynamicValue? { metadata[filter]?[path] }
 
-    private func decide(_ value: DynamicValue?) -> Bool {
-        switch (matcher.test, value) {
+    private static func decide(_ test: Test, _ value: DynamicValue?) -> Bool {
+        switch (test, value) {
+        case (.any(let tests), let value): tests.contains { decide($0, value) }
         case (.present(let wanted), let value): (value != nil) == wanted
-        case (.string, .string(let text)?): string?.matches(text) == true
+        case (.string(let matcher), .string(let text)?): matcher.matches(text)
         case (.number(let start, let end), .number(let number)?):
             start == end ? number == start : number >= start && number < end
         case (.bool(let wanted), .bool(let value)?): wanted == value
         case (.null, .null?): true
+        case (.list(let element), .list(let values)?): values.contains { decide(element, $0) }
         default: false
         }
     }

@@ -33,6 +33,7 @@ struct OutboundClusters {
         cluster.connectTimeoutMilliseconds = scope.mesh.connectTimeout?.milliseconds ?? 10_000
         cluster.healthyPanicThresholdPercent = 0
         PoolSettings(policy.connectionPool ?? defaults?.connectionPool).apply(to: &cluster, port: port)
+        MeshDefaults(scope.mesh).apply(to: &cluster, service: service, port: port, policy: policy)
         cluster.loadBalancer = balancer(policy.loadBalancer, discovery: cluster.discovery)
         if localities.isWeighted { cluster.balancing.locality = .weighted }
         OutlierSettings.apply(policy.outlierDetection ?? defaults?.outlierDetection, to: &cluster)

@@ -55,10 +55,14 @@ struct UpstreamSecurity {
         var tls = UpstreamTLS()
         tls.common.certificates = [.workloadCertificate]
         tls.common.validation = .workloadTrustBundle
+        scope.mesh.meshMTLS?.apply(to: &tls.common)
         tls.common.alpnProtocols = alpn(port, cluster)
         let accounts = Set(
             service.endpoints.compactMap(\.workload).map { "ns/\($0.namespace)/sa/\($0.serviceAccount)" })
-        let names = accounts.map { "spiffe://\(scope.mesh.effectiveTrustDomain)/\($0)" } + service.subjectAltNames
+        // While the mesh changes its name, servers have certificates of either trust domain.
+        let names =
+            scope.mesh.trustDomains.flatMap { domain in accounts.map { "spiffe://\(domain)/\($0)" } }
+            + service.subjectAltNames
         tls.common.subjectAltNames = Set(names).sorted().map { SubjectAltNameMatcher(exact: $0) }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)
         return tls
@@ -76,6 +80,7 @@ struct UpstreamSecurity {
         cluster: Cluster
     ) -> UpstreamTLS {
         var tls = UpstreamTLS()
+        scope.mesh.tlsDefaults?.apply(to: &tls.common)
         tls.sni = settings.sni ?? (service.host.hasPrefix("*") ? "" : service.host)
         tls.common.alpnProtocols = cluster.httpProtocol == .http2 ? ["h2"] : []
         tls.common.subjectAltNames = (settings.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }

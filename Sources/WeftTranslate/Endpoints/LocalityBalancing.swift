@@ -22,7 +22,7 @@ struct LocalityBalancing {
     }
 
     let plan: Plan
-    private let proxy: ProxyIdentity
+    private let proxy: ProxyClass
 
     init(scope: Scope, service: MeshService, policy: DestinationRule.TrafficPolicy) {
         proxy = scope.proxy

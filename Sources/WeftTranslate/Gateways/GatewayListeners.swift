@@ -130,6 +130,7 @@ struct GatewayListeners {
         var tls = DownstreamTLS()
         tls.common.alpnProtocols = server.isHTTPS ? ["h2", "http/1.1"] : []
         tls.common.minimumVersion = version(settings?.minProtocolVersion) ?? .v1_2
+        if settings?.minProtocolVersion == nil { scope.mesh.tlsDefaults?.apply(to: &tls.common) }
         tls.common.maximumVersion = version(settings?.maxProtocolVersion) ?? .auto
         tls.common.cipherSuites = settings?.cipherSuites ?? []
         tls.common.subjectAltNames = (settings?.subjectAltNames ?? []).map { SubjectAltNameMatcher(exact: $0) }

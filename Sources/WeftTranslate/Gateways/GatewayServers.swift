@@ -70,14 +70,12 @@ extension Scope {
     /// The proxy's port behind a service's port: as the endpoints say, else as the selector and the pod do, because a pod
     /// is configured before it is an endpoint. `nil` if the service does not stand for this proxy.
     func ownPort(behind port: MeshService.Port, of service: MeshService) -> Int? {
-        if let endpoint = service.endpoints.first(where: { $0.address == proxy.address }) {
-            return endpoint.ports[port.number]
-        }
+        if let ports = proxy.endpointPorts[service.host] { return ports[port.number] }
         guard let selector = service.selector, !selector.isEmpty,
             selector.allSatisfy({ proxy.labels[$0.key] == $0.value })
         else { return nil }
         if let name = port.targetPortName {
-            return snapshot.workload(namespace: proxy.namespace, name: proxy.podName)?.namedPorts[name]
+            return proxy.namedPorts[name]
         }
         return port.targetPort
     }

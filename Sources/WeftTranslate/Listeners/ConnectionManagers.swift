@@ -9,15 +9,14 @@ struct ConnectionManagers {
     func outbound(statPrefix: String, routes: String) -> HTTPConnectionManager {
         var manager = HTTPConnectionManager(statPrefix: statPrefix, routes: .rds(routes), filters: filters([], .source))
         manager.generateRequestID = true
-        manager.normalizePath = normalises
         finish(&manager)
         return manager
     }
 
     func inbound(statPrefix: String, routes: RouteConfiguration) -> HTTPConnectionManager {
-        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        let security = SecurityFilters(scope: scope).http
         var manager = HTTPConnectionManager(
-            statPrefix: statPrefix, routes: .inline(routes), filters: filters(rules, .destination))
+            statPrefix: statPrefix, routes: .inline(routes), filters: filters(security, .destination))
         manager.forwardClientCert = .appendForward
         manager.clientCertDetails = details
         manager.serverName = "istio-envoy"
@@ -27,9 +26,9 @@ struct ConnectionManagers {
     }
 
     func gateway(statPrefix: String, routes: String) -> HTTPConnectionManager {
-        let rules = AuthorizationFilters(scope: scope).rules(.http)
+        let security = SecurityFilters(scope: scope).http
         var manager = HTTPConnectionManager(
-            statPrefix: statPrefix, routes: .rds(routes), filters: filters(rules, .source))
+            statPrefix: statPrefix, routes: .rds(routes), filters: filters(security, .source))
         manager.useRemoteAddress = true
         manager.forwardClientCert = .sanitizeSet
         manager.clientCertDetails = details
@@ -43,8 +42,8 @@ struct ConnectionManagers {
         statPrefix: String, cluster: ClusterSelector, provenance: Provenance? = nil, reporter: StatsFilter.Reporter
     ) -> [NetworkFilter] {
         var filters: [NetworkFilter] = []
-        if reporter == .destination {
-            filters += AuthorizationFilters(scope: scope).rules(.tcp).map { rules in
+        if reporter == .destination || scope.proxy.kind == .router {
+            filters += SecurityFilters(scope: scope).tcp.map { rules in
                 var named = rules
                 named.statPrefix = "tcp."
                 return .rbac(named)
@@ -61,14 +60,15 @@ struct ConnectionManagers {
     var accessLogs: [AccessLog] {
         guard let file = scope.mesh.accessLogFile, !file.isEmpty else { return [] }
         guard scope.mesh.accessLogEncoding != .json else {
-            return [AccessLog(path: file, format: .json(AccessLogFormat.json.mapValues { .string($0) }))]
+            let own = scope.mesh.accessLogFormat.flatMap { try? JSONValue(parsing: $0) }?.objectValue
+            return [AccessLog(path: file, format: .json(own ?? AccessLogFormat.json.mapValues { .string($0) }))]
         }
         let format = scope.mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 }
         return [AccessLog(path: file, format: .text(format ?? AccessLogFormat.text))]
     }
 
-    private func filters(_ rules: [RBAC], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
-        var filters = rules.map { HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac($0)) }
+    private func filters(_ security: [HTTPFilter], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
+        var filters = security
         filters.append(HTTPFilter(name: RouteFeatures.faultFilter, kind: .fault(Fault())))
         filters.append(HTTPFilter(name: RouteFeatures.corsFilter, kind: .cors))
         filters.append(HTTPFilter(name: "istio.stats", kind: .stats(StatsFilter(reporter: reporter))))
@@ -84,15 +84,8 @@ struct ConnectionManagers {
         return details
     }
 
-    private var normalization: MeshConfig.PathNormalization.Mode {
-        scope.mesh.pathNormalization?.normalization ?? .default
-    }
-    private var normalises: Bool { normalization != .none }
-
     private func finish(_ manager: inout HTTPConnectionManager) {
-        manager.normalizePath = normalises
-        manager.mergeSlashes = normalization == .mergeSlashes || normalization == .decodeAndMergeSlashes
-        if normalization == .decodeAndMergeSlashes { manager.escapedSlashes = .unescapeAndForward }
+        PathNormalization(scope.mesh).apply(to: &manager)
         manager.upgradeTypes = ["websocket"]
         manager.streamIdleTimeoutMilliseconds = 0
         manager.accessLogs = accessLogs

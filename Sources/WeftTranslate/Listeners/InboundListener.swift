@@ -243,7 +243,12 @@ struct InboundListener {
         tls.requireClientCertificate = true
         tls.common.certificates = [.workloadCertificate]
         tls.common.validation = .workloadTrustBundle
+        // Whoever signed the certificate: callers are of this mesh's trust domain, or of one that it goes by as well.
+        tls.common.subjectAltNames = scope.mesh.trustDomains.map {
+            SubjectAltNameMatcher(.uri, StringMatcher(.prefix("spiffe://\($0)/")))
+        }
         tls.common.minimumVersion = .v1_2
+        scope.mesh.meshMTLS?.apply(to: &tls.common)
         // `istio…` only marks the mesh's own TLS. What is agreed on says whether HTTP/2 or HTTP/1.1 is inside.
         tls.common.alpnProtocols = content == .http ? ["h2", "http/1.1"] : ["istio-peer-exchange", "istio"]
         return tls

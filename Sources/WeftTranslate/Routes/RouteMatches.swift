@@ -9,9 +9,17 @@ enum RouteMatches {
         guard let match else { return result }
         result.caseSensitive = !(match.ignoreUriCase ?? false)
         for (name, value) in (match.headers ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             result.headers.append(header(name.lowercased(), value))
         }
         for (name, value) in (match.withoutHeaders ?? [:]).sorted(by: { $0.key < $1.key }) {
+            if let claim = ClaimRouting.matcher(name, value, invert: true) {
+                result.dynamicMetadata.append(claim)
+                continue
+            }
             var matcher = header(name.lowercased(), value)
             if case .present = matcher.test {
                 matcher.test = .present(false)
@@ -33,7 +41,7 @@ enum RouteMatches {
 
     /// True if every request matches.
     static func isCatchAll(_ match: RouteMatch) -> Bool {
-        guard match.headers.isEmpty, match.queryParameters.isEmpty else { return false }
+        guard match.headers.isEmpty, match.queryParameters.isEmpty, match.dynamicMetadata.isEmpty else { return false }
         return switch match.path {
         case .prefix(let prefix): prefix == "/" || prefix.isEmpty
         case .regex(let pattern): pattern == ".*" || pattern == "/.*"

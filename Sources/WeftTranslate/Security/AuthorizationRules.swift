@@ -3,15 +3,22 @@ import WeftIR
 
 /// Turns one rule of an AuthorizationPolicy into permissions and principals.
 ///
-/// On TCP ports conditions on HTTP cannot be checked: an ALLOW rule that has one never matches, a DENY rule goes without it.
+/// On TCP ports conditions on HTTP cannot be checked: an ALLOW or CUSTOM rule that has one never matches, a DENY or AUDIT
+/// rule goes without it, which makes it broader.
 struct AuthorizationRules {
     enum Traffic { case http, tcp }
-    let action: RBAC.Action
+    let policy: AuthorizationPolicy.Action
     let traffic: Traffic
-    let trustDomain: String
+    let values: PolicyValues
+    /// Whether paths are brought into a standard form before they are compared.
+    let normalises: Bool
+
+    /// A condition that cannot be checked here.
+    private enum Unknown { case dropsRule, isLeftOut }
+    private var unknown: Unknown { policy == .deny || policy == .audit ? .isLeftOut : .dropsRule }
 
     /// `nil` if the rule cannot match.
-    func policy(name: String, rule: AuthorizationPolicy.Rule, provenance: Provenance) -> RBAC.Policy? {
+    func policy(name: String, rule: AuthorizationPolicy.Rule, provenance: Provenance?) -> RBAC.Policy? {
         var callers: [Principal] = []
         var calls: [Permission] = []
         for condition in rule.when ?? [] {
@@ -46,20 +53,29 @@ struct AuthorizationRules {
 
     private func permissions(of operation: AuthorizationPolicy.Operation) -> [Permission]? {
         var parts: [Permission] = []
-        let http: [([String]?, [String]?, (String) -> Permission)] = [
-            (operation.hosts, operation.notHosts, { .header(header(":authority", $0, ignoreCase: true)) }),
-            (operation.methods, operation.notMethods, { .header(header(":method", $0)) }),
-            (operation.paths, operation.notPaths, { .urlPath(path($0)) }),
+        let http = [
+            operation.hosts, operation.notHosts, operation.methods, operation.notMethods, operation.paths,
+            operation.notPaths,
         ]
-        for (values, notValues, make) in http where !(values ?? []).isEmpty || !(notValues ?? []).isEmpty {
-            if traffic == .tcp {
-                if action == .allow { return nil }
-                continue
-            }
-            add(values, notValues, make, to: &parts)
+        if traffic == .tcp, http.contains(where: { !($0 ?? []).isEmpty }) {
+            if unknown == .dropsRule { return nil }
+        } else {
+            add(operation.hosts, operation.notHosts, PolicyValues.host, to: &parts)
+            add(
+                operation.methods, operation.notMethods, { .header(PolicyValues.header(":method", $0)) }, to: &parts)
+            addPaths(operation, to: &parts)
         }
         add(operation.ports, operation.notPorts, { UInt16($0).map { .destinationPort($0) } ?? .not(.any) }, to: &parts)
         return parts
+    }
+
+    /// A refusal or a question by path also holds for paths that proxies leave as they are and applications resolve.
+    private func addPaths(_ operation: AuthorizationPolicy.Operation, to parts: inout [Permission]) {
+        var own: [Permission] = []
+        add(operation.paths, nil, { .urlPath(values.path($0)) }, to: &own)
+        add(nil, operation.notPaths, { .urlPath(values.path($0, negated: true)) }, to: &own)
+        guard policy.isGuard, normalises, !own.isEmpty else { return parts += own }
+        parts.append(.or([all(own)] + PolicyValues.ambiguousPaths))
     }
 
     private func add(
@@ -75,23 +91,25 @@ struct AuthorizationRules {
 
     private func principals(of source: AuthorizationPolicy.Source) -> [Principal]? {
         var parts: [Principal] = []
-        let tokens = [source.requestPrincipals, source.notRequestPrincipals]
-        if tokens.contains(where: { !($0 ?? []).isEmpty }) {
-            // End-user tokens are not verified by this proxy yet: an ALLOW rule on them never matches, a DENY rule goes without.
-            if action == .allow { return nil }
+        let namesTokens = [source.requestPrincipals, source.notRequestPrincipals].contains { !($0 ?? []).isEmpty }
+        if traffic == .http {
+            add(source.requestPrincipals, source.notRequestPrincipals, TokenClaims.principal, to: &parts)
+        } else if namesTokens, unknown == .dropsRule {
+            return nil
         }
-        add(source.principals, source.notPrincipals, { .authenticated(principal($0)) }, to: &parts)
-        add(source.namespaces, source.notNamespaces, { .authenticated(namespace($0)) }, to: &parts)
-        add(source.serviceAccounts, source.notServiceAccounts, { .authenticated(account($0)) }, to: &parts)
-        add(source.trustDomains, source.notTrustDomains, { .authenticated(domain($0)) }, to: &parts)
-        add(
-            source.ipBlocks, source.notIpBlocks, { AddressBlock.parse($0).map { .directRemoteIP($0) } ?? .not(.any) },
-            to: &parts)
-        add(
-            source.remoteIpBlocks, source.notRemoteIpBlocks,
-            { AddressBlock.parse($0).map { .remoteIP($0) } ?? .not(.any) }, to: &parts)
+        add(source.principals, source.notPrincipals, values.principal, to: &parts)
+        add(source.namespaces, source.notNamespaces, values.namespace, to: &parts)
+        add(source.serviceAccounts, source.notServiceAccounts, values.account, to: &parts)
+        add(source.trustDomains, source.notTrustDomains, values.trustDomain, to: &parts)
+        add(source.ipBlocks, source.notIpBlocks, direct, to: &parts)
+        add(source.remoteIpBlocks, source.notRemoteIpBlocks, remote, to: &parts)
         return parts
     }
+
+    private func direct(_ block: String) -> Principal {
+        AddressBlock.parse(block).map { .directRemoteIP($0) } ?? .not(.any)
+    }
+    private func remote(_ block: String) -> Principal { AddressBlock.parse(block).map { .remoteIP($0) } ?? .not(.any) }
 
     private func add(
         _ values: [String]?, _ notValues: [String]?, _ make: (String) -> Principal, to parts: inout [Principal]
@@ -109,100 +127,64 @@ struct AuthorizationRules {
         -> Bool
     {
         let key = condition.key ?? ""
-        let (values, notValues) = (condition.values, condition.notValues)
+        let (given, not) = (condition.values, condition.notValues)
         switch key {
-        case "source.ip":
-            add(values, notValues, { AddressBlock.parse($0).map { .directRemoteIP($0) } ?? .not(.any) }, to: &callers)
-        case "remote.ip":
-            add(values, notValues, { AddressBlock.parse($0).map { .remoteIP($0) } ?? .not(.any) }, to: &callers)
-        case "source.namespace": add(values, notValues, { .authenticated(namespace($0)) }, to: &callers)
-        case "source.principal": add(values, notValues, { .authenticated(principal($0)) }, to: &callers)
-        case "source.serviceAccount": add(values, notValues, { .authenticated(account($0)) }, to: &callers)
-        case "source.trustDomain": add(values, notValues, { .authenticated(domain($0)) }, to: &callers)
+        case "source.ip": add(given, not, direct, to: &callers)
+        case "remote.ip": add(given, not, remote, to: &callers)
+        case "source.namespace": add(given, not, values.namespace, to: &callers)
+        case "source.principal": add(given, not, values.principal, to: &callers)
+        case "source.serviceAccount": add(given, not, values.account, to: &callers)
+        case "source.trustDomain": add(given, not, values.trustDomain, to: &callers)
         case "destination.ip":
-            add(values, notValues, { AddressBlock.parse($0).map { .destinationIP($0) } ?? .not(.any) }, to: &calls)
+            add(given, not, { AddressBlock.parse($0).map { .destinationIP($0) } ?? .not(.any) }, to: &calls)
         case "destination.port":
-            add(values, notValues, { UInt16($0).map { .destinationPort($0) } ?? .not(.any) }, to: &calls)
-        case "connection.sni": add(values, notValues, { .requestedServerName(string($0)) }, to: &calls)
+            add(given, not, { UInt16($0).map { .destinationPort($0) } ?? .not(.any) }, to: &calls)
+        case "connection.sni": add(given, not, { .requestedServerName(PolicyValues.string($0)) }, to: &calls)
         default:
-            guard key.hasPrefix("request.headers["), key.hasSuffix("]"), traffic == .http else {
-                return action != .allow
-            }
-            let name = key.dropFirst("request.headers[".count).dropLast().lowercased()
-            add(values, notValues, { .header(header(name, $0)) }, to: &callers)
+            if key.hasPrefix(Self.experimental) { return add(experimental: condition, to: &calls) }
+            guard traffic == .http, let make = requestCondition(key) else { return unknown == .isLeftOut }
+            add(given, not, make, to: &callers)
         }
         return true
     }
 
-    // MARK: - Values
-
-    /// Istio's forms: exact, `abc*`, `*abc`, and `*` for anything that is there.
-    private func string(_ value: String, ignoreCase: Bool = false) -> StringMatcher {
-        if value == "*" { return StringMatcher(.regex(".+")) }
-        if value.hasSuffix("*") { return StringMatcher(.prefix(String(value.dropLast())), ignoreCase: ignoreCase) }
-        if value.hasPrefix("*") { return StringMatcher(.suffix(String(value.dropFirst())), ignoreCase: ignoreCase) }
-        return StringMatcher(.exact(value), ignoreCase: ignoreCase)
-    }
-
-    private func header(_ name: String, _ value: String, ignoreCase: Bool = false) -> HeaderMatcher {
-        HeaderMatcher(name: name, test: value == "*" ? .present(true) : .string(string(value, ignoreCase: ignoreCase)))
-    }
-
-    /// `{*}` stands for one segment and `{**}` for the rest of the path.
-    private func path(_ value: String) -> StringMatcher {
-        guard value.contains("{*}") || value.contains("{**}") else { return string(value) }
-        var pattern = ""
-        var rest = Substring(value)
-        while !rest.isEmpty {
-            if rest.hasPrefix("{**}") {
-                pattern += ".*"
-                rest = rest.dropFirst(4)
-            } else if rest.hasPrefix("{*}") {
-                pattern += "[^/]+"
-                rest = rest.dropFirst(3)
-            } else {
-                pattern += Self.escape(String(rest.removeFirst()))
-            }
+    /// Conditions on the request itself; `nil` for a key that does not exist.
+    private func requestCondition(_ key: String) -> ((String) -> Principal)? {
+        func claim(_ path: [String]) -> (String) -> Principal {
+            { .metadata(TokenClaims.matcher(path, $0 == "*" ? nil : PolicyValues.string($0))) }
         }
-        return StringMatcher(.regex(pattern))
+        switch key {
+        case "request.auth.principal": return TokenClaims.principal
+        case "request.auth.audiences": return claim(["aud"])
+        case "request.auth.presenter": return claim(["azp"])
+        default: break
+        }
+        if key.hasPrefix("request.auth.claims") {
+            return TokenClaims.bracketed(key.dropFirst("request.auth.claims".count)).map(claim)
+        }
+        guard key.hasPrefix("request.headers["), key.hasSuffix("]") else { return nil }
+        let name = key.dropFirst("request.headers[".count).dropLast().lowercased()
+        return name.isEmpty ? nil : { .header(PolicyValues.header(name, $0)) }
     }
 
-    private func principal(_ value: String) -> StringMatcher? {
-        if value == "*" { return nil }
-        if value.hasPrefix("*") { return StringMatcher(.suffix(String(value.dropFirst()))) }
-        let local = "cluster.local/"
-        let own = value.hasPrefix(local) ? "\(trustDomain)/\(value.dropFirst(local.count))" : value
-        return string("spiffe://\(own)")
-    }
+    private static let experimental = "experimental.envoy.filters."
 
-    private func namespace(_ value: String) -> StringMatcher {
-        let pattern = value.split(separator: "*", omittingEmptySubsequences: false).map { Self.escape(String($0)) }
-            .joined(separator: "[^/]*")
-        return StringMatcher(.regex("spiffe://[^/]+/ns/\(pattern)/.*"))
-    }
-
-    /// `[namespace/]account`.
-    private func account(_ value: String) -> StringMatcher {
-        let parts = value.split(separator: "/", maxSplits: 1).map { Self.escape(String($0)) }
-        let (namespace, account) = parts.count == 2 ? (parts[0], parts[1]) : ("[^/]+", parts.first ?? "")
-        return StringMatcher(.regex("spiffe://[^/]+/ns/\(namespace)/sa/\(account)"))
-    }
-
-    private func domain(_ value: String) -> StringMatcher { StringMatcher(.prefix("spiffe://\(value)/")) }
-
-    private static func escape(_ text: String) -> String {
-        text.reduce(into: "") { $0 += "\\.+*?()|[]{}^$".contains($1) ? "\\\($1)" : String($1) }
-    }
-}
-
-/// Address blocks: `10.0.0.0/8`, or one address.
-enum AddressBlock {
-    static func parse(_ text: String) -> CIDR? {
-        let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-        guard let address = parts.first, !address.isEmpty else { return nil }
-        let longest: UInt8 = address.contains(":") ? 128 : 32
-        guard parts.count == 2 else { return CIDR(address, prefixLength: longest) }
-        guard let length = UInt8(parts[1]), length <= longest else { return nil }
-        return CIDR(address, prefixLength: length)
+    /// `experimental.envoy.filters.NAME[KEY]`: what an Envoy filter said; a value in brackets is an element of a list.
+    private func add(experimental condition: AuthorizationPolicy.Condition, to calls: inout [Permission]) -> Bool {
+        let key = (condition.key ?? "").dropFirst("experimental.".count)
+        guard let bracket = key.firstIndex(of: "["), let path = TokenClaims.bracketed(key[bracket...]) else {
+            return unknown == .isLeftOut
+        }
+        let filter = String(key[..<bracket])
+        add(
+            condition.values, condition.notValues,
+            { value in
+                let isList = value.hasPrefix("[") && value.hasSuffix("]")
+                let test = DynamicMetadataMatcher.Test.string(
+                    PolicyValues.string(isList ? String(value.dropFirst().dropLast()) : value))
+                return .metadata(
+                    DynamicMetadataMatcher(filter: filter, path: path, test: isList ? .list(test) : test))
+            }, to: &calls)
+        return true
     }
 }

@@ -33,7 +33,7 @@ struct PeerModes {
     }
 
     /// Ports to which the workload's own policy gives a mode.
-    func portsWithModes(of proxy: ProxyIdentity) -> [Int] {
+    func portsWithModes(of proxy: ProxyClass) -> [Int] {
         let own = snapshot.peerAuthentications.first {
             $0.namespace == proxy.namespace && !($0.spec.selector?.isEmpty ?? true)
                 && $0.spec.selector?.matches(proxy.labels) == true

@@ -26,6 +26,7 @@ package struct MeshSnapshot: Sendable {
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
     package let authorizationPolicies: [Config<AuthorizationPolicy>]
+    package let requestAuthentications: [Config<RequestAuthentication>]
     package let envoyFilters: [Config<EnvoyFilter>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
@@ -34,11 +35,25 @@ package struct MeshSnapshot: Sendable {
 
     let serviceIndex: [String: [Int]]
     let workloadIndex: [String: Int]
+    /// Services by the namespace that declares them.
+    let serviceNamespaces: [String: [Int]]
+    /// See ``selectorKeys(of:rootNamespace:)``.
+    let selectorKeys: [String: Set<String>]
+    /// True if some rule prefers endpoints on the caller's own node.
+    let tellsNodesApart: Bool
+    /// Node metadata that EnvoyFilters compare (`match.proxy.metadata`).
+    let patchMetadataKeys: Set<String>
 
     package static let clusterDomain = "cluster.local"
 
     package init(objects: [KubernetesObject], meshConfig: MeshConfig = MeshConfig()) {
-        var reader = SnapshotReader(objects: objects)
+        self.init(objects: objects, meshConfig: meshConfig, cache: DecodeCache())
+    }
+
+    /// - Parameter cache: what unchanged objects were read into before.
+    init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
+        let objects = meshConfig.discovered(objects)
+        var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
         virtualServices = reader.configs()
         destinationRules = reader.configs()
@@ -46,6 +61,7 @@ package struct MeshSnapshot: Sendable {
         sidecars = reader.configs()
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
+        requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
         self.workloads = workloads
@@ -58,9 +74,21 @@ package struct MeshSnapshot: Sendable {
                 ($0.host, $0.namespace, $0.created) < ($1.host, $1.namespace, $1.created)
             }
         self.services = services
+        patchMetadataKeys = Set(
+            envoyFilters.flatMap { $0.spec.configPatches ?? [] }.flatMap {
+                $0.match?.proxy?.metadata?.keys.map(\.self) ?? []
+            })
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
+        serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
+        var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
+        let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
+        keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
+        selectorKeys = keys
+        tellsNodesApart =
+            services.contains { $0.distribution == .sameNode }
+            || keys.values.contains { $0.contains("kubernetes.io/hostname") }
         serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
@@ -88,17 +116,26 @@ package struct MeshSnapshot: Sendable {
 
 /// Picks Istio's objects out of a list, and notes those that do not decode.
 private struct SnapshotReader {
-    let objects: [KubernetesObject]
-    var diagnostics: [Diagnostic] = []
+    /// By kind.
+    private let objects: [String: [KubernetesObject]]
+    private let cache: DecodeCache
+    private(set) var diagnostics: [Diagnostic] = []
+
+    init(objects: [KubernetesObject], cache: DecodeCache) {
+        self.objects = Dictionary(grouping: objects, by: \.kind)
+        self.cache = cache
+    }
 
     mutating func configs<Spec: IstioSpec>() -> [Config<Spec>] {
         var configs: [Config<Spec>] = []
-        for object in objects where object.isKind(Spec.self) {
+        for object in objects[Spec.kind] ?? [] where object.isKind(Spec.self) {
             do {
-                configs.append(
+                let config = try cache.value(of: object) {
                     Config(
                         resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self)))
+                        spec: try object.spec(Spec.self))
+                }
+                configs.append(config)
             } catch let error as DecodingError {
                 diagnostics.append(
                     Diagnostic(

@@ -99,7 +99,7 @@ struct ServiceReader {
     /// - Parameter publishesAll: addresses of pods that are not ready count too (`publishNotReadyAddresses`).
     private func endpoints(of service: MeshService, publishesAll: Bool) -> [MeshEndpoint] {
         var result: [String: MeshEndpoint] = [:]
-        for slice in slices["\(service.namespace)/\(service.name)"] ?? [] {
+        for slice in (slices["\(service.namespace)/\(service.name)"] ?? []).sorted(by: { $0.name < $1.name }) {
             let ports = targetPorts(of: slice, service: service)
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue

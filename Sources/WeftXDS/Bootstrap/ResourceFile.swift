@@ -1,5 +1,5 @@
 import FoundationEssentials
-import SwiftProtobuf
+package import SwiftProtobuf
 package import WeftCore
 import WeftIR
 import WeftProto
@@ -64,8 +64,8 @@ package enum ResourceFile {
 }
 
 /// Reads a resource's name without decoding the resource: in every type it is the string of field 1.
-enum ResourceName {
-    static func of(_ any: Google_Protobuf_Any) -> String? {
+package enum ResourceName {
+    package static func of(_ any: Google_Protobuf_Any) -> String? {
         if any.typeURL == ResourceType.names.typeURL { return NameTable.resourceName }
         var bytes = any.value[...]
         while let (number, wireType) = tag(&bytes) {

@@ -21,6 +21,7 @@ extension ExternalAuthorization {
         wire.validateMutations = validatesMutations
         wire.metadataContextNamespaces = metadataNamespaces
         if enabled != .all { wire.filterEnabled = enabled.runtimeWire() }
+        if let enabledMetadata { wire.filterEnabledMetadata = enabledMetadata.wire() }
         if deniesWhenDisabled { wire.denyAtDisable.defaultValue = .init(true) }
         wire.includePeerCertificate = includesPeerCertificate
         wire.includeTlsSession = includesTLSSession
@@ -53,6 +54,11 @@ extension ExternalAuthorization {
         validatesMutations = wire.validateMutations
         metadataNamespaces = wire.metadataContextNamespaces
         if wire.hasFilterEnabled { enabled = wire.filterEnabled.share }
+        if wire.hasFilterEnabledMetadata {
+            enabledMetadata = try reader.at("filter_enabled_metadata") {
+                try DynamicMetadataMatcher(wire.filterEnabledMetadata, reader)
+            }
+        }
         deniesWhenDisabled = wire.denyAtDisable.defaultValue.value
         includesPeerCertificate = wire.includePeerCertificate
         includesTLSSession = wire.includeTlsSession

@@ -89,6 +89,9 @@ extension JWTAuthentication.Provider {
         wire.padForwardPayloadHeader = padsForwardedPayload
         wire.payloadInMetadata = payloadInMetadata
         wire.headerInMetadata = headerInMetadata
+        if !spaceDelimitedClaims.isEmpty {
+            wire.normalizePayloadInMetadata.spaceDelimitedClaims = spaceDelimitedClaims
+        }
         wire.clearRouteCache_p = clearsRouteCache
         wire.claimToHeaders = claimToHeaders.map { claim in
             var value = Envoy_Extensions_Filters_Http_JwtAuthn_V3_JwtClaimToHeader()
@@ -127,6 +130,7 @@ extension JWTAuthentication.Provider {
         padsForwardedPayload = wire.padForwardPayloadHeader
         payloadInMetadata = wire.payloadInMetadata
         headerInMetadata = wire.headerInMetadata
+        spaceDelimitedClaims = wire.normalizePayloadInMetadata.spaceDelimitedClaims
         clearsRouteCache = wire.clearRouteCache_p
         claimToHeaders = wire.claimToHeaders.map { .init(header: $0.headerName.lowercased(), claim: $0.claimName) }
     }

@@ -63,37 +63,62 @@ extension DynamicMetadataMatcher {
             return segment
         }
         wire.invert = invert
-        switch test {
-        case .present(let present): wire.value.presentMatch = present
-        case .string(let matcher): wire.value.stringMatch = matcher.wire()
-        case .number(let start, let end):
-            if start == end {
-                wire.value.doubleMatch.exact = start
-            } else {
-                wire.value.doubleMatch.range.start = start
-                wire.value.doubleMatch.range.end = end
-            }
-        case .bool(let flag): wire.value.boolMatch = flag
-        case .null: wire.value.nullMatch = .init()
-        }
+        wire.value = test.wire()
         return wire
     }
 
     init(_ wire: Envoy_Type_Matcher_V3_MetadataMatcher, _ reader: WireReader) throws {
-        let test: Test =
-            switch wire.value.matchPattern {
-            case .presentMatch(let present): .present(present)
-            case .stringMatch(let matcher): .string(try StringMatcher(matcher, reader))
-            case .boolMatch(let flag): .bool(flag)
-            case .nullMatch: .null
-            case .doubleMatch(let matcher):
-                switch matcher.matchPattern {
-                case .exact(let number): .number(start: number, end: number)
-                case .range(let range): .number(start: range.start, end: range.end)
-                case nil: throw reader.error("double_match without a number")
-                }
-            case .listMatch, .orMatch, nil: throw reader.error("value matcher of a kind that is not supported")
+        self.init(
+            filter: wire.filter, path: wire.path.map(\.key), test: try Test(wire.value, reader), invert: wire.invert)
+    }
+}
+
+extension DynamicMetadataMatcher.Test {
+    fileprivate func wire() -> Envoy_Type_Matcher_V3_ValueMatcher {
+        var wire = Envoy_Type_Matcher_V3_ValueMatcher()
+        switch self {
+        case .present(let present): wire.presentMatch = present
+        case .string(let matcher): wire.stringMatch = matcher.wire()
+        case .number(let start, let end):
+            if start == end {
+                wire.doubleMatch.exact = start
+            } else {
+                wire.doubleMatch.range.start = start
+                wire.doubleMatch.range.end = end
             }
-        self.init(filter: wire.filter, path: wire.path.map(\.key), test: test, invert: wire.invert)
+        case .bool(let flag): wire.boolMatch = flag
+        case .null: wire.nullMatch = .init()
+        case .list(let element): wire.listMatch.oneOf = element.wire()
+        case .any(let tests): wire.orMatch.valueMatchers = tests.map { $0.wire() }
+        }
+        return wire
+    }
+
+    /// - Parameter depth: How many lists and choices stand around this one; a hostile message nests them without end.
+    fileprivate init(_ wire: Envoy_Type_Matcher_V3_ValueMatcher, depth: Int = 0, _ reader: WireReader) throws {
+        guard depth < 16 else { throw reader.error("value matchers are nested too deeply") }
+        switch wire.matchPattern {
+        case .presentMatch(let present): self = .present(present)
+        case .stringMatch(let matcher): self = .string(try StringMatcher(matcher, reader))
+        case .boolMatch(let flag): self = .bool(flag)
+        case .nullMatch: self = .null
+        case .doubleMatch(let matcher):
+            switch matcher.matchPattern {
+            case .exact(let number): self = .number(start: number, end: number)
+            case .range(let range): self = .number(start: range.start, end: range.end)
+            case nil: throw reader.error("double_match without a number")
+            }
+        case .listMatch(let list):
+            guard case .oneOf(let element)? = list.matchPattern else {
+                throw reader.error("list_match without one_of")
+            }
+            self = .list(try Self(element, depth: depth + 1, reader))
+        case .orMatch(let choice):
+            self = .any(
+                try reader.map("or_match.value_matchers", choice.valueMatchers) {
+                    try Self($0, depth: depth + 1, reader)
+                })
+        case nil: throw reader.error("value matcher of a kind that is not supported")
+        }
     }
 }

@@ -6,6 +6,7 @@ extension RBAC {
     func httpWire() -> WireHTTPRBAC {
         var wire = WireHTTPRBAC()
         wire.rulesStatPrefix = statPrefix
+        wire.shadowRulesStatPrefix = shadowStatPrefix
         wire.rules = RBAC.rules(action, policies)
         if let shadowAction { wire.shadowRules = RBAC.rules(shadowAction, shadowPolicies) }
         return wire
@@ -14,6 +15,7 @@ extension RBAC {
     func networkWire() -> WireNetworkRBAC {
         var wire = WireNetworkRBAC()
         wire.statPrefix = statPrefix
+        wire.shadowRulesStatPrefix = shadowStatPrefix
         wire.rules = RBAC.rules(action, policies)
         if let shadowAction { wire.shadowRules = RBAC.rules(shadowAction, shadowPolicies) }
         return wire
@@ -23,12 +25,14 @@ extension RBAC {
         try self.init(
             rules: wire.hasRules ? wire.rules : nil, shadow: wire.hasShadowRules ? wire.shadowRules : nil,
             statPrefix: wire.rulesStatPrefix, reader)
+        shadowStatPrefix = wire.shadowRulesStatPrefix
     }
 
     init(_ wire: WireNetworkRBAC, _ reader: WireReader) throws {
         try self.init(
             rules: wire.hasRules ? wire.rules : nil, shadow: wire.hasShadowRules ? wire.shadowRules : nil,
             statPrefix: wire.statPrefix, reader)
+        shadowStatPrefix = wire.shadowRulesStatPrefix
     }
 
     private init(rules: WireRBAC?, shadow: WireRBAC?, statPrefix: String, _ reader: WireReader) throws {
@@ -98,6 +102,7 @@ extension Permission {
         case .destinationIP(let range): wire.destinationIp = range.wire()
         case .destinationPort(let port): wire.destinationPort = UInt32(port)
         case .requestedServerName(let matcher): wire.requestedServerName = matcher.wire()
+        case .metadata(let matcher): wire.metadata = matcher.wire()
         }
         return wire
     }
@@ -113,6 +118,7 @@ extension Permission {
         case .destinationIp(let range): self = .destinationIP(try CIDR(range, reader))
         case .destinationPort(let port): self = .destinationPort(try reader.port(port))
         case .requestedServerName(let matcher): self = .requestedServerName(try StringMatcher(matcher, reader))
+        case .metadata(let matcher): self = .metadata(try DynamicMetadataMatcher(matcher, reader))
         case nil: throw reader.error("permission of a kind that is not supported")
         }
     }
@@ -133,6 +139,7 @@ extension Principal {
         case .remoteIP(let range): wire.remoteIp = range.wire()
         case .header(let matcher): wire.header = matcher.wire()
         case .urlPath(let matcher): wire.urlPath.path = matcher.wire()
+        case .metadata(let matcher): wire.metadata = matcher.wire()
         }
         return wire
     }
@@ -149,6 +156,7 @@ extension Principal {
         case .directRemoteIp(let range): self = .directRemoteIP(try CIDR(range, reader))
         case .header(let matcher): self = .header(try HeaderMatcher(matcher, reader))
         case .urlPath(let matcher): self = .urlPath(try StringMatcher(matcher.path, reader))
+        case .metadata(let matcher): self = .metadata(try DynamicMetadataMatcher(matcher, reader))
         case nil: throw reader.error("principal of a kind that is not supported")
         }
     }

@@ -165,7 +165,6 @@ enum FieldExceptions {
         envoy.extensions.compression.gzip.decompressor.v3.Gzip
           accepted 2 chunk_size: the buffers grow as needed
         envoy.extensions.filters.http.rbac.v3.RBAC
-          ignored 3 shadow_rules_stat_prefix: shadow results have no counters of their own
           refused 4 matcher: not implemented
           ignored 5 shadow_matcher: not implemented
         envoy.extensions.filters.http.router.v3.Router
@@ -187,7 +186,6 @@ enum FieldExceptions {
           refused 5 config_discovery: not implemented
         envoy.extensions.filters.network.rbac.v3.RBAC
           ignored 4 enforcement_type: rules are applied once, when the connection opens
-          ignored 5 shadow_rules_stat_prefix: shadow results have no counters of their own
           refused 6 matcher: not implemented
           ignored 7 shadow_matcher: not implemented
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -252,13 +250,11 @@ enum FieldExceptions {
         envoy.extensions.filters.http.jwt_authn.v3.JwtProvider
           accepted 12 jwt_cache_config: tokens are checked each time
           ignored 16 failed_status_in_metadata: not implemented
-          ignored 18 normalize_payload_in_metadata: claims stay as they are
         envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
           accepted 12 transport_api_version: there is only V3
           ignored 16 typed_metadata_context_namespaces: there is no typed metadata
           ignored 21 route_metadata_context_namespaces: not implemented
           ignored 22 route_typed_metadata_context_namespaces: there is no typed metadata
-          refused 14 filter_enabled_metadata: not implemented
           ignored 15 bootstrap_metadata_labels_key: not implemented
           ignored 20 charge_cluster_response_stats: refusals are counted by the filter alone
           accepted 29 emit_filter_state_stats: there is no filter state

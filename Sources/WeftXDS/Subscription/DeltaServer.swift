@@ -2,15 +2,34 @@ package import WeftProto
 
 extension ServerSubscription {
     /// The delta variant: only what changed is sent, and removals are named.
+    ///
+    /// Costs per push what differs between two snapshots, not what a snapshot holds; keeps per client the names that
+    /// it asked for, and no copy of what it has.
     package struct Delta: Sendable {
         package typealias Request = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest
         package typealias Response = Envoy_Service_Discovery_V3_DeltaDiscoveryResponse
 
         private struct TypeState: Sendable {
             var interest = Interest()
-            /// What the client has, or was told: name to version. An empty version is a name reported as absent.
-            var known: [String: String] = [:]
+            /// What the client has of everything it asked for, except for the names in `differs`.
+            var base = XDSSnapshot.empty
+            /// Versions that the client has of names where that is not what `base` says. An empty version is a name
+            /// that was reported as absent, `nil` one of which it has nothing.
+            var differs: [String: String?] = [:]
             var status = Status()
+
+            func known(_ type: ResourceType, _ name: String) -> String? {
+                if let version = differs[name] { return version }
+                return interest.contains(name) ? base[type, name]?.version : nil
+            }
+
+            mutating func set(_ type: ResourceType, _ name: String, to version: String?) {
+                if interest.contains(name) ? base[type, name]?.version == version : version == nil {
+                    differs[name] = nil
+                } else {
+                    differs[name] = .some(version)
+                }
+            }
         }
 
         private var types: [ResourceType: TypeState] = [:]
@@ -28,91 +47,141 @@ extension ServerSubscription {
                 return reaction
             }
             let isFirst = types[type] == nil
-            var state = types[type] ?? TypeState()
             if !isFirst, !request.responseNonce.isEmpty {
                 let error = request.hasErrorDetail ? request.errorDetail.message : nil
-                if let event = state.status.answered(request.responseNonce, type: type, error: error) {
+                if let event = types[type]?.status.answered(request.responseNonce, type: type, error: error) {
                     reaction.events.append(event)
                 }
             }
-            if isFirst {
-                state.known = request.initialResourceVersions
-                state.interest.wildcard = type.isWildcardByDefault && request.resourceNamesSubscribe.isEmpty
-                reaction.events.append(.subscribed(type))
-            }
-            let hadWildcard = state.interest.wildcard
-            state.interest.subscribe(request.resourceNamesSubscribe)
-            state.interest.unsubscribe(request.resourceNamesUnsubscribe)
-            for name in request.resourceNamesUnsubscribe where !state.interest.contains(name) {
-                state.known[name] = nil
-            }
-            types[type] = state
-            let asked = Set(request.resourceNamesSubscribe).subtracting(["*"])
+            if isFirst { reaction.events.append(.subscribed(type)) }
+            let hadWildcard = types[type]?.interest.wildcard ?? false
+            let asked = follow(request, type, isFirst: isFirst, snapshot)
+            let hasWildcard = types[type]?.interest.wildcard ?? false
+            guard isFirst || !asked.isEmpty || !request.resourceNamesSubscribe.isEmpty else { return reaction }
             // A client that comes back with everything it had gets an empty answer: it is in step, and both sides know.
             let isReturning = isFirst && !request.initialResourceVersions.isEmpty
-            let answerAnyway = isReturning || (isFirst || !hadWildcard) && state.interest.wildcard
-            if isFirst || !request.resourceNamesSubscribe.isEmpty {
-                // A name that is subscribed to again is sent again, except what the client said it has.
-                let forced = isFirst ? asked.filter { request.initialResourceVersions[$0] == nil } : asked
-                reaction.responses += responses(
-                    type, snapshot: snapshot, forced: forced, evenIfEmpty: answerAnyway, removals: true)
+            let opensWildcard = hasWildcard && !hadWildcard
+            // A name that is subscribed to again is sent again, except what the client said it has.
+            let forced = isFirst ? asked.filter { request.initialResourceVersions[$0] == nil } : asked
+            var candidates = asked
+            if opensWildcard {
+                candidates.formUnion(snapshot[type].keys)
+                // Nothing of what the wildcard adds is known to the client yet.
+                for name in candidates where types[type]?.interest.names.contains(name) != true {
+                    if types[type]?.differs[name] == nil { types[type]?.differs[name] = .some(nil) }
+                }
             }
+            reaction.responses += responses(
+                type, snapshot: snapshot, candidates: candidates, forced: forced,
+                evenIfEmpty: isReturning || opensWildcard, removals: true)
             return reaction
+        }
+
+        /// Takes over the names of a request.
+        /// - Returns: the names to be answered for, whether the client has them or not.
+        private mutating func follow(
+            _ request: Request, _ type: ResourceType, isFirst: Bool, _ snapshot: XDSSnapshot
+        ) -> Set<String> {
+            var state = types[type] ?? TypeState()
+            if isFirst {
+                state.base = snapshot
+                for (name, version) in request.initialResourceVersions { state.differs[name] = .some(version) }
+                state.interest.wildcard = type.isWildcardByDefault && request.resourceNamesSubscribe.isEmpty
+            }
+            var asked: Set<String> = []
+            for name in request.resourceNamesSubscribe where name != "*" {
+                let name = snapshot.interned(name, type)
+                // A name that is new to us is new to the client.
+                if !state.interest.contains(name), state.differs[name] == nil { state.differs[name] = .some(nil) }
+                state.interest.subscribe([name])
+                asked.insert(name)
+            }
+            if request.resourceNamesSubscribe.contains("*") { state.interest.subscribe(["*"]) }
+            state.interest.unsubscribe(request.resourceNamesUnsubscribe)
+            for name in request.resourceNamesUnsubscribe where name != "*" {
+                // Under a wildcard the client waits to hear whether it keeps the resource or not.
+                if state.interest.contains(name) { asked.insert(name) } else { state.differs[name] = nil }
+            }
+            types[type] = state
+            return asked
         }
 
         /// Brings the client to a new snapshot. Clusters and endpoints that are gone are removed last, when no
         /// listener and no route refers to them any more.
         package mutating func push(_ snapshot: XDSSnapshot) -> [Response] {
+            var changed: [ResourceType: Set<String>] = [:]
+            for (type, state) in types { changed[type] = Set(snapshot.difference(from: state.base, type)) }
+            let warming = changedAssignments(snapshot, changed[.cluster] ?? [])
+            for (type, names) in changed { rebase(type, to: snapshot, names) }
             var result: [Response] = []
-            let warming = changedAssignments(snapshot)
             for type in ResourceType.allCases where types[type] != nil {
                 result += responses(
-                    type, snapshot: snapshot, forced: type == .endpoint ? warming : [], evenIfEmpty: false,
+                    type, snapshot: snapshot, candidates: changed[type] ?? [],
+                    forced: type == .endpoint ? warming : [], evenIfEmpty: false,
                     removals: type != .cluster && type != .endpoint)
             }
             for type in [ResourceType.cluster, .endpoint] where types[type] != nil {
-                result += responses(type, snapshot: snapshot, forced: [], evenIfEmpty: false, removals: true)
+                result += responses(
+                    type, snapshot: snapshot, candidates: changed[type] ?? [], forced: [], evenIfEmpty: false,
+                    removals: true)
             }
             return result
         }
 
-        /// Load assignments of clusters that the next push changes: Envoy warms such a cluster, and waits for its
-        /// endpoints to be sent again.
-        private func changedAssignments(_ snapshot: XDSSnapshot) -> Set<String> {
-            guard let clusters = types[.cluster], let endpoints = types[.endpoint] else { return [] }
-            let changed = snapshot[.cluster].filter { clusters.known[$0.key] != $0.value.version }
-            return Set(changed.keys.compactMap { snapshot.assignmentOfCluster[$0] }.filter(endpoints.interest.contains))
+        /// Makes `snapshot` what the client's state is told against; what the client has stays the same.
+        private mutating func rebase(_ type: ResourceType, to snapshot: XDSSnapshot, _ names: Set<String>) {
+            guard var state = types[type] else { return }
+            let known = names.map { ($0, state.known(type, $0)) }
+            state.base = snapshot
+            for (name, version) in known { state.set(type, name, to: version) }
+            types[type] = state
         }
 
+        /// Load assignments of clusters that the next push changes: Envoy warms such a cluster, and waits for its
+        /// endpoints to be sent again.
+        private func changedAssignments(_ snapshot: XDSSnapshot, _ changed: Set<String>) -> Set<String> {
+            guard let clusters = types[.cluster], let endpoints = types[.endpoint] else { return [] }
+            return Set(
+                changed.compactMap { name in
+                    guard clusters.interest.contains(name), snapshot[.cluster, name] != nil else { return nil }
+                    return snapshot.assignment(ofCluster: name)
+                }.filter(endpoints.interest.contains))
+        }
+
+        /// - Parameter candidates: names that may not be as the client has them; those in `differs` are looked at too.
         private mutating func responses(
-            _ type: ResourceType, snapshot: XDSSnapshot, forced: Set<String>, evenIfEmpty: Bool, removals: Bool
+            _ type: ResourceType, snapshot: XDSSnapshot, candidates: Set<String>, forced: Set<String>,
+            evenIfEmpty: Bool, removals: Bool
         ) -> [Response] {
             guard var state = types[type] else { return [] }
-            let wanted = snapshot[type].filter { state.interest.contains($0.key) }
             var response = Response()
             response.typeURL = type.typeURL
-            for (name, resource) in wanted.sorted(by: { $0.key < $1.key })
-            where forced.contains(name) || state.known[name] != resource.version {
-                var encoded = Envoy_Service_Discovery_V3_Resource()
-                encoded.name = name
-                encoded.version = resource.version
-                encoded.resource = resource.any
-                response.resources.append(encoded)
-                state.known[name] = resource.version
+            for name in candidates.union(forced).union(state.differs.keys).sorted() {
+                let wanted = state.interest.contains(name) ? snapshot[type, name] : nil
+                let known = state.known(type, name)
+                if let wanted {
+                    let isNews = forced.contains(name) || known != wanted.version
+                    state.set(type, name, to: wanted.version)
+                    guard isNews else { continue }
+                    var encoded = Envoy_Service_Discovery_V3_Resource()
+                    encoded.name = name
+                    encoded.version = wanted.version
+                    encoded.resource = wanted.any
+                    response.resources.append(encoded)
+                } else if removals {
+                    let isHeld = known?.isEmpty == false
+                    let isUnheardOf = known == nil && state.interest.names.contains(name)
+                    guard forced.contains(name) || isHeld || isUnheardOf else { continue }
+                    response.removedResources.append(name)
+                    state.set(type, name, to: state.interest.contains(name) ? "" : nil)
+                }
             }
-            if removals {
-                let absent = forced.filter { wanted[$0] == nil }
-                let gone = state.known.filter { wanted[$0.key] == nil && !$0.value.isEmpty }.keys
-                let unheardOf = state.interest.names.filter { wanted[$0] == nil && state.known[$0] == nil }
-                response.removedResources = absent.union(gone).union(unheardOf).sorted()
-                for name in response.removedResources { state.known[name] = "" }
-            }
+            types[type] = state
             if response.resources.isEmpty, response.removedResources.isEmpty, !evenIfEmpty { return [] }
             response.nonce = String(nextNonce)
             nextNonce += 1
             response.systemVersionInfo = snapshot.version(of: type)
-            state.status.sent(response.systemVersionInfo, nonce: response.nonce)
-            types[type] = state
+            types[type]?.status.sent(response.systemVersionInfo, nonce: response.nonce)
             return [response]
         }
     }

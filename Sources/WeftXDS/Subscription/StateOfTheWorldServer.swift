@@ -9,6 +9,8 @@ extension ServerSubscription {
         private struct TypeState: Sendable {
             var interest = Interest()
             var sent: [String: EncodedResource] = [:]
+            /// What the last push compared `sent` with.
+            var base: XDSSnapshot?
             var status = Status()
         }
 
@@ -60,6 +62,9 @@ extension ServerSubscription {
             var clustersChanged = false
             for type in ResourceType.allCases {
                 guard let state = types[type] else { continue }
+                let isSame = state.base.map { snapshot.difference(from: $0, type).isEmpty } ?? false
+                types[type]?.base = snapshot
+                if isSame, type != .endpoint || !clustersChanged { continue }
                 var next = wanted(type, snapshot)
                 if type == .cluster {
                     next.merge(state.sent) { new, _ in new }
@@ -81,7 +86,8 @@ extension ServerSubscription {
 
         private func wanted(_ type: ResourceType, _ snapshot: XDSSnapshot) -> [String: EncodedResource] {
             guard let interest = types[type]?.interest else { return [:] }
-            return snapshot[type].filter { interest.contains($0.key) }
+            if interest.wildcard { return snapshot[type] }
+            return interest.names.reduce(into: [:]) { $0[$1] = snapshot[type, $1] }
         }
 
         private mutating func response(_ type: ResourceType, resources: [String: EncodedResource]) -> Response {

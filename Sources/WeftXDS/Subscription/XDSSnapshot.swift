@@ -11,41 +11,81 @@ package struct EncodedResource: Sendable, Hashable {
         self.version = Fingerprint(any.value).text
         self.any = any
     }
+
+    /// A number for this resource under its name, to be added up with others'.
+    func digest(of name: String) -> UInt64 {
+        var fingerprint = Fingerprint(name.utf8)
+        fingerprint.add(version.utf8)
+        return fingerprint.state
+    }
 }
 
 /// Everything that one proxy should have, encoded: what subscriptions compare a client's state with.
+///
+/// Made of shares, which other proxies' snapshots have too; a name that two shares have is the first one's.
 package struct XDSSnapshot: Sendable, Hashable {
-    package private(set) var resources: [ResourceType: [String: EncodedResource]]
-    /// Name of the load assignment that a cluster's endpoints come from.
-    package private(set) var assignmentOfCluster: [String: String]
-    /// What became of users' patches.
-    package private(set) var patchReport = PatchReport()
+    package let shares: [ResourceShare]
 
-    package static let empty = XDSSnapshot(resources: [:])
+    package static let empty = XDSSnapshot(shares: [])
+
+    package init(shares: [ResourceShare]) { self.shares = shares }
 
     package init(resources: [ResourceType: [String: EncodedResource]], assignmentOfCluster: [String: String] = [:]) {
-        self.resources = resources
-        self.assignmentOfCluster = assignmentOfCluster
+        shares = [ResourceShare(resources: resources, assignmentOfCluster: assignmentOfCluster)]
     }
 
     /// Encodes a whole configuration for one target.
     package init(_ configuration: ProxyConfiguration, target: Target) throws {
-        let encoded = try EncodedConfiguration(configuration, target: target)
-        resources = encoded.resources
-        assignmentOfCluster = encoded.assignmentOfCluster
-        patchReport = encoded.patchReport
+        shares = [try ResourceShare(configuration, target: target)]
     }
 
-    package subscript(type: ResourceType) -> [String: EncodedResource] { resources[type] ?? [:] }
+    /// All resources of a type by name. Costs as much as there are; ask by name where one will do.
+    package subscript(type: ResourceType) -> [String: EncodedResource] {
+        guard shares.count > 1 else { return shares.first?.resources[type] ?? [:] }
+        return shares.reduce(into: [:]) { all, share in
+            all.merge(share.resources[type] ?? [:]) { first, _ in first }
+        }
+    }
+
+    package subscript(type: ResourceType, name: String) -> EncodedResource? {
+        for share in shares {
+            if let resource = share.resources[type]?[name] { return resource }
+        }
+        return nil
+    }
+
+    /// How many resources of a type there are.
+    package func count(of type: ResourceType) -> Int { shares.reduce(0) { $0 + ($1.resources[type]?.count ?? 0) } }
+
+    /// Name of the load assignment that a cluster's endpoints come from; `nil` if it does not use EDS.
+    func assignment(ofCluster name: String) -> String? {
+        for share in shares {
+            if let assignment = share.assignmentOfCluster[name] { return assignment }
+        }
+        return nil
+    }
+
+    /// Names of a type that may not be the same in both; each at least once.
+    func difference(from old: XDSSnapshot, _ type: ResourceType) -> [String] {
+        guard shares.count == old.shares.count else {
+            return Array(self[type].keys) + Array(old[type].keys)
+        }
+        return zip(shares, old.shares).flatMap { $0.difference(from: $1, type) }
+    }
+
+    /// The name as the snapshot has it stored, so that many clients' lists of names share one text.
+    func interned(_ name: String, _ type: ResourceType) -> String {
+        for share in shares {
+            if let resources = share.resources[type], let index = resources.index(forKey: name) {
+                return resources.keys[index]
+            }
+        }
+        return name
+    }
 
     /// One version for all resources of a type (state of the world).
     package func version(of type: ResourceType) -> String {
-        var fingerprint = Fingerprint()
-        for (name, resource) in self[type].sorted(by: { $0.key < $1.key }) {
-            fingerprint.add(name.utf8)
-            fingerprint.add(resource.version.utf8)
-        }
-        return fingerprint.text
+        String(shares.reduce(0) { $0 &+ $1.digest(of: type) }, radix: 16)
     }
 }
 
@@ -59,7 +99,7 @@ extension Cluster {
 
 /// FNV-1a, 64 bits: a stable fingerprint, no defence against an adversary.
 struct Fingerprint {
-    private var state: UInt64 = 0xcbf2_9ce4_8422_2325
+    private(set) var state: UInt64 = 0xcbf2_9ce4_8422_2325
 
     init() {}
     init(_ bytes: some Sequence<UInt8>) { add(bytes) }

@@ -1,0 +1,47 @@
+import WeftConfig
+import WeftCore
+import WeftTranslate
+
+/// How far the connected proxies are with the configuration, at one moment.
+struct Distribution: Sendable {
+    struct Proxy: Sendable {
+        var name: String
+        var identity: ProxyIdentity
+        var labels: [String: String]
+        /// The newest snapshot that the proxy has taken up.
+        var confirmed: UInt64
+        /// Whether it refuses something of what it was sent.
+        var isRejecting: Bool
+    }
+    /// How many of the proxies that an object concerns have it as it is now.
+    struct Progress: Sendable, Hashable {
+        var confirmed = 0
+        var concerned = 0
+        /// Some that have not, by name.
+        var waiting: [String] = []
+        var isComplete: Bool { confirmed == concerned }
+    }
+    let proxies: [Proxy]
+    let ledger: ObjectLedger
+    let scope: ObjectScope
+
+    /// - Returns: `nil` if the object is not part of a snapshot in this form yet.
+    func progress(of object: KubernetesObject) -> Progress? {
+        guard let entry = ledger.entries[object.reference], entry.uid == object.uid,
+            entry.generation == object.generation
+        else { return nil }
+        var progress = Progress()
+        for proxy in proxies {
+            let (kind, namespace) = (proxy.identity.kind, proxy.identity.namespace)
+            guard scope.concerns(object, kind: kind, namespace: namespace, labels: proxy.labels) else { continue }
+            progress.concerned += 1
+            if proxy.confirmed >= entry.number {
+                progress.confirmed += 1
+            } else if progress.waiting.count < 5 {
+                progress.waiting.append(proxy.isRejecting ? "\(proxy.name) (refuses it)" : proxy.name)
+            }
+        }
+        progress.waiting.sort()
+        return progress
+    }
+}

@@ -1,0 +1,58 @@
+import WeftConfig
+import WeftCore
+import WeftTranslate
+
+/// Which proxies an object can matter to, by what it says of itself: namespace, `exportTo`, selector, gateways. Pure.
+///
+/// An upper bound: a proxy that it leaves out is not touched by the object.
+struct ObjectScope: Sendable {
+    let meshConfig: MeshConfig
+
+    /// - Parameter labels: the pod's.
+    func concerns(_ object: KubernetesObject, kind: ProxyIdentity.Kind, namespace: String, labels: [String: String])
+        -> Bool
+    {
+        let spec = object.json["spec"] ?? [:]
+        switch object.kind {
+        case "VirtualService":
+            let gateways = spec["gateways"]?.arrayValue?.compactMap(\.stringValue) ?? ["mesh"]
+            let isBound = kind == .router ? gateways.contains(where: { $0 != "mesh" }) : gateways.contains("mesh")
+            guard isBound else { return false }
+            return isExported(object, default: meshConfig.defaultVirtualServiceExportTo, to: namespace)
+        case "DestinationRule":
+            return isExported(object, default: meshConfig.defaultDestinationRuleExportTo, to: namespace)
+        case "ServiceEntry":
+            return isExported(object, default: meshConfig.defaultServiceExportTo, to: namespace)
+        case "Gateway":
+            let selector = spec["selector"]?.objectValue?.compactMapValues(\.stringValue) ?? [:]
+            return kind == .router && selector.allSatisfy { labels[$0.key] == $0.value }
+        case "Sidecar":
+            return kind == .sidecar && isInForce(object, in: namespace) && selects(spec, labels)
+        case "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "EnvoyFilter", "ProxyConfig",
+            "Telemetry", "WasmPlugin", "TrafficExtension":
+            return isInForce(object, in: namespace) && selects(spec, labels)
+        default: return true
+        }
+    }
+
+    private func isInForce(_ object: KubernetesObject, in namespace: String) -> Bool {
+        object.namespace == namespace || object.namespace == meshConfig.effectiveRootNamespace
+    }
+
+    private func isExported(_ object: KubernetesObject, default fallback: [String]?, to namespace: String) -> Bool {
+        let own = object.json[path: "spec", "exportTo"]?.arrayValue?.compactMap(\.stringValue) ?? []
+        let targets = own.isEmpty ? fallback ?? [] : own
+        if targets.isEmpty || targets.contains("*") || targets.contains(namespace) { return true }
+        return targets.contains(".") && object.namespace == namespace
+    }
+
+    private func selects(_ spec: JSONValue, _ labels: [String: String]) -> Bool {
+        let selectors = [
+            spec[path: "selector", "matchLabels"], spec[path: "workloadSelector", "labels"],
+            spec[path: "workloadSelector", "matchLabels"],
+        ]
+        return selectors.allSatisfy { selector in
+            (selector?.objectValue ?? [:]).allSatisfy { labels[$0.key] == $0.value.stringValue }
+        }
+    }
+}

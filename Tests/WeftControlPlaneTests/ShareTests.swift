@@ -1,0 +1,205 @@
+import Testing
+import WeftConfig
+import WeftCore
+import WeftIR
+import WeftTranslate
+import WeftXDS
+
+@testable import WeftControlPlane
+
+/// Proxies of one class share what is made for them, and the class is all that it is made from.
+@Suite struct ShareTests {
+    private func session(_ pod: String, _ address: String, kind: ProxyIdentity.Kind = .sidecar, app: String = "a")
+        -> ProxySession
+    {
+        let identity = ProxyIdentity(
+            kind: kind, address: address, podName: pod, namespace: "dev", labels: ["app": app])
+        return ProxySession(
+            id: pod, identity: identity, isAuthenticated: true, userAgent: "weft-proxy", version: "1",
+            publish: { _, _ in })
+    }
+
+    private func pod(_ name: String, _ address: String, app: String) -> KubernetesObject {
+        KubernetesObject([
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": ["name": .string(name), "namespace": "dev", "labels": ["app": .string(app)]],
+            "spec": ["serviceAccountName": .string(app)], "status": ["podIP": .string(address), "phase": "Running"],
+        ])
+    }
+
+    private func service(_ app: String, _ addresses: [String]) -> [KubernetesObject] {
+        [
+            KubernetesObject([
+                "apiVersion": "v1", "kind": "Service", "metadata": ["name": .string(app), "namespace": "dev"],
+                "spec": [
+                    "clusterIP": "10.96.0.1", "selector": ["app": .string(app)],
+                    "ports": [["name": "http", "port": 80, "targetPort": 8080]],
+                ],
+            ]),
+            KubernetesObject([
+                "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
+                "metadata": [
+                    "name": .string("\(app)-1"), "namespace": "dev",
+                    "labels": ["kubernetes.io/service-name": .string(app)],
+                ],
+                "ports": [["name": "http", "port": 8080]],
+                "endpoints": .array(addresses.map { ["addresses": [.string($0)]] }),
+            ]),
+        ]
+    }
+
+    private var objects: [KubernetesObject] {
+        [
+            pod("a-1", "10.0.0.1", app: "a"), pod("a-2", "10.0.0.2", app: "a"), pod("b-1", "10.0.0.3", app: "b"),
+        ] + service("a", ["10.0.0.1", "10.0.0.2"]) + service("b", ["10.0.0.3"])
+    }
+
+    @Test func podsOfOneDeploymentShareEverythingAndNeighboursWhatTheySendBy() {
+        let snapshot = MeshSnapshot(objects: objects)
+        let first = ShareKey.keys(of: session("a-1", "10.0.0.1"), in: snapshot)
+        let second = ShareKey.keys(of: session("a-2", "10.0.0.2"), in: snapshot)
+        let other = ShareKey.keys(of: session("b-1", "10.0.0.3", app: "b"), in: snapshot)
+        #expect(first == second)
+        #expect(first[0] == other[0])
+        #expect(first[1] != other[1])
+    }
+
+    /// What tells two senders apart must be in the key of what they send by.
+    @Test(arguments: [
+        ["networking.istio.io/v1", "VirtualService"], ["networking.istio.io/v1", "Sidecar"],
+        ["networking.istio.io/v1", "DestinationRule"],
+    ])
+    func aSelectorForSendersDividesThem(_ kind: [String]) {
+        let specs: [String: JSONValue] = [
+            "VirtualService": [
+                "hosts": ["b"],
+                "http": [
+                    ["match": [["sourceLabels": ["app": "a"]]], "directResponse": ["status": 418]],
+                    ["route": [["destination": ["host": "b"]]]],
+                ],
+            ],
+            "Sidecar": [
+                "workloadSelector": ["labels": ["app": "a"]], "egress": [["hosts": ["./a.dev.svc.cluster.local"]]],
+            ],
+            "DestinationRule": [
+                "host": "b", "workloadSelector": ["matchLabels": ["app": "a"]],
+                "trafficPolicy": ["connectionPool": ["tcp": ["maxConnections": 3]]],
+            ],
+        ]
+        let rule = KubernetesObject([
+            "apiVersion": .string(kind[0]), "kind": .string(kind[1]), "metadata": ["name": "x", "namespace": "dev"],
+            "spec": specs[kind[1]] ?? [:],
+        ])
+        let snapshot = MeshSnapshot(objects: objects + [rule])
+        let keys = ShareKey.keys(of: session("a-1", "10.0.0.1"), in: snapshot)
+        let other = ShareKey.keys(of: session("b-1", "10.0.0.3", app: "b"), in: snapshot)
+        #expect(keys[0] != other[0])
+        #expect(keys[0].configuration(in: snapshot).0 != other[0].configuration(in: snapshot).0)
+    }
+
+    /// The two shares together are the whole, and nothing is in both.
+    @Test func sharesAddUpToTheConfiguration() throws {
+        let snapshot = MeshSnapshot(objects: objects)
+        let session = session("a-1", "10.0.0.1")
+        let shares = try ShareKey.keys(of: session, in: snapshot).map {
+            try $0.make(in: snapshot, number: 1, replacing: nil).resources
+        }
+        let (whole, _) = Translator(snapshot).configuration(for: session.identity)
+        let expected = try XDSSnapshot(whole, target: .weft)
+        let divided = XDSSnapshot(shares: shares)
+        for type in ResourceType.allCases {
+            #expect(divided[type] == expected[type])
+            #expect(divided.count(of: type) == expected.count(of: type), "no \(type.shortName) resource is in both")
+        }
+    }
+
+    /// A share that comes out the same is the same object, so that nobody is sent anything.
+    @Test func anUnrelatedChangeLeavesTheShareAlone() throws {
+        let before = MeshSnapshot(objects: objects)
+        let after = MeshSnapshot(objects: objects + [pod("c-1", "10.0.0.9", app: "c")])
+        for key in ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before) {
+            let old = try key.make(in: before, number: 1, replacing: nil)
+            let new = try key.make(in: after, number: 2, replacing: old)
+            #expect(new.resources === old.resources)
+        }
+    }
+}
+
+@Suite struct PushPlanTests {
+    @Test func groupsAreServedAsSoonAsTheirSharesAreMade() {
+        let identity = ProxyIdentity(kind: .router, address: "1", podName: "p", namespace: "n")
+        let snapshot = MeshSnapshot(objects: [])
+        func key(_ account: String) -> ShareKey {
+            var proxy = ProxyClass(identity, in: snapshot)
+            proxy.serviceAccount = account
+            return ShareKey(part: .gateway(proxy), target: .weft, maySeeSecrets: true)
+        }
+        var plan = PushPlan(groups: [[key("x"), key("y")]: ["1", "2"], [key("x")]: ["3"]])
+        let first = plan.next()
+        let second = plan.next()
+        #expect(Set([first, second].compactMap { $0 }).count == 2)
+        #expect(plan.next() == nil)
+        #expect(plan.made(key("x")) == ["3"])
+        #expect(plan.made(key("y")).sorted() == ["1", "2"])
+        #expect(plan.made(key("y")).isEmpty)
+    }
+}
+
+@Suite struct RejectionOriginTests {
+    @Test(arguments: [
+        ("80: bad route", ["80", "8080"], ["80"]),
+        ("Error adding/updating listener(s) 0.0.0.0_80: no", ["0.0.0.0_80", "0.0.0.0_8080", "80"], ["0.0.0.0_80"]),
+        (
+            "cluster outbound|80||a.dev is bad.", ["outbound|80||a.dev", "outbound|80||a.dev.svc"],
+            ["outbound|80||a.dev"]
+        ),
+        ("no name at all", ["a", "b"], []),
+        ("no name at all", ["a1"], ["a1"]),
+    ])
+    func findsTheNamedResources(_ message: String, _ sent: [String], _ named: [String]) {
+        #expect(RejectionOrigin.names(in: message, among: sent) == named)
+    }
+}
+
+@Suite struct ConnectionTests {
+    private func connection() -> ProxyConnection {
+        let identity = ProxyIdentity(kind: .sidecar, address: "1", podName: "p", namespace: "n")
+        return ProxyConnection(
+            session: ProxySession(
+                id: "1", identity: identity, isAuthenticated: true, userAgent: "", version: "",
+                publish: { _, _ in }))
+    }
+
+    @Test func aProxyHasConfirmedWhenEverythingSentIsTaken() {
+        var connection = connection()
+        let now = ContinuousClock.now
+        connection.published = 4
+        connection.current = 4
+        connection.didSend("n1", .cluster, names: ["a", "b"], at: now)
+        #expect(connection.didAcknowledge("n1", .cluster, at: now) != nil)
+        #expect(connection.confirmed == 0, "more may be on its way")
+        connection.didDeliver(4)
+        #expect(connection.confirmed == 4)
+        connection.isCurrent(for: 6)
+        #expect(connection.confirmed == 6, "a snapshot that asks nothing new is confirmed at once")
+    }
+
+    @Test func aRefusalIsKeptByNameUntilTheResourceIsTaken() {
+        var connection = connection()
+        let now = ContinuousClock.now
+        connection.published = 1
+        connection.current = 1
+        connection.didSend("n1", .cluster, names: ["a", "b"], at: now)
+        connection.didDeliver(1)
+        #expect(connection.didReject("n1", .cluster, message: "b: no") == ["b"])
+        #expect(connection.rejections[.cluster] == ["b": "b: no"])
+        #expect(connection.confirmed == 0)
+        connection.didSend("n2", .cluster, names: ["a"], at: now)
+        _ = connection.didAcknowledge("n2", .cluster, at: now)
+        #expect(connection.rejections[.cluster] == ["b": "b: no"])
+        connection.didSend("n3", .cluster, names: ["b"], at: now)
+        _ = connection.didAcknowledge("n3", .cluster, at: now)
+        #expect(connection.rejections[.cluster] == [:])
+        #expect(connection.confirmed == 1)
+    }
+}
