@@ -69,7 +69,7 @@ let testTargets: [Target] = [
         "WeftProxy",
         [
             "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
-            "WeftTransport", "WeftProto", nioCore, nioPosix, protobuf,
+            "WeftTransport", "WeftProto", nioCore, nioEmbedded, nioPosix, protobuf,
         ]),
     tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),

@@ -48,17 +48,18 @@ package struct Translator: Sendable {
 
     /// What sidecars of a class receive by: the inbound listener and its clusters.
     package func inbound(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxy)
+        let scope = Scope(snapshot: snapshot, proxy: proxy).readingTelemetry()
         var configuration = ProxyConfiguration()
         let diagnostics = InboundListener(scope: scope).build(into: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
+        configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
         return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
     }
 
     /// Everything for gateways of a class.
     package func gateway(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxy)
+        let scope = Scope(snapshot: snapshot, proxy: proxy).readingTelemetry()
         var configuration = ProxyConfiguration()
         FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
         var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
@@ -68,7 +69,10 @@ package struct Translator: Sendable {
         GatewayBackendTLS(scope: scope).apply(to: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
-        return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
+        let filters = EnvoyFilterPatches(scope: scope)
+        configuration.patches = filters.patches(for: .gateway)
+        diagnostics += security.diagnostics + scope.ownershipDiagnostics + filters.diagnostics
+        return (configuration, diagnostics + (scope.telemetry?.diagnostics ?? []))
     }
 }
 
@@ -80,5 +84,7 @@ extension ProxyConfiguration {
         clusters.merge(other.clusters) { own, _ in own }
         endpoints.merge(other.endpoints) { own, _ in own }
         secrets.merge(other.secrets) { own, _ in own }
+        patches += other.patches.filter { patch in !patches.contains { $0.provenance == patch.provenance } }
+        names = names ?? other.names
     }
 }

@@ -54,7 +54,8 @@ struct ShareKey: Sendable, Hashable {
             let made = try OutboundShare(
                 proxies, in: snapshot, target: target, withSecrets: maySeeSecrets, replacing: old?.outbound)
             return Share(
-                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics, number: number)
+                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics,
+                patches: made.patches, number: number)
         }
         if case .proxyless(let proxies) = part {
             let configuration = Translator(snapshot).proxyless(for: proxies)
@@ -65,7 +66,9 @@ struct ShareKey: Sendable, Hashable {
         let (configuration, diagnostics) = configuration(in: snapshot)
         let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
         let kept = resources.isNew ? resources : old?.parts.first ?? resources
-        return Share(parts: [kept], diagnostics: diagnostics, number: number)
+        return Share(
+            parts: [kept], diagnostics: diagnostics + resources.patchReport.diagnostics,
+            patches: [resources.patchReport], number: number)
     }
 
     private static func encode(
@@ -90,6 +93,8 @@ struct Share: Sendable {
     var outbound: OutboundShare?
     /// What translation found.
     var diagnostics: [Diagnostic]
+    /// What became of users' patches, in each piece that was encoded by itself.
+    var patches: [PatchReport] = []
     /// Of the newest snapshot that it is right for.
     var number: UInt64
 }
