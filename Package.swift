@@ -68,22 +68,29 @@ let testTargets: [Target] = [
     tests(
         "WeftProxy",
         [
-            "CAllocationCounter", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity", "WeftRouting",
-            "WeftTransport", "WeftProto", nioCore, nioEmbedded, nioPosix, protobuf,
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity",
+            "WeftRouting", "WeftTransport", "WeftProto", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf,
         ]),
     tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),
     tests("WeftAnalysis", ["WeftCore", "WeftConfig"]),
-    tests("WeftAPIServer"),
+    tests("WeftAPIServer", ["WeftConfig", "WeftCore", "WeftManifests"]),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
     tests("WeftTelemetry", ["TestSupport", "WeftCore", logging]),
+    tests(
+        "WeftDashboard",
+        [
+            "TestSupport", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes", "WeftTelemetry",
+            hummingbird, logging,
+        ]),
     tests("WeftMetrics"),
     tests(
         "WeftControlPlane",
         [
-            "TestSupport", "WeftADS", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity", "WeftInject",
-            "WeftKubernetes", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
+            "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity",
+            "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO,
+            hummingbird, logging, nioCore,
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
@@ -119,14 +126,17 @@ let fuzzRunner: [Target] =
             name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
     ]
 
-/// `dev/telemetry-bench` alone builds it.
-let telemetryBench: [Target] =
+/// `dev/telemetry-bench` and `dev/scale` alone build them.
+let benches: [Target] =
     Context.environment["WEFT_BENCH"] == nil
     ? []
     : [
         .executableTarget(
             name: "weft-telemetry-bench", dependencies: ["WeftTelemetry", logging], path: "Tests/TelemetryBench",
-            swiftSettings: strict)
+            swiftSettings: strict),
+        .executableTarget(
+            name: "weft-scale-proxies", dependencies: [nioCore, nioPosix, nioHPACK, nioHTTP2],
+            path: "Tests/ScaleProxies", swiftSettings: strict),
     ]
 
 let package = Package(
@@ -263,7 +273,8 @@ let package = Package(
         // tests: processes and sockets of the suites that start servers
         .target(
             name: "TestSupport",
-            dependencies: [subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS], path: "Tests/TestSupport",
+            dependencies: ["WeftCore", subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS],
+            path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(
             name: "FuzzTargets",
@@ -278,5 +289,5 @@ let package = Package(
         .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
-    ] + fuzzRunner + telemetryBench + testTargets.filter { onlyTests?.contains($0.name) ?? true }
+    ] + fuzzRunner + benches + testTargets.filter { onlyTests?.contains($0.name) ?? true }
 )

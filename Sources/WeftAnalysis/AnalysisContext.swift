@@ -7,19 +7,29 @@ package struct AnalysisContext: Sendable {
     /// Namespaces to report on; `nil` is all. Objects elsewhere still count as existing.
     package let namespaces: Set<String>?
     package let clusterDomain: String
+    /// In the order of namespace and name.
     private let byKind: [String: [KubernetesObject]]
+    /// Services by `NAME.NAMESPACE`.
+    private let services: [String: KubernetesObject]
+    /// Label sets of pods, or of what makes them, by namespace.
+    private let podLabels: [String: [[String: String]]]
 
     package init(objects: [KubernetesObject], namespaces: Set<String>? = nil, clusterDomain: String = "cluster.local") {
         self.objects = objects
         self.namespaces = namespaces
         self.clusterDomain = clusterDomain
-        self.byKind = Dictionary(grouping: objects, by: \.kind)
+        let byKind = Dictionary(grouping: objects, by: \.kind).mapValues { objects in
+            objects.map { (key: ($0.namespace, $0.name), object: $0) }.sorted { $0.key < $1.key }.map(\.object)
+        }
+        self.byKind = byKind
+        services = Dictionary(
+            (byKind["Service"] ?? []).map { ("\($0.name).\($0.namespace)", $0) },
+            uniquingKeysWith: { first, _ in first })
+        podLabels = Dictionary(grouping: Self.pods(byKind), by: \.namespace).mapValues { $0.map(\.labels) }
     }
 
     /// Objects of a kind, in the order of their names.
-    func all(_ kind: String) -> [KubernetesObject] {
-        (byKind[kind] ?? []).sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
-    }
+    func all(_ kind: String) -> [KubernetesObject] { byKind[kind] ?? [] }
 
     /// A short host name belongs to the namespace of the object that uses it.
     func resolve(_ host: String, namespace: String) -> String {
@@ -28,10 +38,10 @@ package struct AnalysisContext: Sendable {
 
     func service(_ host: String, namespace: String) -> KubernetesObject? {
         let full = resolve(host, namespace: namespace)
-        return all("Service").first { service in
-            let short = "\(service.name).\(service.namespace)"
-            return full == "\(short).svc.\(clusterDomain)" || full == short || full == "\(short).svc"
+        for suffix in [".svc.\(clusterDomain)", ".svc", ""] where full.hasSuffix(suffix) {
+            if let found = services[String(full.dropLast(suffix.count))] { return found }
         }
+        return nil
     }
 
     /// A Service or a ServiceEntry answers to this name.
@@ -61,14 +71,15 @@ package struct AnalysisContext: Sendable {
         guard let selector = service.json[path: "spec", "selector"]?.objectValue?.compactMapValues(\.stringValue),
             !selector.isEmpty
         else { return [] }
-        return pods.filter { $0.namespace == service.namespace }.map(\.labels).filter { labels in
+        return (podLabels[service.namespace] ?? []).filter { labels in
             selector.allSatisfy { labels[$0.key] == $0.value }
         }
     }
 
-    private var pods: [(namespace: String, labels: [String: String])] {
-        let running = all("Pod").map { ($0.namespace, $0.labels) }
-        let templates = ["Deployment", "StatefulSet", "DaemonSet"].flatMap(all).map { object in
+    private static func pods(_ byKind: [String: [KubernetesObject]]) -> [(namespace: String, labels: [String: String])]
+    {
+        let running = (byKind["Pod"] ?? []).map { ($0.namespace, $0.labels) }
+        let templates = ["Deployment", "StatefulSet", "DaemonSet"].flatMap { byKind[$0] ?? [] }.map { object in
             let labels = object.json[path: "spec", "template", "metadata", "labels"]?.objectValue ?? [:]
             return (object.namespace, labels.compactMapValues(\.stringValue))
         }

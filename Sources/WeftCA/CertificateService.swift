@@ -66,7 +66,7 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
     }
 
     private func prove(_ metadata: Metadata) async throws -> SPIFFEIdentity {
-        guard let token = BearerToken.read(metadata) else {
+        guard let token = BearerToken.read(metadata[stringValues: "authorization"]) else {
             throw RPCError(code: .unauthenticated, message: "no bearer token in the metadata \"authorization\"")
         }
         let identity: SPIFFEIdentity?
@@ -84,16 +84,5 @@ package struct CertificateService: Istio_V1_Auth_IstioCertificateService.Service
                 message: "the token is not valid: is it expired, or made for another audience than istio-ca?")
         }
         return identity
-    }
-}
-
-/// Bearer tokens in gRPC metadata.
-enum BearerToken {
-    static func read(_ metadata: Metadata) -> String? {
-        for value in metadata[stringValues: "authorization"] {
-            let parts = value.split(separator: " ", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty { return String(parts[1]) }
-        }
-        return nil
     }
 }

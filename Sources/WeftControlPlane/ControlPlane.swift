@@ -31,19 +31,20 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let readiness = Readiness()
     private let debugTokens: TokenAuthenticator
     private let shownAuthority = ShownAuthority()
-    /// Whether this process writes what only one of several replicas should.
-    private let leadership = Leadership()
+    /// What this process writes, of what only one of several should.
+    private let ownership: Ownership
 
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
         debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
+        ownership = Ownership(revision: settings.revision)
         sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics,
-            status: StatusWriter(client: client, leadership: leadership, logger: Logger(label: "status")),
+            status: StatusWriter(client: client, ownership: ownership, logger: Logger(label: "status")),
             logger: Logger(label: "push"))
         telemetry = try Telemetry(
             settings: settings, client: client,
@@ -96,12 +97,13 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: { authority.trustBundlePEM }, mayWrite: { [leadership] in leadership.isLeader },
+            client: client, rootPEM: { authority.trustBundlePEM },
+            mayWrite: { [ownership] in ownership.ofRevision.isLeader },
             logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
-            mayWrite: { [leadership] in leadership.isLeader }, logger: Logger(label: "webhook"))
+            mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
@@ -113,7 +115,9 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { await patcher.run() }
             group.addTask { await keepStatus() }
             group.addTask {
-                try await leadership.run(election) {
+                try await ownership.run(
+                    client: client, namespace: settings.namespace, identity: settings.identity
+                ) {
                     root.refresh()
                     patcher.refresh()
                     coordinator.statusChanges.notify("leadership")
@@ -136,7 +140,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             let gateways = gatewayController
             group.addTask {
                 await coordinator.gatewayChanges.run { _, _ in
-                    guard leadership.isLeader else { return }
+                    guard ownership.writes else { return }
                     await gateways.reconcile(await coordinator.gatewayAPI)
                 }
             }
@@ -152,7 +156,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private var gatewayController: GatewayController {
         let (sources, revision, namespace) = (sources, settings.revision, settings.namespace)
         let logger = Logger(label: "gateway-api")
-        return GatewayController(client: client, sources: sources, logger: logger) {
+        return GatewayController(client: client, sources: sources, ownership: ownership, logger: logger) {
             var injection = InjectionSettings(meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
             injection.apply(values: sources.injectionValues)
             let istiod = revision == "default" ? "istiod" : "istiod-\(revision)"
@@ -160,13 +164,6 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                 image: injection.proxyImage, mesh: injection.mesh, proxyConfig: injection.proxyConfig,
                 controlPlane: "\(istiod).\(namespace).svc:15012", revision: revision)
         }
-    }
-
-    /// One of the replicas of a revision writes: its Lease says which.
-    private var election: LeaderElection {
-        let name = settings.revision == "default" ? "istio-leader" : "istio-leader-\(settings.revision)"
-        return LeaderElection(
-            client: client, namespace: settings.namespace, name: name, identity: settings.identity)
     }
 
     /// Writes status when something happened, and now and then how many proxies there are.
@@ -221,6 +218,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             to: router,
             source: MeshDashboard(
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
+        Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }

@@ -21,12 +21,9 @@ package enum Dashboard {
         router.get("api/mesh") { _, _ in await json(source.mesh()) }
         router.get("api/config") { _, _ in await json(source.configuration()) }
         router.get("api/config/object") { request, _ in
-            let asked = request.uri.queryParameters
-            guard let kind = asked["kind"], let name = asked["name"] else {
+            guard let object = reference(request) else {
                 return refused("say which object: ?kind=KIND&namespace=NAMESPACE&name=NAME")
             }
-            let namespace = asked["namespace"].map(String.init) ?? ""
-            let object = ResourceReference(kind: String(kind), namespace: namespace, name: String(name))
             return await found(
                 source.object(object), "\(object) is not there, or is no object of the mesh's configuration")
         }
@@ -46,7 +43,14 @@ package enum Dashboard {
         return Response(status: .ok, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: file.bytes)))
     }
 
-    private static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
+    static func reference(_ request: Request) -> ResourceReference? {
+        let asked = request.uri.queryParameters
+        guard let kind = asked["kind"], let name = asked["name"] else { return nil }
+        return ResourceReference(
+            kind: String(kind), namespace: asked["namespace"].map(String.init) ?? "", name: String(name))
+    }
+
+    static func json(_ value: JSONValue, status: HTTPResponse.Status = .ok) -> Response {
         let headers: HTTPFields = [
             .contentType: "application/json", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
         ]
@@ -54,7 +58,7 @@ package enum Dashboard {
             status: status, headers: headers, body: .init(byteBuffer: ByteBuffer(bytes: value.serialized())))
     }
 
-    private static func refused(_ words: String) -> Response { json(["error": .string(words)], status: .badRequest) }
+    static func refused(_ words: String) -> Response { json(["error": .string(words)], status: .badRequest) }
 
     private static func found(_ value: JSONValue?, _ words: String) -> Response {
         value.map { json($0) } ?? json(["error": .string(words)], status: .notFound)
@@ -77,13 +81,18 @@ struct WebFile: Sendable {
         script("main.js", PackageResources.main_js),
         script("lib/api.js", PackageResources.api_js), script("lib/chart.js", PackageResources.chart_js),
         script("lib/dom.js", PackageResources.dom_js), script("lib/format.js", PackageResources.format_js),
-        script("lib/state.js", PackageResources.state_js), script("lib/yaml.js", PackageResources.yaml_js),
+        script("lib/signin.js", PackageResources.signin_js), script("lib/state.js", PackageResources.state_js),
+        script("lib/token.js", PackageResources.token_js), script("lib/yaml.js", PackageResources.yaml_js),
+        script("config/editor.js", PackageResources.editor_js), script("config/form.js", PackageResources.form_js),
+        script("config/forms.js", PackageResources.forms_js),
         script("graph/badges.js", PackageResources.badges_js), script("graph/layout.js", PackageResources.layout_js),
         script("graph/model.js", PackageResources.model_js), script("graph/view.js", PackageResources.view_js),
         script("pages/config.js", PackageResources.config_js), script("pages/graph.js", PackageResources.graph_js),
-        script("pages/lists.js", PackageResources.lists_js), script("pages/mesh.js", PackageResources.mesh_js),
+        script("pages/lists.js", PackageResources.lists_js), script("pages/logs.js", PackageResources.logs_js),
+        script("pages/mesh.js", PackageResources.mesh_js),
         script("pages/metrics.js", PackageResources.metrics_js),
         script("pages/numbers.js", PackageResources.numbers_js),
-        script("pages/panels.js", PackageResources.panels_js), script("pages/traces.js", PackageResources.traces_js),
+        script("pages/panels.js", PackageResources.panels_js), script("pages/tap.js", PackageResources.tap_js),
+        script("pages/traces.js", PackageResources.traces_js),
     ]
 }

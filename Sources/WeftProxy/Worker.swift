@@ -27,7 +27,7 @@ final class Worker: @unchecked Sendable {
     var isDraining: Bool { drain != nil }
     /// Asked for by `/healthcheck/fail`.
     var failsHealthChecks = false
-    private let drainSettings: DrainSettings
+    let drainSettings: DrainSettings
     lazy var resolver = DNSResolver(eventLoop: eventLoop, configuration: SystemFiles.resolverConfiguration())
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
@@ -107,9 +107,7 @@ final class Worker: @unchecked Sendable {
             replaceClusters(of: previous, by: next)
         }
         guard next.listenerLineage !== previous.listenerLineage else { return }
-        for connection in Array(connections.values) where !connection.isServed(by: next) {
-            connection.drain(DrainState(settings: drainSettings, started: .now()))
-        }
+        for connection in Array(connections.values) where !connection.isServed(by: next) { connection.follow(next) }
     }
 
     private func replaceClusters(of previous: Snapshot, by next: Snapshot) {

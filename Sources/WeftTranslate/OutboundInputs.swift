@@ -99,37 +99,13 @@ extension Translator {
     /// What the clusters of each service that a class of senders sees are made from.
     package func serviceInputs(for proxies: OutboundClass) -> [ServiceInputs] {
         let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        let rules = RuleIndex(snapshot.destinationRules)
-        return scope.services.map { ServiceInputs(proxies, $0, rules.matching($0.host), snapshot.globals) }
+        return scope.services.map {
+            ServiceInputs(proxies, $0, snapshot.destinationRules(covering: $0.host), snapshot.globals)
+        }
     }
 
     /// What the listeners and routes of a class of senders are made from.
     package func trafficInputs(for proxies: OutboundClass) -> TrafficInputs {
         TrafficInputs(proxies, Scope(snapshot: snapshot, proxy: proxies.proxy))
-    }
-}
-
-/// DestinationRules by the hosts they are about.
-private struct RuleIndex {
-    private var exact: [String: [Int]] = [:]
-    private var wildcards: [(pattern: String, index: Int)] = []
-    private let rules: [Config<DestinationRule>]
-
-    init(_ rules: [Config<DestinationRule>]) {
-        self.rules = rules
-        for (index, rule) in rules.enumerated() {
-            let host = MeshSnapshot.resolve(host: rule.spec.host ?? "", namespace: rule.namespace)
-            if host.hasPrefix("*") {
-                wildcards.append((host, index))
-            } else {
-                exact[host, default: []].append(index)
-            }
-        }
-    }
-
-    /// In the order of the list, which is that of age.
-    func matching(_ host: String) -> [Config<DestinationRule>] {
-        let wild = wildcards.filter { HostPattern.matches($0.pattern, host) }.map(\.index)
-        return ((exact[host] ?? []) + wild).sorted().map { rules[$0] }
     }
 }

@@ -9,7 +9,11 @@ struct Scope {
     /// One per host; without the ExternalName Services.
     private(set) var services: [MeshService]
     /// Virtual services that this proxy may use, the ones that win first.
-    private(set) var virtualServices: [Config<VirtualService>]
+    private(set) var virtualServices: [Config<VirtualService>] {
+        didSet { meshRules = Self.index(virtualServices) }
+    }
+    /// Those of ``virtualServices`` that are for the mesh, by host.
+    private(set) var meshRules: HostIndex
     let sidecar: Config<Sidecar>?
     /// Hosts that rules may not route (``HostPermissions``).
     let ownershipDiagnostics: [Diagnostic]
@@ -44,11 +48,12 @@ struct Scope {
         egress = scopes.enumerated().sorted {
             ($0.element.port == nil ? 1 : 0, $0.offset) < ($1.element.port == nil ? 1 : 0, $1.offset)
         }.map(\.element)
-        let reached = Set(egress.flatMap(\.services))
         services =
             egress.count == 1
-            ? egress[0].services : Self.distinct(Array(reached), namespace: proxy.namespace)
+            ? egress[0].services
+            : Self.distinct(Array(Set(egress.flatMap(\.services))), namespace: proxy.namespace)
         virtualServices = Self.united(egress, all: rules)
+        meshRules = Self.index(virtualServices)
         aliases = Self.aliases(visible, concrete: Set(concrete.map(\.host)))
     }
 
@@ -80,6 +85,16 @@ struct Scope {
     func addresses(of service: MeshService) -> [String] {
         guard service.addresses.isEmpty, capturesDNS else { return service.addresses }
         return service.allocatedAddresses
+    }
+
+    private static func index(_ rules: [Config<VirtualService>]) -> HostIndex {
+        var index = HostIndex()
+        for (position, config) in rules.enumerated() where GatewayName.names(of: config).contains(GatewayName.mesh) {
+            for name in config.spec.hosts ?? [] {
+                index.add(MeshSnapshot.resolve(host: name, namespace: config.namespace), position: position)
+            }
+        }
+        return index
     }
 
     private static func united(_ egress: [EgressScope], all: [Config<VirtualService>]) -> [Config<VirtualService>] {
@@ -120,6 +135,8 @@ struct Scope {
 
     /// One service per host: the proxy's own namespace first, then Kubernetes', then the oldest.
     static func distinct(_ services: [MeshService], namespace: String) -> [MeshService] {
+        // A snapshot's are in the order of their hosts, and mostly one for each.
+        if zip(services, services.dropFirst()).allSatisfy({ $0.host < $1.host }) { return services }
         var chosen: [String: MeshService] = [:]
         for service in services {
             guard let other = chosen[service.host] else {

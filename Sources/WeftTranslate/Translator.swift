@@ -48,13 +48,7 @@ package struct Translator: Sendable {
 
     /// What sidecars of a class receive by: the inbound listener and its clusters.
     package func inbound(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxy).readingTelemetry()
-        var configuration = ProxyConfiguration()
-        let diagnostics = InboundListener(scope: scope).build(into: &configuration)
-        let security = SecurityFilters(scope: scope)
-        security.addClusters(to: &configuration)
-        configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
-        return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
+        inboundInputs(for: proxy).configuration()
     }
 
     /// Everything for gateways of a class.

@@ -107,7 +107,7 @@ package final class ServerProcess: Sendable {
 }
 
 /// A failing test must not leave its servers behind.
-private enum ProcessEnd {
+enum ProcessEnd {
     private static let identifiers = Mutex<[Int32]>([])
     private static let installed: Void = {
         atexit { ProcessEnd.identifiers.withLock { $0.forEach { Glibc.kill($0, SIGKILL) } } }

@@ -2,11 +2,12 @@ import GRPCCore
 import Logging
 import Synchronization
 import Testing
-import WeftADS
 import WeftCore
 import WeftIR
 import WeftIdentity
 import WeftXDS
+
+@testable import WeftADS
 
 /// Publishes what it is told to every session, and remembers what sessions said.
 final class RecordingControlPlane: ADSDelegate {
@@ -202,6 +203,41 @@ final class RecordingProxy: ADSClientDelegate {
         again.cancel()
         _ = await running.result
         _ = await again.result
+    }
+
+    /// A control plane that is asked by too many says when to come back, and is asked no sooner.
+    @Test func aStormIsShedAndComesBackInTurn() async throws {
+        try plane.publish(configuration("a"))
+        let admission = StreamAdmission(rate: 1, patience: .zero)
+        // The burst of a quiet second, used up.
+        for _ in 0..<4 { _ = try await admission.admit() }
+        guard case .refused(let wait) = try await admission.admit() else {
+            Issue.record("a fifth stream at once was not refused")
+            return
+        }
+        #expect(wait > .zero)
+        let host = try GRPCHost(
+            host: "127.0.0.1", port: 0, certificate: nil,
+            services: [ADSServer(authentication: .none, delegate: plane, admission: admission, logger: logger)])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await host.run() }
+            let client = client(port: try #require(try await host.port))
+            group.addTask { await client.run() }
+            try await eventually("refusal") { proxy.state.withLock { !$0.reasons.isEmpty } }
+            let reason = proxy.state.withLock { $0.reasons[0] }
+            #expect(reason.hasPrefix("unavailable: too many proxies connect at once; try again in "), "\(reason)")
+            try await eventually("served in its turn") { proxy.clusters == ["a"] }
+            // Its own backoff of 50 ms would have had it try a dozen times.
+            #expect(proxy.state.withLock { $0.reasons.count } < 8)
+            group.cancelAll()
+        }
+    }
+
+    @Test(arguments: [("250", 250), ("0", 0), ("-1", nil), ("soon", nil), ("99999999", 60_000)])
+    func pushbackIsReadAsGRPCWritesIt(_ text: String, _ milliseconds: Int?) {
+        var metadata = Metadata()
+        metadata.addString(text, forKey: "grpc-retry-pushback-ms")
+        #expect(RetryPushback.wait(metadata) == milliseconds.map { .milliseconds($0) })
     }
 
     @Test(arguments: [

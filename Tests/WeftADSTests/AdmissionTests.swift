@@ -11,6 +11,7 @@ import Testing
         for _ in 0..<11 { #expect(machine.turn(at: start) == start) }
         for step in 1...5 { #expect(machine.turn(at: start) == start + .milliseconds(100) * step) }
         #expect(machine.turn(at: start) == nil, "it would wait longer than anybody should")
+        #expect(machine.wait(at: start) > .milliseconds(500))
         #expect(machine.turn(at: start + .milliseconds(100)) == start + .milliseconds(600))
     }
 

@@ -149,7 +149,8 @@ import WeftXDS
         let sources = ClusterSources(client: client, namespace: "istio-system", signal: ChangeSignal())
         let coordinator = PushCoordinator(
             sources: sources, metrics: ControlPlaneMetrics(),
-            status: StatusWriter(client: client, leadership: Leadership(), logger: logger), logger: logger)
+            status: StatusWriter(client: client, ownership: Ownership(revision: "default"), logger: logger),
+            logger: logger)
         let server = ADSServer(
             authentication: .none, delegate: DiscoveryDelegate(coordinator: coordinator), logger: logger)
         let host = try GRPCHost(host: "127.0.0.1", port: 0, certificate: nil, services: [server])

@@ -126,6 +126,52 @@ import WeftXDS
         }
     }
 
+    /// What controllers write into the status of policies is no input of anything; what users write is.
+    @Test(arguments: ["PeerAuthentication", "Sidecar", "RequestAuthentication"])
+    func aStatusWriteIsNoNewInput(_ kind: String) {
+        func policy(version: String, status: JSONValue?, labels: JSONValue = [:]) -> KubernetesObject {
+            let group = kind == "Sidecar" ? "networking" : "security"
+            var json: JSONValue = [
+                "apiVersion": .string("\(group).istio.io/v1"), "kind": .string(kind),
+                "metadata": [
+                    "name": "default", "namespace": "dev", "resourceVersion": .string(version), "generation": 1,
+                    "labels": labels, "managedFields": [["manager": .string(version)]],
+                ], "spec": [:],
+            ]
+            json["status"] = status
+            return KubernetesObject(json)
+        }
+        let builder = SnapshotBuilder()
+        func inputs(_ policy: KubernetesObject) -> (
+            send: [ServiceInputs], traffic: TrafficInputs, receive: InboundInputs
+        ) {
+            let snapshot = builder.snapshot(objects: objects + [policy], meshConfig: MeshConfig())
+            let proxy = ProxyClass(session("a-1", "10.0.0.1").identity, in: snapshot)
+            let (translator, senders) = (Translator(snapshot), OutboundClass(proxy, in: snapshot))
+            return (
+                translator.serviceInputs(for: senders), translator.trafficInputs(for: senders),
+                translator.inboundInputs(for: proxy)
+            )
+        }
+        let before = inputs(policy(version: "1", status: nil))
+        let written = inputs(policy(version: "2", status: ["conditions": [["type": "Accepted"]]]))
+        #expect(before.send == written.send && before.traffic == written.traffic && before.receive == written.receive)
+        let labelled = inputs(policy(version: "3", status: nil, labels: ["a": "b"]))
+        #expect(
+            before.send != labelled.send && before.traffic != labelled.traffic && before.receive != labelled.receive)
+    }
+
+    /// An endpoint is an input of what others send by, not of what a workload receives by.
+    @Test func anEndpointIsNoInputOfTheReceivingSide() throws {
+        let moved = objects.filter { $0.name != "b-1" || $0.kind != "EndpointSlice" } + [service("b", ["10.0.0.7"])[1]]
+        let snapshots = [objects, moved].map { MeshSnapshot(objects: $0) }
+        let inputs = snapshots.map { snapshot in
+            Translator(snapshot).inboundInputs(
+                for: ProxyClass(session("a-1", "10.0.0.1").identity, in: snapshot))
+        }
+        #expect(inputs[0] == inputs[1])
+    }
+
     /// Random edits, each pushed on top of the one before: what is reused must be what would be made anew.
     @Test(arguments: 0..<12) func incrementalEqualsAnew(_ seed: UInt64) throws {
         var random = SystemlessRandom(state: seed)
@@ -173,14 +219,11 @@ import WeftXDS
                 "apiVersion": "networking.istio.io/v1", "kind": .string(kind),
                 "metadata": [
                     "name": .string(name), "namespace": "dev", "creationTimestamp": .string("2026-01-0\(name.count)"),
-                    // A version that says what the object says, as an API server's would.
-                    "resourceVersion": .string("\(spec)"),
                 ], "spec": spec,
             ])
         }
-        var all = [
-            pod("a-1", "10.0.0.1", app: "a"), pod("a-2", "10.0.0.2", app: "a"), pod("b-1", "10.0.0.3", app: "b"),
-        ]
+        var all = [pod("a-1", "10.0.0.1", app: "a"), pod("a-2", "10.0.0.2", app: random.chance(3) ? "a" : "b")]
+        if random.chance(3) { all.append(pod("b-1", "10.0.0.3", app: "b")) }
         for app in ["a", "b", "c"] where random.chance(4) {
             all += service(app, (1...3).filter { _ in random.chance(2) }.map { "10.0.0.\($0)" })
         }
@@ -211,7 +254,24 @@ import WeftXDS
                     "Sidecar", "default",
                     ["egress": [["hosts": [random.chance(2) ? "./a.dev.svc.cluster.local" : "*/*"]]]]))
         }
-        return all
+        if random.chance(3) {
+            all.append(
+                KubernetesObject([
+                    "apiVersion": "security.istio.io/v1", "kind": "AuthorizationPolicy",
+                    "metadata": ["name": "some", "namespace": "dev"],
+                    "spec": [
+                        "action": "DENY", "rules": random.chance(2) ? [["to": [["operation": ["ports": ["1"]]]]]] : [],
+                    ],
+                ]))
+        }
+        return all.map(versioned)
+    }
+
+    /// With a version that says what the object says, as an API server's would.
+    private func versioned(_ object: KubernetesObject) -> KubernetesObject {
+        var object = object
+        object.json[path: "metadata", "resourceVersion"] = .string("\(object.json)")
+        return object
     }
 }
 

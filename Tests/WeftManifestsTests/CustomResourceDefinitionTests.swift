@@ -15,10 +15,13 @@ import WeftManifests
     /// What people know from `kubectl get`: kind, short names and columns.
     @Test(arguments: [
         ("GatewayClass", ["gc"], ["Controller", "Accepted", "Age"]),
-        ("Gateway", ["gtw"], ["Class", "Address", "Programmed", "Age"]),
-        ("ListenerSet", ["lset"], ["Accepted", "Programmed", "Age"]), ("HTTPRoute", [], ["Hostnames", "Age"]),
-        ("GRPCRoute", [], ["Hostnames", "Age"]), ("TLSRoute", [], ["Hostnames", "Age"]), ("TCPRoute", [], ["Age"]),
-        ("ReferenceGrant", ["refgrant"], ["Age"]), ("BackendTLSPolicy", ["btlspolicy"], ["Age"]),
+        ("Gateway", ["gtw"], ["Class", "Address", "Accepted", "Programmed", "Age"]),
+        ("ListenerSet", ["lset"], ["Accepted", "Programmed", "Age"]),
+        ("HTTPRoute", [], ["Hostnames", "Accepted", "ResolvedRefs", "Age"]),
+        ("GRPCRoute", [], ["Hostnames", "Accepted", "ResolvedRefs", "Age"]),
+        ("TLSRoute", [], ["Hostnames", "Accepted", "ResolvedRefs", "Age"]),
+        ("TCPRoute", [], ["Accepted", "ResolvedRefs", "Age"]), ("ReferenceGrant", ["refgrant"], ["Age"]),
+        ("BackendTLSPolicy", ["btlspolicy"], ["Accepted", "Age"]),
     ])
     func gatewayKindsAreShownAsKnown(_ kind: String, _ short: [String], _ columns: [String]) throws {
         let definition = try definition(kind, group: "gateway.networking.k8s.io")
@@ -29,6 +32,17 @@ import WeftManifests
         #expect(version["name"] == "v1")
         let shown = version["additionalPrinterColumns"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
         #expect(shown == columns)
+    }
+
+    /// `kubectl get` says of every kind of Istio's whether it is taken, and by how many proxies.
+    @Test func istioKindsShowTheirConditions() {
+        for object in CustomResourceDefinitions.all where object.name.hasSuffix("istio.io") {
+            for version in object.json[path: "spec", "versions"]?.arrayValue ?? [] {
+                let shown = version["additionalPrinterColumns"]?.arrayValue?.compactMap { $0["name"]?.stringValue }
+                let isWhole = Set(shown ?? []).isSuperset(of: ["Accepted", "Reconciled", "Age"])
+                #expect(isWhole, "\(object.name): \(shown ?? [])")
+            }
+        }
     }
 
     @Test func allKindsAreThereOnce() {

@@ -28,6 +28,30 @@ def istio_metrics(reporter):
     return {"name": "istio.stats", "typed_config": {"@type": "type.googleapis.com/weft.v1.Stats", "reporter": reporter}}
 
 
+def access_log(path):
+    """Every request, with what Istio's line tells of it."""
+    told = [
+        "[%START_TIME%]", '"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"', "%RESPONSE_CODE%",
+        "%RESPONSE_FLAGS%", "%RESPONSE_CODE_DETAILS%", "%CONNECTION_TERMINATION_DETAILS%",
+        '"%UPSTREAM_TRANSPORT_FAILURE_REASON%"', "%BYTES_RECEIVED%", "%BYTES_SENT%", "%DURATION%",
+        "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%", '"%REQ(X-FORWARDED-FOR)%"', '"%REQ(USER-AGENT)%"',
+        '"%REQ(X-REQUEST-ID)%"', '"%REQ(:AUTHORITY)%"', '"%UPSTREAM_HOST%"', "%UPSTREAM_CLUSTER_RAW%",
+        "%UPSTREAM_LOCAL_ADDRESS%", "%DOWNSTREAM_LOCAL_ADDRESS%", "%DOWNSTREAM_REMOTE_ADDRESS%",
+        "%REQUESTED_SERVER_NAME%", "%ROUTE_NAME%"]
+    return {"name": "envoy.access_loggers.file", "typed_config": {
+        "@type": f"{TYPE}.extensions.access_loggers.file.v3.FileAccessLog", "path": str(path),
+        "log_format": {"text_format_source": {"inline_string": " ".join(told) + "\n"}}}}
+
+
+def tracing(collector, percent):
+    """`percent` of the requests that come without a trace are sampled; spans go to the cluster `collector` by OTLP."""
+    provider = {"name": "envoy.tracers.opentelemetry", "typed_config": {
+        "@type": f"{TYPE.replace('envoy', 'envoy.config')}.trace.v3.OpenTelemetryConfig", "service_name": "bench",
+        "grpc_service": {"envoy_grpc": {"cluster_name": collector}, "timeout": "5s"}}}
+    return {"provider": provider, "client_sampling": {"value": 100}, "random_sampling": {"value": percent},
+            "overall_sampling": {"value": 100}}
+
+
 def one_route(cluster):
     return {"name": "local", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [
         {"match": {"prefix": "/"}, "route": {"cluster": cluster}}]}]}

@@ -18,8 +18,11 @@ class Ports:
     nginx: int = 19003
     haproxy: int = 19004
     control: int = 19005
+    floor: int = 19006
     # Further ports of one subject: the second hop, the admin server.
     second: int = 100
+    # The same subject once more, configured differently.
+    variant: int = 1000
 
 
 PORTS = Ports()
@@ -61,6 +64,14 @@ class Workshop:
                      "-a", "127.0.0.1", PORTS.backend_h2]
         return Process("grpc-backend", arguments, folder).wait_for(PORTS.backend_h2)
 
+    def start_collector(self):
+        """A server on the gRPC backend's port that takes the spans of OTLP."""
+        folder = self.folder("grpc") / "opentelemetry.proto.collector.trace.v1.TraceService"
+        folder.mkdir(exist_ok=True)
+        # An empty answer: a gRPC frame without a message.
+        (folder / "Export").write_bytes(b"\0" * 5)
+        return self.start_grpc_backend()
+
     @property
     def grpc_request(self):
         return self.directory / "grpc" / "request"
@@ -76,6 +87,14 @@ class Workshop:
         path = envoy_config.write(folder / "bootstrap.json", bootstrap)
         arguments = [self.weft_path, "-c", path, "--concurrency", "1", "-l", "warning"]
         return Process(name, arguments, folder).wait_for(port)
+
+    def floor(self, port, upstream, name="floor"):
+        """The bare forwarder of floor.c, built when it is first wanted."""
+        program = self.directory / "bare-forwarder"
+        if not program.exists():
+            source = pathlib.Path(__file__).with_name("floor.c")
+            subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program, source], check=True)
+        return Process(name, [program, port, upstream], self.folder(name)).wait_for(port)
 
     def nginx(self, text, port, name="nginx"):
         folder = self.folder(name)

@@ -7,7 +7,7 @@ import platform
 import subprocess
 import time
 
-SUBJECTS = ["weft", "envoy", "nginx", "haproxy"]
+SUBJECTS = ["weft", "envoy", "nginx", "haproxy", "floor"]
 
 
 def figure(value):
@@ -15,13 +15,21 @@ def figure(value):
 
 
 def verdict(measure):
-    """Every target as `0.31 × envoy (≤ 0.35: met)`."""
+    """Every target as `0.31 × envoy (≤ 0.35: met)`; where it was measured, what share a bare forwarder needs."""
     parts = []
     for peer, most in measure.targets:
-        if "weft" in measure.values and peer in measure.values:
-            share = measure.values["weft"] / measure.values[peer]
-            parts.append(f"{share:.2f} × {peer} (≤ {most}: {'met' if share <= most else 'missed'})")
+        if "weft" not in measure.values or peer not in measure.values:
+            continue
+        share = measure.values["weft"] / measure.values[peer]
+        judged = f" (≤ {most}: {'met' if share <= most else 'missed'}{floor(measure, peer)})" if most else ""
+        parts.append(f"{share:.2f} × {peer}{judged}")
     return ", ".join(parts)
+
+
+def floor(measure, peer):
+    if "floor" not in measure.values:
+        return ""
+    return f"; a bare forwarder {measure.values['floor'] / measure.values[peer]:.2f}"
 
 
 def show(result):
@@ -74,10 +82,11 @@ def write(root, results, settings):
         f"Written by `dev/bench all` on {value['date']}: {settings.rounds} rounds of {settings.seconds:g} s in "
         "alternating order, medians. CPU is the kernel's accounting of the proxy's processes. One worker each. "
         "Lower is better everywhere.", "",
-        "| row | what | unit | Weft | Envoy | nginx | HAProxy | against the target |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+        "| row | what | unit | Weft | Envoy | nginx | HAProxy | bare forwarder | against the target |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in results:
         if "error" in row:
-            lines.append(f"| {row['row']} | not measured: {row['error'].splitlines()[0][:160]} | | | | | | |")
+            lines.append(f"| {row['row']} | not measured: {row['error'].splitlines()[0][:160]} | | | | | | | |")
         for measure in row["measures"]:
             cells = [figure(measure.values[name]) if name in measure.values else "" for name in SUBJECTS]
             lines.append(f"| {row['row']} | {measure.name} | {measure.unit} | {' | '.join(cells)} | {verdict(measure)} |")

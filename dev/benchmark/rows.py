@@ -77,7 +77,7 @@ def cost(settings, subjects, load, name, unit, targets, warm=True):
 
 def http1(settings, workshop, stack):
     subjects = {}
-    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy"]):
+    for subject in settings.wants(["envoy", "weft", "nginx", "haproxy", "floor"]):
         subjects[subject] = [plain_http(workshop, subject)]
         stack.callback(subjects[subject][0].stop)
 
@@ -93,27 +93,56 @@ def plain_http(workshop, subject):
         return workshop.nginx(other_config.nginx_proxy(workshop.folder("nginx"), PORTS, PORTS.nginx), PORTS.nginx)
     if subject == "haproxy":
         return workshop.haproxy(other_config.haproxy(PORTS, PORTS.haproxy), PORTS.haproxy)
+    if subject == "floor":
+        return workshop.floor(PORTS.floor, PORTS.backend)
     return workshop.start(subject, envoy_config.manager(envoy_config.one_route("backend")))
 
 
-def sidecars(subject, certificates):
+@dataclasses.dataclass
+class Telemetry:
+    """What a pair of sidecars tells of each request. By default metrics alone."""
+    metrics: bool = True
+    # A file for each side's access log, in this folder.
+    logs: pathlib.Path | None = None
+    # Of the requests that are traced; none has no tracing at all.
+    traced_percent: float | None = None
+
+    def of_manager(self, side):
+        """What a connection manager of that side has besides its filters."""
+        more = {}
+        if self.logs:
+            more["access_log"] = [envoy_config.access_log(self.logs / f"{side.lower()}.log")]
+        if self.traced_percent is not None:
+            more["tracing"] = envoy_config.tracing("collector", self.traced_percent)
+        return more
+
+
+def sidecars(subject, certificates, telemetry=Telemetry(), first=None):
     """Bootstraps of a server's and a client's sidecar: mTLS between them, one identity allowed by RBAC at the server's,
     metrics of every request on both sides."""
-    first, second = getattr(PORTS, subject), getattr(PORTS, subject) + PORTS.second
+    first = first or getattr(PORTS, subject)
+    second = first + PORTS.second
     caller = "spiffe://cluster.local/ns/bench/sa/client"
-    counts = {side: [envoy_config.istio_metrics(side)] if subject == "weft" else [] for side in ("SOURCE", "DESTINATION")}
+    counts = {side: [envoy_config.istio_metrics(side)] if subject == "weft" and telemetry.metrics else []
+              for side in ("SOURCE", "DESTINATION")}
     clusters = [
         envoy_config.of_service(envoy_config.cluster("backend", PORTS.backend), "server"),
         envoy_config.of_service(envoy_config.cluster("server", second, tls=envoy_config.client_tls()), "server")]
-    if subject == "envoy":
+    if subject == "envoy" and telemetry.metrics:
         clusters = [envoy_config.with_size_histograms(cluster) for cluster in clusters]
     inbound = envoy_config.manager(
         envoy_config.one_route("backend"), [envoy_config.rbac(caller), *counts["DESTINATION"]],
-        forward_client_cert_details="APPEND_FORWARD", set_current_client_cert_details={"uri": True})
-    outbound = envoy_config.manager(envoy_config.one_route("server"), counts["SOURCE"])
+        forward_client_cert_details="APPEND_FORWARD", set_current_client_cert_details={"uri": True},
+        **telemetry.of_manager("DESTINATION"))
+    outbound = envoy_config.manager(
+        envoy_config.one_route("server"), counts["SOURCE"], **telemetry.of_manager("SOURCE"))
+    collector = []
+    if telemetry.traced_percent is not None:
+        collector = [envoy_config.cluster("collector", PORTS.backend_h2, http2=True)]
     server = envoy_config.bootstrap(
-        [envoy_config.listener(second, inbound, envoy_config.server_tls())], clusters[:1], certificates)
-    client = envoy_config.bootstrap([envoy_config.listener(first, outbound)], clusters[1:], certificates)
+        [envoy_config.listener(second, inbound, envoy_config.server_tls())], [clusters[0], *collector], certificates)
+    client = envoy_config.bootstrap(
+        [envoy_config.listener(first, outbound)], [clusters[1], *collector], certificates)
     return server, client
 
 
@@ -127,11 +156,48 @@ def mesh(settings, workshop, stack):
         subjects[subject] = [start(server, second, f"{subject}-server"), start(client, first, f"{subject}-client")]
         for process in subjects[subject]:
             stack.callback(process.stop)
+    if settings.wants(["floor"]):
+        second = PORTS.floor + PORTS.second
+        subjects["floor"] = [
+            workshop.floor(second, PORTS.backend, "floor-server"), workshop.floor(PORTS.floor, second, "floor-client")]
+        for process in subjects["floor"]:
+            stack.callback(process.stop)
 
     def load(subject):
         return loads.wrk(getattr(PORTS, subject), settings.seconds)[0]
 
     return [cost(settings, subjects, load, "CPU of both proxies per request", "µs", [("envoy", 0.40)])]
+
+
+def overhead(settings, workshop, stack):
+    """The pair of the row "mesh" three times: silent, with metrics, access log and one trace in a hundred (as Istio comes),
+    and with a trace of each request."""
+    stack.callback(workshop.start_collector().stop)
+    steps = {"no telemetry": None, "metrics, access log, 1 % traced": 1, "metrics, access log, all traced": 100}
+    subjects, ports = {}, {}
+    for subject in settings.wants(["envoy", "weft"]):
+        for number, (step, percent) in enumerate(steps.items()):
+            folder = workshop.folder(f"{subject}-{number}")
+            telemetry = Telemetry(percent is not None, folder if percent else None, percent)
+            port = getattr(PORTS, subject) + number * PORTS.variant
+            server, client = sidecars(subject, workshop.certificates, telemetry, port)
+            start = getattr(workshop, subject)
+            pair = [start(server, port + PORTS.second, f"{subject}-server-{number}"),
+                    start(client, port, f"{subject}-client-{number}")]
+            for process in pair:
+                stack.callback(process.stop)
+            subjects[subject, step], ports[subject, step] = pair, port
+    measured = cost(settings, subjects, lambda one: loads.wrk(ports[one], settings.seconds)[0], "", "µs", [])
+    measures, silent = [], measured.values.get(("weft", "no telemetry"))
+    for step, percent in steps.items():
+        values = {subject: value for (subject, each), value in measured.values.items() if each == step}
+        rounds = {subject: value for (subject, each), value in measured.rounds.items() if each == step}
+        targets = []
+        if percent and silent:
+            values["Weft without"] = silent
+            targets = [("Weft without", 1.10 if percent == 1 else None)]
+        measures.append(Measure(f"CPU of both proxies per request, {step}", "µs", values, rounds, targets))
+    return measures
 
 
 def grpc(settings, workshop, stack):
@@ -364,6 +430,7 @@ def allocations(dump):
 ALL = {row.name: row for row in [
     Row("http1", "HTTP/1.1 keep-alive, 32 connections, 60-byte reply", http1),
     Row("mesh", "two hops, sidecar to sidecar, mTLS, RBAC", mesh),
+    Row("overhead", "two hops with full telemetry against none", overhead),
     Row("grpc", "gRPC unary over HTTP/2 on both sides", grpc),
     Row("body", "1 MiB responses", body),
     Row("tcp", "raw TCP", tcp),

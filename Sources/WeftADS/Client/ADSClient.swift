@@ -102,14 +102,17 @@ package struct ADSClient: Sendable {
         var backoff = configuration.backoff
         while !Task.isCancelled {
             var reason = "the control plane closed the stream"
+            var pushback: Duration?
             do {
                 try await connect(state)
             } catch {
-                reason = (error as? RPCError).map { "\($0.code): \($0.message)" } ?? "\(error)"
+                let status = error as? RPCError
+                reason = status.map { "\($0.code): \($0.message)" } ?? "\(error)"
+                pushback = status.flatMap { RetryPushback.wait($0.metadata) }
             }
             if Task.isCancelled { return }
             if await state.ended() { backoff.reset() }
-            let wait = backoff.next(random: Double.random(in: 0..<1))
+            let wait = max(backoff.next(random: Double.random(in: 0..<1)), pushback ?? .zero)
             logger.warning(
                 "discovery at \(configuration.host):\(configuration.port): \(reason); next attempt in \(wait)")
             await delegate.streamChanged(connected: false, reason: reason)

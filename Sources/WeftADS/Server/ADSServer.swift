@@ -48,9 +48,11 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
     private func respond<Machine: SubscriptionMachine>(
         _ machine: Machine, _ request: StreamingServerRequest<Machine.Request>, _ context: ServerContext
     ) async throws -> StreamingServerResponse<Machine.Response> {
-        guard try await admission.admit() else {
-            logger.warning("a stream was refused: too many proxies connect at once; they try again by themselves")
-            throw RPCError(code: .resourceExhausted, message: "too many proxies connect at once; try again")
+        if case .refused(let wait) = try await admission.admit() {
+            logger.warning("a stream was refused: too many proxies connect at once; it is to come back in \(wait)")
+            throw RPCError(
+                code: .unavailable, message: "too many proxies connect at once; try again in \(wait)",
+                metadata: RetryPushback.metadata(wait))
         }
         let peer = try await caller(request.metadata)
         return StreamingServerResponse { writer in
@@ -99,7 +101,7 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
 
     private func caller(_ metadata: Metadata) async throws -> SPIFFEIdentity? {
         guard case .token(let authenticate) = authentication else { return nil }
-        guard let token = BearerToken.read(metadata) else {
+        guard let token = BearerToken.read(metadata[stringValues: "authorization"]) else {
             throw RPCError(code: .unauthenticated, message: "no bearer token in the metadata \"authorization\"")
         }
         let identity: SPIFFEIdentity?
@@ -125,17 +127,6 @@ enum NodeCheck {
         }
         if let account = node.serviceAccount, account != peer.serviceAccount {
             return "the node says service account \(account), its credential says \(peer.serviceAccount)"
-        }
-        return nil
-    }
-}
-
-/// Bearer tokens in gRPC metadata.
-enum BearerToken {
-    static func read(_ metadata: Metadata) -> String? {
-        for value in metadata[stringValues: "authorization"] {
-            let parts = value.split(separator: " ", maxSplits: 1)
-            if parts.count == 2, parts[0].lowercased() == "bearer", !parts[1].isEmpty { return String(parts[1]) }
         }
         return nil
     }

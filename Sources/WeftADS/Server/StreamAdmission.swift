@@ -1,11 +1,19 @@
+import GRPCCore
 import Synchronization
 
 /// How many streams may be opened in a while: all proxies come back at once when a control plane restarts, and each
 /// costs a first answer.
 ///
-/// Streams beyond the rate wait for their turn; those that would wait too long are refused, and try again later by
-/// themselves. Safe to use from anywhere.
+/// Streams beyond the rate wait for their turn; those that would wait too long are refused, and told when to try again.
+/// Safe to use from anywhere.
 package final class StreamAdmission: Sendable {
+    /// Whether a stream may be opened.
+    enum Answer: Sendable, Hashable {
+        case admitted
+        /// Not before this time there is a turn.
+        case refused(retryAfter: Duration)
+    }
+
     private let machine: Mutex<AdmissionMachine>
 
     /// - Parameter rate: streams a second, on average.
@@ -13,13 +21,33 @@ package final class StreamAdmission: Sendable {
         machine = Mutex(AdmissionMachine(rate: rate, patience: patience, now: .now))
     }
 
-    /// Returns when it is the caller's turn.
-    /// - Returns: false if that would take too long.
+    /// Returns when it is the caller's turn, or at once with a refusal.
     /// - Throws: `CancellationError`.
-    func admit() async throws -> Bool {
-        guard let turn = machine.withLock({ $0.turn(at: .now) }) else { return false }
+    func admit() async throws -> Answer {
+        let (turn, wait) = machine.withLock { machine in
+            let now = AdmissionMachine.Instant.now
+            return (machine.turn(at: now), machine.wait(at: now))
+        }
+        // Whoever was refused with others is not to come back with all of them.
+        guard let turn else { return .refused(retryAfter: wait * Double.random(in: 1...2)) }
         if turn > .now { try await Task.sleep(until: turn) }
-        return true
+        return .admitted
+    }
+}
+
+/// `grpc-retry-pushback-ms`: how long a refused client is to wait (gRFC A6, "Pushback").
+enum RetryPushback {
+    static let key = "grpc-retry-pushback-ms"
+
+    static func metadata(_ wait: Duration) -> Metadata {
+        var metadata = Metadata()
+        metadata.addString(String(Int(wait / .milliseconds(1))), forKey: key)
+        return metadata
+    }
+
+    /// What a server asks for; `nil` when it says nothing, or nothing that is a time.
+    static func wait(_ metadata: Metadata) -> Duration? {
+        metadata[stringValues: key].compactMap { Int($0) }.first { $0 >= 0 }.map { .milliseconds(min($0, 60_000)) }
     }
 }
 
@@ -47,4 +75,7 @@ struct AdmissionMachine: Sendable {
         next += interval
         return max(next - interval, now)
     }
+
+    /// How long the queue of turns that are given out is.
+    func wait(at now: Instant) -> Duration { max(next - now, .zero) }
 }

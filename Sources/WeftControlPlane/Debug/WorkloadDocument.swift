@@ -51,6 +51,7 @@ enum WorkloadDocument {
         return [
             "name": .string(pod.name), "address": pod.json[path: "status", "podIP"] ?? "", "version": .string(version),
             "ready": .bool(isReady(pod)), "meshed": .bool(isMeshed(pod)),
+            "containers": .array((pod.json[path: "spec", "containers"]?.arrayValue ?? []).compactMap { $0["name"] }),
         ]
     }
 

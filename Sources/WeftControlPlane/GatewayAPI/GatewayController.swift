@@ -12,6 +12,7 @@ import WeftTranslate
 actor GatewayController {
     private let client: KubernetesClient
     private let sources: ClusterSources
+    private let ownership: Ownership
     private let logger: Logger
     private let settings: @Sendable () -> GatewayDeployment.Settings
     /// What was applied last, so that nothing is applied twice.
@@ -27,11 +28,12 @@ actor GatewayController {
     }
 
     init(
-        client: KubernetesClient, sources: ClusterSources, logger: Logger,
+        client: KubernetesClient, sources: ClusterSources, ownership: Ownership, logger: Logger,
         settings: @escaping @Sendable () -> GatewayDeployment.Settings
     ) {
         self.client = client
         self.sources = sources
+        self.ownership = ownership
         self.logger = logger
         self.settings = settings
     }
@@ -55,6 +57,7 @@ actor GatewayController {
 
     /// Our classes are there without anybody's doing; a class that somebody has changed stays as it is.
     private func makeClasses() async {
+        guard ownership.ofMesh.isLeader else { return }
         for (name, controller) in GatewayAPIModel.builtInClasses.sorted(by: { $0.key < $1.key })
         where store("GatewayClass")?["", name] == nil {
             let object = KubernetesObject([
@@ -81,7 +84,7 @@ actor GatewayController {
     private func deploy(_ model: GatewayAPIModel) async {
         let uids = Dictionary(
             (store("Gateway")?.all ?? []).map { ("\($0.namespace)/\($0.name)", $0.uid) }, uniquingKeysWith: { $1 })
-        for (gateway, objects) in model.deployments(settings: settings(), uids: uids) {
+        for (gateway, objects) in model.deployments(settings: settings(), uids: uids) where owns(gateway) {
             for object in objects where isDue(object) {
                 await attempt("apply \(object.reference) for \(gateway)") {
                     let resource = try await client.requireResource(for: object.groupVersionKind)
@@ -91,6 +94,11 @@ actor GatewayController {
                 }
             }
         }
+    }
+
+    /// Of Gateways without a revision's label one revision takes care: two would undo each other's work for ever.
+    private func owns(_ gateway: ResourceReference) -> Bool {
+        store("Gateway")?[gateway.namespace, gateway.name].map(ownership.mayWrite) ?? false
     }
 
     private static let fieldManager = "weft-gateway-controller"
@@ -111,7 +119,7 @@ actor GatewayController {
         let present = sources.gatewayDeployments.store.all + sources.services.store.all
         for object in present
         where object.labels[GatewayLabels.managed] == GatewayDeployment.managedValue
-            && object.deletionTimestamp == nil
+            && object.deletionTimestamp == nil && ownership.mayWrite(object)
         {
             let owners = object.ownerReferences.filter { $0.kind == "Gateway" }
             guard !owners.isEmpty, owners.allSatisfy({ !uids.contains($0.uid) }) else { continue }
@@ -141,6 +149,7 @@ actor GatewayController {
     private func writeStatus(_ model: GatewayAPIModel) async {
         for entry in model.statuses {
             guard let object = store(entry.resource.kind)?[entry.resource.namespace, entry.resource.name],
+                ownership.mayWrite(object),
                 let status = GatewayStatusMerge.merged(entry, into: object, now: Date().formatted(.iso8601))
             else { continue }
             await attempt("write the status of \(object.reference)") {

@@ -30,8 +30,11 @@ actor PushCoordinator {
     private var configuration: [KubernetesObject] = []
     private var shares: [ShareKey: Share] = [:]
     private var connections: [String: ProxyConnection] = [:]
-    /// What analysis of the objects alone says.
+    /// What analysis of the objects alone says, and of which snapshot.
     private var analysis: [Diagnostic] = []
+    private var analyzed: UInt64 = 0
+    /// Of the last configuration push.
+    private var configured: UInt64 = 0
 
     init(sources: ClusterSources, metrics: ControlPlaneMetrics, status: StatusWriter, logger: Logger) {
         self.sources = sources
@@ -49,6 +52,7 @@ actor PushCoordinator {
         configuration = sources.configuration
         let pushed = await takeSnapshot()
         ledger.take(configuration, number: number)
+        configured = number
         metrics.set("pilot_services", Double(snapshot.services.count))
         metrics.set("pilot_virt_services", Double(snapshot.virtualServices.count))
         metrics.count("pilot_push_triggers", labels: "type=\"config\"")
@@ -261,7 +265,12 @@ actor PushCoordinator {
     /// Brings the present findings, and how far proxies are, into the status of the objects that they are about.
     /// - Parameter withCounts: also where nothing but the number of proxies is another.
     func writeStatus(withCounts: Bool = false) async {
-        analysis = await Self.analyze(sources.objects)
+        // Proxies that come, go and answer change nothing about the objects.
+        if analyzed != configured {
+            let number = configured
+            analysis = await Self.analyze(sources.objects)
+            analyzed = number
+        }
         let refused = await rejections
         await status.allocateAddresses(sources.serviceEntries)
         await status.write(

@@ -57,6 +57,9 @@ struct ShareKey: Sendable, Hashable {
                 parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics,
                 patches: made.patches, number: number)
         }
+        if case .inbound(let proxies) = part {
+            return try inbound(Translator(snapshot).inboundInputs(for: proxies), number, replacing: old)
+        }
         if case .proxyless(let proxies) = part {
             let configuration = Translator(snapshot).proxyless(for: proxies)
             let resources = try Self.encode(configuration, target, replacing: old?.parts.first)
@@ -68,6 +71,23 @@ struct ShareKey: Sendable, Hashable {
         let kept = resources.isNew ? resources : old?.parts.first ?? resources
         return Share(
             parts: [kept], diagnostics: diagnostics + resources.patchReport.diagnostics,
+            patches: [resources.patchReport], number: number)
+    }
+
+    /// Made from its inputs alone; the same inputs, the same share (ADR 0034).
+    private func inbound(_ inputs: InboundInputs, _ number: UInt64, replacing old: Share?) throws
+        -> Share
+    {
+        if var old, old.inbound == inputs {
+            old.number = number
+            return old
+        }
+        var (configuration, diagnostics) = inputs.configuration()
+        if !maySeeSecrets { configuration.secrets = [:] }
+        let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
+        let kept = resources.isNew ? resources : old?.parts.first ?? resources
+        return Share(
+            parts: [kept], inbound: inputs, diagnostics: diagnostics + resources.patchReport.diagnostics,
             patches: [resources.patchReport], number: number)
     }
 
@@ -91,6 +111,8 @@ struct Share: Sendable {
     var parts: [ResourceShare]
     /// What the next one is made from, for senders.
     var outbound: OutboundShare?
+    /// What it was made from, for receivers.
+    var inbound: InboundInputs?
     /// What translation found.
     var diagnostics: [Diagnostic]
     /// What became of users' patches, in each piece that was encoded by itself.

@@ -130,7 +130,7 @@ struct ClusterSources: Sendable {
 
     /// Objects that carry a revision's label are for that revision alone.
     private func isOurs(_ object: KubernetesObject) -> Bool {
-        object.json[path: "metadata", "labels", "istio.io/rev"]?.stringValue.map { $0 == revision } ?? true
+        object.json[path: "metadata", "labels", Ownership.label]?.stringValue.map { $0 == revision } ?? true
     }
 
     /// The Gateway API's kinds in the version we read them in.

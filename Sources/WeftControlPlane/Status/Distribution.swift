@@ -24,12 +24,29 @@ struct Distribution: Sendable {
     let proxies: [Proxy]
     let ledger: ObjectLedger
     let scope: ObjectScope
+    /// The newest snapshot that every proxy has taken up.
+    private let common: UInt64
 
-    /// - Returns: `nil` if the object is not part of a snapshot in this form yet.
-    func progress(of object: KubernetesObject) -> Progress? {
+    init(proxies: [Proxy], ledger: ObjectLedger, scope: ObjectScope) {
+        self.proxies = proxies
+        self.ledger = ledger
+        self.scope = scope
+        common = proxies.map(\.confirmed).min() ?? .max
+    }
+
+    private func entry(of object: KubernetesObject) -> ObjectLedger.Entry? {
         guard let entry = ledger.entries[object.reference], entry.uid == object.uid,
             entry.generation == object.generation
         else { return nil }
+        return entry
+    }
+
+    /// Whether every proxy there is has the object as it is now, those that it does not concern too.
+    func isSettled(_ object: KubernetesObject) -> Bool { entry(of: object).map { $0.number <= common } ?? false }
+
+    /// - Returns: `nil` if the object is not part of a snapshot in this form yet.
+    func progress(of object: KubernetesObject) -> Progress? {
+        guard let entry = entry(of: object) else { return nil }
         var progress = Progress()
         for proxy in proxies {
             let (kind, namespace) = (proxy.identity.kind, proxy.identity.namespace)

@@ -9,10 +9,10 @@ import WeftTranslate
 /// which come back through the informers, end there.
 struct StatusWriter: Sendable {
     let client: KubernetesClient
-    let leadership: Leadership
+    let ownership: Ownership
     let logger: Logger
 
-    /// Writes where this process leads; the others would say the same, or know less.
+    /// Writes where this process leads (``Ownership``); the others would say the same, or know less.
     ///
     /// - Parameters:
     ///   - findings: everything known now; objects without findings are marked well.
@@ -20,18 +20,24 @@ struct StatusWriter: Sendable {
     func write(
         _ findings: [Diagnostic], distribution: Distribution, withCounts: Bool, informers: [Informer]
     ) async {
-        guard leadership.isLeader else { return }
+        guard ownership.writes else { return }
         let unique = Set(findings.filter { $0.resource != nil })
         let byResource = Dictionary(grouping: unique) { $0.resource }
         for informer in informers {
-            for object in informer.store.all {
+            for object in informer.store.all where ownership.mayWrite(object) {
                 let own = (byResource[object.reference] ?? []).sorted {
                     ($0.code, $0.path ?? "", $0.message) < ($1.code, $1.path ?? "", $1.message)
                 }
-                let status = ObjectStatus.status(
-                    for: object, findings: own, progress: distribution.progress(of: object), withCounts: withCounts,
-                    now: Date().formatted(.iso8601))
-                guard let status, leadership.isLeader else { continue }
+                func status(_ progress: Distribution.Progress?) -> JSONValue? {
+                    ObjectStatus.status(
+                        for: object, findings: own, progress: progress, withCounts: withCounts,
+                        now: Date().formatted(.iso8601))
+                }
+                // Who counts for every object after every answer of a proxy does so for objects times proxies.
+                if !withCounts, distribution.isSettled(object), status(Distribution.Progress()) == nil { continue }
+                guard let status = status(distribution.progress(of: object)), ownership.mayWrite(object) else {
+                    continue
+                }
                 await write(status, to: object)
             }
         }
@@ -39,8 +45,8 @@ struct StatusWriter: Sendable {
 
     /// Gives addresses to ServiceEntries that need them, and takes back those that they need no more.
     func allocateAddresses(_ entries: [KubernetesObject]) async {
-        guard leadership.isLeader else { return }
-        for (entry, addresses) in AddressAllocation.changes(in: entries) where leadership.isLeader {
+        guard ownership.writes else { return }
+        for (entry, addresses) in AddressAllocation.changes(in: entries) where ownership.mayWrite(entry) {
             var status = entry.json["status"] ?? .object([:])
             status["addresses"] = AddressAllocation.json(addresses)
             await write(status, to: entry)

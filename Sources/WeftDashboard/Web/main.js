@@ -3,17 +3,19 @@
 import { get } from "./lib/api.js";
 import { h, show } from "./lib/dom.js";
 import { clock } from "./lib/format.js";
+import { signButton } from "./lib/signin.js";
 import { address, change, place, ranges, refreshes, window_ } from "./lib/state.js";
 import * as config from "./pages/config.js";
 import * as graph from "./pages/graph.js";
 import { page } from "./pages/lists.js";
 import * as mesh from "./pages/mesh.js";
 import * as metrics from "./pages/metrics.js";
+import * as tap from "./pages/tap.js";
 import * as traces from "./pages/traces.js";
 
 const pages = {
   graph, namespaces: page("namespaces"), applications: page("applications"), workloads: page("workloads"), services: page("services"),
-  config, traces, metrics, mesh,
+  config, traces, tap, metrics, mesh,
 };
 const main = document.getElementById("main"), state = document.getElementById("state");
 let opened = null, timer = null, running = null, namespaces = [];
@@ -25,9 +27,12 @@ async function refresh() {
   const { settings } = place();
   const seconds = Number(settings.get("refresh") ?? 10);
   const started = performance.now();
+  main.setAttribute("aria-busy", "true");
+  performance.clearMeasures();
   try {
     await opened.refresh(settings, control.signal);
     if (control.signal.aborted) return;
+    performance.measure("refresh", { start: started });
     const { isPast, end } = window_(settings);
     show(state, isPast ? `until ${clock(end)}` : `at ${clock(Date.now() / 1000)}`, h("small", {}, ` ${Math.round(performance.now() - started)} ms`));
     state.className = "";
@@ -36,7 +41,10 @@ async function refresh() {
     show(state, `${error.message || error}`);
     state.className = "bad";
   }
-  if (seconds > 0 && !control.signal.aborted) timer = setTimeout(refresh, seconds * 1000);
+  main.setAttribute("aria-busy", "false");
+  if (control.signal.aborted) return;
+  if (settings.get("play") && settings.get("at")) timer = setTimeout(goOn, 1000);
+  else if (seconds > 0) timer = setTimeout(refresh, seconds * 1000);
 }
 
 function controls() {
@@ -52,9 +60,23 @@ function controls() {
     choice("ns", [["", "all namespaces"], ...namespaces.map((name) => [name, name])], settings.get("ns") ?? "", "Namespace"),
     choice("range", ranges, length, "Window"), choice("refresh", refreshes, settings.get("refresh") ?? 10, "Refresh"),
     h("button", { type: "button", title: "The window before", "aria-label": "The window before", onclick: () => step(-1) }, "◀"),
-    past ? h("button", { type: "button", onclick: () => change({ at: null }) }, "live") : null,
+    past ? h("button", { type: "button", onclick: () => change({ at: null, play: null }) }, "live") : null,
+    h("button", { type: "button", title: "Shows the past as it went, ten times as fast", onclick: play }, settings.get("play") ? "Stop" : "Replay"),
     h("button", { type: "button", title: "The window after", "aria-label": "The window after", disabled: !past, onclick: () => step(1) }, "▶"),
-    h("button", { type: "button", onclick: refresh }, "Refresh"));
+    h("button", { type: "button", onclick: refresh }, "Refresh"), signButton());
+}
+
+/** Begins ten windows ago, or where one looks at present; stops when it runs. */
+function play() {
+  const { settings } = place(), length = Number(settings.get("range")) || 60;
+  if (settings.get("play")) return change({ play: null });
+  change({ at: Number(settings.get("at")) || Math.floor(Date.now() / 1000) - 10 * length, play: true });
+}
+
+/** The next moment of a replay, or the present at its end. */
+function goOn() {
+  const { settings } = place(), next = Number(settings.get("at")) + 10;
+  change(next < Date.now() / 1000 ? { at: next } : { at: null, play: null });
 }
 
 function start() {
@@ -82,6 +104,7 @@ async function findNamespaces() {
 }
 
 addEventListener("hashchange", start);
+addEventListener("token", controls);
 start();
 findNamespaces();
 setInterval(findNamespaces, 30000);

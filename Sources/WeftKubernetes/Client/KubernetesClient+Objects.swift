@@ -73,10 +73,11 @@ extension KubernetesClient {
     }
 
     package func update(
-        _ resource: APIResource, _ object: KubernetesObject, subresource: String? = nil
+        _ resource: APIResource, _ object: KubernetesObject, subresource: String? = nil, dryRun: Bool = false
     ) async throws -> KubernetesObject {
+        let query = dryRun ? [("dryRun", "All")] : []
         let path = resource.path(namespace: object.namespace, name: object.name, subresource: subresource)
-        return KubernetesObject(try await json(.PUT, path, body: object.json))
+        return KubernetesObject(try await json(.PUT, path, query: query, body: object.json))
     }
 
     package func patch(

@@ -32,6 +32,17 @@ extension KubernetesClient {
         return LogStream(body: try await open(.GET, path, query: query).body)
     }
 
+    /// The last lines of a container's log, each behind its time.
+    /// - Parameter since: from this time on, as RFC 3339 writes it; `nil` for the last `tailLines` lines.
+    package func logText(
+        namespace: String, pod: String, container: String, tailLines: Int, since: String? = nil
+    ) async throws -> ByteBuffer {
+        var query = [("container", container), ("timestamps", "true"), ("tailLines", String(tailLines))]
+        if let since { query.append(("sinceTime", since)) }
+        return try await bytes(
+            .GET, APIResource.pods.path(namespace: namespace, name: pod, subresource: "log"), query: query)
+    }
+
     /// `GET path` on a port of a pod, through the API server.
     package func podProxyGet(
         namespace: String, pod: String, port: Int, path: String, query: [(String, String)] = [],

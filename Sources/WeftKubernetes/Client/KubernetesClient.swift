@@ -38,6 +38,29 @@ package final class KubernetesClient: Sendable {
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: settings)
     }
 
+    /// - Parameter other: whose connections are used.
+    private init(sharing other: KubernetesClient, token: String) {
+        configuration = other.configuration
+        logger = other.logger
+        http = other.http
+        self.token = TokenSource(.token(token))
+    }
+
+    /// A client for what somebody else asks for: the same connections, with that person's token and rights alone. It
+    /// ends with this one and is not to be shut down.
+    ///
+    /// - Throws: ``KubernetesError`` where this client proves itself by certificate, which the API server would believe
+    ///   before it looks at a token.
+    package func acting(with token: String) throws -> KubernetesClient {
+        guard configuration.tls.certificateChain.isEmpty else {
+            throw KubernetesError(
+                code: 501, reason: "NotImplemented",
+                message: "this process proves itself to the API server by certificate, which would take the place of "
+                    + "your token; run it with a service account")
+        }
+        return KubernetesClient(sharing: self, token: token)
+    }
+
     package func shutdown() async throws { try await http.shutdown() }
 
     /// One exchange with a JSON answer.

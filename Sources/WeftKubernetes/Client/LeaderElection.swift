@@ -12,20 +12,39 @@ package struct LeaderElection: Sendable {
     private let name: String
     private let identity: String
     private let duration: Duration
+    private let goesBefore: @Sendable (_ holder: String) -> Bool
 
+    /// - Parameters:
+    ///   - identity: What the holder is called in the Lease.
+    ///   - duration: How long a holder that says nothing keeps it.
+    ///   - goesBefore: Whether the lease is taken from this holder even while it renews it.
     package init(
-        client: KubernetesClient, namespace: String, name: String, identity: String, duration: Duration = .seconds(15)
+        client: KubernetesClient, namespace: String, name: String, identity: String, duration: Duration = .seconds(15),
+        goesBefore: @escaping @Sendable (_ holder: String) -> Bool = { _ in false }
     ) {
         self.client = client
         self.namespace = namespace
         self.name = name
         self.identity = identity
         self.duration = duration
+        self.goesBefore = goesBefore
     }
 
-    /// Waits for the lease, runs `body` while holding it, and starts over when it is lost. Ends when the task does.
+    /// Waits for the lease, runs `body` while holding it, and starts over when it is lost. Ends when the task does; the
+    /// lease is given back then, so that nobody has to wait for it to run out.
     package func run(_ body: @escaping @Sendable () async throws -> Void) async throws {
-        while !Task.isCancelled {
+        do {
+            try await takePart(body)
+        } catch {
+            // In a task of its own: a cancelled one cannot say goodbye.
+            await Task { await release() }.value
+            throw error
+        }
+    }
+
+    private func takePart(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        while true {
+            try Task.checkCancellation()
             guard (try? await acquire()) == true else {
                 try await Task.sleep(for: duration / 5)
                 continue
@@ -55,6 +74,18 @@ package struct LeaderElection: Sendable {
         }
     }
 
+    /// Gives the lease back if it is ours. A server that cannot be reached lets it run out.
+    private func release() async {
+        do {
+            var lease = try await client.get(.leases, namespace: namespace, name: name)
+            guard lease.json[path: "spec", "holderIdentity"]?.stringValue == identity else { return }
+            lease.json[path: "spec", "holderIdentity"] = ""
+            _ = try await client.update(.leases, lease)
+        } catch {
+            client.logger.debug("lease \(namespace)/\(name) not given back: \(error)")
+        }
+    }
+
     /// Takes or renews the lease; `false` when another holds it.
     func acquire(now: Date = Date()) async throws -> Bool {
         let seconds = Int64(duration.components.seconds)
@@ -64,7 +95,9 @@ package struct LeaderElection: Sendable {
         ]
         do {
             var lease = try await client.get(.leases, namespace: namespace, name: name)
-            guard Self.mayTake(lease.json["spec"] ?? .null, as: identity, now: now) else { return false }
+            let present = lease.json["spec"] ?? .null
+            let holder = present["holderIdentity"]?.stringValue ?? ""
+            guard Self.mayTake(present, as: identity, now: now) || goesBefore(holder) else { return false }
             lease.json["spec"] = spec
             _ = try await client.update(.leases, lease)
             return true

@@ -8,6 +8,11 @@ struct CustomResource: Sendable {
         var path: String
         var type = "string"
         static let age = Column(name: "Age", path: ".metadata.creationTimestamp", type: "date")
+        /// Whether translation takes the object.
+        static let accepted = Column(name: "Accepted", path: ".status.conditions[?(@.type==\"Accepted\")].status")
+        /// How many of the proxies that it concerns have it: `3/3 proxies up to date.`
+        static let reconciled = Column(
+            name: "Reconciled", path: ".status.conditions[?(@.type==\"Reconciled\")].message")
     }
 
     var kind: String
@@ -23,6 +28,15 @@ struct CustomResource: Sendable {
     var categories: [String]?
     var annotations: [String: String] = [:]
     var hasStatus = true
+
+    /// The same, with what the control plane says of objects shown before their age.
+    var showingConditions: CustomResource {
+        var resource = self
+        if resource.columns.isEmpty { resource.columns = [.age] }
+        let place = resource.columns.firstIndex { $0.name == Column.age.name } ?? resource.columns.endIndex
+        resource.columns.insert(contentsOf: [.accepted, .reconciled], at: place)
+        return resource
+    }
 
     var definition: KubernetesObject {
         let area = String(group.prefix { $0 != "." })
@@ -69,7 +83,8 @@ package enum CustomResourceDefinitions {
     private static let three = ["v1", "v1beta1", "v1alpha3"]
     private static let two = ["v1", "v1beta1"]
 
-    static let resources: [CustomResource] = networking + security + others + GatewayAPIResources.all
+    static let resources: [CustomResource] =
+        (networking + security + others).map(\.showingConditions) + GatewayAPIResources.all
 
     private static let networking: [CustomResource] = {
         let group = "networking.istio.io"

@@ -1,7 +1,8 @@
 import WeftConfig
 import WeftCore
 
-/// The kinds of the Kubernetes Gateway API, as its version 1.5 serves them: same names, versions and columns.
+/// The kinds of the Kubernetes Gateway API, as its version 1.5 serves them: same names and versions, and the same
+/// columns with what controllers say of an object added.
 enum GatewayAPIResources {
     static let group = "gateway.networking.k8s.io"
     /// The release of the API that the schemas follow; tools read it from this annotation.
@@ -30,6 +31,12 @@ enum GatewayAPIResources {
         return resource
     }
 
+    /// A condition by each of the parents, or ancestors, that the object is attached to.
+    private static func conditions(_ type: String, by list: String = "parents") -> Column {
+        Column(name: type, path: ".status.\(list)[*].conditions[?(@.type==\"\(type)\")].status")
+    }
+
+    private static let attachment = [conditions("Accepted"), conditions("ResolvedRefs")]
     private static let hostnames = Column(name: "Hostnames", path: ".spec.hostnames")
 
     static let all: [CustomResource] = [
@@ -41,21 +48,23 @@ enum GatewayAPIResources {
             "Gateway", "gateways", short: ["gtw"], versions: ["v1", "v1beta1"],
             columns: [
                 Column(name: "Class", path: ".spec.gatewayClassName"),
-                Column(name: "Address", path: ".status.addresses[*].value"), condition("Programmed"),
+                Column(name: "Address", path: ".status.addresses[*].value"), condition("Accepted"),
+                condition("Programmed"),
             ], spec: GatewayAPISchemas.gateway),
         resource(
             "ListenerSet", "listenersets", short: ["lset"], columns: [condition("Accepted"), condition("Programmed")],
             spec: GatewayAPISchemas.listenerSet),
         resource(
-            "HTTPRoute", "httproutes", versions: ["v1", "v1beta1"], columns: [hostnames],
+            "HTTPRoute", "httproutes", versions: ["v1", "v1beta1"], columns: [hostnames] + attachment,
             spec: GatewayAPISchemas.httpRoute),
-        resource("GRPCRoute", "grpcroutes", columns: [hostnames], spec: GatewayAPISchemas.grpcRoute),
-        resource("TLSRoute", "tlsroutes", columns: [hostnames], spec: GatewayAPISchemas.tlsRoute),
-        resource("TCPRoute", "tcproutes", spec: GatewayAPISchemas.tcpRoute),
+        resource("GRPCRoute", "grpcroutes", columns: [hostnames] + attachment, spec: GatewayAPISchemas.grpcRoute),
+        resource("TLSRoute", "tlsroutes", columns: [hostnames] + attachment, spec: GatewayAPISchemas.tlsRoute),
+        resource("TCPRoute", "tcproutes", columns: attachment, spec: GatewayAPISchemas.tcpRoute),
         resource(
             "ReferenceGrant", "referencegrants", short: ["refgrant"], versions: ["v1", "v1beta1"],
             spec: GatewayAPISchemas.referenceGrant, hasStatus: false),
         resource(
-            "BackendTLSPolicy", "backendtlspolicies", short: ["btlspolicy"], spec: GatewayAPISchemas.backendTLSPolicy),
+            "BackendTLSPolicy", "backendtlspolicies", short: ["btlspolicy"],
+            columns: [conditions("Accepted", by: "ancestors")], spec: GatewayAPISchemas.backendTLSPolicy),
     ]
 }

@@ -49,7 +49,11 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         return made
     }
 
-    init(worker: Worker, connection: DownstreamConnection, manager: CompiledManager, version: HTTPVersion) {
+    /// - Parameter isNew: False for a connection that was counted when it opened.
+    init(
+        worker: Worker, connection: DownstreamConnection, manager: CompiledManager, version: HTTPVersion,
+        isNew: Bool = true
+    ) {
         self.worker = worker
         self.connection = connection
         self.manager = manager
@@ -58,7 +62,14 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         hasPeer = connection.info.peer != nil
         explainsRefusals =
             hasPeer || manager.direction == .outbound && !manager.manager.useRemoteAddress
-        countConnection(1)
+        if isNew { countConnection(1) } else { countActive(1) }
+    }
+
+    /// The same connection for another manager: what this one knows of the peer is found out anew there.
+    func moved(to manager: CompiledManager) -> HTTPConnection {
+        countActive(-1)
+        return HTTPConnection(
+            worker: worker, connection: connection, manager: manager, version: version, isNew: false)
     }
 
     private func makeCaller() -> CallerTrust.Peer {
@@ -71,13 +82,17 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// - Parameter change: 1 for a connection that opens, -1 for one that is over.
     private func countConnection(_ change: Int) {
         let isSecure = connection.info.isTLS
-        counters.add(HTTPCounter.activeConnections, change)
-        counters.add(version == .http2 ? HTTPCounter.activeHTTP2Connections : .activeHTTP1Connections, change)
-        if isSecure { counters.add(HTTPCounter.activeSecureConnections, change) }
+        countActive(change)
         guard change > 0 else { return counters.add(HTTPCounter.destroyedConnections) }
         counters.add(HTTPCounter.connections)
         counters.add(version == .http2 ? HTTPCounter.http2Connections : .http1Connections)
         if isSecure { counters.add(HTTPCounter.secureConnections) }
+    }
+
+    private func countActive(_ change: Int) {
+        counters.add(HTTPCounter.activeConnections, change)
+        counters.add(version == .http2 ? HTTPCounter.activeHTTP2Connections : .activeHTTP1Connections, change)
+        if connection.info.isTLS { counters.add(HTTPCounter.activeSecureConnections, change) }
     }
 
     private func makeClientCertificateElement() -> String? {

@@ -11,27 +11,23 @@ import WeftTransport
 ///
 /// Loop-confined; kept alive by its worker until the channel is gone.
 final class DownstreamConnection {
-    private let worker: Worker
-    private let channel: any Channel
-    private(set) var listener: CompiledListener?
-    private(set) var info: ConnectionInfo
-    private var codec: DownstreamCodec?
+    let worker: Worker
+    let channel: any Channel
+    var listener: CompiledListener?
+    var info: ConnectionInfo
+    var codec: DownstreamCodec?
+    /// Takes the requests that come from now on.
+    var http: HTTPConnection?
     /// For the listener's access logs.
     private var record = ConnectionRecord()
     /// Of the listener that accepted.
     private var counters: CounterBlock?
-    private var drain: DrainState?
+    var drain: DrainState?
     /// Told to end with the exchange that is under way.
-    private var isDrained = false
-    var listenerName: String? { listener?.listener.name }
-    /// Once it was chosen.
-    private var chain: CompiledChain?
-
-    /// Whether the connection may go on under `snapshot`: its filter chain is what it was.
-    func isServed(by snapshot: Snapshot) -> Bool {
-        guard let listener, let chain else { return true }
-        return snapshot.listeners[listener.listener.name]?.carries(chain) ?? false
-    }
+    var isDrained = false
+    /// What the filter chain was chosen by, and the chain, once it was chosen.
+    private(set) var view: FilterChainView?
+    var chain: CompiledChain?
 
     init(worker: Worker, channel: any Channel) {
         self.worker = worker
@@ -46,6 +42,7 @@ final class DownstreamConnection {
         channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
             // The codec's delegate knows this connection: neither would ever go.
             codec = nil
+            http = nil
             worker.remove(self)
             self.counters?.add(ListenerCounter.activeConnections, -1)
             self.counters?.add(ListenerCounter.destroyedConnections)
@@ -114,8 +111,8 @@ final class DownstreamConnection {
             sourcePort: info.remotePort, serverName: result.serverName, isTLS: result.isTLS,
             applicationProtocols: result.applicationProtocols)
         view.directSourceIP = info.directRemoteIP
-        let chain = listener.matcher.match(view).map { listener.chains[$0] } ?? listener.defaultChain
-        guard let chain, !chain.isWaitingForSecret else {
+        self.view = view
+        guard let chain = listener.chain(for: view), !chain.isWaitingForSecret else {
             counters?.add(ListenerCounter.noChain)
             record.flag = "NR"
             record.details = "filter_chain_not_found"
@@ -174,6 +171,7 @@ final class DownstreamConnection {
                 worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.chain.statsFilter?.reporter,
                 changes: chain.metricChanges, logs: chain.logs, applicationProtocol: applicationProtocol)
             session.start()
+            if !isServed(by: worker.snapshot) { follow(worker.snapshot) }
         case .http(let manager):
             do { try runHTTP(manager, applicationProtocol: applicationProtocol) } catch { channel.close(promise: nil) }
         }
@@ -251,6 +249,7 @@ final class DownstreamConnection {
         }
         limits.http2 = http2Options(manager.manager)
         let delegate = HTTPConnection(worker: worker, connection: self, manager: manager, version: version)
+        http = delegate
         codec = try HTTPPipeline.configureDownstream(
             channel, version: version, limits: limits, delegate: delegate, flushes: worker.flushes,
             isPlain: !info.isTLS)
@@ -260,6 +259,8 @@ final class DownstreamConnection {
             // Its first answer tells it to go; it was let in for that one.
             drain = state
         }
+        // The configuration may have changed during the handshake.
+        if !isServed(by: worker.snapshot) { follow(worker.snapshot) }
     }
 
     private func http2Options(_ manager: HTTPConnectionManager) -> HTTP2TransportOptions {
@@ -270,30 +271,5 @@ final class DownstreamConnection {
         if !manager.upgradeTypes.isEmpty { options.codec.allowsExtendedConnect = true }
         if let span = manager.drainTimeoutMilliseconds { options.drainTimeout = .milliseconds(Int64(clamping: span)) }
         return options
-    }
-
-    /// Whether the answer of this moment is to be the connection's last.
-    var closesAfterResponse: Bool {
-        if worker.failsHealthChecks { return true }
-        guard let drain else { return false }
-        return drain.closes(at: .now(), random: worker.decisions.next())
-    }
-
-    /// Asks the connection to go. HTTP is told with its answers, and what is idle with ``DrainStrategy/idleFirst`` at
-    /// once; what is still there at the end of the drain time is closed. With ``DrainStrategy/idleFirst`` plain
-    /// forwarding goes on until its ends close it.
-    func drain(_ state: DrainState) {
-        if state.settings.strategy == .idleFirst {
-            drain = state
-            isDrained = true
-            codec?.drain()
-            return
-        }
-        guard drain == nil else { return }
-        drain = state
-        let rest = state.end - .now()
-        worker.eventLoop.assumeIsolated().scheduleTask(in: max(rest, .zero)) { [weak self] in
-            self?.channel.close(promise: nil)
-        }
     }
 }

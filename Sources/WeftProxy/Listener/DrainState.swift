@@ -4,17 +4,17 @@ import NIOCore
 package enum DrainStrategy: String, Sendable {
     /// Every answer closes its connection with a likelihood that grows to 1 over the drain time.
     case gradual
-    /// Every answer closes its connection.
+    /// Every answer closes its connection, and HTTP/2 says so at once.
     case immediate
-    /// As ``immediate``, and idle connections close at once: what comes next meets the new configuration.
+    /// As ``immediate``, and idle connections close at once: for the end of the proxy, when nobody is to come back.
     case idleFirst
 }
 
 /// How long and in which way connections are drained.
 package struct DrainSettings: Sendable {
-    package var strategy = DrainStrategy.idleFirst
-    /// Seconds (`--drain-time-s`); what is connected then is closed.
-    package var seconds = 600
+    package var strategy = DrainStrategy.immediate
+    /// Seconds (`--drain-time-s`); what is connected then is closed. As Istio's proxies: 45.
+    package var seconds = 45
     package init() {}
 }
 

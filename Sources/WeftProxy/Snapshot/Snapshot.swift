@@ -99,6 +99,20 @@ package final class CompiledListener: Sendable {
     private let lineages: Set<ObjectIdentifier>
     let proxyProtocol: ProxyProtocolFilter?
 
+    /// - Returns: `nil` when no chain is meant for such a connection.
+    func chain(for view: FilterChainView) -> CompiledChain? { matcher.match(view).map { chains[$0] } ?? defaultChain }
+
+    /// Whether the two differ in nothing but their filter chains.
+    func isSamePlace(as other: CompiledListener) -> Bool {
+        func bare(_ listener: Listener) -> Listener {
+            var listener = listener
+            listener.filterChains = []
+            listener.defaultFilterChain = nil
+            return listener
+        }
+        return self === other || bare(listener) == bare(other.listener)
+    }
+
     /// Whether a connection that was accepted for `chain` may go on: the chain is still here and what it was, but for
     /// its certificates.
     func carries(_ chain: CompiledChain) -> Bool { lineages.contains(ObjectIdentifier(chain.lineage)) }

@@ -12,6 +12,8 @@ final class WorkerCluster {
     private let flushes: FlushBatch?
     private let balancer: ClusterBalancer
     let counters: ClusterCounters
+    /// Another has taken its place: connections that late retries open end with them.
+    private var isRetired = false
     /// By position of the host.
     private var http1: [HTTPPool?]
     private var http2: [HTTPPool?]
@@ -95,6 +97,7 @@ final class WorkerCluster {
         let pool = HTTPPool(
             host: host, cluster: compiled, version: version, eventLoop: eventLoop, flushes: flushes,
             counters: counters)
+        if isRetired { pool.drain() }
         if version == .http1 { http1[index] = pool } else { http2[index] = pool }
         return pool
     }
@@ -163,6 +166,7 @@ final class WorkerCluster {
     }
 
     func drain() {
+        isRetired = true
         for pool in http1 { pool?.drain() }
         for pool in http2 { pool?.drain() }
         forgetDynamicHosts()

@@ -45,12 +45,9 @@ extension Scope {
         for namespace in [service.namespace, root] where !namespaces.contains(namespace) {
             namespaces.append(namespace)
         }
-        for namespace in namespaces {
-            let candidates = snapshot.destinationRules.filter { config in
-                config.namespace == namespace && applies(config)
-                    && HostPattern.matches(
-                        MeshSnapshot.resolve(host: config.spec.host ?? "", namespace: namespace), service.host)
-            }
+        let rules = snapshot.destinationRules(covering: service.host).filter(applies)
+        for namespace in namespaces where !rules.isEmpty {
+            let candidates = rules.filter { $0.namespace == namespace }
             if let policy = merge(candidates, namespace: namespace) { return policy }
         }
         return nil

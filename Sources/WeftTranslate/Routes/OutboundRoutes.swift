@@ -117,15 +117,6 @@ struct OutboundRoutes {
 extension Scope {
     /// The VirtualService for a host inside the mesh: the most specific host, then the first in order.
     func virtualService(for host: String) -> Config<VirtualService>? {
-        var best: (length: Int, config: Config<VirtualService>)?
-        for config in virtualServices where GatewayName.names(of: config).contains(GatewayName.mesh) {
-            for name in config.spec.hosts ?? [] {
-                let pattern = MeshSnapshot.resolve(host: name, namespace: config.namespace)
-                guard HostPattern.matches(pattern, host) else { continue }
-                let length = pattern == host ? Int.max : pattern.utf8.count
-                if best.map({ length > $0.length }) ?? true { best = (length, config) }
-            }
-        }
-        return best?.config
+        meshRules.best(host).map { virtualServices[$0] }
     }
 }

@@ -10,11 +10,14 @@ final class MeshGlobals: Sendable, Hashable {
     private let objects: [KubernetesObject]
     /// The snapshot with nothing but the globals; `nil` in a snapshot's own globals while it is being made.
     let snapshot: MeshSnapshot?
+    /// Hosts that policies may have a proxy ask: extension providers and the places of token keys.
+    let askedHosts: Set<String>
 
     init() {
         meshConfig = MeshConfig()
         objects = []
         snapshot = nil
+        askedHosts = []
     }
 
     init(_ snapshot: MeshSnapshot, objects: [KubernetesObject]) {
@@ -27,18 +30,59 @@ final class MeshGlobals: Sendable, Hashable {
             ($0.kind, $0.namespace, $0.name) < ($1.kind, $1.namespace, $1.name)
         }
         self.snapshot = snapshot.restricted(to: [], [], [])
+        askedHosts = Self.askedHosts(snapshot)
+    }
+
+    private static func askedHosts(_ snapshot: MeshSnapshot) -> Set<String> {
+        var hosts: Set<String> = []
+        for provider in snapshot.meshConfig.extensionProviders ?? [] {
+            collectServices((try? JSONValue(encoding: provider)) ?? .null, into: &hosts)
+        }
+        if let collector = TelemetryProviders.defaultCollector(of: snapshot.meshConfig) { hosts.insert(collector.host) }
+        for rule in snapshot.requestAuthentications.flatMap({ $0.spec.jwtRules ?? [] }) {
+            if let address = rule.jwksUri.flatMap(HTTPAddress.init) { hosts.insert(address.host) }
+        }
+        return hosts
+    }
+
+    /// Every `service: HOST` or `service: NAMESPACE/HOST`.
+    private static func collectServices(_ value: JSONValue, into found: inout Set<String>) {
+        switch value {
+        case .array(let items):
+            for item in items { collectServices(item, into: &found) }
+        case .object(let members):
+            if let name = members["service"]?.stringValue {
+                found.insert(name.split(separator: "/", maxSplits: 1).last.map(String.init) ?? name)
+            }
+            for member in members.values { collectServices(member, into: &found) }
+        default: break
+        }
     }
 
     /// Kinds that are inputs by themselves (services, rules), are read into services, or say nothing about what
     /// proxies send.
     private static let named: Set<String> = [
-        "Service", "ServiceEntry", "EndpointSlice", "Pod", "VirtualService", "DestinationRule", "AuthorizationPolicy",
+        "Service", "ServiceEntry", "EndpointSlice", "Pod", "Node", "VirtualService", "DestinationRule",
+        "AuthorizationPolicy",
     ]
 
     static func == (left: MeshGlobals, right: MeshGlobals) -> Bool {
         left === right
             || (left.snapshot == nil) == (right.snapshot == nil) && left.meshConfig == right.meshConfig
-                && left.objects == right.objects
+                && left.objects.elementsEqual(right.objects, by: saysTheSame)
+    }
+
+    /// Whether two objects are the same to translation: the status that controllers write all the time is not read here.
+    private static func saysTheSame(_ left: KubernetesObject, _ right: KubernetesObject) -> Bool {
+        left.json == right.json || content(of: left) == content(of: right)
+    }
+
+    private static func content(of object: KubernetesObject) -> JSONValue {
+        var json = object.json
+        // Services and entries have addresses there.
+        if !["Service", "ServiceEntry"].contains(object.kind) { json["status"] = nil }
+        for field in ["resourceVersion", "managedFields"] { json[path: "metadata", field] = nil }
+        return json
     }
 
     func hash(into hasher: inout Hasher) { hasher.combine(meshConfig) }

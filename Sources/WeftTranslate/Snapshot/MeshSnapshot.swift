@@ -26,7 +26,10 @@ package struct MeshSnapshot: Sendable {
     package private(set) var workloads: [Workload]
     /// Those with hosts, their delegates' routes merged in.
     package private(set) var virtualServices: [Config<VirtualService>]
-    package private(set) var destinationRules: [Config<DestinationRule>]
+    package private(set) var destinationRules: [Config<DestinationRule>] {
+        didSet { destinationIndex = Self.index(destinationRules) }
+    }
+    private var destinationIndex = HostIndex()
     package let gateways: [Config<Gateway>]
     package let sidecars: [Config<Sidecar>]
     package let peerAuthentications: [Config<PeerAuthentication>]
@@ -75,10 +78,11 @@ package struct MeshSnapshot: Sendable {
         requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         telemetries = reader.configs()
-        let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs())
+        let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs(), cache: cache)
         self.workloads = workloads
         let registry = ServiceReader(
-            objects: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
+            objects: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [],
+            cache: cache)
         let entryReader = ServiceEntryReader(objects: objects, workloads: workloads, meshConfig: meshConfig)
         let entries: [Config<ServiceEntry>] = reader.configs()
         let services = (registry.kubernetesServices() + entries.flatMap { entryReader.services(of: $0) })
@@ -113,7 +117,20 @@ package struct MeshSnapshot: Sendable {
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
         diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
+        destinationIndex = Self.index(destinationRules)
         globals = cache.globals(of: self, objects: objects)
+    }
+
+    private static func index(_ rules: [Config<DestinationRule>]) -> HostIndex {
+        rules.enumerated().reduce(into: HostIndex()) { index, rule in
+            let host = resolve(host: rule.element.spec.host ?? "", namespace: rule.element.namespace)
+            index.add(host, position: rule.offset)
+        }
+    }
+
+    /// The rules whose host is, or covers, the one given; the oldest first.
+    func destinationRules(covering host: String) -> [Config<DestinationRule>] {
+        destinationIndex.covering(host).map { destinationRules[$0] }
     }
 
     /// Whether rules have been chosen already (``restricted(to:_:_:)``): what they may route was decided with them.
@@ -122,14 +139,14 @@ package struct MeshSnapshot: Sendable {
     /// The same with other services and rules, and without workloads: what has no more to go by than its inputs.
     func restricted(
         to services: [MeshService], _ virtualServices: [Config<VirtualService>],
-        _ destinationRules: [Config<DestinationRule>]
+        _ destinationRules: [Config<DestinationRule>], _ authorizationPolicies: [Config<AuthorizationPolicy>] = []
     ) -> MeshSnapshot {
         var copy = self
         copy.isRestricted = true
         copy.services = services
         copy.virtualServices = virtualServices
         copy.destinationRules = destinationRules
-        copy.authorizationPolicies = []
+        copy.authorizationPolicies = authorizationPolicies
         copy.workloads = []
         copy.workloadIndex = [:]
         copy.serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })

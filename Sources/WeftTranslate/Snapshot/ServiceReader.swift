@@ -6,15 +6,30 @@ import WeftIR
 struct ServiceReader {
     private let services: [KubernetesObject]
     private let slices: [String: [KubernetesObject]]
-    private let workloads: [Workload]
+    /// WorkloadEntries by namespace.
+    private let machines: [String: [Workload]]
     private let byAddress: [String: Workload]
     /// Who sees a Service that does not say (`defaultServiceExportTo`).
     private let defaultExportTo: [String]
     /// Traffic distribution that a namespace's annotation gives to its Services.
     private let distributions: [String: MeshService.Distribution]
+    private let cache: DecodeCache
 
-    init(objects: [KubernetesObject], workloads: [Workload], defaultExportTo: [String] = []) {
+    /// What a Service was read into, and what of that has no version: it is right as long as this is the same.
+    private struct Reading {
+        var service: MeshService
+        var workloads: [String: Workload?]
+        var machines: [Workload]
+        var defaultExportTo: [String]
+        var distribution: MeshService.Distribution?
+    }
+
+    init(
+        objects: [KubernetesObject], workloads: [Workload], defaultExportTo: [String] = [],
+        cache: DecodeCache = DecodeCache()
+    ) {
         self.defaultExportTo = defaultExportTo
+        self.cache = cache
         services = objects.filter { $0.kind == "Service" && $0.apiVersion == "v1" }
         distributions = Dictionary(
             objects.filter { $0.kind == "Namespace" }.compactMap { namespace in
@@ -23,7 +38,7 @@ struct ServiceReader {
         slices = Dictionary(
             grouping: objects.filter { $0.kind == "EndpointSlice" },
             by: { "\($0.namespace)/\($0.labels["kubernetes.io/service-name"] ?? "")" })
-        self.workloads = workloads
+        machines = Dictionary(grouping: workloads.filter { $0.entry != nil }, by: \.namespace)
         byAddress = Dictionary(workloads.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -32,6 +47,26 @@ struct ServiceReader {
     func kubernetesServices() -> [MeshService] { services.map(service) }
 
     private func service(_ object: KubernetesObject) -> MeshService {
+        let namespace = object.namespace
+        let slices = (slices["\(namespace)/\(object.name)"] ?? []).sorted { $0.name < $1.name }
+        let versions = ([object] + slices).map(\.resourceVersion)
+        let version = versions.contains("") ? "" : versions.joined(separator: " ")
+        func isRight(_ reading: Reading) -> Bool {
+            reading.defaultExportTo == defaultExportTo && reading.distribution == distributions[namespace]
+                && reading.machines == machines[namespace] ?? []
+                && reading.workloads.allSatisfy { byAddress[$0.key] == $0.value }
+        }
+        return cache.value(of: object, version: version, isRight: isRight) {
+            let service = read(object, slices)
+            let addresses = service.endpoints.map { ($0.address, byAddress[$0.address]) }
+            return Reading(
+                service: service, workloads: Dictionary(addresses, uniquingKeysWith: { first, _ in first }),
+                machines: machines[namespace] ?? [], defaultExportTo: defaultExportTo,
+                distribution: distributions[namespace])
+        }.service
+    }
+
+    private func read(_ object: KubernetesObject, _ slices: [KubernetesObject]) -> MeshService {
         let spec = object.json["spec"] ?? .object([:])
         let ports = (spec["ports"]?.arrayValue ?? []).compactMap(port)
         let clusterIP = spec["clusterIP"]?.stringValue ?? ""
@@ -65,7 +100,7 @@ struct ServiceReader {
             ]
         } else {
             let publishesAll = spec["publishNotReadyAddresses"]?.boolValue == true
-            service.endpoints = endpoints(of: service, publishesAll: publishesAll) + machines(of: service)
+            service.endpoints = endpoints(of: service, slices, publishesAll: publishesAll) + machines(of: service)
         }
         return service
     }
@@ -73,9 +108,8 @@ struct ServiceReader {
     /// WorkloadEntries count as pods do for the selector of a Service.
     private func machines(of service: MeshService) -> [MeshEndpoint] {
         guard let selector = service.selector, !selector.isEmpty else { return [] }
-        return workloads.filter { workload in
-            workload.entry != nil && workload.namespace == service.namespace
-                && selector.allSatisfy { workload.labels[$0.key] == $0.value }
+        return (machines[service.namespace] ?? []).filter { workload in
+            selector.allSatisfy { workload.labels[$0.key] == $0.value }
         }.map { workload in
             MeshEndpoint(workload, ports: service.ports) { port in
                 workload.namedPorts[port.name] ?? port.targetPortName.flatMap { workload.namedPorts[$0] }
@@ -97,9 +131,11 @@ struct ServiceReader {
     }
 
     /// - Parameter publishesAll: addresses of pods that are not ready count too (`publishNotReadyAddresses`).
-    private func endpoints(of service: MeshService, publishesAll: Bool) -> [MeshEndpoint] {
+    private func endpoints(of service: MeshService, _ slices: [KubernetesObject], publishesAll: Bool)
+        -> [MeshEndpoint]
+    {
         var result: [String: MeshEndpoint] = [:]
-        for slice in (slices["\(service.namespace)/\(service.name)"] ?? []).sorted(by: { $0.name < $1.name }) {
+        for slice in slices {
             let ports = targetPorts(of: slice, service: service)
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue

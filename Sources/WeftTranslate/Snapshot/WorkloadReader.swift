@@ -5,16 +5,25 @@ import WeftIR
 /// Reads pods, and the WorkloadEntries that stand beside them.
 enum WorkloadReader {
     /// Pods first, each sort in order of namespace and name.
-    static func workloads(in objects: [KubernetesObject], entries: [Config<WorkloadEntry>] = []) -> [Workload] {
+    static func workloads(
+        in objects: [KubernetesObject], entries: [Config<WorkloadEntry>] = [], cache: DecodeCache = DecodeCache()
+    ) -> [Workload] {
         let nodes = Dictionary(
             objects.filter { $0.kind == "Node" && $0.apiVersion == "v1" }.map { ($0.name, $0) },
             uniquingKeysWith: { first, _ in first })
-        let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { workload($0, nodes) }
+        let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { pod in
+            cache.value(of: pod) { Reading(workload: workload(pod)) }.workload.map { placed($0, nodes) }
+        }
         let unhealthy = Set(objects.filter { $0.isKind(WorkloadEntry.self) && isUnhealthy($0) }.map(\.reference))
         let machines = entries.compactMap { workload($0, isHealthy: !unhealthy.contains($0.resource)) }
         return [pods, machines].flatMap { list in
             list.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
         }
+    }
+
+    /// What a pod was read into; pods that traffic does not reach are none.
+    private struct Reading {
+        var workload: Workload?
     }
 
     private static func isUnhealthy(_ entry: KubernetesObject) -> Bool {
@@ -37,7 +46,7 @@ enum WorkloadReader {
         return workload
     }
 
-    private static func workload(_ pod: KubernetesObject, _ nodes: [String: KubernetesObject]) -> Workload? {
+    private static func workload(_ pod: KubernetesObject) -> Workload? {
         let phase = pod.json[path: "status", "phase"]?.stringValue
         guard let address = pod.json[path: "status", "podIP"]?.stringValue, !address.isEmpty, phase != "Succeeded",
             phase != "Failed",
@@ -48,14 +57,19 @@ enum WorkloadReader {
             serviceAccount: pod.json[path: "spec", "serviceAccountName"]?.stringValue ?? "default",
             workloadName: workloadName(pod), namedPorts: namedPorts(pod))
         workload.nodeName = pod.json[path: "spec", "nodeName"]?.stringValue ?? ""
-        workload.network = pod.labels["topology.istio.io/network"] ?? ""
-        workload.locality = locality(of: pod, node: nodes[workload.nodeName])
+        workload.network = workload.labels["topology.istio.io/network"] ?? ""
+        return workload
+    }
+
+    private static func placed(_ workload: Workload, _ nodes: [String: KubernetesObject]) -> Workload {
+        var workload = workload
+        workload.locality = locality(of: workload, node: nodes[workload.nodeName])
         return workload
     }
 
     /// The pod's label `istio-locality` (`region.zone.subzone`), else what its node's labels say.
-    private static func locality(of pod: KubernetesObject, node: KubernetesObject?) -> Locality {
-        if let own = pod.labels["istio-locality"], !own.isEmpty {
+    private static func locality(of workload: Workload, node: KubernetesObject?) -> Locality {
+        if let own = workload.labels["istio-locality"], !own.isEmpty {
             return Locality(path: own.contains("/") ? own : own.replacing(".", with: "/"))
         }
         guard let labels = node?.labels else { return Locality() }

@@ -93,15 +93,19 @@ struct TelemetryProviders {
         return (.openTelemetry(openTelemetry(settings, service, port)), settings.maxTagLength)
     }
 
-    /// The collector that `defaultConfig.tracing.zipkin.address` of the mesh names.
-    func zipkin(address: String) throws(Problem) -> TracingProvider {
+    /// Where `defaultConfig.tracing.zipkin.address` of the mesh leads; `nil` when it is not there, or no `HOST:PORT`.
+    static func defaultCollector(of mesh: MeshConfig) -> (host: String, port: Int)? {
+        let address = mesh.defaultConfig?[path: "tracing", "zipkin", "address"]?.stringValue ?? ""
         let parts = address.split(separator: ":").map(String.init)
-        guard parts.count == 2, let port = Int(parts[1]) else {
-            throw Problem(message: "defaultConfig.tracing.zipkin.address must be HOST:PORT", hint: "correct it")
-        }
-        let labels = parts[0].split(separator: ".").map(String.init)
-        let host = labels.count == 2 ? "\(parts[0]).svc.\(MeshSnapshot.clusterDomain)" : parts[0]
-        let (service, number) = try target(host, port, "defaultConfig.tracing.zipkin", mustBeHTTP2: false)
+        guard parts.count == 2, let port = Int(parts[1]) else { return nil }
+        let labels = parts[0].split(separator: ".").count
+        return (labels == 2 ? "\(parts[0]).svc.\(MeshSnapshot.clusterDomain)" : parts[0], port)
+    }
+
+    /// The collector of the mesh's default configuration.
+    func zipkin(at collector: (host: String, port: Int)) throws(Problem) -> TracingProvider {
+        let (service, number) = try target(
+            collector.host, collector.port, "defaultConfig.tracing.zipkin", mustBeHTTP2: false)
         return .zipkin(zipkin(ExtensionProvider.Zipkin(), service, number))
     }
 

@@ -85,8 +85,8 @@ struct TelemetrySettings {
                 let (provider, limit) = try providers.tracer(name)
                 tracing.provider = provider
                 if let limit, limit > 0 { tracing.maxPathTagLength = limit }
-            } else if let address = legacy?[path: "zipkin", "address"]?.stringValue {
-                tracing.provider = try providers.zipkin(address: address)
+            } else if let collector = TelemetryProviders.defaultCollector(of: scope.mesh) {
+                tracing.provider = try providers.zipkin(at: collector)
             } else {
                 return nil
             }
@@ -149,6 +149,6 @@ struct TelemetrySettings {
 extension MeshConfig {
     /// Proxies may trace without a Telemetry that says so.
     var tracesByDefault: Bool {
-        !(defaultProviders?.tracing ?? []).isEmpty || defaultConfig?[path: "tracing", "zipkin", "address"] != nil
+        !(defaultProviders?.tracing ?? []).isEmpty || TelemetryProviders.defaultCollector(of: self) != nil
     }
 }

@@ -26,7 +26,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     private enum Phase { case idle, exchange, tunnel, closing }
 
-    private let delegate: any DownstreamConnectionDelegate
+    /// Takes the next request; may be replaced between two.
+    var delegate: any DownstreamConnectionDelegate
     private let limits: DownstreamLimits
     private var parser: HTTP1RequestParser
     private var input = ByteBuffer()
@@ -46,6 +47,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
     private var isReading = true
     private var requests = 0
     private var draining = false
+    /// Too late to say that the connection ends with the answer under way.
+    private var isHeadSent = false
     /// Runs once per limit, not once per request: when it fires it looks how long the connection has been idle.
     private var idleTimer: Scheduled<Void>?
     private var idleSince = NIODeadline.distantPast
@@ -141,6 +144,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         requests += 1
         requestEnded = endStream
         responseEnded = false
+        isHeadSent = false
         self.keepAlive = head.keepAlive && !draining && limits.maximumRequests.map { requests < $0 } ?? true
         isHTTP10 = head.version == .http10
         isHead = head.method.isHead
@@ -224,10 +228,12 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         }
     }
 
-    func drain() {
+    /// - Parameter closesIdle: False tells the client with the next answer, so that no request of its meets a closed
+    ///   connection; an answer whose head has left already is not the last one then.
+    func drain(closesIdle: Bool = true) {
         draining = true
-        keepAlive = false
-        if phase == .idle { close() }
+        if closesIdle || !isHeadSent { keepAlive = false }
+        if closesIdle, phase == .idle { close() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -296,6 +302,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         if endPending, !requestEnded, !awaitsUpgrade, isWhole { keepAlive = false }
         // Bytes after a refused upgrade may be the other protocol's.
         if awaitsUpgrade, !isTunnel { keepAlive = false }
+        isHeadSent = true
         // What was read above need not be read again to be kept.
         let isStated = contentLength?.isOnly == true && framing == stated.map { .length($0) }
         let option: HTTP1Serializer.Connection =

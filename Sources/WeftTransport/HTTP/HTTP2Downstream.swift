@@ -3,7 +3,8 @@ import WeftHTTP
 
 /// The downstream end of an HTTP/2 connection.
 final class HTTP2Downstream: HTTP2Session {
-    private let delegate: any DownstreamConnectionDelegate
+    /// Takes the next request; may be replaced between two.
+    var delegate: any DownstreamConnectionDelegate
     private let limits: DownstreamLimits
     private var requests = 0
     private var idleTimer: Scheduled<Void>?

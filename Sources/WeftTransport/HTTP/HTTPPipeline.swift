@@ -24,9 +24,17 @@ package struct DownstreamCodec {
     }
 
     /// Finishes what is under way, then closes.
-    package func drain() {
-        http1?.drain()
+    /// - Parameter closesIdle: False leaves an idle HTTP/1 connection open: it is the next answer that ends it. HTTP/2
+    ///   says GOAWAY in either case, which loses nothing.
+    package func drain(closesIdle: Bool = true) {
+        http1?.drain(closesIdle: closesIdle)
         http2?.drain()
+    }
+
+    /// Requests that come from now on are for `delegate`; those under way stay where they are.
+    package func hand(to delegate: any DownstreamConnectionDelegate) {
+        http1?.delegate = delegate
+        http2?.delegate = delegate
     }
 }
 

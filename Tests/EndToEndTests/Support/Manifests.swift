@@ -1,3 +1,5 @@
+import Foundation
+
 /// Small workloads that several tests need.
 enum Manifests {
     static func deployment(
@@ -66,5 +68,12 @@ enum Manifests {
           ports:
           - {name: \(portName), port: \(port), targetPort: \(targetPort ?? port)}
         """
+    }
+}
+
+extension String {
+    /// A deployment's manifest with the pods placed: `region.zone`.
+    func located(_ locality: String) -> String {
+        replacingOccurrences(of: " labels: {app:", with: " labels: {istio-locality: \(locality), app:")
     }
 }

@@ -28,6 +28,7 @@ export class GraphView {
 
   /** Draws `graph`; the view stays where it is while the same nodes are shown. */
   draw(graph, { labels = ["rate"], animate = false, marks = () => [] } = {}) {
+    const started = performance.now();
     this.graph = graph;
     const shape = [...graph.nodes.keys()].sort().join("\n") + graph.edges.map((edge) => edge.id).sort().join("\n");
     if (shape !== this.shape || !this.placed) this.placed = layout(graph);
@@ -48,6 +49,7 @@ export class GraphView {
       this.fit();
     }
     this.mark();
+    performance.measure("draw", { start: started });
   }
 
   drawEdge(edge, lines, plates, labels, animate) {

@@ -1,4 +1,6 @@
-// What the dashboard reads. Every document comes from the server that served the page.
+// What the dashboard reads and sends. Every document comes from the server that served the page.
+
+import { authorization } from "./token.js";
 
 export class Refused extends Error {
   constructor(status, text) {
@@ -7,29 +9,45 @@ export class Refused extends Error {
   }
 }
 
-async function read(path, signal) {
-  const response = await fetch(path, { signal, headers: { accept: "application/json" } });
-  const text = await response.text();
+async function exchange(path, options) {
+  let response, text;
+  try {
+    response = await fetch(path, options);
+    text = await response.text();
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new Refused(0, "The control plane does not answer; trying again.");
+  }
+  if (response.ok) return text;
   let value = null;
   try { value = JSON.parse(text); } catch { /* The answer is no JSON: its text is the message. */ }
-  if (!response.ok) throw new Refused(response.status, value?.error ?? value?.message ?? (text.slice(0, 300) || response.statusText));
-  return value;
+  throw new Refused(response.status, value?.error ?? value?.message ?? (text.slice(0, 300) || response.statusText));
 }
 
-export const get = (path, signal) => read(path, signal);
+const parsed = (text) => {
+  try { return JSON.parse(text); } catch { return null; }
+};
+
+export const get = async (path, signal) => parsed(await exchange(path, { signal, headers: { accept: "application/json" } }));
+
+/** What needs the reader's own token, where there is one. */
+export const sendYAML = async (path, body, signal) =>
+  parsed(await exchange(path, { method: "POST", body, signal, headers: { ...authorization(), "content-type": "application/yaml" } }));
+export const remove = async (path) => parsed(await exchange(path, { method: "DELETE", headers: authorization() }));
+export const getText = (path, signal) => exchange(path, { signal, headers: authorization() });
 
 /** An instant query: `[{ metric, value }]`, at `time` in seconds since 1970, or now. */
 export async function query(text, time, signal) {
   const parameters = new URLSearchParams({ query: text });
   if (time) parameters.set("time", String(time));
-  const answer = await read(`/prometheus/api/v1/query?${parameters}`, signal);
+  const answer = await get(`/prometheus/api/v1/query?${parameters}`, signal);
   return answer.data.result.map((one) => ({ metric: one.metric, value: Number(one.value[1]) }));
 }
 
 /** A range query: `[{ metric, points: [[seconds, number]] }]`. */
 export async function range(text, start, end, step, signal) {
   const parameters = new URLSearchParams({ query: text, start, end, step });
-  const answer = await read(`/prometheus/api/v1/query_range?${parameters}`, signal);
+  const answer = await get(`/prometheus/api/v1/query_range?${parameters}`, signal);
   return answer.data.result.map((one) => ({
     metric: one.metric, points: one.values.map(([at, value]) => [at, Number(value)]),
   }));
@@ -37,7 +55,7 @@ export async function range(text, start, end, step, signal) {
 
 /** A document of Jaeger's query API. */
 export async function jaeger(path, parameters, signal) {
-  const answer = await read(`/jaeger/api/${path}${parameters ? `?${new URLSearchParams(parameters)}` : ""}`, signal);
+  const answer = await get(`/jaeger/api/${path}${parameters ? `?${new URLSearchParams(parameters)}` : ""}`, signal);
   return answer.data ?? [];
 }
 

@@ -29,8 +29,14 @@ export function address(parts, settings = {}) {
   return `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
 
-/** Changes settings of the present place, without a step in the history. */
+/** Changes settings of the present place, without a step in the history, and shows the page anew. */
 export function change(settings) {
+  remember(settings);
+  dispatchEvent(new Event("hashchange"));
+}
+
+/** The same for what the page shows already. */
+export function remember(settings) {
   const { parts, settings: present } = place();
   for (const [name, value] of Object.entries(settings)) {
     if (value === null || value === undefined || value === "" || value === false) present.delete(name);
@@ -38,7 +44,6 @@ export function change(settings) {
   }
   const text = present.toString();
   history.replaceState(null, "", `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`);
-  dispatchEvent(new Event("hashchange"));
 }
 
 /** The window that is looked at, in seconds since 1970. `at` is its end while a past window is replayed. */

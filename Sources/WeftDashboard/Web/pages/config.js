@@ -1,14 +1,21 @@
-// Every object of the mesh's configuration, with what is wrong with it, and its YAML.
+// Every object of the mesh's configuration, with what is wrong with it, its YAML, and the ways to change it.
 
-import { get } from "../lib/api.js";
+import { get, remove } from "../lib/api.js";
 import { h, link, show, table } from "../lib/dom.js";
 import { span } from "../lib/format.js";
+import { ask } from "../lib/signin.js";
 import { address, change } from "../lib/state.js";
+import { token } from "../lib/token.js";
 import { yaml } from "../lib/yaml.js";
+import { editor } from "../config/editor.js";
+import { openForm } from "../config/form.js";
+import { editable, forms } from "../config/forms.js";
 
 export const title = "Configuration";
 
-export function open(main, settings, [kind, namespace, name]) {
+export function open(main, settings, [kind, namespace, name, action]) {
+  if (kind === "new") return forms[namespace] ? openForm(main, namespace, settings) : write(main, settings);
+  if (name && action === "edit") return edit(main, kind, namespace, name);
   return name ? one(main, kind, namespace, name) : list(main);
 }
 
@@ -21,7 +28,9 @@ const verdict = (object) => {
 function list(main) {
   const slot = h("div"), kinds = h("select", { "aria-label": "Kind", onchange: (event) => change({ kind: event.target.value }) });
   const needle = h("input", { type: "search", placeholder: "part of a name", "aria-label": "Filter by name", onchange: (event) => change({ name: event.target.value }) });
-  show(main, h("div", { class: "toolbar" }, kinds, needle), slot);
+  const news = h("nav", { class: "tabs", "aria-label": "New" }, "New: ", link(address(["config", "new"]), "YAML"),
+    Object.entries(forms).map(([key, form]) => link(address(["config", "new", key]), form.title)));
+  show(main, news, h("div", { class: "toolbar" }, kinds, needle), slot);
   return {
     async refresh(settings, signal) {
       const objects = await get("/api/config", signal);
@@ -35,17 +44,36 @@ function list(main) {
       const age = (object) => (Date.now() - Date.parse(object.created)) / 1000;
       show(slot, table(["kind", "namespace", "name", "checks", "age"], shown.map((object) => [object.kind, object.namespace,
         link(address(["config", object.kind, object.namespace, object.name]), object.name), verdict(object),
-        { value: span(age(object)), sort: age(object) }]), { empty: "No objects. Apply some with kubectl." }));
+        { value: span(age(object)), sort: age(object) }]), { empty: "No objects. Make one above, or apply some with kubectl." }));
     },
   };
 }
 
+const read = (kind, namespace, name, signal) => get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`, signal);
+const heading = (kind, namespace, name) => h("h1", {}, name, " ", h("small", {}, `${kind} in ${namespace}`));
+
 function one(main, kind, namespace, name) {
-  const slot = h("div");
-  show(main, h("h1", {}, name, " ", h("small", {}, `${kind} in ${namespace}`)), h("p", {}, link(address(["config"]), "All objects")), slot);
+  const slot = h("div"), outcome = h("span", { role: "status" });
+  let group = "";
+  const erase = async () => {
+    if (!token()) return ask();
+    try {
+      await remove(`/api/config/object?${new URLSearchParams({ group, kind, namespace, name })}`);
+      location.hash = address(["config"]);
+    } catch (error) { show(outcome, error.message); }
+  };
+  // The second press deletes, so that the first can be taken back.
+  const button = h("button", { type: "button", onclick: (event) => {
+    if (event.target.dataset.sure) return erase();
+    event.target.dataset.sure = "yes";
+    event.target.textContent = "Really delete it";
+  } }, "Delete");
+  show(main, heading(kind, namespace, name), h("p", {}, link(address(["config"]), "All objects"), " · ",
+    link(address(["config", kind, namespace, name, "edit"]), "Edit"), " ", button, " ", outcome), slot);
   return {
     async refresh(_, signal) {
-      const object = await get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`, signal);
+      const object = await read(kind, namespace, name, signal);
+      group = object.object.apiVersion.split("/")[0];
       const lines = yaml(object.object).split("\n");
       show(slot, object.messages.length
         ? h("ul", { class: "messages" }, object.messages.map((message) => h("li", { class: message.severity === "error" ? "bad" : "poor" },
@@ -54,4 +82,28 @@ function one(main, kind, namespace, name) {
       h("ol", { class: "yaml" }, lines.map((line) => h("li", {}, h("code", {}, line || " ")))));
     },
   };
+}
+
+function edit(main, kind, namespace, name) {
+  const slot = h("div");
+  show(main, heading(kind, namespace, name), h("p", {}, link(address(["config", kind, namespace, name]), "Back, without a change")), slot);
+  let isShown = false;
+  return {
+    async refresh(_, signal) {
+      // What somebody types is not overwritten by what was there.
+      if (isShown) return;
+      const { object } = await read(kind, namespace, name, signal);
+      const paper = editor(object.metadata.resourceVersion ?? null);
+      isShown = true;
+      show(slot, paper.element);
+      paper.text(`${yaml(editable(object))}\n`);
+    },
+  };
+}
+
+function write(main, settings) {
+  const paper = editor();
+  show(main, h("h1", {}, "New objects"), h("p", { class: "hint" }, "One or several, with --- between them."), paper.element);
+  paper.text(`apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: \n  namespace: ${settings.get("ns") || "default"}\nspec:\n  hosts: []\n`);
+  return { refresh: async () => {} };
 }

@@ -3,7 +3,7 @@
 import { get, query, literal } from "../lib/api.js";
 import { h, link, s, show, table } from "../lib/dom.js";
 import { bytes, milliseconds, rate, share } from "../lib/format.js";
-import { address, change, window_ } from "../lib/state.js";
+import { address, change, remember, window_ } from "../lib/state.js";
 import { badges } from "../graph/badges.js";
 import { build, expression, queries } from "../graph/model.js";
 import { GraphView } from "../graph/view.js";
@@ -18,10 +18,13 @@ export function open(main, settings) {
   const status = h("p", { class: "hint", role: "status" });
   const side = h("aside", { class: "side", "aria-label": "Details" });
   const drawing = s("svg", { id: "graph", tabindex: 0, role: "application", "aria-label": "Graph of the traffic; arrows move, + and - zoom, 0 shows all, Escape lets go" });
-  const view = new GraphView(drawing, (kind, one) => tell(kind, one));
+  const view = new GraphView(drawing, (kind, one) => {
+    remember({ chosen: one?.id });
+    tell(kind, one);
+  });
   const find = field("Find", "find", settings), hide = field("Hide", "hide", settings);
   const chosenLabels = new Set((settings.get("labels") ?? "rate,mtls").split(","));
-  let objects = [], workloads = [], last = null, chosen = [null, null];
+  let objects = [], workloads = [], last = null, chosen = [null, null], linked = settings.get("chosen");
 
   show(main,
     h("div", { class: "toolbar", role: "toolbar", "aria-label": "Graph" },
@@ -59,6 +62,12 @@ export function open(main, settings) {
       marks: (node) => badges(node, objects, workloads),
     });
     show(status, graph.nodes.size ? `${graph.nodes.size} nodes, ${graph.edges.length} edges${isPast ? ", a past window" : ""}` : hint(workloads));
+    if (linked) {
+      // A link names what its sender had chosen.
+      const node = graph.nodes.get(linked), edge = graph.edges.find((one) => one.id === linked);
+      linked = null;
+      if (node || edge) return view.select(node ? "node" : "edge", node ?? edge);
+    }
     tell(...present());
   }
 

@@ -6,6 +6,7 @@ import { sparkline } from "../lib/chart.js";
 import { health, rate, share } from "../lib/format.js";
 import { address } from "../lib/state.js";
 import { names } from "../graph/badges.js";
+import { openLogs } from "./logs.js";
 import { numbers } from "./numbers.js";
 import { panels } from "./panels.js";
 
@@ -123,12 +124,14 @@ const matchers = {
 
 function detail(kind, main, namespace, name, part) {
   const parts = [["overview", "Overview"], ["in", "Inbound metrics"], ...kind === "services" ? [] : [["out", "Outbound metrics"]], ["config", "Configuration"],
-    ...kind === "workloads" ? [["proxy", "Proxy"]] : [], ["traces", "Traces"]];
+    ...kind === "workloads" ? [["logs", "Logs"], ["proxy", "Proxy"]] : [], ["traces", "Traces"]];
   const slot = h("div");
   show(main, h("h1", {}, name, " ", h("small", {}, `${kind.slice(0, -1)} in ${namespace}`)),
     tabs(parts, part, (key) => key === "traces" ? address(["traces"], { service: `${name}.${namespace}` }) : address([kind, namespace, name, key])), slot);
+  const logs = part === "logs" ? openLogs(slot, namespace, name) : null;
   return {
     async refresh(settings, signal) {
+      if (logs) return logs(signal);
       if (part === "in" || part === "out") {
         const end = part === "in" ? "destination" : "source";
         const chosen = [`reporter="${end}"`, ...matchers[kind](namespace, name, end)].join(",");

@@ -9,7 +9,7 @@ const boards = {
   mesh: ["Mesh", ["requests", "success", "latency", "byDestination", "security", "tcp"]],
   service: ["Service", ["requests", "success", "latency", "bySource", "requestSize", "responseSize", "tcp"]],
   workload: ["Workload", ["requests", "success", "latency", "bySource", "security", "requestSize", "responseSize", "tcp", "connections"]],
-  performance: ["Performance", ["cpu", "memory", "requests", "latency"]],
+  performance: ["Performance", ["cpu", "memory", "proxyCPU", "proxyMemory", "requests", "latency"]],
   control: ["Control plane", ["proxies", "pushes", "convergence", "cpu", "memory"]],
 };
 

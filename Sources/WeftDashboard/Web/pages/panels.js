@@ -60,8 +60,10 @@ const kinds = {
     of: (m, w) => [0.5, 0.99].map((q) => [`histogram_quantile(${q}, sum by (le) (rate(pilot_proxy_convergence_time_bucket[${w}])))`, () => `p${q * 100}`]),
   },
   proxies: { title: "Connected proxies", format: count, of: () => [["sum by (version) (pilot_xds)", (metric) => metric.version ?? "all"]] },
-  memory: { title: "Memory", format: bytes, of: () => [["sum by (instance) (process_resident_memory_bytes)", (metric) => metric.instance ?? "all"]] },
-  cpu: { title: "CPU", format: count, of: (m, w) => [[`sum by (instance) (rate(process_cpu_seconds_total[${w}]))`, (metric) => metric.instance ?? "all"]] },
+  proxyMemory: { title: "Memory of proxies", format: bytes, of: () => [["topk(10, sum by (pod) (istio_agent_process_resident_memory_bytes))", (metric) => metric.pod ?? "all"]] },
+  proxyCPU: { title: "CPU of proxies", format: count, of: (m, w) => [[`topk(10, sum by (pod) (rate(istio_agent_process_cpu_seconds_total[${w}])))`, (metric) => metric.pod ?? "all"]] },
+  memory: { title: "Memory of the control plane", format: bytes, of: () => [["sum by (instance) (process_resident_memory_bytes)", (metric) => metric.instance ?? "all"]] },
+  cpu: { title: "CPU of the control plane", format: count, of: (m, w) => [[`sum by (instance) (rate(process_cpu_seconds_total[${w}]))`, (metric) => metric.instance ?? "all"]] },
 };
 
 /** The rate window of a chart with this step, in seconds: never less than a minute, so that slow scrapes fill it. */
