@@ -88,9 +88,9 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig", "WeftIR", "WeftIdentity",
-            "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS", grpcCore, grpcNIO,
-            hummingbird, logging, nioCore,
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig", "WeftIR",
+            "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS",
+            grpcCore, grpcNIO, hummingbird, logging, nioCore,
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),

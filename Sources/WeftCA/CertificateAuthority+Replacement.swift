@@ -17,7 +17,9 @@ extension CertificateAuthority {
     /// Two steps that are safe, each followed by one certificate lifetime: first a bundle with both roots, then the key
     /// of the new root.
     package func replacement(by other: CertificateAuthority) throws(IdentityError) -> AuthorityReplacement {
-        if other.info == info, other.trustBundlePEM == trustBundlePEM { return .unchanged }
+        if other.info == info, other.trustBundlePEM == trustBundlePEM {
+            return other.revocationsPEM == revocationsPEM ? .unchanged : .accepted
+        }
         guard other.trustDomain == trustDomain else {
             return .refused("its trust domain is \(other.trustDomain), the mesh's is \(trustDomain)")
         }

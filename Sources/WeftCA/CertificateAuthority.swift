@@ -1,5 +1,6 @@
 package import FoundationEssentials
 package import WeftIdentity
+import X509
 
 /// Issues workload certificates from one signing certificate. Immutable; a new root is a new authority.
 ///
@@ -20,6 +21,8 @@ package struct CertificateAuthority: Sendable {
     /// Certificates between the leaf and the root, the signer's own first; empty when the signer is the root.
     private let intermediatesPEM: String
     let rootPEM: String
+    /// What authorities of the bundle have revoked (`ca-crl.pem`), for every peer to check; `nil` when nothing is checked.
+    package private(set) var revocationsPEM: String?
 
     /// A new self-signed root, valid for ten years.
     package init(selfSignedFor trustDomain: String, limits: Limits = Limits(), now: Date = Date()) throws(IdentityError)
@@ -58,7 +61,43 @@ package struct CertificateAuthority: Sendable {
         self.signer = signer
         self.trustBundlePEM = try CertificatePEM.print(roots)
         self.intermediatesPEM = try CertificatePEM.print(intermediates)
-        self.rootPEM = try CertificatePEM.print([ownRoot ?? roots[0]])
+        let top: Certificate
+        if let ownRoot { top = ownRoot } else { top = try Self.root(of: intermediates, among: roots) }
+        self.rootPEM = try CertificatePEM.print([top])
+    }
+
+    /// The root that the chain leads to: a bundle may begin with another one while roots are being exchanged.
+    private static func root(of intermediates: [Certificate], among roots: [Certificate]) throws(IdentityError)
+        -> Certificate
+    {
+        let top = intermediates.last
+        guard
+            let root = roots.first(where: { root in
+                intermediates.contains {
+                    $0.issuer == root.subject && root.publicKey.isValidSignature($0.signature, for: $0)
+                }
+            })
+        else {
+            throw IdentityError(
+                .untrusted,
+                "no root of root-cert.pem has signed the chain (its top is \(top.map { "\($0.subject)" } ?? "missing")); "
+                    + "put that root into root-cert.pem, or what is missing in between into cert-chain.pem")
+        }
+        return root
+    }
+
+    /// The same authority, with lists for every peer to check. `nil` takes them away.
+    ///
+    /// Peers check each step of a chain, so there must be a list, in force, of every root and of every authority below it.
+    package func revoking(_ listsPEM: String?, now: Date = Date()) throws(IdentityError) -> CertificateAuthority {
+        var result = self
+        result.revocationsPEM = nil
+        guard let listsPEM, listsPEM.contains(where: { !$0.isWhitespace }) else { return result }
+        let lists = try RevocationList.all(inPEM: listsPEM)
+        let below = intermediatesPEM.isEmpty ? [] : try CertificatePEM.parse(intermediatesPEM)
+        try RevocationList.check(lists, for: CertificatePEM.parse(trustBundlePEM) + below, now: now)
+        result.revocationsPEM = listsPEM
+        return result
     }
 
     /// What the Secret `istio-ca-secret` holds.

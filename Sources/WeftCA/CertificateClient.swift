@@ -6,7 +6,18 @@ import WeftProto
 /// What a workload needs to take part in mTLS: its certificate with key, and whom to trust.
 package struct WorkloadIdentity: Sendable, Hashable {
     package var certificate: IssuedCertificate
+    /// The root that ``certificate`` comes from, as the authority named it.
+    package var issuerRootPEM: String
+    /// Every root whose certificates are to be taken.
     package var trustBundlePEM: String
+    /// Lists of certificates that are to be refused.
+    package var revocationsPEM: String?
+
+    /// Takes over what the mesh publishes: the roots of `bundlePEM` and one's own are trusted from now on.
+    package mutating func trust(_ bundlePEM: String, revoking listsPEM: String?) throws(IdentityError) {
+        trustBundlePEM = try CertificatePEM.union(bundlePEM, issuerRootPEM)
+        revocationsPEM = listsPEM
+    }
 }
 
 /// Asks the mesh's authority for a certificate. The private key is made here and never leaves the process.
@@ -61,7 +72,8 @@ package struct CertificateClient: Sendable {
         }
         let issued = try IssuedCertificate(chainPEM: chain.dropLast().joined(), keyPEM: key.pem())
         return WorkloadIdentity(
-            certificate: issued, trustBundlePEM: try CertificatePEM.union(configuration.rootPEM, root))
+            certificate: issued, issuerRootPEM: root,
+            trustBundlePEM: try CertificatePEM.union(configuration.rootPEM, root))
     }
 
     private func transport() throws -> HTTP2ClientTransport.Posix {

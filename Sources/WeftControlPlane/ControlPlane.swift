@@ -4,6 +4,7 @@ import NIOCore
 import NIOSSL
 import ServiceLifecycle
 import Synchronization
+import WeftADS
 import WeftAdmin
 import WeftCA
 import WeftConfig
@@ -31,17 +32,20 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     private let readiness = Readiness()
     private let debugTokens: TokenAuthenticator
     private let shownAuthority = ShownAuthority()
+    /// Who watches requests go by.
+    private let tap = TapHub()
     /// What this process writes, of what only one of several should.
     private let ownership: Ownership
 
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
-        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local")
         ownership = Ownership(revision: settings.revision)
-        sources = ClusterSources(
+        let sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
+        self.sources = sources
+        debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local") { sources.isRevoked($0) }
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics,
             status: StatusWriter(client: client, ownership: ownership, logger: Logger(label: "status")),
@@ -97,7 +101,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let serving = try ServingCertificate(
             authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
-            client: client, rootPEM: { authority.trustBundlePEM },
+            client: client, files: { authority.trustFiles },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader },
             logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
@@ -105,7 +109,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
-            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator)
+            settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
+            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
@@ -206,7 +211,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         MonitoringRoutes(
-            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access
+            coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
+            tap: TapRoutes(hub: tap)
         ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
@@ -220,6 +226,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
+        TapRoutes(hub: tap).addDashboard(to: router, isEnabled: settings.opensTap)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

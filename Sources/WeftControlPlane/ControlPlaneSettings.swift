@@ -26,10 +26,15 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var servingCertificateSeconds = 86_400.0
     /// Where all samples are sent on to in Prometheus's remote-write protocol; `nil` for nowhere.
     var remoteWriteURL: String?
+    /// A Prometheus and a Jaeger that the dashboard reads; `nil` for the store's own.
+    var prometheusURL: String?
+    var tracingURL: String?
     /// Where telemetry is kept; `nil` keeps it in memory alone.
     var telemetryFolder: String?
     /// Whether the debug endpoints ask who calls.
     var authorizesDebug = true
+    /// Whether who reads the dashboard may watch requests live; who may debug always may.
+    var opensTap = true
     /// How many certificates one workload may ask for.
     var requestLimits = RequestAdmission.Limits()
     /// Listening sockets handed to us, by port.
@@ -56,6 +61,11 @@ extension ControlPlaneSettings {
         case "false": authorizesDebug = false
         case let text?:
             throw InvalidVariable(description: "ENABLE_DEBUG_ENDPOINT_AUTH is \"\(text)\"; write true or false")
+        }
+        switch environment["WEFT_DASHBOARD_TAP"]?.lowercased() {
+        case nil, "", "on": break
+        case "off": opensTap = false
+        case let text?: throw InvalidVariable(description: "WEFT_DASHBOARD_TAP is \"\(text)\"; write on or off")
         }
         if let value = try number("WEFT_CA_REQUEST_BURST") { requestLimits.burst = value }
         if let value = try number("WEFT_CA_REQUESTS_PER_SECOND") { requestLimits.perSecond = value }

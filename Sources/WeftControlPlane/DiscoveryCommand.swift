@@ -34,6 +34,8 @@ package struct DiscoveryCommand: AsyncParsableCommand {
     @Option(help: "Readiness.") var httpAddr = 8080
     @Option(help: "The dashboard.") var dashboardAddr = 20001
     @Option(help: "Send all samples on to this remote-write URL of a Prometheus.") var remoteWriteURL: String?
+    @Option(help: "The dashboard reads this Prometheus: http://prometheus.monitoring:9090.") var prometheusURL: String?
+    @Option(help: "The dashboard reads this Jaeger: http://jaeger-query:16686.") var tracingURL: String?
     @Option(name: .shortAndLong, help: "trace, debug, info, notice, warning, error or critical.") var logLevel = "info"
 
     package init() {}
@@ -59,6 +61,8 @@ package struct DiscoveryCommand: AsyncParsableCommand {
         (settings.monitoringPort, settings.webhookPort) = (monitoringAddr, httpsAddr)
         (settings.readinessPort, settings.dashboardPort) = (httpAddr, dashboardAddr)
         settings.remoteWriteURL = remoteWriteURL ?? environment["WEFT_REMOTE_WRITE_URL"]
+        settings.prometheusURL = prometheusURL ?? environment["WEFT_PROMETHEUS_URL"].flatMap { $0.isEmpty ? nil : $0 }
+        settings.tracingURL = tracingURL ?? environment["WEFT_TRACING_URL"].flatMap { $0.isEmpty ? nil : $0 }
         settings.telemetryFolder = environment["WEFT_TELEMETRY_DIR"].flatMap { $0.isEmpty ? nil : $0 }
         settings.inherited = InheritedSockets(environment: environment).descriptors
         let logger = Logger(label: "weftd")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// Every row of `docs/feature-table.md` names what shows it, and what it names exists.
+/// Every row of `docs/feature-table.md` and of `docs/feature-groups.md` names what shows it, and what it names exists.
 @Suite struct FeatureTableTests {
     private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().path(percentEncoded: false)
@@ -57,14 +57,15 @@ import Testing
             + (suites.isEmpty && quoted.isEmpty ? ["(nothing is named)"] : [])
     }
 
-    @Test func everyRowNamesATestThatExists() throws {
-        let text = try String(contentsOfFile: Self.root + "docs/feature-table.md", encoding: .utf8)
+    @Test(arguments: [("docs/feature-table.md", 50), ("docs/feature-groups.md", 20)])
+    func everyRowNamesATestThatExists(_ file: String, _ least: Int) throws {
+        let text = try String(contentsOfFile: Self.root + file, encoding: .utf8)
         let rows = Self.rows(text)
-        #expect(rows.count > 50, "the table was not found")
+        #expect(rows.count > least, "the table was not found")
         let (tests, cases) = (try Self.sources("Tests"), try Self.sources("Tests/DifferentialTests"))
         for row in rows {
             let missing = Self.missing(row.shownBy, tests: tests, cases: cases)
-            #expect(missing.isEmpty, "docs/feature-table.md:\(row.line) (\(row.area)): \(missing) does not exist")
+            #expect(missing.isEmpty, "\(file):\(row.line) (\(row.area)): \(missing) does not exist")
         }
     }
 

@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// Security features that no other suite shows on the wire: tokens with claims, CUSTOM with a service of its own,
-    /// AUDIT and trial policies; owners of hosts, and ProxyConfig in an injected pod.
+    /// AUDIT and trial policies, claim routing at the gateway; and ProxyConfig in an injected pod.
     @Suite(.serialized) struct SecurityFeatureTests {
         private struct Cast {
             var caller: Caller
@@ -171,6 +171,96 @@ extension EndToEnd {
             try await caller.mesh.kubectl("delete", "authorizationpolicy", "-n", "guarded", "custom").checked()
             try await eventually("nobody is asked any more") {
                 try await caller.codes(requests) == ["200", "200", "200", "200"] ? true : nil
+            }
+        }
+
+        @Test func aGatewayRoutesByClaims() async throws {
+            let cast = try await Self.cast.value
+            let mesh = cast.caller.mesh
+            let routes = Self.claimRoutes.replacingOccurrences(of: "$KEYS", with: cast.tokens.keySet)
+            try await eventually("the objects are taken") {
+                try await mesh.apply(routes)
+                return true
+            }
+            func code(_ token: String?) async throws -> String {
+                let header = token.map { ["-H", "authorization: Bearer \($0)"] } ?? []
+                return try await command(
+                    [
+                        "curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "-H",
+                        "Host: claims.example",
+                    ]
+                        + header + ["http://127.0.0.1:\(mesh.httpPort)/"]
+                ).out
+            }
+            let (user, admin) = (try await token(["role": "user"]), try await token(["role": "admin"]))
+            try await eventually("claims choose the route") {
+                let codes = [try await code(admin), try await code(user), try await code(nil), try await code("a.b.c")]
+                return codes == ["202", "203", "203", "401"] ? true : nil
+            }
+            for (kind, namespace) in [
+                ("requestauthentications.security", "istio-system"), ("gateways.networking", "guarded"),
+                ("virtualservices.networking", "guarded"),
+            ] {
+                try await mesh.kubectl("delete", "\(kind).istio.io", "-n", namespace, "claims").checked()
+            }
+        }
+
+        private static let claimRoutes = #"""
+            apiVersion: security.istio.io/v1
+            kind: RequestAuthentication
+            metadata: {name: claims, namespace: istio-system}
+            spec:
+              selector: {matchLabels: {istio: ingressgateway}}
+              jwtRules: [{issuer: issuer.example, jwks: '$KEYS'}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: Gateway
+            metadata: {name: claims, namespace: guarded}
+            spec:
+              selector: {istio: ingressgateway}
+              servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [claims.example]}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: claims, namespace: guarded}
+            spec:
+              hosts: [claims.example]
+              gateways: [claims]
+              http:
+              - match: [{headers: {"@request.auth.claims.role": {exact: admin}}}]
+                directResponse: {status: 202}
+              - directResponse: {status: 203}
+            """#
+
+        /// The index of the endpoints tells which there are, so that a new one is asked as well.
+        @Test func everyDebugEndpointAsksWhoCalls() async throws {
+            let caller = try await Self.cast.value.caller
+            func token(_ account: String, _ namespace: String) async throws -> String {
+                try await caller.mesh.kubectl(
+                    "create", "token", account, "-n", namespace, "--audience", "istio-ca"
+                ).checked().out.trimmingCharacters(in: .whitespacesAndNewlines)
+            }
+            let (own, foreign) = (try await token("istiod", "istio-system"), try await token("default", "guarded"))
+            let base = "http://istiod.istio-system:15014"
+            let index = try await eventually("the control plane answers") {
+                let answer = try await caller.get("-H", "authorization: Bearer \(own)", base + "/debug")
+                return answer.status == 200 ? answer : nil
+            }
+            let paths = ["/debug"] + index.body.split(separator: "\n").map { String($0.prefix { $0 != "?" }) }
+            #expect(paths.count >= 7, "\(index)")
+            for path in paths {
+                let requests = [
+                    base + path, "\(base)\(path) -H 'authorization: Bearer \(foreign)'",
+                    "\(base)\(path) -H 'authorization: Bearer \(own)'",
+                ]
+                // 400 where a proxy or an object has to be named.
+                try await eventually("\(path) is for those alone who may read it") {
+                    let codes = try await caller.codes(requests)
+                    return codes == ["401", "403", "200"] || codes == ["401", "403", "400"] ? true : nil
+                }
+            }
+            try await eventually("the log level is not for everybody") {
+                try await caller.codes(["-X POST '\(base)/logging?level=debug'"]) == ["401"] ? true : nil
             }
         }
 

@@ -53,13 +53,14 @@ import X509
     // MARK: - Certificates
 
     /// Sends a CSR as the holder of `token`; the code and message of the refusal, or `nil`.
-    private func ask(_ requests: [String], token: String, admission: RequestAdmission = RequestAdmission()) async throws
-        -> [RPCError?]
-    {
+    private func ask(
+        _ requests: [String], token: String, admission: RequestAdmission = RequestAdmission(),
+        identify: CertificateService.Authenticator? = nil
+    ) async throws -> [RPCError?] {
         let (authority, tokens) = (authority, tokens)
-        let service = CertificateService(authority: { authority }, admission: admission, logger: lines.logger) {
-            try await tokens.identity(of: $0)
-        }
+        let service = CertificateService(
+            authority: { authority }, admission: admission, logger: lines.logger,
+            authenticate: identify ?? { try await tokens.identity(of: $0) })
         let transport = HTTP2ServerTransport.Posix(
             address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
         return try await withGRPCServer(transport: transport, services: [service]) { server in
@@ -151,6 +152,28 @@ import X509
         let outcomes = try await ask(requests, token: "good", admission: RequestAdmission(limits: limits))
         #expect(outcomes.map(\.?.code) == [nil, nil, .resourceExhausted])
         #expect(logged("asked for too many certificates"))
+    }
+
+    /// Trust in somebody may be withdrawn while its token is good, and while the control plane remembers that.
+    @Test func aRevokedCallerGetsNoCertificate() async throws {
+        final class Flag: Sendable { let isSet = Mutex(false) }
+        let revoked = Flag()
+        let revocable = TokenAuthenticator(
+            trustDomain: "cluster.local", isRevoked: { _ in revoked.isSet.withLock { $0 } }
+        ) { _, _ in
+            TokenIdentity(
+                username: "system:serviceaccount:bookinfo:reviews", groups: [], audiences: ["istio-ca"])
+        }
+        #expect(
+            try await ask([csr(for: reviews.uri)], token: "t", identify: { try await revocable.identity(of: $0) }) == [
+                nil
+            ])
+        revoked.isSet.withLock { $0 = true }
+        let outcome = try await ask(
+            [csr(for: reviews.uri)], token: "t", identify: { try await revocable.identity(of: $0) })
+        #expect(outcome[0]?.code == .unauthenticated)
+        #expect(outcome[0]?.message.contains("trust in \(reviews) was withdrawn") == true)
+        #expect(logged("certificate refused", "was withdrawn"))
     }
 
     // MARK: - Discovery

@@ -102,4 +102,25 @@ import WeftProto
         any.value = Data(bytes)
         #expect { _ = try XDSDecoder().decode(any) } throws: { "\($0)".contains("malformed envoy.config.route.v3.") }
     }
+
+    /// What is wrong with one host among many is told as of a few.
+    @Test func manyHostsAreCheckedAsFewAre() throws {
+        let shape = WireShape(of: WireRoute.VirtualHost.protoMessageName)
+        let plain = host(1)
+        var unknown = plain
+        // A field of the match that nobody knows: number 999, the varint 1.
+        let match: [UInt8] = try plain.routes[1].match.serializedBytes()
+        unknown.routes[1].match = try WireRoute.Match(serializedBytes: match + [0xb8, 0x3e, 1])
+        var mapped = plain
+        mapped.typedPerFilterConfig["x"] = Google_Protobuf_Any()
+        for (host, isObeyed) in [(plain, true), (unknown, false), (mapped, true)] {
+            let bytes = try host.serializedData()
+            #expect(shape.isObeyed(bytes) == isObeyed && !shape.isObeyed(bytes.dropLast()))
+            let findings = try FieldVisitor.findings(in: host)
+            #expect(findings.isEmpty == isObeyed)
+        }
+        let few = try XDSDecoder().decode(pack([host(0), unknown]))
+        let many = try XDSDecoder().decode(pack((0..<100).map { $0 == 1 ? unknown : host($0) }))
+        #expect(!few.warnings.isEmpty && few.warnings == many.warnings && few.ignoredFields == many.ignoredFields)
+    }
 }

@@ -68,6 +68,8 @@ package struct ADSClient: Sendable {
         package var identity: (@Sendable () throws -> (chain: String, key: String))?
         /// Whether the server's certificate must carry ``serverName``; its chain is verified in any case.
         package var verifiesName = true
+        /// Tells of requests while somebody watches them; `nil` for a proxy that cannot.
+        package var tap: (any TapSource)?
 
         package init(host: String, port: Int, node: ADSNode) {
             self.host = host
@@ -123,24 +125,37 @@ package struct ADSClient: Sendable {
     /// One stream, from connect to end.
     private func connect(_ state: ClientState) async throws {
         let metadata = try configuration.metadata()
+        try await withGRPCClient(transport: configuration.transport()) { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                if let tap = configuration.tap {
+                    let tapClient = TapClient(source: tap, configuration: configuration, logger: logger)
+                    group.addTask { await tapClient.run(client) }
+                }
+                defer { group.cancelAll() }
+                try await follow(client, state, metadata)
+            }
+        }
+    }
+
+    /// The discovery stream, to its end.
+    private func follow(
+        _ client: GRPCClient<HTTP2ClientTransport.Posix>, _ state: ClientState, _ metadata: Metadata
+    ) async throws {
         var options = CallOptions.defaults
         options.waitForReady = false
-        let callOptions = options
-        try await withGRPCClient(transport: configuration.transport()) { client in
-            let service = Service.Client(wrapping: client)
-            if configuration.isDelta {
-                let outbox = Outbox<ClientSubscription.Request>(await state.open())
-                try await service.deltaAggregatedResources(request: outbox.request(metadata), options: callOptions) {
-                    try await outbox.answer($0.messages) { await state.receive($0) }
-                }
-            } else {
-                let world = StateOfTheWorldState()
-                let outbox = Outbox<StateOfTheWorldAdapter.Request>(await world.requests(await state.open()))
-                try await service.streamAggregatedResources(request: outbox.request(metadata), options: callOptions) {
-                    try await outbox.answer($0.messages) { message in
-                        let delta = await world.delta(message, held: await state.held)
-                        return await world.requests(await state.receive(delta))
-                    }
+        let service = Service.Client(wrapping: client)
+        if configuration.isDelta {
+            let outbox = Outbox<ClientSubscription.Request>(await state.open())
+            try await service.deltaAggregatedResources(request: outbox.request(metadata), options: options) {
+                try await outbox.answer($0.messages) { await state.receive($0) }
+            }
+        } else {
+            let world = StateOfTheWorldState()
+            let outbox = Outbox<StateOfTheWorldAdapter.Request>(await world.requests(await state.open()))
+            try await service.streamAggregatedResources(request: outbox.request(metadata), options: options) {
+                try await outbox.answer($0.messages) { message in
+                    let delta = await world.delta(message, held: await state.held)
+                    return await world.requests(await state.receive(delta))
                 }
             }
         }

@@ -31,9 +31,3 @@ package struct TraceCollectorService: RegistrableRPCService {
         }
     }
 }
-
-/// A message that is its bytes.
-private struct PlainBytes: MessageSerializer, MessageDeserializer {
-    func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) -> Bytes { Bytes(message) }
-    func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) -> [UInt8] { bytes.withUnsafeBytes { Array($0) } }
-}

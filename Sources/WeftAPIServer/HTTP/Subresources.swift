@@ -88,6 +88,20 @@ struct Subresources: Sendable {
         try await writer.send(body, status: 201)
     }
 
+    /// Percent-encoded as a part of a query: what a caller escaped reaches the pod escaped.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case 48...57, 65...90, 97...122, 45, 46, 95, 126: result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let hex = String(byte, radix: 16, uppercase: true)
+                result += byte < 16 ? "%0\(hex)" : "%\(hex)"
+            }
+        }
+        return result
+    }
+
     /// `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`.
     private func proxy(_ text: String) async throws {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
@@ -109,7 +123,7 @@ struct Subresources: Sendable {
             }
             place = found
         }
-        let query = request.query.map { "\($0.name)=\($0.value)" }.joined(separator: "&")
+        let query = request.query.map { "\(Self.escaped($0.name))=\(Self.escaped($0.value))" }.joined(separator: "&")
         let path = target.rest.dropFirst().joined(separator: "/")
         var outgoing = HTTPClientRequest(
             url: "http://\(place.address):\(place.port)/\(path)" + (query.isEmpty ? "" : "?\(query)"))
@@ -128,9 +142,14 @@ struct Subresources: Sendable {
                 code: 503, reason: "ServiceUnavailable",
                 message: "error trying to reach service: dial tcp \(place.address):\(place.port): \(error)")
         }
-        let body = try await response.body.collect(upTo: 32 << 20)
-        try await writer.send(
-            response.status, type: response.headers.first(name: "content-type") ?? "text/plain", body: body)
+        let type = response.headers.first(name: "content-type") ?? "text/plain"
+        // A stream of events has no end that one could wait for.
+        guard type.hasPrefix("text/event-stream") else {
+            return try await writer.send(response.status, type: type, body: response.body.collect(upTo: 32 << 20))
+        }
+        let started = StartOnce(writer: writer, type: type)
+        for try await bytes in response.body { try await started.write(bytes) }
+        try await started.finish()
     }
 }
 
@@ -165,7 +184,12 @@ actor StartOnce {
     private let writer: ResponseWriter
     private var started = false
 
-    init(writer: ResponseWriter) { self.writer = writer }
+    private let type: String
+
+    init(writer: ResponseWriter, type: String = "text/plain") {
+        self.writer = writer
+        self.type = type
+    }
 
     func write(_ bytes: ByteBuffer) async throws {
         try await start()
@@ -178,6 +202,6 @@ actor StartOnce {
     private func start() async throws {
         if started { return }
         started = true
-        try await writer.begin(type: "text/plain")
+        try await writer.begin(type: type)
     }
 }

@@ -122,6 +122,14 @@ struct ControlPlane {
         return try await get(pod, path, [("x-weft-authorization", "Bearer \(token)")])
     }
 
+    /// Requests as one instance is told of them, as server-sent events.
+    func tap(_ pod: String, _ filter: [(String, String)]) async throws -> LogStream {
+        let token = try await token.value { try await makeToken() }
+        return try await client.podProxyStream(
+            namespace: namespace, pod: pod, port: 15014, path: "/debug/tap", query: filter,
+            headers: [("x-weft-authorization", "Bearer \(token)")])
+    }
+
     private func makeToken() async throws -> String {
         do {
             return try await client.createToken(

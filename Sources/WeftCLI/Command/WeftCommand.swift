@@ -16,7 +16,8 @@ struct WeftCommand: AsyncParsableCommand {
                 UpCommand.self, DownCommand.self, StatusCommand.self, InstallCommand.self, UninstallCommand.self,
                 VerifyInstallCommand.self, AnalyzeCommand.self, ProxyConfigCommand.self, ProxyStatusCommand.self,
                 KubeInjectCommand.self, ValidateCommand.self, VersionCommand.self, DashboardCommand.self,
-                CompletionCommand.self, WaitCommand.self, ExperimentalCommand.self,
+                StatCommand.self, TopCommand.self, EdgesCommand.self, TapCommand.self, CompletionCommand.self,
+                WaitCommand.self, ExperimentalCommand.self,
             ])
     }
 

@@ -11,12 +11,17 @@ struct Table {
         self.rows = rows
     }
 
-    /// A list of objects with the columns as keys: `RESOURCE NAME` is `resourceName`.
-    var json: JSONValue {
-        let keys = header.map { title in
+    /// The header as names of members: `RESOURCE NAME` is `resourceName`.
+    var keys: [String] {
+        header.map { title in
             let words = title.lowercased().split(separator: " ")
             return words.dropFirst().reduce(words.first.map(String.init) ?? "") { $0 + $1.capitalized }
         }
+    }
+
+    /// A list of objects with the columns as keys: `RESOURCE NAME` is `resourceName`.
+    var json: JSONValue {
+        let keys = keys
         return .array(
             rows.map { row in .object(Dictionary(zip(keys, row.map { JSONValue.string($0) })) { $1 }) })
     }

@@ -41,6 +41,8 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var accessLogEncoding: LogEncoding?
     package var trustDomain: String?
     package var trustDomainAliases: [String]?
+    /// SPIFFE identities that nobody trusts any more; Weft's own, Istio has no such setting.
+    package var revokedIdentities: [String]?
     package var rootNamespace: String?
     package var enableAutoMtls: Bool?
     package var enablePrometheusMerge: Bool?

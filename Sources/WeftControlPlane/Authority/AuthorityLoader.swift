@@ -41,7 +41,8 @@ struct AuthorityLoader {
             guard let secret = secrets[namespace, name] else { continue }
             let place = "\(namespace)/\(name)"
             do {
-                return current.take(try authority(from: secret), from: place, logger: logger)
+                return current.take(
+                    try authority(from: secret, last: current.value), from: place, logger: logger)
             } catch {
                 logger.error("Secret \(place) cannot be used: \(error). The signing key stays as it was.")
                 return false
@@ -63,16 +64,27 @@ struct AuthorityLoader {
         }
     }
 
-    private func authority(from secret: KubernetesObject) throws -> CertificateAuthority {
+    /// - Parameter last: whose revocation lists stay in force if those of the Secret cannot be used.
+    private func authority(from secret: KubernetesObject, last: CertificateAuthority? = nil) throws
+        -> CertificateAuthority
+    {
         func text(_ key: String) -> String {
             let encoded = secret.json[path: "data", key]?.stringValue ?? ""
             return Data(base64Encoded: encoded).map { String(decoding: $0, as: UTF8.self) } ?? ""
         }
         let certificate = text("ca-cert.pem")
         let root = text("root-cert.pem")
-        return try CertificateAuthority(
+        let authority = try CertificateAuthority(
             trustDomain: trustDomain, certificatePEM: certificate, keyPEM: text("ca-key.pem"),
             chainPEM: text("cert-chain.pem"), rootPEM: root.isEmpty ? certificate : root, limits: limits)
+        do {
+            return try authority.revoking(text("ca-crl.pem"))
+        } catch {
+            logger.error(
+                "ca-crl.pem of Secret \(namespace)/\(secret.name) is NOT used: \(error). Lists sent before stay in force."
+            )
+            return (try? authority.revoking(last?.revocationsPEM)) ?? authority
+        }
     }
 
     private func object(_ authority: CertificateAuthority) throws -> KubernetesObject {

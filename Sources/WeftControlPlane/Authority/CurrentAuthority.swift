@@ -12,6 +12,13 @@ final class CurrentAuthority: Sendable {
     var value: CertificateAuthority { state.withLock { $0 } }
     /// Every root that peers are to trust.
     var trustBundlePEM: String { value.trustBundlePEM }
+    /// Whom workloads trust and what they refuse, by file name: what ConfigMap `istio-ca-root-cert` holds.
+    var trustFiles: [String: String] {
+        let value = value
+        var files = ["root-cert.pem": value.trustBundlePEM]
+        files["ca-crl.pem"] = value.revocationsPEM
+        return files
+    }
 
     /// Takes over a signing key that was read again, if that cuts nobody off; says in the log what was done and why.
     /// - Returns: whether the authority is another one now.
@@ -21,8 +28,12 @@ final class CurrentAuthority: Sendable {
                 switch try current.replacement(by: found) {
                 case .unchanged: return false
                 case .accepted:
+                    let isSameKey = current.info == found.info && current.trustBundlePEM == found.trustBundlePEM
                     current = found
-                    logger.notice("signing key replaced from Secret \(secret): \(found.info.subject)")
+                    logger.notice(
+                        isSameKey
+                            ? "revocation lists replaced from Secret \(secret)"
+                            : "signing key replaced from Secret \(secret): \(found.info.subject)")
                     return true
                 case .refused(let reason):
                     logger.error(

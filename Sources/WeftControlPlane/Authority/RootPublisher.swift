@@ -3,23 +3,24 @@ import WeftConfig
 import WeftCore
 import WeftKubernetes
 
-/// Keeps ConfigMap `istio-ca-root-cert` in every namespace, so that pods can trust the control plane.
+/// Keeps ConfigMap `istio-ca-root-cert` in every namespace: whom pods are to trust (`root-cert.pem`), and what is revoked
+/// (`ca-crl.pem`, if there are lists).
 struct RootPublisher {
     static let name = "istio-ca-root-cert"
     let client: KubernetesClient
     /// Asked at each write.
-    let rootPEM: @Sendable () -> String
+    let files: @Sendable () -> [String: String]
     /// Whether this replica is the one that writes.
     let mayWrite: @Sendable () -> Bool
     let logger: Logger
     private let signal = ChangeSignal(machine: DebounceMachine(quiet: .milliseconds(10), limit: .milliseconds(200)))
 
     init(
-        client: KubernetesClient, rootPEM: @escaping @Sendable () -> String,
+        client: KubernetesClient, files: @escaping @Sendable () -> [String: String],
         mayWrite: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         self.client = client
-        self.rootPEM = rootPEM
+        self.files = files
         self.mayWrite = mayWrite
         self.logger = logger
     }
@@ -47,12 +48,12 @@ struct RootPublisher {
     }
 
     private func publish(_ maps: ResourceStore, _ spaces: ResourceStore) async {
-        let rootPEM = rootPEM()
+        let files = JSONValue.object(files().mapValues { .string($0) })
         for namespace in spaces.all where namespace.deletionTimestamp == nil && mayWrite() {
             let present = maps[namespace.name, Self.name]
-            if present?.json[path: "data", "root-cert.pem"]?.stringValue == rootPEM { continue }
+            if present?.json["data"] == files { continue }
             do {
-                try await write(rootPEM, to: namespace.name, present)
+                try await write(files, to: namespace.name, present)
             } catch let error as KubernetesError
                 where error.isConflict || error.isNotFound || error.isAlreadyExists || error.code == 403
             {
@@ -66,9 +67,9 @@ struct RootPublisher {
         }
     }
 
-    private func write(_ rootPEM: String, to namespace: String, _ present: KubernetesObject?) async throws {
+    private func write(_ files: JSONValue, to namespace: String, _ present: KubernetesObject?) async throws {
         if var object = present {
-            object.json[path: "data", "root-cert.pem"] = .string(rootPEM)
+            object.json["data"] = files
             _ = try await client.update(.configMaps, object)
         } else {
             let object: JSONValue = [
@@ -76,7 +77,7 @@ struct RootPublisher {
                 "metadata": [
                     "name": .string(Self.name), "namespace": .string(namespace), "labels": ["istio.io/config": "true"],
                 ],
-                "data": ["root-cert.pem": .string(rootPEM)],
+                "data": files,
             ]
             _ = try await client.create(.configMaps, KubernetesObject(object))
         }

@@ -11,20 +11,38 @@ final class TokenAuthenticator: Sendable {
     typealias Review = @Sendable (_ token: String, _ audiences: [String]) async throws -> TokenIdentity?
     private let review: Review
     private let trustDomain: String
+    /// Whether trust in somebody was withdrawn; asked each time, as it may be at any moment.
+    private let isRevoked: @Sendable (SPIFFEIdentity) -> Bool
     private let known = Mutex<[String: (identity: SPIFFEIdentity, until: ContinuousClock.Instant)]>([:])
 
-    init(trustDomain: String, review: @escaping Review) {
+    init(
+        trustDomain: String, isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool = { _ in false },
+        review: @escaping Review
+    ) {
         self.review = review
+        self.isRevoked = isRevoked
         self.trustDomain = trustDomain
     }
 
-    convenience init(client: KubernetesClient, trustDomain: String) {
-        self.init(trustDomain: trustDomain) { try await client.reviewToken($0, audiences: $1) }
+    convenience init(
+        client: KubernetesClient, trustDomain: String, isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool
+    ) {
+        self.init(trustDomain: trustDomain, isRevoked: isRevoked) { try await client.reviewToken($0, audiences: $1) }
     }
 
     /// - Returns: the workload's identity, or `nil` for a token that is not good.
-    /// - Throws: when the API server could not be asked; the caller may try again.
+    /// - Throws: when the API server could not be asked; the caller may try again. An `IdentityError` for somebody whom the
+    ///   mesh trusts no more.
     func identity(of token: String) async throws -> SPIFFEIdentity? {
+        guard let identity = try await holder(of: token) else { return nil }
+        guard !isRevoked(identity) else {
+            throw IdentityError(
+                .refused, "trust in \(identity) was withdrawn (revokedIdentities of the mesh configuration)")
+        }
+        return identity
+    }
+
+    private func holder(of token: String) async throws -> SPIFFEIdentity? {
         let now = ContinuousClock.now
         if let hit = known.withLock({ $0[token] }), hit.until > now { return hit.identity }
         // A server that tells no audience has not looked at it: such a token is good for the API alone.

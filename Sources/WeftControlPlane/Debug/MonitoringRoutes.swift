@@ -12,6 +12,7 @@ struct MonitoringRoutes: Sendable {
     let telemetry: Telemetry
     let metrics: ControlPlaneMetrics
     let access: DebugAccess
+    let tap: TapRoutes
 
     func add(to router: Router<BasicRequestContext>) {
         router.get("metrics") { _, _ in
@@ -36,6 +37,7 @@ struct MonitoringRoutes: Sendable {
             return json(
                 .array((configuration["endpoints"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.map(\.value)))
         }
+        debug("debug/tap", router) { request in tap.answer(request) }
         debug("debug/edges", router) { _ in json(DebugDocuments.edges(telemetry.edges())) }
         debug("debug/configz", router) { _ in json(.array(sources.istio.flatMap(\.store.all).map(\.json))) }
         debug("debug/diagnostics", router) { _ in json((try? JSONValue(encoding: await coordinator.findings)) ?? []) }
@@ -53,7 +55,7 @@ struct MonitoringRoutes: Sendable {
             AdminRoutes.text(
                 "/debug/syncz\n/debug/config_dump?proxyID=POD.NAMESPACE\n/debug/endpointz?proxyID=POD.NAMESPACE\n"
                     + "/debug/distribution?kind=KIND&namespace=NAMESPACE&name=NAME&generation=N\n/debug/edges\n/debug/configz\n"
-                    + "/debug/diagnostics\n"
+                    + "/debug/diagnostics\n/debug/tap?namespace=&workload=&status=\n"
             )
         }
     }

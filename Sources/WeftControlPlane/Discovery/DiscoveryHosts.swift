@@ -13,10 +13,12 @@ struct DiscoveryHosts {
 
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
-        serving: ServingCertificate, coordinator: PushCoordinator
+        serving: ServingCertificate, coordinator: PushCoordinator,
+        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool, tap: TapHub
     ) throws {
         let logger = Logger(label: "ads")
-        let authenticator = TokenAuthenticator(client: client, trustDomain: authority.value.trustDomain)
+        let authenticator = TokenAuthenticator(
+            client: client, trustDomain: authority.value.trustDomain, isRevoked: isRevoked)
         let delegate = DiscoveryDelegate(coordinator: coordinator)
         plain = try GRPCHost(
             host: settings.bind, port: settings.plainDiscoveryPort, certificate: nil,
@@ -33,6 +35,7 @@ struct DiscoveryHosts {
                 ) {
                     try await authenticator.identity(of: $0)
                 },
+                TapService(hub: tap, logger: Logger(label: "tap")) { try await authenticator.identity(of: $0) },
             ])
     }
 

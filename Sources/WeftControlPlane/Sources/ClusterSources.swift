@@ -2,6 +2,7 @@ import Logging
 import Synchronization
 import WeftConfig
 import WeftCore
+import WeftIdentity
 import WeftKubernetes
 import WeftTranslate
 
@@ -179,6 +180,11 @@ struct ClusterSources: Sendable {
     func meshConfig(logger: Logger) -> (typed: MeshConfig, json: JSONValue) {
         let text = meshConfigMap.store[namespace, "istio"]?.json[path: "data", "mesh"]?.stringValue ?? ""
         return lastMeshConfig.read(text, logger: logger)
+    }
+
+    /// Whether the mesh configuration says that nobody is to trust an identity any more.
+    func isRevoked(_ identity: SPIFFEIdentity) -> Bool {
+        RevokedIdentities(meshConfig(logger: Logger(label: "ca")).typed).uris.contains(identity.uri)
     }
 
     /// A Secret that a gateway can serve or trust.

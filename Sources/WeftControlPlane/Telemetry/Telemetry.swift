@@ -15,6 +15,8 @@ struct Telemetry: Sendable {
     let spans: SpanStore
     let scraper: Scraper
     private let remoteWriter: RemoteWriter?
+    private let externalPrometheus: ExternalTool?
+    private let externalJaeger: ExternalTool?
     private let settings: ControlPlaneSettings
     private let logger = Logger(label: "telemetry")
 
@@ -36,6 +38,13 @@ struct Telemetry: Sendable {
             fetch: { url in
                 ScrapeBody(bytes: Array(try await client.fetch(url).readableBytesView), isOpenMetrics: false)
             })
+        let fetch: ExternalTool.Fetch = { url in
+            let answer = try await client.answer(of: url)
+            return ExternalTool.Answer(
+                status: answer.status, type: answer.type, body: Array(answer.body.readableBytesView))
+        }
+        externalPrometheus = try settings.prometheusURL.map { try ExternalTool(.prometheus, base: $0, fetch: fetch) }
+        externalJaeger = try settings.tracingURL.map { try ExternalTool(.jaeger, base: $0, fetch: fetch) }
         let headers = [
             ("content-type", "application/x-protobuf"), ("content-encoding", "snappy"),
             ("x-prometheus-remote-write-version", "0.1.0"), ("user-agent", "weft/\(WeftVersion.current)"),
@@ -117,7 +126,7 @@ struct Telemetry: Sendable {
                 store: store, version: WeftVersion.current, now: { Self.now }, statuses: { scraper.statuses },
                 metadata: { scraper.metadata }),
             jaeger: JaegerAPI(store: spans, now: { Self.now * 1000 }), receiver: SpanReceiver(store: spans),
-            metrics: { metricsText })
+            metrics: { metricsText }, externalPrometheus: externalPrometheus, externalJaeger: externalJaeger)
     }
 
     var metricsText: String { StoreMetrics.text(store.statistics, spans: spans.counts) }

@@ -9,6 +9,9 @@ struct TelemetryRoutes: Sendable {
     let jaeger: JaegerAPI
     let receiver: SpanReceiver
     let metrics: @Sendable () -> String
+    /// What the dashboard reads instead of ours; `nil` for ours.
+    var externalPrometheus: ExternalTool?
+    var externalJaeger: ExternalTool?
     /// Bodies above this are refused.
     static let bodyLimit = 16 << 20
 
@@ -41,24 +44,31 @@ struct TelemetryRoutes: Sendable {
 
     /// The two query APIs for the dashboard's pages, which read from their own server alone.
     func addQueries(to router: Router<BasicRequestContext>) {
-        addPrometheus(to: router, under: "/prometheus/api/v1/")
-        addJaeger(to: router, under: "/jaeger/api/")
+        addPrometheus(to: router, under: "/prometheus/api/v1/", instead: externalPrometheus)
+        addJaeger(to: router, under: "/jaeger/api/", instead: externalJaeger)
     }
 
-    private func addPrometheus(to router: Router<BasicRequestContext>, under prefix: String) {
+    /// - Parameter tool: Answers in our place.
+    private func addPrometheus(
+        to router: Router<BasicRequestContext>, under prefix: String, instead tool: ExternalTool? = nil
+    ) {
         let answer: @Sendable (Request, BasicRequestContext) async throws -> Response = { request, _ in
             let path = String(request.uri.path.dropFirst(prefix.count))
             guard let parameters = await parameters(request) else { return tooLarge() }
+            if let tool { return response(await tool.respond(path, parameters)) }
             return response(await run { prometheus.respond(path, parameters) })
         }
         router.get(RouterPath(prefix + "**"), use: answer)
         router.post(RouterPath(prefix + "**"), use: answer)
     }
 
-    private func addJaeger(to router: Router<BasicRequestContext>, under prefix: String) {
+    private func addJaeger(
+        to router: Router<BasicRequestContext>, under prefix: String, instead tool: ExternalTool? = nil
+    ) {
         router.get(RouterPath(prefix + "**")) { request, _ in
             guard let parameters = await parameters(request) else { return tooLarge() }
             let path = String(request.uri.path.dropFirst(prefix.count))
+            if let tool { return response(await tool.respond(path, parameters)) }
             return response(await run { jaeger.respond(path, parameters) })
         }
     }

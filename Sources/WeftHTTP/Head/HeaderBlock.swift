@@ -130,6 +130,16 @@ extension HeaderBlock {
         }
     }
 
+    /// What `body` makes of the first value of `name`, or `nil` when there is none; its bytes are valid inside `body` only.
+    package func withFirst<Result>(_ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Result) -> Result? {
+        guard let first = index(of: name) else { return nil }
+        let entry = entries[first]
+        let start = Int(entry.valueStart) - bytes.readerIndex
+        return bytes.withUnsafeReadableBytes {
+            body(UnsafeRawBufferPointer(rebasing: $0[start..<(start + Int(entry.valueLength))]))
+        }
+    }
+
     /// All values of `name` in order.
     package func values(_ name: HeaderName) -> [ByteBufferView] {
         guard mask.seen & name.bit != 0 else { return [] }

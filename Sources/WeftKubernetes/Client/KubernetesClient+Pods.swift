@@ -4,7 +4,7 @@ import NIOHTTP1
 import WeftConfig
 import WeftCore
 
-/// The log of one container as it grows: chunks of bytes, as the server sends them.
+/// A body as it grows, such as the log of one container: chunks of bytes, as the server sends them.
 package struct LogStream: AsyncSequence, Sendable {
     package typealias Element = ByteBuffer
     let body: HTTPClientResponse.Body
@@ -49,6 +49,15 @@ extension KubernetesClient {
         headers: [(String, String)] = []
     ) async throws -> ByteBuffer {
         try await proxyGet(.pods, namespace, "\(pod):\(port)", path, query, headers)
+    }
+
+    /// The same for an answer that has no end, such as a stream of events.
+    package func podProxyStream(
+        namespace: String, pod: String, port: Int, path: String, query: [(String, String)] = [],
+        headers: [(String, String)] = []
+    ) async throws -> LogStream {
+        let base = APIResource.pods.path(namespace: namespace) + "/\(pod):\(port)/proxy"
+        return LogStream(body: try await open(.GET, base + path, query: query, headers: headers).body)
     }
 
     /// `GET path` on a port (name or number) of a Service, through the API server.
@@ -141,6 +150,16 @@ extension KubernetesClient {
             defer { group.cancelAll() }
             return try await group.next() ?? ByteBuffer()
         }
+    }
+
+    /// What a server outside the API server says to a `GET`, whatever its status; without our credentials.
+    package func answer(
+        of url: String, timeout: Duration = .seconds(60)
+    ) async throws -> (status: Int, type: String, body: ByteBuffer) {
+        let response = try await http.execute(
+            HTTPClientRequest(url: url), timeout: .nanoseconds(timeout.components.seconds * 1_000_000_000))
+        let body = try await response.body.collect(upTo: 64 << 20)
+        return (Int(response.status.code), response.headers.first(name: "content-type") ?? "", body)
     }
 
     /// Posts a body to a URL outside the API server, without our credentials.

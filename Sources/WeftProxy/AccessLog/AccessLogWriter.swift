@@ -12,27 +12,37 @@ import Musl
 ///
 /// Loop-confined; flushed every second, when large, and at the end.
 final class AccessLogWriter {
-    private var pending: [String: [UInt8]] = [:]
+    /// One for each file; there are few.
+    private var pending: [LogBuffer] = []
     private var descriptors: [String: CInt] = [:]
+    private var second = LogSecond()
     private static let batch = 64 << 10
+    /// Who watches requests go by; `nil` for nobody, which is all that a request then pays for.
+    var tap: TapRecorder?
 
     func flush() {
-        for (path, bytes) in pending where !bytes.isEmpty {
-            pending[path] = []
-            write(bytes, to: path)
-        }
+        tap?.flush()
+        for buffer in pending where buffer.count > 0 { write(buffer) }
     }
 
-    private func write(_ bytes: [UInt8], to path: String) {
-        let descriptor = descriptors[path] ?? open(path)
-        guard descriptor >= 0 else { return }
-        bytes.withUnsafeBytes { all in
-            var offset = 0
-            while offset < all.count, let base = all.baseAddress {
-                let count = Glibc.write(descriptor, base + offset, all.count - offset)
-                if count <= 0 { return }
-                offset += count
-            }
+    private func buffer(_ path: String) -> LogBuffer {
+        for buffer in pending where buffer.path == path { return buffer }
+        let made = LogBuffer(path: path)
+        pending.append(made)
+        return made
+    }
+
+    private func flush(full buffer: LogBuffer) { if buffer.count > Self.batch { write(buffer) } }
+
+    private func write(_ buffer: LogBuffer) {
+        defer { buffer.removeAll() }
+        let descriptor = descriptors[buffer.path] ?? open(buffer.path)
+        guard descriptor >= 0, let base = buffer.bytes.baseAddress else { return }
+        var offset = 0
+        while offset < buffer.count {
+            let count = Glibc.write(descriptor, base + offset, buffer.count - offset)
+            if count <= 0 { return }
+            offset += count
         }
     }
 
@@ -47,27 +57,30 @@ final class AccessLogWriter {
         return descriptor
     }
 
-    private func add(_ context: LogContext, to logs: [CompiledAccessLog], _ worker: Worker) {
-        var view: LogFilterView?
-        for log in logs {
-            if let filter = log.filter {
-                let seen = view ?? context.filterView
-                view = seen
-                guard filter.accepts(seen, draw: { worker.decisions.next() }) else { continue }
-            }
-            switch log.sink {
-            case .file(let path, let format):
-                pending[path, default: []].append(contentsOf: format.text(context).utf8)
-                if pending[path, default: []].count > Self.batch { flush() }
-            case .service(let service): worker.logServices.add(context, to: service)
-            }
-        }
+    /// - Parameter view: What filters look at; of all logs the same.
+    private func accepts(
+        _ log: CompiledAccessLog, _ context: () -> LogContext, _ view: inout LogFilterView?, _ worker: Worker
+    ) -> Bool {
+        guard let filter = log.filter else { return true }
+        let seen = view ?? context().filterView
+        view = seen
+        return filter.accepts(seen, draw: { worker.decisions.next() })
     }
 
     func exchangeFinished(_ exchange: Exchange) {
+        if let tap { tap.exchangeFinished(exchange) }
         let logs = exchange.connection.manager.logs
         guard !logs.isEmpty else { return }
-        add(LogContext(exchange), to: logs, exchange.worker)
+        var view: LogFilterView?
+        for log in logs where accepts(log, { LogContext(exchange) }, &view, exchange.worker) {
+            switch log.sink {
+            case .file(let path, let format):
+                let buffer = buffer(path)
+                format.write(exchange, second: &second, to: buffer)
+                flush(full: buffer)
+            case .service(let service): exchange.worker.logServices.add(LogContext(exchange), to: service)
+            }
+        }
     }
 
     /// For connections that no HTTP exchange tells about.
@@ -75,6 +88,16 @@ final class AccessLogWriter {
         _ info: ConnectionInfo, _ record: ConnectionRecord, logs: [CompiledAccessLog], _ worker: Worker
     ) {
         guard !logs.isEmpty else { return }
-        add(LogContext(info, record), to: logs, worker)
+        let context = LogContext(info, record)
+        var view: LogFilterView?
+        for log in logs where accepts(log, { context }, &view, worker) {
+            switch log.sink {
+            case .file(let path, let format):
+                let buffer = buffer(path)
+                buffer.append(format.text(context))
+                flush(full: buffer)
+            case .service(let service): worker.logServices.add(context, to: service)
+            }
+        }
     }
 }

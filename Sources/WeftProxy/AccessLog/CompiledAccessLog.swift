@@ -103,7 +103,7 @@ struct CompiledFormat: Sendable {
         }
     }
     private enum Shape: Sendable {
-        case text(FormatTemplate)
+        case text(LineFormat)
         case json(Node)
     }
     private let shape: Shape
@@ -111,16 +111,17 @@ struct CompiledFormat: Sendable {
 
     init(_ format: AccessLog.Format, omitsEmptyValues: Bool) throws(FormatError) {
         self.omitsEmptyValues = omitsEmptyValues
+        let missing: StaticString = omitsEmptyValues ? "" : "-"
         switch format {
-        case .standard: shape = .text(try FormatTemplate(AccessLog.standardFormat))
-        case .text(let text): shape = .text(try FormatTemplate(text))
+        case .standard: shape = .text(LineFormat(try FormatTemplate(AccessLog.standardFormat), missing: missing))
+        case .text(let text): shape = .text(LineFormat(try FormatTemplate(text), missing: missing))
         case .json(let members): shape = .json(try Node(.object(members)))
         }
     }
 
     var needs: KeptForLogs {
         switch shape {
-        case .text(let template): Self.needs(template)
+        case .text(let line): Self.needs(line.template)
         case .json(let node): node.needs
         }
     }
@@ -132,9 +133,15 @@ struct CompiledFormat: Sendable {
     /// The text for one request or connection; JSON ends with a line feed.
     func text(_ context: LogContext) -> String {
         switch shape {
-        case .text(let template): return context.expand(template, missing: omitsEmptyValues ? "" : "-")
+        case .text(let line): return context.expand(line.template, missing: omitsEmptyValues ? "" : "-")
         case .json(let node): return (value(node, context) ?? .object([:])).text() + "\n"
         }
+    }
+
+    /// The same for an exchange, into the log.
+    func write(_ exchange: Exchange, second: inout LogSecond, to buffer: LogBuffer) {
+        if case .text(let line) = shape { return line.write(exchange, second: &second, to: buffer) }
+        buffer.append(text(LogContext(exchange)))
     }
 
     /// - Returns: `nil` for a value that is not there and is to be left out.

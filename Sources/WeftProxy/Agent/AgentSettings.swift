@@ -11,6 +11,8 @@ package enum ProxyRole: String, Sendable { case sidecar, router }
 package struct AgentPaths: Sendable {
     package var token = "/var/run/secrets/tokens/istio-token"
     package var root = "/var/run/secrets/istio/root-cert.pem"
+    /// Revocation lists; the file is there only if the mesh has some.
+    package var revocations = "/var/run/secrets/istio/ca-crl.pem"
     package var labels = "/etc/istio/pod/labels"
     package var annotations = "/etc/istio/pod/annotations"
     /// Bootstrap and secrets for real Envoy.

@@ -14,20 +14,34 @@ struct IdentityKeeper: Sendable {
     /// Takes each new identity; connections that stand keep theirs.
     var deliver: @Sendable (WorkloadIdentity) async -> Void
 
+    private enum Event: Sendable {
+        case issued(WorkloadIdentity)
+        /// What the mesh publishes may have changed.
+        case published
+    }
+
     /// Runs until the task is cancelled.
     func run() async {
         guard let identity = settings.identity else {
             return logger.critical(
                 "POD_NAMESPACE, SERVICE_ACCOUNT or TRUST_DOMAIN has a value that no identity can have")
         }
+        // Both kinds of news go through one loop, so that an older trust never follows a newer one.
+        let (events, news) = AsyncStream.makeStream(of: Event.self, bufferingPolicy: .unbounded)
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await renew(identity, news) }
+            group.addTask { await watchTrust(news) }
+            group.addTask { await take(events, of: identity) }
+        }
+    }
+
+    private func renew(_ identity: SPIFFEIdentity, _ news: AsyncStream<Event>.Continuation) async {
         var backoff = ReconnectBackoff()
         while !Task.isCancelled {
             do {
                 let issued = try await request(identity)
-                status.certificateArrived(issued)
-                await deliver(issued)
+                news.yield(.issued(issued))
                 backoff.reset()
-                logger.info("certificate for \(identity) valid until \(issued.certificate.notAfter)")
                 // Proxies that started together do not all come back together.
                 let due = issued.certificate.rotationTime(obtained: Date(), fraction: .random(in: 0.42...0.48))
                 let pause = max(1, due.timeIntervalSinceNow)
@@ -40,6 +54,44 @@ struct IdentityKeeper: Sendable {
                 status.problem(text)
                 logger.warning("\(text); next attempt in \(wait.components.seconds + 1) s at most")
                 do { try await Task.sleep(for: wait) } catch { return }
+            }
+        }
+    }
+
+    /// Roots and revocation lists come as files of a ConfigMap, which hold at once and not with the next certificate.
+    private func watchTrust(_ news: AsyncStream<Event>.Continuation) async {
+        guard let watcher = FileWatcher() else {
+            logger.warning("no inotify watch to be had: the mesh's roots are looked at every 5 s")
+            while (try? await Task.sleep(for: .seconds(5))) != nil { news.yield(.published) }
+            return
+        }
+        defer { watcher.stop() }
+        watcher.watch([settings.paths.root, settings.paths.revocations])
+        for await _ in watcher.events { news.yield(.published) }
+    }
+
+    private func take(_ events: AsyncStream<Event>, of name: SPIFFEIdentity) async {
+        var delivered: WorkloadIdentity?
+        for await event in events {
+            var current = delivered
+            if case .issued(let issued) = event { current = issued }
+            guard var identity = current else { continue }
+            do {
+                try identity.trust(
+                    AgentPaths.required(settings.paths.root), revoking: AgentPaths.text(settings.paths.revocations))
+            } catch {
+                logger.error("the mesh's roots cannot be read, the last ones hold: \(error)")
+                (identity.trustBundlePEM, identity.revocationsPEM) = (
+                    delivered?.trustBundlePEM ?? identity.trustBundlePEM, delivered?.revocationsPEM
+                )
+            }
+            guard identity != delivered else { continue }
+            delivered = identity
+            status.certificateArrived(identity)
+            await deliver(identity)
+            switch event {
+            case .issued: logger.info("certificate for \(name) valid until \(identity.certificate.notAfter)")
+            case .published: logger.info("the mesh's roots or revocation lists changed")
             }
         }
     }
@@ -71,7 +123,8 @@ extension WorkloadIdentity {
                 content: .certificate(
                     chainPEM: certificate.chainPEM, privateKey: PrivateBytes(Array(certificate.keyPEM.utf8)))),
             Secret(
-                name: SecretReference.workloadTrustBundle.name, content: .validation(trustedCAPEM: trustBundlePEM)),
+                name: SecretReference.workloadTrustBundle.name,
+                content: .validation(trustedCAPEM: trustBundlePEM, revocationsPEM: revocationsPEM)),
         ]
     }
 }

@@ -84,7 +84,9 @@ struct ProxyAgent {
     private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus, _ names: NameServer?) -> ADSClient {
         let logger = logs.logger("xds")
         let receiver = ConfigurationReceiver(plane: plane, status: status, logger: logger, nameServer: names)
-        return ADSClient(settings.discoveryClient, delegate: receiver, logger: logger)
+        var client = settings.discoveryClient
+        client.tap = plane
+        return ADSClient(client, delegate: receiver, logger: logger)
     }
 
     /// Before the names come, every question goes upstream.

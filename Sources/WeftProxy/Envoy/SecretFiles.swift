@@ -18,12 +18,11 @@ struct SecretFiles {
                     "private_key": ["inline_string": .string(identity.certificate.keyPEM)],
                 ],
             ])
+        var validation: [String: JSONValue] = ["trusted_ca": ["inline_string": .string(identity.trustBundlePEM)]]
+        validation["crl"] = identity.revocationsPEM.map { ["inline_string": .string($0)] }
         try write(
             "sds-rootca.json", version: version,
-            secret: [
-                "name": "ROOTCA",
-                "validation_context": ["trusted_ca": ["inline_string": .string(identity.trustBundlePEM)]],
-            ])
+            secret: ["name": "ROOTCA", "validation_context": .object(validation)])
     }
 
     private func write(_ name: String, version: String, secret: [String: JSONValue]) throws {

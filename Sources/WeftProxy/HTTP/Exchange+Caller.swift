@@ -20,8 +20,9 @@ extension Exchange {
 
     /// ``clientIP`` with a port, which is 0 when nobody has said it.
     var clientAddress: String {
-        record.client.map { $0.contains(":") ? "[\($0)]:0" : "\($0):0" }
-            ?? "\(connection.connection.info.remoteIP):\(connection.connection.info.remotePort)"
+        if let client = record.client { return LogContext.Endpoint.text(client, 0) }
+        let info = connection.connection.info
+        return LogContext.Endpoint.text(info.remoteIP, info.remotePort)
     }
 
     /// `strip_trailing_host_dot`, `strip_any_host_port`, `strip_matching_host_port`.

@@ -74,10 +74,10 @@ enum RequestID {
         let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000
         // 8-4-4-4-12 digits.
         store(UInt32(truncatingIfNeeded: high >> 32), at: 0, text)
-        let middle = digits(UInt32(truncatingIfNeeded: high))
+        let middle = HexDigits.eight(UInt32(truncatingIfNeeded: high))
         text.storeBytes(of: UInt32(truncatingIfNeeded: middle), toByteOffset: 9, as: UInt32.self)
         text.storeBytes(of: UInt32(truncatingIfNeeded: middle >> 32), toByteOffset: 14, as: UInt32.self)
-        let end = digits(UInt32(truncatingIfNeeded: low >> 32))
+        let end = HexDigits.eight(UInt32(truncatingIfNeeded: low >> 32))
         text.storeBytes(of: UInt32(truncatingIfNeeded: end), toByteOffset: 19, as: UInt32.self)
         text.storeBytes(of: UInt32(truncatingIfNeeded: end >> 32), toByteOffset: 24, as: UInt32.self)
         store(UInt32(truncatingIfNeeded: low), at: 28, text)
@@ -85,19 +85,7 @@ enum RequestID {
     }
 
     private static func store(_ value: UInt32, at place: Int, _ text: UnsafeMutableRawBufferPointer) {
-        text.storeBytes(of: digits(value), toByteOffset: place, as: UInt64.self)
-    }
-
-    /// The eight hexadecimal digits of a number, the first one in the lowest byte.
-    private static func digits(_ value: UInt32) -> UInt64 {
-        // One digit to a byte, the highest one first.
-        var spread = UInt64(value.byteSwapped)
-        spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
-        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
-        spread = (spread >> 4 | spread << 8) & 0x0f0f_0f0f_0f0f_0f0f
-        // 39 more where a digit is above nine: from "0"... to "a"...
-        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
-        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 39).littleEndian
+        text.storeBytes(of: HexDigits.eight(value), toByteOffset: place, as: UInt64.self)
     }
 }
 

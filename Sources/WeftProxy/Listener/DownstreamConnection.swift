@@ -142,7 +142,9 @@ final class DownstreamConnection {
             }
         }
         do {
-            try channel.pipeline.syncOperations.addHandlers([NIOSSLServerHandler(context: tls), handshake])
+            try channel.pipeline.syncOperations.addHandlers([
+                TLSOutputHandler(), NIOSSLServerHandler(context: tls), handshake,
+            ])
         } catch { channel.close(promise: nil) }
     }
 

@@ -56,7 +56,7 @@ final class TCPSession {
 
     func start() {
         counters.add(TCPCounter.connections)
-        let relay = RelayHandler { [self] in closed() }
+        let relay = RelayHandler(isPlain: !info.isTLS) { [self] in closed() }
         downstream = relay
         do {
             if awaitsIntroduction {
@@ -179,7 +179,7 @@ final class TCPSession {
         other.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
         self.record.upstreamLocal = other.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" }
         guard let downstream, channel.isActive else { return other.close(promise: nil) }
-        let relay = RelayHandler()
+        let relay = RelayHandler(isPlain: host?.targets.tcp.tls == nil)
         upstream = relay
         do {
             try other.pipeline.syncOperations.addHandler(relay)

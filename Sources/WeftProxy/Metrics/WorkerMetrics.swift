@@ -274,10 +274,7 @@ final class WorkerMetrics {
             http = [:]
             changed = [:]
         }
-        var labels = reporter == .source ? source(cluster, host) : destination(peers[peer])
-        labels.reporter = reporter.rawValue
-        name(cluster, authority, reporter, &labels)
-        let values = labels.values
+        let values = labels(reporter, cluster, host, peer: peer, authority: authority).values
         let index = baseByValues[values] ?? bases.count
         if index == bases.count {
             bases.append(values)
@@ -286,6 +283,17 @@ final class WorkerMetrics {
         baseByKey[key] = index
         if let host { hosts.append(host) }
         return index
+    }
+
+    /// Who called whom, as metrics tell it; made anew at each call.
+    func labels(
+        _ reporter: StatsFilter.Reporter, _ cluster: CompiledCluster?, _ host: CompiledHost?, peer: Int,
+        authority: String
+    ) -> BaseLabels {
+        var labels = reporter == .source ? source(cluster, host) : destination(peers[peer])
+        labels.reporter = reporter.rawValue
+        name(cluster, authority, reporter, &labels)
+        return labels
     }
 
     private func source(_ cluster: CompiledCluster?, _ host: CompiledHost?) -> BaseLabels {

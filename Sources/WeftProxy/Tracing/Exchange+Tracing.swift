@@ -64,10 +64,13 @@ extension Exchange {
     private func nameSpan(
         _ span: inout Span, _ tracing: CompiledTracing, _ route: CompiledRouteTracing?, _ decision: RouteDecision?
     ) {
-        span.name = tracing.isEgress ? "egress \(head.host)" : "ingress"
-        if let template = route?.operation ?? tracing.operation {
-            let text = LogContext(self).expand(template, missing: "")
-            if !text.isEmpty { span.name = text }
+        // A span that is not exported needs no name.
+        if span.isSampled {
+            span.name = tracing.isEgress ? "egress \(head.host)" : "ingress"
+            if let template = route?.operation ?? tracing.operation {
+                let text = LogContext(self).expand(template, missing: "")
+                if !text.isEmpty { span.name = text }
+            }
         }
         let decorated = decision?.route.operation.flatMap { $0.isEmpty ? nil : $0 }
         if let decorated { span.name = decorated }
@@ -88,15 +91,7 @@ extension Exchange {
         endTry(now: .now())
         var context = span.context
         if tracing.settings.spawnsUpstreamSpan || tracing.splitsSpans {
-            let cluster = cluster?.compiled.cluster.name ?? ""
-            let own = decision?.route.tracing.flatMap { settings in
-                decision.map { worker.tracers.route($0, settings) }
-            }
-            var name = "router \(cluster) egress"
-            if let template = own?.upstreamOperation ?? tracing.upstreamOperation {
-                let text = LogContext(self).expand(template, missing: "")
-                if !text.isEmpty { name = text }
-            }
+            let name = span.isSampled ? tryName(tracing) : ""
             let tried = Span(span.context.child(&worker.random), name: name, isClient: true, started: .now())
             upstreamSpan = tried
             context = tried.context
@@ -107,6 +102,18 @@ extension Exchange {
         } else {
             context.writeW3C(to: &head.headers)
         }
+    }
+
+    /// What the span of a try is called.
+    private func tryName(_ tracing: CompiledTracing) -> String {
+        let own = decision.flatMap { decision in
+            decision.route.tracing.map { worker.tracers.route(decision, $0) }
+        }
+        if let template = own?.upstreamOperation ?? tracing.upstreamOperation {
+            let text = LogContext(self).expand(template, missing: "")
+            if !text.isEmpty { return text }
+        }
+        return "router \(cluster?.compiled.cluster.name ?? "") egress"
     }
 
     /// The spans are over, and go to the collector if they were sampled.

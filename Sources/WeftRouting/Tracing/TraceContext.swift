@@ -48,16 +48,16 @@ package struct TraceContext: Sendable, Hashable {
     package var parentIDText: String { Self.hex(parentID) }
 
     static func hex(_ value: UInt64) -> String {
-        let text = String(value, radix: 16)
-        return String(repeating: "0", count: 16 - text.utf8.count) + text
+        String(unsafeUninitializedCapacity: 16) { space in
+            HexDigits.write(value, to: UnsafeMutableRawBufferPointer(space), at: 0)
+            return 16
+        }
     }
 
     /// Exactly these hexadecimal digits, in lower or upper case.
-    static func number(_ text: Substring) -> UInt64? {
-        guard !text.isEmpty, text.utf8.count <= 16, text.utf8.allSatisfy({ ASCII.hexValue($0) != nil }) else {
-            return nil
-        }
-        return UInt64(text, radix: 16)
+    private static func number(_ text: Substring) -> UInt64? {
+        var text = text
+        return text.withUTF8 { HexDigits.number(UnsafeRawBufferPointer($0)[...]) }
     }
 }
 
@@ -67,22 +67,44 @@ extension TraceContext {
     package static let traceparent: HeaderName = "traceparent"
     package static let tracestate: HeaderName = "tracestate"
 
+    /// Bytes of a `traceparent` of version 0.
+    private static let parentLength = 55
+
     /// `traceparent` and `tracestate` (W3C Trace Context, level 1); `nil` when they are absent or malformed.
     package init?(w3c headers: HeaderBlock) {
-        guard let text = headers.string(Self.traceparent) else { return nil }
-        let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count >= 4, parts[0].utf8.count == 2, parts[1].utf8.count == 32, parts[2].utf8.count == 16,
-            parts[3].utf8.count == 2, let version = Self.number(parts[0]), version != 0xff,
-            version != 0 || parts.count == 4, let high = Self.number(parts[1].prefix(16)),
-            let low = Self.number(parts[1].suffix(16)), let span = Self.number(parts[2]),
-            let flags = Self.number(parts[3]), high | low != 0, span != 0
-        else { return nil }
-        self.init(traceHigh: high, traceLow: low, spanID: span, isSampled: flags & 1 == 1)
+        let known = headers.withFirst(Self.traceparent) { Self.parent($0) }
+        guard let known, let parent = known else { return nil }
+        self = parent
+        guard headers.contains(Self.tracestate) else { return }
         state = headers.values(Self.tracestate).map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
     }
 
+    /// `VERSION-TRACE-SPAN-FLAGS` of 2, 32, 16 and 2 hexadecimal digits; versions to come may add to it.
+    private static func parent(_ text: UnsafeRawBufferPointer) -> TraceContext? {
+        let dash = UInt8(ascii: "-")
+        guard text.count >= parentLength, text[2] == dash, text[35] == dash, text[52] == dash,
+            let version = HexDigits.number(text[0..<2]), version != 0xff,
+            text.count == parentLength || version != 0 && text[parentLength] == dash,
+            let high = HexDigits.number(text[3..<19]), let low = HexDigits.number(text[19..<35]),
+            let span = HexDigits.number(text[36..<52]), let flags = HexDigits.number(text[53..<55]),
+            high | low != 0, span != 0
+        else { return nil }
+        return TraceContext(traceHigh: high, traceLow: low, spanID: span, isSampled: flags & 1 == 1)
+    }
+
     package func writeW3C(to headers: inout HeaderBlock) {
-        headers.set(Self.traceparent, "00-\(longTraceIDText)-\(spanIDText)-0\(isSampled ? 1 : 0)")
+        headers.set(Self.traceparent, length: Self.parentLength) { text in
+            text[0] = UInt8(ascii: "0")
+            text[1] = UInt8(ascii: "0")
+            text[2] = UInt8(ascii: "-")
+            HexDigits.write(traceHigh, to: text, at: 3)
+            HexDigits.write(traceLow, to: text, at: 19)
+            text[35] = UInt8(ascii: "-")
+            HexDigits.write(spanID, to: text, at: 36)
+            text[52] = UInt8(ascii: "-")
+            text[53] = UInt8(ascii: "0")
+            text[54] = isSampled ? UInt8(ascii: "1") : UInt8(ascii: "0")
+        }
         if !state.isEmpty { headers.set(Self.tracestate, state) }
     }
 }

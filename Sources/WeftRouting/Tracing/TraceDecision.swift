@@ -1,3 +1,4 @@
+import WeftHTTP
 package import WeftIR
 
 /// Why a request is traced, or that it is not. Travels in the request id: the digit at place 14 of the UUID.
@@ -23,18 +24,24 @@ package enum TraceReason: Sendable, Hashable, CaseIterable {
 
     /// What a request id says; ids that are no UUIDs say nothing.
     package init(requestID: String) {
-        let digits = Array(requestID.utf8)
+        let digits = requestID.utf8
         self = .notTraceable
         guard digits.count == 36 else { return }
-        self = Self.allCases.first { $0.digit == digits[Self.place] } ?? .notTraceable
+        let digit = digits[digits.index(digits.startIndex, offsetBy: Self.place)]
+        for reason in [.sampled, .serviceForced, .clientForced] as [TraceReason] where reason.digit == digit {
+            self = reason
+        }
     }
 
     /// The request id with this reason in it; an id that is no UUID stays as it is.
     package func written(into requestID: String) -> String {
-        var digits = Array(requestID.utf8)
-        guard digits.count == 36 else { return requestID }
-        digits[Self.place] = digit
-        return String(decoding: digits, as: UTF8.self)
+        guard requestID.utf8.count == 36 else { return requestID }
+        var requestID = requestID
+        return String(unsafeUninitializedCapacity: 36) { space in
+            _ = requestID.withUTF8 { space.initialize(fromContentsOf: $0) }
+            space[Self.place] = digit
+            return 36
+        }
     }
 }
 
@@ -66,9 +73,11 @@ package struct TraceDecision: Sendable {
     package func reason(
         requestID: String, before: TraceReason, hasClientTraceID: Bool, isForced: Bool, number: UInt64
     ) -> TraceReason {
-        guard requestID.utf8.count == 36, let start = UInt64(requestID.prefix(8), radix: 16) else {
-            return .notTraceable
+        var requestID = requestID
+        let start = requestID.withUTF8 { id in
+            id.count == 36 ? HexDigits.number(UnsafeRawBufferPointer(id)[..<8]) : nil
         }
+        guard let start else { return .notTraceable }
         let share = start % 10_000
         var reason = before
         if reason == .notTraceable {

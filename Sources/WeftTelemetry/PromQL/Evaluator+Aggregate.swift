@@ -8,8 +8,8 @@ extension Evaluator {
         _ kind: Aggregation, _ operand: Expression, _ parameter: Expression?, _ grouping: [String], _ without: Bool,
         _ grid: TimeGrid
     ) throws -> [SteppedSeries] {
-        let names = Set(grouping)
-        let dropped = names.union([Labels.metricName])
+        let names = LabelNames(grouping)
+        let dropped = LabelNames(grouping + [Labels.metricName])
         let key = { (labels: Labels) in without ? labels.dropping(dropped) : labels.keeping(names) }
         switch kind {
         case .topk, .bottomk:
@@ -24,7 +24,9 @@ extension Evaluator {
         default:
             var groups: [Labels: Int] = [:]
             var folds: [Fold] = []
-            try stream(operand, grid) { labels, values in
+            // A name that is asked for must be the right one.
+            let keepsName = without || !grouping.contains(Labels.metricName)
+            try stream(operand, grid, keepsName: keepsName) { labels, values in
                 let labels = key(labels)
                 let group: Int
                 if let known = groups[labels] {

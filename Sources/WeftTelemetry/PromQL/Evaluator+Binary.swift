@@ -95,8 +95,8 @@ extension Evaluator {
         return sign.dropsName || bool ? try merged(result) : result
     }
 
-    private func signature(_ labels: Labels, _ matching: VectorMatching, _ names: Set<String>) -> Labels {
-        matching.isOn ? labels.keeping(names) : labels.dropping(names.union([Labels.metricName]))
+    private func signature(_ labels: Labels, _ matching: VectorMatching, _ names: MatchNames) -> Labels {
+        matching.isOn ? labels.keeping(names.named) : labels.dropping(names.ignored)
     }
 
     // MARK: - Sets
@@ -105,7 +105,7 @@ extension Evaluator {
         _ sign: BinaryOperator, _ left: [SteppedSeries], _ right: [SteppedSeries], _ matching: VectorMatching,
         _ grid: TimeGrid
     ) throws(PromQLError) -> [SteppedSeries] {
-        let names = Set(matching.labels)
+        let names = MatchNames(matching)
         let keep = sign == .or ? right : left
         let other = sign == .or ? left : right
         var present: [Labels: [Bool]] = [:]
@@ -133,7 +133,7 @@ extension Evaluator {
         _ sign: BinaryOperator, _ left: [SteppedSeries], _ right: [SteppedSeries], _ bool: Bool,
         _ matching: VectorMatching, _ grid: TimeGrid
     ) throws(PromQLError) -> [SteppedSeries] {
-        let names = Set(matching.labels)
+        let names = MatchNames(matching)
         // The "one" side is looked up by signature, the other walks.
         let swapped = matching.cardinality == .oneToMany
         let (many, one) = swapped ? (right, left) : (left, right)
@@ -195,14 +195,26 @@ extension Evaluator {
 
     private func resultLabels(
         _ many: Labels, _ one: Labels, _ sign: BinaryOperator, _ bool: Bool, _ matching: VectorMatching,
-        _ names: Set<String>
+        _ names: MatchNames
     ) -> Labels {
         var labels = sign.dropsName || bool ? many.withoutName : many
         if matching.cardinality == .oneToOne {
-            labels = matching.isOn ? labels.keeping(names) : labels.dropping(names)
+            labels = matching.isOn ? labels.keeping(names.named) : labels.dropping(names.named)
         }
         for name in matching.include { labels = labels.setting(name, one[name]) }
         return labels
+    }
+}
+
+/// The labels that a match is made by, or is made without.
+struct MatchNames {
+    let named: LabelNames
+    /// With the metric's name, which no match is made by unless it is asked for.
+    let ignored: LabelNames
+
+    init(_ matching: VectorMatching) {
+        named = LabelNames(matching.labels)
+        ignored = LabelNames(matching.labels + [Labels.metricName])
     }
 }
 

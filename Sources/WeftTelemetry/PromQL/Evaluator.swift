@@ -41,6 +41,22 @@ struct SteppedSeries: Sendable {
     var values: [Double]
 }
 
+/// The label sets that a function has given so far, without their names: none may come twice.
+struct SeenLabels {
+    private let isNeeded: Bool
+    private var sets: [Int: Labels] = [:]
+
+    /// - Parameter isNeeded: `false` where none can.
+    init(isNeeded: Bool) { self.isNeeded = isNeeded }
+
+    mutating func add(_ labels: Labels) throws(PromQLError) {
+        guard isNeeded, let known = sets.updateValue(labels, forKey: labels.digestWithoutName),
+            known.withoutName == labels.withoutName
+        else { return }
+        throw Evaluator.sameLabels
+    }
+}
+
 /// What an expression gave, at every step.
 enum SteppedValue: Sendable {
     case scalar([Double])
@@ -135,13 +151,15 @@ final class Evaluator {
     private static func typeError(_ wanted: String) -> PromQLError { PromQLError(.execution, "expected \(wanted)") }
 
     /// Gives the series of an expression one by one, without holding all of them where that can be done.
+    /// - Parameter keepsName: The metric's name may still be in the labels where it should not: who asks drops it.
     func stream(
-        _ expression: Expression, _ grid: TimeGrid, _ body: (Labels, inout [Double]) throws -> Void
+        _ expression: Expression, _ grid: TimeGrid, keepsName: Bool = false,
+        _ body: (Labels, inout [Double]) throws -> Void
     ) throws {
         switch expression.unwrapped {
         case .vector(let selector): try streamSelector(selector, grid, body)
         case .call(let function, let arguments) where function.isRangeFunction && function != .absentOverTime:
-            try streamRange(function, arguments, grid, body)
+            try streamRange(function, arguments, grid, keepsName: keepsName, body)
         case .aggregate(let kind, let operand, let parameter, let grouping, let without):
             for var series in try aggregate(kind, operand, parameter, grouping, without, grid) {
                 try body(series.labels, &series.values)
@@ -255,16 +273,15 @@ final class Evaluator {
     }
 
     private func streamRange(
-        _ function: PromQLFunction, _ arguments: [Expression], _ grid: TimeGrid,
+        _ function: PromQLFunction, _ arguments: [Expression], _ grid: TimeGrid, keepsName: Bool,
         _ body: (Labels, inout [Double]) throws -> Void
     ) throws {
         let operand = arguments.first { $0.type == .matrix } ?? arguments[0]
         let parameters = try arguments.filter { $0.type == .scalar }.map { try scalar($0, grid) }
         try RangeMath.check(function, parameters)
-        var seen: Set<Labels> = []
+        var seen = SeenLabels(isNeeded: function != .lastOverTime && !Self.hasOneName(operand))
         var values: [Double] = []
         try streamWindows(operand, grid) { labels, buffer, shift, range in
-            let labels = function == .lastOverTime ? labels : labels.withoutName
             values.removeAll(keepingCapacity: true)
             var found = false
             var low = 0
@@ -285,9 +302,15 @@ final class Evaluator {
                 values.append(value)
             }
             guard found else { return }
-            if function != .lastOverTime, !seen.insert(labels).inserted { throw Self.sameLabels }
-            try body(labels, &values)
+            try seen.add(labels)
+            try body(keepsName || function == .lastOverTime ? labels : labels.withoutName, &values)
         }
+    }
+
+    /// Whether all series that are selected have the same name: then they differ in their other labels.
+    private static func hasOneName(_ expression: Expression) -> Bool {
+        guard case .matrix(let selector, _) = expression.unwrapped else { return false }
+        return selector.matchers.contains { $0.kind == .equal && $0.name == Labels.metricName && !$0.value.isEmpty }
     }
 
     static let sameLabels = PromQLError(.execution, "vector cannot contain metrics with the same labelset")

@@ -5,6 +5,8 @@ enum HistogramQuantile {
         var count: Double
     }
 
+    private static let dropped = LabelNames(["le", Labels.metricName])
+
     static func evaluate(
         _ shares: [Double], _ series: [SteppedSeries], _ evaluator: Evaluator
     ) throws(PromQLError) -> [SteppedSeries] {
@@ -12,7 +14,7 @@ enum HistogramQuantile {
         var groups: [(labels: Labels, members: [(bound: Double, values: [Double])])] = []
         for one in series {
             guard let bound = number(one.labels["le"]) else { continue }
-            let labels = one.labels.dropping(["le", Labels.metricName])
+            let labels = one.labels.dropping(Self.dropped)
             let slot = index[labels] ?? groups.count
             if slot == groups.count {
                 index[labels] = slot

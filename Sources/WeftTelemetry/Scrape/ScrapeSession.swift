@@ -32,6 +32,8 @@ package final class ScrapeSession: @unchecked Sendable {
     private let limits: ScrapeLimits
     private var known: [Key: Known] = [:]
     private var generation: UInt32 = 0
+    /// Of the last scrape, if it worked.
+    private var lastScrape: Int64?
     private var report: [String: TimeSeriesStore.SeriesID] = [:]
 
     package init(store: TimeSeriesStore, labels: [String: String], limits: ScrapeLimits = ScrapeLimits()) {
@@ -50,6 +52,7 @@ package final class ScrapeSession: @unchecked Sendable {
         var parser = ExpositionParser(limits: limits, openMetrics: openMetrics)
         var batch: [(series: TimeSeriesStore.SeriesID, time: Int64, value: Double)] = []
         var problems: [String] = []
+        var introduced: [(family: String, id: TimeSeriesStore.SeriesID)] = []
         let naming = ExpositionParser(limits: limits, openMetrics: openMetrics)
         parser.read(body) { line in
             // One far-off time would make all the rest look too old to keep.
@@ -66,12 +69,14 @@ package final class ScrapeSession: @unchecked Sendable {
                 return
             }
             do {
-                guard let id = store.identify(combined(try naming.labels(line.series))) else {
+                let pairs = try naming.labels(line.series)
+                guard let (id, isNew) = store.introduce(combined(pairs)) else {
                     problems.append("the store has as many series as it may (seriesLimit)")
                     return
                 }
                 known[key] = Known(id: id, generation: generation)
                 outcome.added += 1
+                if isNew, line.value != 0, let name = pairs.first?.1 { introduced.append((name, id)) }
                 batch.append((id, line.time ?? time, line.value))
             } catch {
                 if problems.count < 100 { problems.append("\(error)") }
@@ -86,14 +91,35 @@ package final class ScrapeSession: @unchecked Sendable {
             batch.append((entry.id, time, StaleMarker.value))
             known[key] = nil
         }
-        store.append(batch + reports(up: true, time, seconds, outcome))
+        let zeros = zeros(introduced, parser.metadata)
+        lastScrape = time
+        store.append(zeros + batch + reports(up: true, time, seconds, outcome))
         return outcome
+    }
+
+    /// A counter that was not there at the last scrape was zero then: without that its first requests would show in no
+    /// rate. Only for series that the store has never had.
+    private func zeros(
+        _ introduced: [(family: String, id: TimeSeriesStore.SeriesID)], _ metadata: [String: MetricMetadata]
+    ) -> [(series: TimeSeriesStore.SeriesID, time: Int64, value: Double)] {
+        guard let lastScrape else { return [] }
+        return introduced.filter { Self.counts($0.family, metadata) }.map { ($0.id, lastScrape, 0) }
+    }
+
+    private static func counts(_ name: String, _ metadata: [String: MetricMetadata]) -> Bool {
+        if metadata[name]?.kind == "counter" { return true }
+        for suffix in ["_bucket", "_count", "_sum", "_total"] where name.hasSuffix(suffix) {
+            let kind = metadata[String(name.dropLast(suffix.utf8.count))]?.kind
+            if suffix == "_total" ? kind == "counter" : kind == "histogram" { return true }
+        }
+        return false
     }
 
     /// The target did not answer: its series end here, `up` is 0.
     package func failed(at time: Int64, seconds: Double) {
         let ended = known.values.map { (series: $0.id, time: time, value: StaleMarker.value) }
         known = [:]
+        lastScrape = nil
         store.append(ended + reports(up: false, time, seconds, ScrapeOutcome()))
     }
 

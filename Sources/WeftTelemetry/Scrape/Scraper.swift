@@ -63,7 +63,7 @@ package final class Scraper: Sendable {
     private let state = Mutex(State())
 
     /// - Parameters:
-    ///   - interval: `nil` chooses: 5 seconds for up to 50 targets, 15 for more.
+    ///   - interval: `nil` chooses by the number of targets, see ``pause(_:)``.
     ///   - now: Milliseconds since 1970.
     ///   - fetch: Gets the body at a URL, within limits of time and size of its own.
     package init(
@@ -88,8 +88,18 @@ package final class Scraper: Sendable {
             let start = ContinuousClock.now
             await scrapeAll()
             let count = state.withLock { $0.targets.count }
-            let rest = (interval ?? .seconds(count > 50 ? 15 : 5)) - (ContinuousClock.now - start)
+            let rest = (interval ?? Self.pause(count)) - (ContinuousClock.now - start)
             try? await Task.sleep(for: max(rest, .milliseconds(100)))
+        }
+    }
+
+    /// Between two scrapes of `count` targets: a small mesh is shown at once, and a large one costs no more than a
+    /// middling one.
+    package static func pause(_ count: Int) -> Duration {
+        switch count {
+        case ...50: .seconds(2)
+        case ...150: .seconds(5)
+        default: .seconds(15)
         }
     }
 

@@ -3,11 +3,14 @@
 package final class Label: Sendable, Hashable, Comparable {
     package let name: String
     package let value: String
-    private let digest: Int
+    fileprivate let digest: Int
+    /// Of the name alone: names are told apart by it, and compared only where it is the same.
+    fileprivate let nameDigest: Int
 
     package init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
+        nameDigest = name.hashValue
         var hasher = Hasher()
         hasher.combine(name)
         hasher.combine(value)
@@ -21,6 +24,19 @@ package final class Label: Sendable, Hashable, Comparable {
     package static func < (left: Label, right: Label) -> Bool { (left.name, left.value) < (right.name, right.value) }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
+}
+
+/// Names of labels, for looking at many label sets.
+package struct LabelNames: Sendable {
+    private let names: [(digest: Int, name: String)]
+
+    package init(_ names: some Sequence<String>) { self.names = names.map { ($0.hashValue, $0) } }
+
+    @inline(__always)
+    func contains(nameOf label: Label) -> Bool {
+        for one in names where one.digest == label.nameDigest && one.name == label.name { return true }
+        return false
+    }
 }
 
 /// The label set of a series: sorted by name, one value per name, no empty values. The metric's name is `__name__`.
@@ -51,13 +67,28 @@ package struct Labels: Sendable, Hashable {
         return ""
     }
 
-    package func keeping(_ names: Set<String>) -> Labels { Labels(sorted: pairs.filter { names.contains($0.name) }) }
+    package func keeping(_ names: LabelNames) -> Labels {
+        Labels(sorted: pairs.filter { names.contains(nameOf: $0) })
+    }
 
-    package func dropping(_ names: Set<String>) -> Labels { Labels(sorted: pairs.filter { !names.contains($0.name) }) }
+    package func dropping(_ names: LabelNames) -> Labels {
+        Labels(sorted: pairs.filter { !names.contains(nameOf: $0) })
+    }
+
+    private static let onlyName = LabelNames([metricName])
 
     package var withoutName: Labels {
-        guard pairs.contains(where: { $0.name == Self.metricName }) else { return self }
-        return Labels(sorted: pairs.filter { $0.name != Self.metricName })
+        guard let place = pairs.firstIndex(where: { Self.onlyName.contains(nameOf: $0) }) else { return self }
+        var rest = pairs
+        rest.remove(at: place)
+        return Labels(sorted: rest)
+    }
+
+    /// A number that two sets share, but for their metrics' names, when they are equal, and hardly ever otherwise.
+    var digestWithoutName: Int {
+        var sum = 0
+        for pair in pairs where !Self.onlyName.contains(nameOf: pair) { sum &+= pair.digest }
+        return sum
     }
 
     /// A copy in which `name` has `value`, or is not there when the value is empty.

@@ -53,21 +53,38 @@ final class Block: @unchecked Sendable {
         }
     }
 
-    /// All series in it, by rising number.
-    func entries() throws(DiskError) -> [Entry] {
-        let bytes = try file.read(at: indexOffset, count: seriesCount * Self.entrySize)
-        guard bytes.count == seriesCount * Self.entrySize else {
-            throw DiskError(operation: "read the index of", path: path, code: EIO)
-        }
-        return bytes.withUnsafeBytes { raw in
-            (0..<seriesCount).map { index in
-                let base = index * Self.entrySize
+    /// All series in it, by rising number, as they lie in the file.
+    struct Index: Sendable {
+        fileprivate let bytes: [UInt8]
+        var count: Int { bytes.count / Block.entrySize }
+
+        subscript(index: Int) -> Entry {
+            bytes.withUnsafeBytes { raw in
+                let base = index * Block.entrySize
                 return Entry(
                     id: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: base, as: UInt32.self)),
                     offset: Int(UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: base + 4, as: UInt64.self))),
                     length: Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: base + 12, as: UInt32.self))))
             }
         }
+
+        /// The first place whose number is not below `id`.
+        func partition(before id: UInt32) -> Int {
+            var (low, high) = (0, count)
+            while low < high {
+                let middle = (low + high) / 2
+                if self[middle].id < id { low = middle + 1 } else { high = middle }
+            }
+            return low
+        }
+    }
+
+    func index() throws(DiskError) -> Index {
+        let bytes = try file.read(at: indexOffset, count: seriesCount * Self.entrySize)
+        guard bytes.count == seriesCount * Self.entrySize else {
+            throw DiskError(operation: "read the index of", path: path, code: EIO)
+        }
+        return Index(bytes: bytes)
     }
 
     /// Gives the chunks of the series that are asked for.
@@ -78,7 +95,7 @@ final class Block: @unchecked Sendable {
     func read(
         _ ids: [UInt32], from: Int64, through: Int64, _ body: (Int, Chunk) -> Void
     ) throws(DiskError) -> Int {
-        let entries = try entries()
+        let entries = try index()
         var damaged = 0
         var wanted: [(position: Int, entry: Entry)] = []
         var index = 0
@@ -180,17 +197,5 @@ final class Block: @unchecked Sendable {
         footer.fixed(indexSum)
         footer.fixed(Checksum.crc32c(footer.bytes))
         return footer.bytes
-    }
-}
-
-extension [Block.Entry] {
-    /// The first place whose number is not below `id`.
-    fileprivate func partition(before id: UInt32) -> Int {
-        var (low, high) = (0, count)
-        while low < high {
-            let middle = (low + high) / 2
-            if self[middle].id < id { low = middle + 1 } else { high = middle }
-        }
-        return low
     }
 }

@@ -50,8 +50,9 @@ package final class TimeSeriesStore: Sendable {
             _ = state.index.insert(labels, id: id)
         }
         for block in state.blocks {
-            for entry in (try? block.entries()) ?? [] {
-                guard let series = state.index.series[entry.id] else { continue }
+            guard let entries = try? block.index() else { continue }
+            for place in 0..<entries.count {
+                guard let series = state.index.series[entries[place].id] else { continue }
                 series.lastTime = max(series.lastTime, block.maxTime)
             }
         }
@@ -87,16 +88,19 @@ package final class TimeSeriesStore: Sendable {
 
     /// The number of the series with these labels, which is made if there is none.
     /// - Returns: `nil` when the store has as many series as it may.
-    package func identify(_ labels: Labels) -> SeriesID? {
+    package func identify(_ labels: Labels) -> SeriesID? { introduce(labels)?.id }
+
+    /// The same, and whether the store has never had it.
+    func introduce(_ labels: Labels) -> (id: SeriesID, isNew: Bool)? {
         state.withLock { state in
-            if let known = state.index.find(labels) { return known.id }
+            if let known = state.index.find(labels) { return (known.id, false) }
             guard state.index.count < settings.seriesLimit else {
                 state.statistics.seriesRefused += 1
                 return nil
             }
             let made = state.index.insert(labels)
             if state.disk != nil { state.unloggedSeries.append(made) }
-            return made.id
+            return (made.id, true)
         }
     }
 

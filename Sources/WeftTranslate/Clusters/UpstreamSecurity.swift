@@ -85,7 +85,9 @@ struct UpstreamSecurity {
         let names =
             scope.mesh.trustDomains.flatMap { domain in accounts.map { "spiffe://\(domain)/\($0)" } }
             + service.subjectAltNames
-        tls.common.subjectAltNames = Set(names).sorted().map { SubjectAltNameMatcher(exact: $0) }
+        tls.common.subjectAltNames = RevokedIdentities(scope.mesh).trusted(Set(names).sorted()).map {
+            SubjectAltNameMatcher(exact: $0)
+        }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)
         return tls
     }

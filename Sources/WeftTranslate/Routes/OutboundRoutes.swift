@@ -107,7 +107,7 @@ struct OutboundRoutes {
     /// Every form in which a client may write the host, each with and without the port.
     private func domains(of service: MeshService, port: Int) -> [String] {
         var names = own(service)
-        if service.resolution == .headless { names += names.filter { $0.contains(".") }.map { "*.\($0)" } }
+        if service.resolution == .headless { names += names.map { "*.\($0)" } }
         for alias in scope.aliases[service.host] ?? [] { names += own(alias) }
         names += scope.addresses(of: service).filter { !$0.contains("/") }.map { $0.contains(":") ? "[\($0)]" : $0 }
         return names.flatMap { [$0, "\($0):\(port)"] }

@@ -2,12 +2,17 @@ import WeftConfig
 import WeftCore
 import WeftIR
 
-/// Everything that decides who may pass, in Istio's order: CUSTOM, tokens, AUDIT, DENY, ALLOW.
+/// Everything that decides who may pass: nobody whose identity was revoked, then in Istio's order CUSTOM, tokens, AUDIT, DENY,
+/// ALLOW.
 struct SecurityFilters {
     let scope: Scope
 
     var http: [HTTPFilter] {
-        var filters = ExternalAuthorizers(scope: scope).filters()
+        var filters =
+            RevokedIdentities(scope.mesh).refusal.map {
+                [HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac($0))]
+            } ?? []
+        filters += ExternalAuthorizers(scope: scope).filters()
         if let tokens = RequestTokens(scope: scope).filter() { filters.append(tokens) }
         return filters
             + AuthorizationFilters(scope: scope).rules(.http).map {
@@ -16,7 +21,8 @@ struct SecurityFilters {
     }
 
     var tcp: [RBAC] {
-        ExternalAuthorizers(scope: scope).connectionRules() + AuthorizationFilters(scope: scope).rules(.tcp)
+        [RevokedIdentities(scope.mesh).refusal].compactMap { $0 } + ExternalAuthorizers(scope: scope).connectionRules()
+            + AuthorizationFilters(scope: scope).rules(.tcp)
     }
 
     func addClusters(to configuration: inout ProxyConfiguration) {
@@ -25,6 +31,7 @@ struct SecurityFilters {
 
     var diagnostics: [Diagnostic] {
         ExternalAuthorizers(scope: scope).diagnostics + RequestTokens(scope: scope).diagnostics
+            + RevokedIdentities(scope.mesh).diagnostics
     }
 }
 

@@ -30,13 +30,23 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
     private var inputClosed = false
     private var outputClosed = false
     private var onClose: (() -> Void)?
+    private let isPlain: Bool
+    private var socket = SocketWriter()
+    /// Written and not yet flushed: what one read of the other end brought.
+    private var waiting: ByteBuffer?
     /// Bytes that this connection sent to us.
     package private(set) var bytesReceived: UInt64 = 0
     /// When bytes last moved on this connection; read by idle timers.
     package private(set) var lastActivity: NIODeadline = .now()
 
-    /// - Parameter onClose: Called once, when this connection is gone.
-    package init(onClose: (() -> Void)? = nil) { self.onClose = onClose }
+    /// - Parameters:
+    ///   - isPlain: No handler between this one and the socket changes what is written: it may be written to the socket
+    ///     directly.
+    ///   - onClose: Called once, when this connection is gone.
+    package init(isPlain: Bool = false, onClose: (() -> Void)? = nil) {
+        self.isPlain = isPlain
+        self.onClose = onClose
+    }
 
     /// Connects two relays and moves what came early.
     package static func join(_ one: RelayHandler, _ other: RelayHandler) {
@@ -64,11 +74,33 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
 
     package var isWritable: Bool { context?.channel.isWritable ?? true }
 
-    package func flush() { context?.flush() }
+    package func flush() {
+        guard let context else { return }
+        if var bytes = waiting.take() {
+            if socket.transmit(&bytes, context) { return }
+            writeToChannel(bytes, context)
+        }
+        context.flush()
+    }
 
     package func send(_ bytes: ByteBuffer) {
         guard let context else { return }
         lastActivity = .now()
+        guard waiting != nil || bytes.readableBytes > SocketWriter.directLimit else {
+            waiting = bytes
+            return
+        }
+        passOn(context)
+        writeToChannel(bytes, context)
+    }
+
+    /// What waits is the channel's now.
+    private func passOn(_ context: ChannelHandlerContext) {
+        if let bytes = waiting.take() { writeToChannel(bytes, context) }
+    }
+
+    private func writeToChannel(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        socket.noteChannelWrite()
         context.write(wrapOutboundOut(bytes), promise: nil)
     }
 
@@ -80,6 +112,7 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
     package func closeOutput() {
         guard let context, !outputClosed else { return }
         outputClosed = true
+        passOn(context)
         if inputClosed { return context.close(promise: nil) }
         context.close(mode: .output, promise: nil)
     }
@@ -87,7 +120,10 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
     /// Closes both directions at once.
     package func closeAll() { context?.close(promise: nil) }
 
-    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if isPlain { socket.attach(to: context.channel) }
+    }
     package func handlerRemoved(context: ChannelHandlerContext) { finish() }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -128,6 +164,8 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
     private func finish() {
         guard context != nil else { return }
         context = nil
+        socket.detach()
+        waiting = nil
         let other = partner
         partner = nil
         other?.partnerGone()
@@ -142,6 +180,8 @@ package final class RelayHandler: ChannelDuplexHandler, RemovableChannelHandler,
         partner = nil
         // Flush what is on its way before closing: close() in NIO fails pending writes only after the flush below.
         guard let context else { return }
+        passOn(context)
+        socket.noteChannelWrite()
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).assumeIsolated().whenComplete { _ in
             context.close(promise: nil)
         }

@@ -156,7 +156,7 @@ package enum UpstreamConnector {
         do {
             let handler = try NIOSSLClientHandler(
                 context: tls.context, serverHostname: tls.serverName.isEmpty ? nil : tls.serverName)
-            try channel.pipeline.syncOperations.addHandlers([handler, handshake])
+            try channel.pipeline.syncOperations.addHandlers([TLSOutputHandler(), handler, handshake])
             try channel.syncOptions?.setOption(.autoRead, value: true)
             channel.read()
         } catch {

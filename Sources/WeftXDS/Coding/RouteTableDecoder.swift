@@ -45,6 +45,9 @@ final class RouteTableDecoder: Sendable {
     private static let tableLimit = 256
     private static let virtualHostsField = 2
     private let state = Mutex(State())
+    /// For tables of many hosts; the others do without its making.
+    private static let shape = WireShape(of: WireRoute.VirtualHost.protoMessageName)
+    private static let manyHosts = 64
 
     func decode(_ bytes: Data, _ reader: WireReader) throws -> RouteConfiguration {
         guard let parts = RepeatedField.split(bytes, number: Self.virtualHostsField) else {
@@ -60,7 +63,9 @@ final class RouteTableDecoder: Sendable {
         table.virtualHosts.reserveCapacity(parts.elements.count)
         for (index, element) in parts.elements.enumerated() {
             let digest = Digest(element)
-            let host = try known[digest] ?? host(element, index, of: wire.name, reader)
+            let host =
+                try known[digest]
+                ?? host(element, index, of: wire.name, isOneOfMany: parts.elements.count >= Self.manyHosts, reader)
             reader.add(warnings: host.warnings, ignoredFields: host.ignoredFields)
             table.virtualHosts.append(host.host)
             decoded[digest] = host
@@ -70,12 +75,14 @@ final class RouteTableDecoder: Sendable {
         return table
     }
 
-    private func host(_ bytes: Data, _ index: Int, of table: String, _ reader: WireReader) throws -> DecodedHost {
+    private func host(
+        _ bytes: Data, _ index: Int, of table: String, isOneOfMany: Bool, _ reader: WireReader
+    ) throws -> DecodedHost {
         // A reader of its own: what it finds is told again whenever the host is used again.
         let inner = WireReader()
         inner.resource = table
         let wire = try read(WireRoute.VirtualHost.self, bytes, reader)
-        try inner.check(wire, at: "virtual_hosts[\(index)]")
+        if !isOneOfMany || !Self.shape.isObeyed(bytes) { try inner.check(wire, at: "virtual_hosts[\(index)]") }
         let host = try inner.at("virtual_hosts", index: index) { try VirtualHost(wire, inner) }
         return DecodedHost(host: host, warnings: inner.warnings, ignoredFields: inner.ignoredFields)
     }

@@ -1,6 +1,8 @@
 /// One valid object of each kind that admission sees, with as many of its fields as fit: what the fuzz test starts from.
 enum AdmissionSeeds {
-    static let all: [(kind: String, yaml: String)] = [
+    static let all = istio + gatewayAPI
+
+    private static let istio: [(kind: String, yaml: String)] = [
         (
             "VirtualService",
             """

@@ -37,6 +37,36 @@ import WeftTelemetry
         #expect(try value(store, "{job=\"j\"}", at: Self.start + 61_000).isEmpty)
     }
 
+    @Test func aCounterThatComesUpBeganAtZero() throws {
+        let store = try TimeSeriesStore(logger: Self.logger)
+        let session = ScrapeSession(store: store, labels: ["instance": "i"])
+        func scrape(_ text: String, _ step: Int64) {
+            let types = "# TYPE c counter\n# TYPE d_total counter\n# TYPE h histogram\n# TYPE g gauge\n"
+            _ = session.ingest(
+                Array((types + text).utf8), openMetrics: false, at: Self.start + step * 2_000, seconds: 0)
+        }
+        scrape("c{x=\"old\"} 7\n", 0)
+        scrape("c{x=\"old\"} 7\nc{x=\"new\"} 3\nd_total 1\nh_bucket{le=\"1\"} 2\nh_count 4\ng 5\nu 6\n", 1)
+        let now = Self.start + 2_000
+        func rates(_ metric: String) throws -> [Double] { try value(store, "rate(\(metric)[4s]) > 0", at: now) }
+        // One request, one scrape later: it shows.
+        #expect(try rates("c{x=\"new\"}").count == 1)
+        #expect(try rates("c{x=\"old\"}").isEmpty)
+        #expect(try rates("d_total").count == 1)
+        #expect(try rates("h_bucket").count == 1)
+        #expect(try rates("h_count").count == 1)
+        // Nobody said that these count.
+        for name in ["g", "u"] { #expect(try value(store, "count_over_time(\(name)[4s])", at: now) == [1]) }
+        session.failed(at: Self.start + 4_000, seconds: 0)
+        scrape("c{x=\"later\"} 9\n", 3)
+        #expect(try value(store, "count_over_time(c{x=\"later\"}[10s])", at: Self.start + 6_000) == [1])
+    }
+
+    @Test(arguments: [(1, 2), (50, 2), (51, 5), (150, 5), (151, 15), (500, 15)])
+    func fewTargetsAreLookedAtOften(_ count: Int, _ seconds: Int) {
+        #expect(Scraper.pause(count) == .seconds(seconds))
+    }
+
     @Test func oneFarOffTimeDoesNotMakeTheRestOld() throws {
         let store = try TimeSeriesStore(logger: Self.logger)
         let session = ScrapeSession(store: store, labels: [:])

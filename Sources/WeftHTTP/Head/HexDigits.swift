@@ -1,0 +1,32 @@
+/// Hexadecimal digits of numbers, several in one step; lower case.
+package enum HexDigits {
+    /// The eight digits of a number as bytes, the first one in the lowest byte.
+    @inlinable package static func eight(_ value: UInt32) -> UInt64 {
+        // One digit to a byte, the highest one first.
+        var spread = UInt64(value.byteSwapped)
+        spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+        spread = (spread >> 4 | spread << 8) & 0x0f0f_0f0f_0f0f_0f0f
+        // 39 more where a digit is above nine: from "0"... to "a"...
+        let letters = (spread &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return (spread &+ 0x3030_3030_3030_3030 &+ letters &* 39).littleEndian
+    }
+
+    /// Writes the sixteen digits of a number.
+    /// - Parameter text: Has sixteen bytes from `place` on.
+    @inlinable package static func write(_ value: UInt64, to text: UnsafeMutableRawBufferPointer, at place: Int) {
+        text.storeBytes(of: eight(UInt32(truncatingIfNeeded: value >> 32)), toByteOffset: place, as: UInt64.self)
+        text.storeBytes(of: eight(UInt32(truncatingIfNeeded: value)), toByteOffset: place + 8, as: UInt64.self)
+    }
+
+    /// The number of one to sixteen digits in lower or upper case; `nil` for anything else.
+    package static func number(_ text: Slice<UnsafeRawBufferPointer>) -> UInt64? {
+        guard !text.isEmpty, text.count <= 16 else { return nil }
+        var number: UInt64 = 0
+        for byte in text {
+            guard let digit = ASCII.hexValue(byte) else { return nil }
+            number = number << 4 | UInt64(digit)
+        }
+        return number
+    }
+}

@@ -1,0 +1,75 @@
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#endif
+
+/// The lines of one log file that wait to be written, as bytes in memory of their own.
+///
+/// Loop-confined. Grows as needed and keeps its memory; appending costs a look at the room and a copy.
+final class LogBuffer {
+    let path: String
+    private var memory: UnsafeMutableRawPointer
+    private var capacity: Int
+    private(set) var count = 0
+
+    /// - Parameter path: The file's, by which the writer finds the buffer.
+    init(path: String, capacity: Int = 1024) {
+        self.path = path
+        self.capacity = max(64, capacity)
+        memory = .allocate(byteCount: self.capacity, alignment: 8)
+    }
+
+    deinit { memory.deallocate() }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
+
+    func removeAll() { count = 0 }
+
+    private func grow(for more: Int) {
+        let wanted = max(capacity * 2, count + more)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 8)
+        larger.copyMemory(from: memory, byteCount: count)
+        memory.deallocate()
+        memory = larger
+        capacity = wanted
+    }
+
+    @inline(__always) func append(_ bytes: UnsafeRawBufferPointer) {
+        guard let source = bytes.baseAddress else { return }
+        if capacity - count < bytes.count { grow(for: bytes.count) }
+        (memory + count).copyMemory(from: source, byteCount: bytes.count)
+        count += bytes.count
+    }
+
+    @inline(__always) func append(_ text: StaticString) {
+        append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    @inline(__always) func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    }
+
+    @inline(__always) func append(byte: UInt8) {
+        if capacity == count { grow(for: 1) }
+        memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    /// - Parameter digits: Zeros stand before a number that has fewer.
+    func append(decimal number: Int, digits: Int = 1) {
+        if number < 0 { append(byte: UInt8(ascii: "-")) }
+        var rest = number.magnitude
+        // The largest number has twenty digits.
+        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { room in
+            var start = 20
+            while rest > 0 || 20 - start < digits {
+                start -= 1
+                room[start] = UInt8(truncatingIfNeeded: 48 + rest % 10)
+                rest /= 10
+            }
+            append(UnsafeRawBufferPointer(rebasing: room[start...]))
+        }
+    }
+}
