@@ -69,7 +69,7 @@ let testTargets: [Target] = [
         "WeftProxy",
         [
             "CAllocationCounter", "TestSupport", "WeftADS", "WeftCore", "WeftHTTP", "WeftIR", "WeftIdentity",
-            "WeftRouting", "WeftTransport", "WeftProto", nioCore, nioPosix, nioSSL, protobuf,
+            "WeftRouting", "WeftTransport", "WeftProto", nioCore, nioEmbedded, nioPosix, nioSSL, protobuf,
         ]),
     tests("WeftTransport", ["CWeftTLS", "WeftHTTP", "WeftIR", "WeftIdentity", nioCore, nioPosix, nioEmbedded, nioSSL]),
     tests("WeftXDS", ["WeftCore", "WeftIR", "WeftProto", protobuf]),

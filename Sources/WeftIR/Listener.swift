@@ -198,6 +198,22 @@ package struct StatsFilter: Sendable, Hashable, Codable {
     /// Who reports: the client side (`source`) or the server side (`destination`).
     package enum Reporter: String, Sendable, Hashable, Codable { case source, destination }
     package var reporter: Reporter
+    /// What is not as Istio has it, at most one for each metric, in order of the names.
+    package var overrides: [MetricOverride] = []
 
     package init(reporter: Reporter) { self.reporter = reporter }
+}
+
+/// What a configuration changes about one of Istio's standard metrics.
+package struct MetricOverride: Sendable, Hashable, Codable {
+    /// `istio_requests_total`, …
+    package var metric: String
+    /// The metric is not made at all.
+    package var isDropped = false
+    /// Labels that are left out.
+    package var removedTags: [String] = []
+    /// Labels that are added or have another value: texts of ``AttributeExpression``s, by the label's name.
+    package var tags: [String: String] = [:]
+
+    package init(metric: String) { self.metric = metric }
 }

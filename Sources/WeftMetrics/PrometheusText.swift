@@ -19,10 +19,15 @@ package struct PrometheusText {
 
     /// - Parameter cells: As ``MetricSeries`` keeps them: a value, or buckets and sum.
     package mutating func series(_ family: MetricFamily, values: [String], cells: [UInt64]) {
+        series(family, MetricLabels(names: family.labels, values: values), cells: cells)
+    }
+
+    mutating func series(_ family: MetricFamily, _ labels: MetricLabels, cells: [UInt64]) {
+        let pairs = Self.pairs(labels.names, labels.values)
         switch family.kind {
-        case .counter: text += "\(family.name)\(Self.labels(Self.pairs(family.labels, values))) \(cells[0])\n"
-        case .gauge: sample(family, values: values, Int64(bitPattern: cells[0]))
-        case .histogram(let bounds): histogram(family, Self.pairs(family.labels, values), bounds, cells)
+        case .counter: text += "\(family.name)\(Self.labels(pairs)) \(cells[0])\n"
+        case .gauge: text += "\(family.name)\(Self.labels(pairs)) \(Int64(bitPattern: cells[0]))\n"
+        case .histogram(let bounds): histogram(family, pairs, bounds, cells)
         }
     }
 

@@ -18,6 +18,8 @@ package final class DataPlane: Sendable {
         package var localPrincipal: String?
         /// Who this proxy is, for metrics and for its peers' metrics.
         package var node = MetricsNode()
+        /// The most series of Istio's metrics that are kept; label sets beyond it are counted together.
+        package var metricSeriesLimit = ProxyMetrics.defaultSeriesLimit
         /// `--service-cluster`, or the node's.
         package var serviceCluster = ""
         /// Who this proxy is, for spans and access log services.
@@ -90,7 +92,8 @@ package final class DataPlane: Sendable {
         self.group = group
         let empty = Snapshot(configuration: ProxyConfiguration(), listeners: [:], routes: [:], clusters: [:])
         let metrics = ProxyMetrics(
-            node: options.node, workers: max(1, options.concurrency), labelPrefix: options.labelPrefix)
+            node: options.node, workers: max(1, options.concurrency), labelPrefix: options.labelPrefix,
+            seriesLimit: options.metricSeriesLimit)
         self.metrics = metrics
         let (http2, overload, tracing) = (http2, overload, tracing)
         gate = ConnectionGate(options.limits)

@@ -31,16 +31,17 @@ package struct InboundInputs: Sendable, Hashable {
         ownership = isStrict ? Scope(snapshot: snapshot, proxy: proxies).ownershipDiagnostics : []
     }
 
-    /// The inbound listeners and their clusters.
+    /// The inbound listeners and their clusters, and users' patches on them.
     package func configuration() -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
         guard let snapshot = globals.snapshot?.restricted(to: services, [], [], policies) else {
             return (configuration, [])
         }
-        let scope = Scope(snapshot: snapshot, proxy: proxies)
+        let scope = Scope(snapshot: snapshot, proxy: proxies).readingTelemetry()
         let diagnostics = InboundListener(scope: scope).build(into: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
+        configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
         return (configuration, diagnostics + security.diagnostics + ownership)
     }
 }

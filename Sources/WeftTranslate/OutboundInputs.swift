@@ -31,6 +31,13 @@ package struct ServiceInputs: Sendable, Hashable {
             .build(into: &configuration)
         return (configuration, diagnostics)
     }
+
+    /// Users' patches on what ``clusters()`` makes; those that add clusters of their own are with the traffic.
+    package var patches: [ResourcePatch] {
+        guard let snapshot = globals.snapshot?.restricted(to: [], [], []) else { return [] }
+        return EnvoyFilterPatches(scope: Scope(snapshot: snapshot, proxy: proxies.proxy)).patches(for: .outbound)
+            .filter { $0.target == .cluster && $0.operation != .add }
+    }
 }
 
 /// All that the listeners and routes of one class of senders are made from: services without their endpoints, rules.
@@ -64,14 +71,15 @@ package struct TrafficInputs: Sendable, Hashable {
         }
     }
 
-    /// Listeners, routes, the clusters that are there for everybody, and those that routes name in vain.
+    /// Listeners, routes, the clusters that are there for everybody, those that routes name in vain, names for DNS,
+    /// and users' patches.
     /// - Parameter defined: Names of the services' clusters.
     package func configuration(defined: some Sequence<String>) -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
         guard let snapshot = globals.snapshot?.restricted(to: services, virtualServices, destinationRules) else {
             return (configuration, [])
         }
-        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
+        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy).readingTelemetry()
         FixedClusters.add(to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
         let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
         GatewayMeshRoutes(scope: scope).addListeners(to: &configuration)
@@ -80,7 +88,10 @@ package struct TrafficInputs: Sendable, Hashable {
         for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }
         MissingClusters(scope: scope).complete(&configuration)
         configuration.clusters = configuration.clusters.filter { !$0.value.name.isEmpty }
-        return (configuration, diagnostics)
+        configuration.names = NameTables(scope: scope).table()
+        let filters = EnvoyFilterPatches(scope: scope)
+        configuration.patches = filters.patches(for: .outbound)
+        return (configuration, diagnostics + filters.diagnostics + (scope.telemetry?.diagnostics ?? []))
     }
 }
 

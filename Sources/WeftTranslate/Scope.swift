@@ -17,6 +17,10 @@ struct Scope {
     let sidecar: Config<Sidecar>?
     /// Hosts that rules may not route (``HostPermissions``).
     let ownershipDiagnostics: [Diagnostic]
+    /// False for listeners that applications connect to themselves: what is for nobody there has nowhere to go on to.
+    private(set) var knowsOriginalDestination = true
+    /// Logs, metrics and spans; see ``readingTelemetry()``.
+    private(set) var telemetry: TelemetrySettings?
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
@@ -55,11 +59,19 @@ struct Scope {
 
     func service(host: String) -> MeshService? { snapshot.service(host: host, from: proxy.namespace) }
 
+    /// The same, its telemetry worked out once for all listeners.
+    func readingTelemetry() -> Scope {
+        var view = self
+        view.telemetry = TelemetrySettings(scope: self)
+        return view
+    }
+
     /// The same proxy, with only what one egress entry covers.
     func limited(to entry: EgressScope) -> Scope {
         var view = self
         view.services = entry.services
         view.virtualServices = entry.virtualServices
+        view.knowsOriginalDestination = !entry.isBound
         return view
     }
 

@@ -53,7 +53,7 @@ package struct Translator: Sendable {
 
     /// Everything for gateways of a class.
     package func gateway(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
-        let scope = Scope(snapshot: snapshot, proxy: proxy)
+        let scope = Scope(snapshot: snapshot, proxy: proxy).readingTelemetry()
         var configuration = ProxyConfiguration()
         FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
         var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
@@ -63,7 +63,10 @@ package struct Translator: Sendable {
         GatewayBackendTLS(scope: scope).apply(to: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
-        return (configuration, diagnostics + security.diagnostics + scope.ownershipDiagnostics)
+        let filters = EnvoyFilterPatches(scope: scope)
+        configuration.patches = filters.patches(for: .gateway)
+        diagnostics += security.diagnostics + scope.ownershipDiagnostics + filters.diagnostics
+        return (configuration, diagnostics + (scope.telemetry?.diagnostics ?? []))
     }
 }
 
@@ -75,5 +78,7 @@ extension ProxyConfiguration {
         clusters.merge(other.clusters) { own, _ in own }
         endpoints.merge(other.endpoints) { own, _ in own }
         secrets.merge(other.secrets) { own, _ in own }
+        patches += other.patches.filter { patch in !patches.contains { $0.provenance == patch.provenance } }
+        names = names ?? other.names
     }
 }

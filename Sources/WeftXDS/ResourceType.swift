@@ -3,6 +3,8 @@
 /// The order of the cases is the order of a push: what others refer to goes first (make before break).
 package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Comparable {
     case cluster, endpoint, listener, route, secret
+    /// The names that a proxy answers DNS questions for.
+    case names
 
     package init?(typeURL: String) {
         guard let type = Self.allCases.first(where: { $0.typeURL == typeURL }) else { return nil }
@@ -16,6 +18,7 @@ package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Compa
         case .listener: "type.googleapis.com/envoy.config.listener.v3.Listener"
         case .route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
         case .secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+        case .names: "type.googleapis.com/istio.networking.nds.v1.NameTable"
         }
     }
 
@@ -27,11 +30,12 @@ package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Compa
         case .listener: "LDS"
         case .route: "RDS"
         case .secret: "SDS"
+        case .names: "NDS"
         }
     }
 
-    /// Listeners and clusters are subscribed to as a whole; the others by the names that these refer to.
-    package var isWildcardByDefault: Bool { self == .cluster || self == .listener }
+    /// Listeners, clusters and the name table are subscribed to as a whole; the others by the names that these refer to.
+    package var isWildcardByDefault: Bool { self == .cluster || self == .listener || self == .names }
 
     package static func < (left: ResourceType, right: ResourceType) -> Bool { left.rawValue < right.rawValue }
 }

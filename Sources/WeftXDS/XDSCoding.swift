@@ -9,13 +9,18 @@ package struct XDSEncoder: Sendable {
 
     package init(target: Target) { self.target = target }
 
-    package func encode(_ listener: Listener) throws -> Google_Protobuf_Any { try pack(listener.wire(target)) }
+    package func encode(_ listener: Listener) throws -> Google_Protobuf_Any {
+        try pack(listener.without(exchange: target).wire(target))
+    }
     package func encode(_ routes: RouteConfiguration) throws -> Google_Protobuf_Any { try pack(routes.wire(target)) }
-    package func encode(_ cluster: Cluster) throws -> Google_Protobuf_Any { try pack(cluster.wire(target)) }
+    package func encode(_ cluster: Cluster) throws -> Google_Protobuf_Any {
+        try pack(cluster.without(exchange: target).wire(target))
+    }
     package func encode(_ endpoints: ClusterLoadAssignment) throws -> Google_Protobuf_Any {
         try pack(endpoints.wire(target))
     }
     package func encode(_ secret: Secret) throws -> Google_Protobuf_Any { try pack(secret.wire()) }
+    package func encode(_ names: NameTable) throws -> Google_Protobuf_Any { try pack(names.wire()) }
 
     package func encode(_ resource: DecodedResource) throws -> Google_Protobuf_Any {
         switch resource {
@@ -24,6 +29,7 @@ package struct XDSEncoder: Sendable {
         case .cluster(let value): try encode(value)
         case .endpoints(let value): try encode(value)
         case .secret(let value): try encode(value)
+        case .names(let value): try encode(value)
         }
     }
 }
@@ -75,6 +81,7 @@ package struct XDSDecoder: Sendable {
                     .listener(try named(reader.unpack(any, as: WireListener.self), \.name, reader, Listener.init))
                 case .route: .route(try tables.decode(any.value, reader))
                 case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
+                case .names: .names(NameTable(try reader.unpack(any, as: WireNames.self)))
                 }
             return Result(value: value, warnings: reader.warnings, ignoredFields: reader.ignoredFields)
         } catch let error as XDSDecodingError {

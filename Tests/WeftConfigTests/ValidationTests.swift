@@ -246,6 +246,30 @@ func accepts(_ kind: String, _ spec: String) throws {
         "spec.metrics[0].overrides[0].tagOverrides[a].value", "REMOVE"
     ),
     ("Telemetry", "{accessLogging: [{filter: {}}]}", "spec.accessLogging[0].filter.expression", "empty"),
+    (
+        "Telemetry", "{accessLogging: [{filter: {expression: 'response.code > \"4\"'}}]}",
+        "spec.accessLogging[0].filter.expression", "compares int with string"
+    ),
+    (
+        "Telemetry", "{accessLogging: [{filter: {expression: request.host}}]}",
+        "spec.accessLogging[0].filter.expression", "must be bool"
+    ),
+    (
+        "Telemetry", "{accessLogging: [{filter: {expression: \"request.path.matches('(')\"}}]}",
+        "spec.accessLogging[0].filter.expression", "regexp"
+    ),
+    (
+        "Telemetry", "{metrics: [{overrides: [{tagOverrides: {a: {value: istio_operationId}}}]}]}",
+        "spec.metrics[0].overrides[0].tagOverrides[a].value", "no attribute"
+    ),
+    (
+        "Telemetry", "{metrics: [{overrides: [{tagOverrides: {a-b: {value: request.host}}}]}]}",
+        "spec.metrics[0].overrides[0].tagOverrides", "label"
+    ),
+    (
+        "Telemetry", "{tracing: [{customTags: {a: {formatter: {}}}}]}", "spec.tracing[0].customTags[a].formatter.value",
+        "empty"
+    ),
     ("WasmPlugin", "{}", "spec.url", "url field"),
     ("WasmPlugin", "{url: 'gopher://x'}", "spec.url", "invalid scheme"),
     ("WasmPlugin", "{url: 'oci://x', sha256: abc}", "spec.sha256", "64 characters"),
@@ -265,7 +289,8 @@ func refusesSecurityObjects(_ kind: String, _ spec: String, _ path: String, _ wo
     ),
     ("AuthorizationPolicy", "{targetRefs: [{kind: Service, name: s}]}", "waypoints"),
     ("RequestAuthentication", "{jwtRules: [{issuer: a}]}", "neither jwks nor jwksUri"),
-    ("Telemetry", "{}", "does not act on them"), ("WasmPlugin", "{url: h/i}", "does not run them"),
+    ("Telemetry", "{metrics: [{overrides: [{match: {customMetric: mine}}]}]}", "metric of its own called mine"),
+    ("WasmPlugin", "{url: h/i}", "does not run them"),
 ])
 func warnsOfSecurityObjects(_ kind: String, _ spec: String, _ words: String) throws {
     let findings = try check(kind, spec)

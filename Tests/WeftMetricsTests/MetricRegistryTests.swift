@@ -67,11 +67,34 @@ struct MetricRegistryTests {
 
     @Test("past the limit new label sets share one series")
     func limit() {
-        let recorder = registry.recorder(0, seriesLimit: 2)
-        for peer in ["a", "b", "c", "d"] { recorder.series(0, ["200", peer]).add() }
+        let registry = MetricRegistry(families: [requests, open, time], shards: 2, seriesLimit: 3)
+        for peer in ["a", "b"] { registry.recorder(0).series(0, ["200", peer]).add() }
+        let recorder = registry.recorder(1)
+        for peer in ["a", "c", "d", "c"] { recorder.series(0, ["200", peer]).add() }
         let lines = registry.prometheusText().split(separator: "\n").dropFirst(2)
         #expect(lines.count == 3)
-        #expect(lines.contains(#"requests_total{code="overflow",peer="overflow"} 2"#))
+        #expect(lines.contains(#"requests_total{code="200",peer="a"} 2"#))
+        #expect(lines.contains(#"requests_total{code="overflow",peer="overflow"} 3"#))
+        #expect(registry.seriesCount == 3 && registry.seriesLimit == 3 && registry.overflowCount == 3)
+        // Other families have no room either, and what is known keeps counting.
+        recorder.series(2, ["200"]).observe(1)
+        recorder.series(0, ["200", "a"]).add()
+        #expect(registry.prometheusText().contains(#"time_count{code="overflow"} 1"#))
+        #expect(registry.prometheusText().contains(#"requests_total{code="200",peer="a"} 3"#))
+    }
+
+    @Test("a family's series may have other labels than the family")
+    func changedLabels() {
+        let recorder = registry.recorder(0)
+        recorder.series(0, ["200", "a"]).add()
+        recorder.series(0, ["200", "a", "b.example"], names: ["code", "peer", "host"]).add()
+        registry.recorder(1).series(0, ["200"], names: ["code"]).add()
+        registry.recorder(0).series(0, ["200"], names: ["code"]).add()
+        #expect(
+            registry.prometheusText().split(separator: "\n").dropFirst(2) == [
+                #"requests_total{code="200"} 2"#, #"requests_total{code="200",peer="a"} 1"#,
+                #"requests_total{code="200",peer="a",host="b.example"} 1"#,
+            ])
     }
 
     @Test("reading while a worker writes loses nothing")

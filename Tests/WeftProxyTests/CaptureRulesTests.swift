@@ -21,3 +21,14 @@ import Testing
         #expect(!script.contains("    goto outbound_redirect"))
     }
 }
+
+@Test func redirectsQuestionsOfOthersThanTheProxy() {
+    var rules = CaptureRules()
+    #expect(!rules.script().contains("dport 53"))
+    rules.dnsPort = 15053
+    for transport in ["udp", "tcp"] {
+        #expect(
+            rules.script().contains(
+                "meta skuid != 1337 meta skgid != 1337 \(transport) dport 53 redirect to :15053"))
+    }
+}

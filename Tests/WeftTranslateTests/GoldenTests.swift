@@ -67,6 +67,10 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
             let statuses = snapshot.gatewayAPI.statuses.map { ($0.resource.description, $0.status) }
             shown["status"] = .object(Dictionary(statuses) { first, _ in first })
         }
+        if !configuration.patches.isEmpty {
+            shown["patches"] = try Self.pruned(JSONValue(encoding: configuration.patches))
+        }
+        if let names = configuration.names { shown["nameTable"] = try JSONValue(encoding: names) }
         if !diagnostics.isEmpty { shown["diagnostics"] = try JSONValue(encoding: diagnostics) }
         return YAMLWriter.text(.object(shown))
     }

@@ -46,7 +46,26 @@ struct ObservabilityRoundTripTests {
         .header(HeaderMatcher(name: "x", test: .present(true))), .responseFlags([]), .responseFlags(["UH", "UF"]),
         .grpcStatus([0, 14], excludes: true), .logType([.downstreamEnd], excludes: false),
         .metadata(DynamicMetadataMatcher(filter: "f", path: ["a"], test: .present(true)), orMissing: false),
+        .expression("response.code >= 400 && 'x' in request.headers"),
     ]
+
+    @Test func changedMetrics() throws {
+        var stats = StatsFilter(reporter: .destination)
+        var requests = MetricOverride(metric: "istio_requests_total")
+        requests.removedTags = ["source_version"]
+        requests.tags = ["host": "request.host", "class": "response.code < 400 ? 'good' : 'bad'"]
+        var sizes = MetricOverride(metric: "istio_request_bytes")
+        sizes.isDropped = true
+        stats.overrides = [sizes, requests]
+        try expectManager { $0.filters.insert(HTTPFilter(name: "istio.stats", kind: .stats(stats)), at: 0) }
+    }
+
+    @Test(arguments: ["response.code", "nobody.knows == 'x'", "true &&"])
+    func expressionsThatCannotBeUsedAreRefused(_ text: String) throws {
+        var log = AccessLog(path: "/dev/stdout")
+        log.filter = .expression(text)
+        #expect(throws: (any Error).self) { try expectManager { $0.accessLogs = [log] } }
+    }
 
     @Test(arguments: filters) func logFilters(_ filter: AccessLogFilter) throws {
         var log = AccessLog(path: "/dev/stdout")

@@ -120,10 +120,3 @@ package struct EnvoyFilter: IstioSpec {
     /// Lower ones are applied first.
     package var priority: Int?
 }
-
-extension EnvoyFilter {
-    /// What its status and admission say of every one of them.
-    package static let notApplied = "this release keeps EnvoyFilters and does not apply them yet"
-    package static let insteadOfPatches =
-        "what the patches do is missing from the proxies until the object is replaced by other objects of the mesh"
-}

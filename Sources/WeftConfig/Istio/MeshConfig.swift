@@ -21,6 +21,17 @@ package struct MeshConfig: Sendable, Hashable, Codable {
         }
         package var mode: Mode?
     }
+    /// TLS of one sort of connection (`meshMTLS`, `tlsDefaults`).
+    package struct TLSConfig: Sendable, Hashable, Codable {
+        package var minProtocolVersion: Gateway.ServerTLS.Version?
+        package var cipherSuites: [String]?
+    }
+    /// Providers of workloads for which no Telemetry names others.
+    package struct DefaultProviders: Sendable, Hashable, Codable {
+        package var tracing: [String]?
+        package var metrics: [String]?
+        package var accessLogging: [String]?
+    }
     package enum LogEncoding: String, Sendable, Hashable, Codable {
         case text = "TEXT"
         case json = "JSON"
@@ -36,6 +47,16 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var enableAutoMtls: Bool?
     package var enablePrometheusMerge: Bool?
     package var connectTimeout: ProtoDuration?
+    package var tcpKeepalive: DestinationRule.ConnectionPool.TCP.Keepalive?
+    package var h2UpgradePolicy: DestinationRule.ConnectionPool.HTTP.UpgradePolicy?
+    /// How long names of clusters are kept that do not say so themselves; 60 s unless given.
+    package var dnsRefreshRate: ProtoDuration?
+    /// Namespaces that the control plane looks at, by their labels; any of them. Empty is all.
+    package var discoverySelectors: [LabelSelector]?
+    /// TLS between workloads of the mesh.
+    package var meshMTLS: TLSConfig?
+    /// TLS at gateways and towards servers outside.
+    package var tlsDefaults: TLSConfig?
     package var protocolDetectionTimeout: ProtoDuration?
     package var outboundTrafficPolicy: OutboundTrafficPolicy?
     package var inboundTrafficPolicy: InboundTrafficPolicy?
@@ -43,8 +64,11 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var pathNormalization: PathNormalization?
     /// Who may route a host; `nil` is Istio's way.
     package var hostOwnership: HostOwnership?
-    /// Services that policies call by name.
+    /// Services that policies and telemetry call by name.
     package var extensionProviders: [ExtensionProvider]?
+    package var defaultProviders: DefaultProviders?
+    /// False: no proxy traces, whatever Telemetries say.
+    package var enableTracing: Bool?
     package var defaultHttpRetryPolicy: VirtualService.HTTPRetry?
     package var defaultTrafficPolicy: DestinationRule.TrafficPolicy?
     package var defaultServiceExportTo: [String]?

@@ -1,3 +1,5 @@
+import WeftCore
+
 /// Checks of Telemetries.
 enum TelemetryChecks {
     static func check(_ spec: Telemetry, _ findings: inout Findings) {
@@ -14,14 +16,30 @@ enum TelemetryChecks {
         for (index, log) in (spec.accessLogging ?? []).enumerated() {
             let path = "spec.accessLogging[\(index)]"
             providers(log.providers, path, &findings)
-            if let filter = log.filter, (filter.expression ?? "").isEmpty {
-                findings.error("\(path).filter.expression", "expression must not be empty")
-            }
+            guard let filter = log.filter else { continue }
+            expression(filter.expression ?? "", "\(path).filter.expression", mustBe: .bool, &findings)
         }
-        findings.warning(
-            "spec", "this release keeps Telemetry objects and does not act on them yet",
-            hint: "set accessLogFile and defaultConfig.tracing of the mesh configuration for all workloads")
     }
+
+    /// Refuses what the proxies cannot evaluate, with the place in the text.
+    private static func expression(
+        _ text: String, _ path: String, mustBe type: RequestAttribute.ValueType?, _ findings: inout Findings
+    ) {
+        guard !text.isEmpty else { return findings.error(path, "expression must not be empty") }
+        do throws(AttributeExpressionError) {
+            let expression = try AttributeExpression(parsing: text)
+            if let type, expression.type != type {
+                findings.error(path, "the expression must be \(type); it is \(expression.type)")
+            }
+            for pattern in expression.patterns { findings.regex(pattern, path) }
+        } catch {
+            findings.error(path, "the expression cannot be used: \(error)", hint: attributeHint)
+        }
+    }
+
+    private static let attributeHint =
+        "attributes are those of request, response, source, destination, connection, upstream and xds; "
+        + "functions are has, size, string, duration, startsWith, endsWith, contains and matches"
 
     private static func check(_ tracing: Telemetry.Tracing, _ path: String, _ findings: inout Findings) {
         providers(tracing.providers, path, &findings)
@@ -46,6 +64,9 @@ enum TelemetryChecks {
             if let header = tag.header, (header.name ?? "").isEmpty {
                 findings.error("\(place).header.name", "header tag name must not be empty")
             }
+            if let formatter = tag.formatter, (formatter.value ?? "").isEmpty {
+                findings.error("\(place).formatter.value", "formatter tag value must not be empty")
+            }
         }
     }
 
@@ -57,21 +78,45 @@ enum TelemetryChecks {
             if override.match?.metric != nil, override.match?.customMetric != nil {
                 findings.error("\(place).match", "only one of metric and customMetric may be set")
             }
-            if override.match?.customMetric?.isEmpty == true {
-                findings.error("\(place).match.customMetric", "customMetric must not be empty")
+            if let custom = override.match?.customMetric {
+                if custom.isEmpty {
+                    findings.error("\(place).match.customMetric", "customMetric must not be empty")
+                } else {
+                    findings.warning(
+                        "\(place).match.customMetric", "no proxy has a metric of its own called \(custom)",
+                        hint: "use metric with one of Istio's standard metrics")
+                }
             }
             for (name, tag) in (override.tagOverrides ?? [:]).sorted(by: { $0.key < $1.key }) {
                 let value = tag.value ?? ""
+                if !isLabel(name) {
+                    findings.error("\(place).tagOverrides", "\"\(name)\" cannot be the name of a label of a metric")
+                }
                 switch tag.operation ?? .upsert {
                 case .upsert where value.isEmpty:
                     findings.error("\(place).tagOverrides[\(name)].value", "value must be set when operation is UPSERT")
                 case .remove where !value.isEmpty:
                     findings.error(
                         "\(place).tagOverrides[\(name)].value", "value must not be set when operation is REMOVE")
-                default: break
+                case .upsert:
+                    expression(value, "\(place).tagOverrides[\(name)].value", mustBe: nil, &findings)
+                case .remove: break
                 }
             }
         }
+    }
+
+    /// Prometheus's form of label names; those that begin with two underscores are its own.
+    private static func isLabel(_ name: String) -> Bool {
+        !name.isEmpty && !name.hasPrefix("__")
+            && name.utf8.enumerated().allSatisfy { index, byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "_"):
+                    true
+                case UInt8(ascii: "0")...UInt8(ascii: "9"): index > 0
+                default: false
+                }
+            }
     }
 
     private static func providers(_ list: [Telemetry.ProviderReference]?, _ path: String, _ findings: inout Findings) {

@@ -6,7 +6,7 @@ extension Validator {
     package static func unknownFields(in object: KubernetesObject) -> [String] {
         let types: [any IstioSpec.Type] = [
             VirtualService.self, DestinationRule.self, Gateway.self, ServiceEntry.self, WorkloadEntry.self,
-            Sidecar.self,
+            Sidecar.self, WorkloadGroup.self, ProxyConfig.self, EnvoyFilter.self,
             PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self, Telemetry.self,
             WasmPlugin.self,
             GatewayAPI.GatewayClass.self, GatewayAPI.Gateway.self, GatewayAPI.ListenerSet.self,
@@ -26,7 +26,7 @@ extension Validator {
     }
 
     /// What reading and writing has lost.
-    private static func missing(from known: JSONValue?, in value: JSONValue, path: String) -> [String] {
+    static func missing(from known: JSONValue?, in value: JSONValue, path: String) -> [String] {
         switch (known, value) {
         case (.object(let kept)?, .object(let members)):
             members.flatMap { key, member in

@@ -50,8 +50,16 @@ package enum Validator {
         case (DestinationRule.group, DestinationRule.kind):
             DestinationRuleChecks.check(try object.spec(), &findings)
         case (Gateway.group, Gateway.kind): GatewayChecks.check(try object.spec(), &findings)
-        case (ServiceEntry.group, ServiceEntry.kind): ServiceEntryChecks.check(try object.spec(), &findings)
-        case (Sidecar.group, Sidecar.kind): SidecarChecks.check(try object.spec(), &findings)
+        case (ServiceEntry.group, ServiceEntry.kind):
+            ServiceEntryChecks.check(try object.spec(), &findings)
+            ServiceEntryRules.check(try object.spec(), &findings)
+        case (Sidecar.group, Sidecar.kind):
+            SidecarChecks.check(try object.spec(), &findings)
+            SidecarRules.check(try object.spec(), &findings)
+        case (WorkloadEntry.group, WorkloadEntry.kind): WorkloadEntryChecks.check(try object.spec(), &findings)
+        case (WorkloadGroup.group, WorkloadGroup.kind): WorkloadGroupChecks.check(try object.spec(), &findings)
+        case (ProxyConfig.group, ProxyConfig.kind): ProxyConfigChecks.check(try object.spec(), &findings)
+        case (EnvoyFilter.group, EnvoyFilter.kind): EnvoyFilterChecks.check(try object.spec(), &findings)
         case (PeerAuthentication.group, PeerAuthentication.kind):
             PeerAuthenticationChecks.check(try object.spec(), &findings)
         case (AuthorizationPolicy.group, AuthorizationPolicy.kind):
@@ -60,8 +68,6 @@ package enum Validator {
         case (RequestAuthentication.group, RequestAuthentication.kind):
             RequestAuthenticationChecks.check(try object.spec(), &findings)
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
-        case (EnvoyFilter.group, EnvoyFilter.kind):
-            findings.warning("spec", EnvoyFilter.notApplied, hint: EnvoyFilter.insteadOfPatches)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
         case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
         default: break

@@ -12,17 +12,26 @@ struct OutboundShare: Sendable {
         var resources: [ResourceType: [String: EncodedResource]]
         var assignments: [String: String]
         var diagnostics: [Diagnostic]
+        var patches: PatchReport
     }
     let clusters: ResourceShare
     let traffic: ResourceShare
     private let fragments: [String: Fragment]
     private let trafficInputs: TrafficInputs
     private let trafficDiagnostics: [Diagnostic]
+    private let trafficPatches: PatchReport
 
-    /// What translation found, each once.
+    /// What translation and patches found, each once.
     var diagnostics: [Diagnostic] {
-        Array(fragments.values.reduce(into: Set(trafficDiagnostics)) { $0.formUnion($1.diagnostics) })
+        Array(
+            fragments.values.reduce(into: Set(trafficDiagnostics).union(trafficPatches.diagnostics)) {
+                $0.formUnion($1.diagnostics)
+                $0.formUnion($1.patches.diagnostics)
+            })
     }
+
+    /// What became of users' patches in each service's clusters, and in listeners and routes.
+    var patches: [PatchReport] { [trafficPatches] + fragments.values.map(\.patches) }
 
     /// - Parameter withSecrets: Whether the proxies have proved who they are; others get no keys.
     init(
@@ -30,18 +39,21 @@ struct OutboundShare: Sendable {
         replacing old: OutboundShare?
     ) throws {
         let translator = Translator(snapshot)
-        let encoder = XDSEncoder(target: target)
+        var patches: [ResourcePatch]?
         var fragments: [String: Fragment] = [:]
         var stale: [Fragment] = []
         var fresh: [Fragment] = []
         for inputs in translator.serviceInputs(for: proxies) {
-            let known = old?.fragments[inputs.host]
-            if let known, known.inputs == inputs {
-                fragments[inputs.host] = known
+            let former = old?.fragments[inputs.host]
+            if let former, former.inputs == inputs {
+                fragments[inputs.host] = former
                 continue
             }
-            if let known { stale.append(known) }
-            let fragment = try Self.fragment(inputs, encoder, withSecrets: withSecrets)
+            if let former { stale.append(former) }
+            // The patches are the same for every service of a class.
+            let known = patches ?? inputs.patches
+            patches = known
+            let fragment = try Self.fragment(inputs, target, known, withSecrets: withSecrets)
             fresh.append(fragment)
             fragments[inputs.host] = fragment
         }
@@ -52,6 +64,7 @@ struct OutboundShare: Sendable {
         if let old, old.trafficInputs == trafficInputs, Self.haveSameNames(old.clusters, clusters) {
             traffic = old.traffic
             trafficDiagnostics = old.trafficDiagnostics
+            trafficPatches = old.trafficPatches
         } else {
             let names = clusters.resources[.cluster]?.keys.map { $0 } ?? []
             var (configuration, found) = trafficInputs.configuration(defined: names)
@@ -59,6 +72,7 @@ struct OutboundShare: Sendable {
             let made = try ResourceShare(configuration, target: target, replacing: old?.traffic)
             traffic = made.isNew ? made : old?.traffic ?? made
             trafficDiagnostics = found
+            trafficPatches = made.patchReport
         }
     }
 
@@ -66,18 +80,16 @@ struct OutboundShare: Sendable {
         left === right || left.resources[.cluster]?.keys == right.resources[.cluster]?.keys
     }
 
-    private static func fragment(_ inputs: ServiceInputs, _ encoder: XDSEncoder, withSecrets: Bool) throws
-        -> Fragment
-    {
-        let (configuration, diagnostics) = inputs.clusters()
-        let secrets = withSecrets ? configuration.secrets : [:]
+    private static func fragment(
+        _ inputs: ServiceInputs, _ target: Target, _ patches: [ResourcePatch], withSecrets: Bool
+    ) throws -> Fragment {
+        var (configuration, diagnostics) = inputs.clusters()
+        if !withSecrets { configuration.secrets = [:] }
+        configuration.patches = patches
+        let encoded = try EncodedConfiguration(configuration, target: target)
         return Fragment(
-            inputs: inputs,
-            resources: [
-                .cluster: try configuration.clusters.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .endpoint: try configuration.endpoints.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .secret: try secrets.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            ], assignments: configuration.clusters.compactMapValues(\.assignmentName), diagnostics: diagnostics)
+            inputs: inputs, resources: encoded.resources.filter { [.cluster, .endpoint, .secret].contains($0.key) },
+            assignments: encoded.assignmentOfCluster, diagnostics: diagnostics, patches: encoded.patchReport)
     }
 
     /// The old share with some services' resources taken out and others put in.

@@ -252,8 +252,12 @@ actor PushCoordinator {
 
     /// Everything known to be wrong now, but for what proxies refused.
     var findings: [Diagnostic] {
-        shares.values.reduce(into: Set(snapshot.diagnostics + analysis)) { $0.formUnion($1.diagnostics) }
-            .sorted { ($0.code, $0.message) < ($1.code, $1.message) }
+        let meshFindings = sources.meshFindings(logger: logger)
+        let unmatched = PatchReport.unmatched(in: shares.values.flatMap(\.patches))
+        return shares.values.reduce(into: Set(snapshot.diagnostics + analysis + unmatched + meshFindings)) {
+            $0.formUnion($1.diagnostics)
+        }
+        .sorted { ($0.code, $0.message) < ($1.code, $1.message) }
     }
 
     // MARK: - Status
@@ -268,6 +272,7 @@ actor PushCoordinator {
             analyzed = number
         }
         let refused = await rejections
+        await status.allocateAddresses(sources.serviceEntries)
         await status.write(
             findings + refused, distribution: distribution(), withCounts: withCounts, informers: sources.istio)
     }

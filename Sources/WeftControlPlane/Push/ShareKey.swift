@@ -54,7 +54,8 @@ struct ShareKey: Sendable, Hashable {
             let made = try OutboundShare(
                 proxies, in: snapshot, target: target, withSecrets: maySeeSecrets, replacing: old?.outbound)
             return Share(
-                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics, number: number)
+                parts: [made.clusters, made.traffic], outbound: made, diagnostics: made.diagnostics,
+                patches: made.patches, number: number)
         }
         if case .inbound(let proxies) = part {
             return try inbound(Translator(snapshot).inboundInputs(for: proxies), number, replacing: old)
@@ -68,7 +69,9 @@ struct ShareKey: Sendable, Hashable {
         let (configuration, diagnostics) = configuration(in: snapshot)
         let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
         let kept = resources.isNew ? resources : old?.parts.first ?? resources
-        return Share(parts: [kept], diagnostics: diagnostics, number: number)
+        return Share(
+            parts: [kept], diagnostics: diagnostics + resources.patchReport.diagnostics,
+            patches: [resources.patchReport], number: number)
     }
 
     /// Made from its inputs alone; the same inputs, the same share (ADR 0034).
@@ -83,7 +86,9 @@ struct ShareKey: Sendable, Hashable {
         if !maySeeSecrets { configuration.secrets = [:] }
         let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
         let kept = resources.isNew ? resources : old?.parts.first ?? resources
-        return Share(parts: [kept], inbound: inputs, diagnostics: diagnostics, number: number)
+        return Share(
+            parts: [kept], inbound: inputs, diagnostics: diagnostics + resources.patchReport.diagnostics,
+            patches: [resources.patchReport], number: number)
     }
 
     private static func encode(
@@ -110,6 +115,8 @@ struct Share: Sendable {
     var inbound: InboundInputs?
     /// What translation found.
     var diagnostics: [Diagnostic]
+    /// What became of users' patches, in each piece that was encoded by itself.
+    var patches: [PatchReport] = []
     /// Of the newest snapshot that it is right for.
     var number: UInt64
 }

@@ -47,6 +47,7 @@ extension ResourceType {
         case .endpoint: "endpoint"
         case .route: "route"
         case .secret: "secret"
+        case .names: "name_table"
         }
     }
 }

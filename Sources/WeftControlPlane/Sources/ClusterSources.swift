@@ -11,6 +11,7 @@ struct ClusterSources: Sendable {
     let services: Informer
     let endpointSlices: Informer
     let pods: Informer
+    let nodes: Informer
     let namespaces: Informer
     let secrets: Informer
     let meshConfigMap: Informer
@@ -63,6 +64,7 @@ struct ClusterSources: Sendable {
             if Self.matters(change) { endpointSignal.notify("EndpointSlice") }
         }
         pods = informer(.pods)
+        nodes = informer(.nodes)
         namespaces = informer(.namespaces)
         secrets = Informer(client: client, resource: .secrets) { change in
             let isAuthority = [AuthorityLoader.secretName, AuthorityLoader.pluggedSecretName].contains(change.key.name)
@@ -94,7 +96,7 @@ struct ClusterSources: Sendable {
 
     var all: [Informer] {
         [
-            services, endpointSlices, pods, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
+            services, endpointSlices, pods, nodes, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
             gatewayDeployments,
         ] + istio + gatewayAPI
     }
@@ -118,7 +120,7 @@ struct ClusterSources: Sendable {
     /// What Kubernetes knows: services, who stands behind them, and certificates.
     var registry: [KubernetesObject] {
         let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
-        return [services, endpointSlices, pods, namespaces].flatMap(\.store.unordered) + certificates
+        return [services, endpointSlices, pods, nodes, namespaces].flatMap(\.store.unordered) + certificates
             + configMaps.store.unordered.filter(Self.isForGateways)
     }
 
@@ -162,6 +164,15 @@ struct ClusterSources: Sendable {
         return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
     }
 
+    var serviceEntries: [KubernetesObject] { istio.first { $0.kind.kind == ServiceEntry.kind }?.store.all ?? [] }
+
+    /// What the mesh configuration says that has no effect.
+    func meshFindings(logger: Logger) -> [Diagnostic] {
+        MeshConfigChecks.findings(
+            meshConfig(logger: logger).json,
+            configMap: ResourceReference(kind: "ConfigMap", namespace: namespace, name: "istio"))
+    }
+
     /// What the injector reads besides ConfigMaps.
     var proxyConfigs: [KubernetesObject] { istio.first { $0.kind.kind == "ProxyConfig" }?.store.all ?? [] }
 
@@ -189,12 +200,20 @@ struct ClusterSources: Sendable {
     static func matters(_ change: StoreChange) -> Bool {
         guard let old = change.old, let new = change.new else { return true }
         if new.kind == "Pod" { return podView(old) != podView(new) }
+        if new.kind == "Node" { return old.labels != new.labels }
         return withoutStatus(old) != withoutStatus(new)
     }
 
     private static func withoutStatus(_ object: KubernetesObject) -> JSONValue {
         var json = object.json
-        if object.kind != "Service" { json["status"] = nil }
+        switch object.kind {
+        case "Service": break
+        case "ServiceEntry": json["status"] = object.json[path: "status", "addresses"]
+        case "WorkloadEntry":
+            let conditions = object.json[path: "status", "conditions"]?.arrayValue ?? []
+            json["status"] = conditions.first { $0["type"]?.stringValue == "Healthy" }?["status"]
+        default: json["status"] = nil
+        }
         for field in ["resourceVersion", "managedFields", "generation"] { json[path: "metadata", field] = nil }
         return json
     }

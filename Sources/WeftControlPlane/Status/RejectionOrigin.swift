@@ -46,7 +46,7 @@ enum RejectionOrigin {
                 case .listener: configuration.listeners[name].flatMap { try? JSONValue(encoding: $0) }
                 case .endpoint: configuration.endpoints[name].flatMap { try? JSONValue(encoding: $0) }
                 case .route: configuration.routes[name].flatMap { try? JSONValue(encoding: $0) }
-                case .secret: nil
+                case .secret, .names: nil
                 }
             if let json { collect(json, into: &found) }
         }

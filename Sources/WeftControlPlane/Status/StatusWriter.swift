@@ -3,6 +3,7 @@ import Logging
 import WeftConfig
 import WeftCore
 import WeftKubernetes
+import WeftTranslate
 
 /// Brings findings into the status of the objects they are about. Writes only what differs, so that its own writes,
 /// which come back through the informers, end there.
@@ -39,6 +40,16 @@ struct StatusWriter: Sendable {
                 }
                 await write(status, to: object)
             }
+        }
+    }
+
+    /// Gives addresses to ServiceEntries that need them, and takes back those that they need no more.
+    func allocateAddresses(_ entries: [KubernetesObject]) async {
+        guard ownership.writes else { return }
+        for (entry, addresses) in AddressAllocation.changes(in: entries) where ownership.mayWrite(entry) {
+            var status = entry.json["status"] ?? .object([:])
+            status["addresses"] = AddressAllocation.json(addresses)
+            await write(status, to: entry)
         }
     }
 

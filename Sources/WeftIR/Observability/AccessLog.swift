@@ -88,6 +88,8 @@ package indirect enum AccessLogFilter: Sendable, Hashable, Codable {
     case logType([LogType], excludes: Bool)
     /// A request without the value is logged when `orMissing`.
     case metadata(DynamicMetadataMatcher, orMissing: Bool)
+    /// Text of an ``AttributeExpression`` of type bool.
+    case expression(String)
 }
 
 /// A tag that a configuration adds to spans or log entries (`envoy.type.tracing.v3.CustomTag`).

@@ -23,6 +23,11 @@ struct SidecarContainers {
                 && annotation(InjectionName.proxyImage)?.contains("envoy") == true)
     }
 
+    /// `ISTIO_META_DNS_CAPTURE` in the proxy's environment; the agent of Envoy answers no questions.
+    private var capturesDNS: Bool {
+        proxyConfig[path: "proxyMetadata", "ISTIO_META_DNS_CAPTURE"]?.stringValue?.lowercased() == "true" && !usesEnvoy
+    }
+
     // MARK: istio-init
 
     func initContainer() -> JSONValue {
@@ -39,6 +44,7 @@ struct SidecarContainers {
                 arguments += [flag, value]
             }
         }
+        if capturesDNS { arguments.append("--redirect-dns") }
         var container: JSONValue = [
             "name": .string(InjectionName.initContainer),
             "image": .string(settings.proxyImage),

@@ -115,7 +115,8 @@ package enum CustomResourceDefinitions {
                 kind: "WorkloadGroup", plural: "workloadgroups", group: group, shortNames: ["wg"], versions: three,
                 columns: [.age], spec: NetworkingSchemas.workloadGroup),
             CustomResource(
-                kind: "EnvoyFilter", plural: "envoyfilters", group: group, versions: ["v1alpha3"], spec: .anything),
+                kind: "EnvoyFilter", plural: "envoyfilters", group: group, versions: ["v1alpha3"],
+                spec: NetworkingSchemas.envoyFilter),
             CustomResource(
                 kind: "ProxyConfig", plural: "proxyconfigs", group: group, versions: ["v1beta1"],
                 spec: NetworkingSchemas.proxyConfig),

@@ -86,6 +86,66 @@ extension NetworkingSchemas {
             ]),
     ])
 
+    private static let envoyFilterMatch = Schema.object([
+        "context" ~> .oneOf(["ANY", "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY", "WAYPOINT"]),
+        "proxy" ~> .object(["proxyVersion" ~> .string, "metadata" ~> .map(.string)]),
+        "listener"
+            ~> .object([
+                "portNumber" ~> .uint32, "portName" ~> .string, "name" ~> .string, "listenerFilter" ~> .string,
+                "filterChain"
+                    ~> .object([
+                        "name" ~> .string, "sni" ~> .string, "transportProtocol" ~> .string,
+                        "applicationProtocols" ~> .string, "destinationPort" ~> .uint32,
+                        "filter"
+                            ~> .object(["name" ~> .string, "subFilter" ~> .object(["name" ~> .string])]),
+                    ]),
+            ]),
+        "routeConfiguration"
+            ~> .object([
+                "portNumber" ~> .uint32, "portName" ~> .string, "gateway" ~> .string, "name" ~> .string,
+                "vhost"
+                    ~> .object([
+                        "name" ~> .string, "domainName" ~> .string,
+                        "route"
+                            ~> .object([
+                                "name" ~> .string,
+                                "action" ~> .oneOf(["ANY", "ROUTE", "REDIRECT", "DIRECT_RESPONSE"]),
+                            ]),
+                    ]),
+            ]),
+        "cluster"
+            ~> .object([
+                "portNumber" ~> .uint32, "service" ~> .string, "subset" ~> .string, "name" ~> .string,
+            ]),
+        "waypoint" ~> .anything,
+    ])
+
+    static let envoyFilter = Schema.object([
+        "workloadSelector" ~> .object(["labels" ~> labels]), "targetRefs" ~> .list(targetReference),
+        "priority" ~> .int32,
+        "configPatches"
+            ~> .list(
+                .object([
+                    "applyTo"
+                        ~> .oneOf([
+                            "INVALID", "LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER",
+                            "ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE", "CLUSTER", "EXTENSION_CONFIG",
+                            "BOOTSTRAP", "LISTENER_FILTER",
+                        ]),
+                    "match" ~> envoyFilterMatch,
+                    "patch"
+                        ~> .object([
+                            "operation"
+                                ~> .oneOf([
+                                    "INVALID", "MERGE", "ADD", "REMOVE", "INSERT_BEFORE", "INSERT_AFTER",
+                                    "INSERT_FIRST", "REPLACE", "MERGE_AND_REPLACE_LIST",
+                                ]),
+                            "value" ~> .anything,
+                            "filterClass" ~> .oneOf(["UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"]),
+                        ]),
+                ])),
+    ])
+
     static let proxyConfig = Schema.object([
         "selector" ~> .object(["matchLabels" ~> labels]), "concurrency" ~> .int32, "environmentVariables" ~> labels,
         "image" ~> .object(["imageType" ~> .string]),

@@ -1552,6 +1552,9 @@ package enum FieldTable {
         3 json_format message !~=access_log_format -
         4 typed_json_format message !~=access_log_format -
         5 log_format message =access_log_format envoy.config.core.v3.SubstitutionFormatString
+        M envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter
+        1 expression string - -
+        2 cel_config message ! -
         M envoy.extensions.access_loggers.grpc.v3.CommonGrpcAccessLogConfig
         1 log_name string - -
         2 grpc_service message - envoy.config.core.v3.GrpcService
@@ -2940,8 +2943,17 @@ package enum FieldTable {
         1 code int32 - -
         2 message string - -
         3 details message * google.protobuf.Any
+        M weft.v1.MetricOverride
+        1 metric string - -
+        2 dropped bool - -
+        3 removed_tags string * -
+        4 tags message % weft.v1.MetricOverride.TagsEntry
+        M weft.v1.MetricOverride.TagsEntry
+        1 key string - -
+        2 value string - -
         M weft.v1.Stats
         1 reporter enum - weft.v1.Stats.Reporter
+        2 overrides message * weft.v1.MetricOverride
         E weft.v1.Stats.Reporter
         0 UNSPECIFIED
         1 SOURCE

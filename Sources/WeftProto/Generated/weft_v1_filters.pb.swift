@@ -30,6 +30,9 @@ package nonisolated struct Weft_V1_Stats: Sendable {
 
   package var reporter: Weft_V1_Stats.Reporter = .unspecified
 
+  /// What is not as Istio has it.
+  package var overrides: [Weft_V1_MetricOverride] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum Reporter: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -73,13 +76,36 @@ package nonisolated struct Weft_V1_Stats: Sendable {
   package init() {}
 }
 
+/// Changes one of Istio's standard metrics.
+package nonisolated struct Weft_V1_MetricOverride: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Name of the metric: istio_requests_total.
+  package var metric: String = String()
+
+  /// Not made at all.
+  package var dropped: Bool = false
+
+  /// Labels that are left out.
+  package var removedTags: [String] = []
+
+  /// Labels that are added or replaced: expressions by the label's name.
+  package var tags: Dictionary<String,String> = [:]
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "weft.v1"
 
 nonisolated extension Weft_V1_Stats: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Stats"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reporter\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}reporter\0\u{1}overrides\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -88,6 +114,7 @@ nonisolated extension Weft_V1_Stats: SwiftProtobuf.Message, SwiftProtobuf._Messa
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularEnumField(value: &self.reporter) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.overrides) }()
       default: break
       }
     }
@@ -97,11 +124,15 @@ nonisolated extension Weft_V1_Stats: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.reporter != .unspecified {
       try visitor.visitSingularEnumField(value: self.reporter, fieldNumber: 1)
     }
+    if !self.overrides.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.overrides, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Weft_V1_Stats, rhs: Weft_V1_Stats) -> Bool {
     if lhs.reporter != rhs.reporter {return false}
+    if lhs.overrides != rhs.overrides {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -109,4 +140,49 @@ nonisolated extension Weft_V1_Stats: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension Weft_V1_Stats.Reporter: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0UNSPECIFIED\0\u{1}SOURCE\0\u{1}DESTINATION\0")
+}
+
+nonisolated extension Weft_V1_MetricOverride: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".MetricOverride"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}metric\0\u{1}dropped\0\u{3}removed_tags\0\u{1}tags\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.metric) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.dropped) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.removedTags) }()
+      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.tags) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.metric.isEmpty {
+      try visitor.visitSingularStringField(value: self.metric, fieldNumber: 1)
+    }
+    if self.dropped != false {
+      try visitor.visitSingularBoolField(value: self.dropped, fieldNumber: 2)
+    }
+    if !self.removedTags.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.removedTags, fieldNumber: 3)
+    }
+    if !self.tags.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.tags, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Weft_V1_MetricOverride, rhs: Weft_V1_MetricOverride) -> Bool {
+    if lhs.metric != rhs.metric {return false}
+    if lhs.dropped != rhs.dropped {return false}
+    if lhs.removedTags != rhs.removedTags {return false}
+    if lhs.tags != rhs.tags {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
 }

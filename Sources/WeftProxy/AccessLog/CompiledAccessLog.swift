@@ -30,6 +30,7 @@ struct CompiledAccessLog: Sendable {
             case .file(_, let format): needs.formUnion(format.needs)
             case .service: needs.formUnion([.response, .trailers, .times])
             }
+            if let filter = log.filter { needs.formUnion(KeptForLogs(filter.attributes)) }
         }
     }
 

@@ -112,6 +112,7 @@ struct LogContext {
         view.flags = flags
         view.durationMilliseconds = UInt64(clamping: (now - started).nanoseconds / 1_000_000)
         view.type = exchange == nil ? connection.type : .downstreamEnd
+        view.attribute = { value(of: $0) }
         guard let exchange else { return view }
         view.status = UInt32(clamping: exchange.record.status)
         view.isHealthCheck = exchange.record.isHealthCheck

@@ -63,7 +63,7 @@ struct AgentPages: Sendable {
         var routes = health
         routes["/stats/prometheus"] = { [self] _ in
             let own = await metrics()
-            let text = own.body + (await applicationMetrics())
+            let text = own.body + (await ApplicationMetrics(settings).text())
             return AdminReply(text, contentType: own.contentType)
         }
         routes["/quitquitquit"] = AdminReply.post { [quit] _ in
@@ -78,17 +78,6 @@ struct AgentPages: Sendable {
         AdminReply(
             plane.metrics.prometheusText(plane) + ProcessUsage.text(prefix: "istio_agent_"),
             contentType: "text/plain; version=0.0.4; charset=utf-8")
-    }
-
-    private func applicationMetrics() async -> String {
-        guard let place = settings.applicationMetrics, let text = place["port"]?.stringValue, let port = Int(text),
-            ![15020, 15090].contains(port)
-        else { return "" }
-        let path = place["path"]?.stringValue ?? "/metrics"
-        let response = try? await LocalHTTPClient.send(
-            .init(host: settings.instanceIP, port: port, path: path, bind: ApplicationHealth.sourceAddress))
-        guard let response, response.status == 200 else { return "" }
-        return response.body
     }
 
     private func dump() -> AdminReply {

@@ -2,6 +2,7 @@ import FoundationEssentials
 package import WeftADS
 package import WeftCore
 package import WeftIdentity
+import WeftXDS
 
 /// What a proxy is in the mesh; the first word of its node id.
 package enum ProxyRole: String, Sendable { case sidecar, router }
@@ -43,6 +44,7 @@ package struct AgentSettings: Sendable {
     package var discovery: HostAndPort
     package var authority: HostAndPort
     package var node: ADSNode
+    package var namespace: String
     package var identity: SPIFFEIdentity?
     package var instanceIP: String
     package var concurrency: Int
@@ -53,6 +55,10 @@ package struct AgentSettings: Sendable {
     package var probers: [String: JSONValue]
     /// `ISTIO_PROMETHEUS_ANNOTATIONS`: where the application's own metrics are.
     package var applicationMetrics: JSONValue?
+    /// The most series of Istio's metrics that the proxy keeps (`WEFT_METRIC_SERIES_LIMIT`).
+    package var metricSeriesLimit = ProxyMetrics.defaultSeriesLimit
+    /// The proxy answers its workload's DNS questions (`ISTIO_META_DNS_CAPTURE`).
+    package var capturesDNS: Bool
     /// Settings that cannot be read and are left out, in words for the log.
     package var problems: [String] = []
 
@@ -68,7 +74,7 @@ package struct AgentSettings: Sendable {
             ?? "istiod.istio-system.svc:15012"
         discovery = HostAndPort(discoveryText, defaultPort: 15012)
         authority = environment["CA_ADDR"].map { HostAndPort($0, defaultPort: 15012) } ?? discovery
-        let namespace = environment["POD_NAMESPACE"] ?? "default"
+        namespace = environment["POD_NAMESPACE"] ?? "default"
         let account = environment["SERVICE_ACCOUNT"] ?? "default"
         identity = try? SPIFFEIdentity(
             trustDomain: environment["TRUST_DOMAIN"] ?? "cluster.local", namespace: namespace, serviceAccount: account)
@@ -82,7 +88,16 @@ package struct AgentSettings: Sendable {
             problems.append(
                 "SECRET_TTL \"\(text)\" is no duration such as 24h0m0s or 90s; the authority's default holds")
         }
+        if let text = environment["WEFT_METRIC_SERIES_LIMIT"], !text.isEmpty {
+            if let limit = Int(text), limit > 0 {
+                metricSeriesLimit = limit
+            } else {
+                problems.append(
+                    "WEFT_METRIC_SERIES_LIMIT \"\(text)\" is no number above 0; the limit stays \(metricSeriesLimit)")
+            }
+        }
         probers = Self.json(environment["ISTIO_KUBE_APP_PROBERS"])?.objectValue ?? [:]
+        capturesDNS = environment["ISTIO_META_DNS_CAPTURE"]?.lowercased() == "true"
         applicationMetrics = Self.json(environment["ISTIO_PROMETHEUS_ANNOTATIONS"])
         node =
             NodeDescription(
@@ -97,6 +112,7 @@ package struct AgentSettings: Sendable {
     var discoveryClient: ADSClient.Configuration {
         var configuration = ADSClient.Configuration(host: discovery.host, port: discovery.port, node: node)
         let paths = paths
+        if capturesDNS { configuration.wildcards.append(.names) }
         configuration.roots = { try AgentPaths.required(paths.root) }
         configuration.token = { try AgentPaths.required(paths.token) }
         return configuration

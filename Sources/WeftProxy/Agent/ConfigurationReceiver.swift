@@ -17,14 +17,17 @@ actor ConfigurationReceiver: ADSClientDelegate {
     private let base: ProxyConfiguration
     /// What must have come before anything is served.
     private let needs: Set<ResourceType>
+    /// Takes the names of the mesh, where the proxy answers DNS questions.
+    private let nameServer: NameServer?
     private var types: Set<ResourceType> = []
     private var timer: Task<Void, Never>?
     private var reported: Set<String> = []
 
     init(
         plane: DataPlane, status: AgentStatus, logger: Logger, base: ProxyConfiguration = ProxyConfiguration(),
-        needs: Set<ResourceType> = [.cluster, .listener]
+        needs: Set<ResourceType> = [.cluster, .listener], nameServer: NameServer? = nil
     ) {
+        self.nameServer = nameServer
         self.needs = needs
         self.base = base
         self.plane = plane
@@ -42,6 +45,10 @@ actor ConfigurationReceiver: ADSClientDelegate {
         types.insert(update.type)
         latest = update.configuration.merging(base)
         status.heard(update)
+        if update.type == .names {
+            nameServer?.update(latest.names ?? NameTable())
+            return .accept
+        }
         await serve(isPatient: true)
         guard update.type == .listener else { return .accept }
         let failed = plane.bindFailures.filter { update.updated.contains($0.key) }
@@ -91,7 +98,7 @@ extension ProxyConfiguration {
         case .listener(let value): listeners[value.name] != nil
         case .cluster(let value): clusters[value.name] != nil
         case .secret(let value): secrets[value.name] != nil
-        case .route, .endpoints: false
+        case .route, .endpoints, .names: false
         }
     }
 

@@ -30,13 +30,14 @@ struct ProxyAgent {
         let pages = AgentPages(
             plane: plane, status: status, settings: settings, logs: logs, quit: { quit.yield(()) })
         let servers = try await startServers(pages, logger)
+        let names = try await startNameServer(logger)
         await withTaskGroup(of: Bool.self) { group in
             group.addTask {
                 await keepIdentity(plane, status).run()
                 return false
             }
             group.addTask {
-                await followConfiguration(plane, status).run()
+                await followConfiguration(plane, status, names).run()
                 return false
             }
             group.addTask {
@@ -55,6 +56,7 @@ struct ProxyAgent {
             group.cancelAll()
             // The streams of a control plane that hangs are not waited for.
             for server in servers { await server.stop() }
+            await names?.stop()
             exit(0)
         }
     }
@@ -65,6 +67,7 @@ struct ProxyAgent {
         options.inherited = settings.inherited
         options.localPrincipal = settings.identity?.uri
         options.serviceCluster = settings.node.cluster
+        options.metricSeriesLimit = settings.metricSeriesLimit
         options.node = MetricsNode(
             id: settings.node.id, metadata: settings.node.metadata, principal: settings.identity?.uri)
         options.observedNode = ObservedNode(id: settings.node.id, cluster: settings.node.cluster)
@@ -78,13 +81,23 @@ struct ProxyAgent {
         }
     }
 
-    private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus) -> ADSClient {
+    private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus, _ names: NameServer?) -> ADSClient {
         let logger = logs.logger("xds")
+        let receiver = ConfigurationReceiver(plane: plane, status: status, logger: logger, nameServer: names)
         var client = settings.discoveryClient
         client.tap = plane
-        return ADSClient(
-            client, delegate: ConfigurationReceiver(plane: plane, status: status, logger: logger),
-            logger: logger)
+        return ADSClient(client, delegate: receiver, logger: logger)
+    }
+
+    /// Before the names come, every question goes upstream.
+    private func startNameServer(_ logger: Logger) async throws -> NameServer? {
+        guard settings.capturesDNS else { return nil }
+        let server = NameServer(
+            namespace: settings.namespace, configuration: SystemFiles.resolverConfiguration(),
+            eventLoop: MultiThreadedEventLoopGroup(numberOfThreads: 1).next())
+        let port = try await server.start()
+        logger.info("answers DNS questions on 127.0.0.1:\(port)")
+        return server
     }
 
     private func startServers(_ pages: AgentPages, _ logger: Logger) async throws -> [AdminServer] {

@@ -14,6 +14,8 @@ struct CaptureRules: Equatable {
     var excludeInboundPorts = ""
     var includeOutboundPorts = ""
     var excludeOutboundPorts = ""
+    /// Where the proxy answers DNS questions; `nil` leaves them alone.
+    var dnsPort: UInt16?
 
     /// What is wrong with the values, for the person who gave them.
     func problems() -> [String] {
@@ -86,7 +88,14 @@ struct CaptureRules: Equatable {
     }
 
     private func outboundRules() -> [String] {
-        var rules = ["meta l4proto != tcp return", "oifname \"lo\" ip saddr 127.0.0.6 return"]
+        // Questions of the proxy itself go to the servers that it asks.
+        var rules: [String] = []
+        if let dnsPort {
+            rules = ["udp", "tcp"].map {
+                "meta skuid != \(proxyUser) meta skgid != \(proxyGroup) \($0) dport 53 redirect to :\(dnsPort)"
+            }
+        }
+        rules += ["meta l4proto != tcp return", "oifname \"lo\" ip saddr 127.0.0.6 return"]
         for owner in ["skuid \(proxyUser)", "skgid \(proxyGroup)"] {
             let other = owner.replacing(" ", with: " != ")
             // A pod that calls itself through its service address comes back in through the inbound listener.

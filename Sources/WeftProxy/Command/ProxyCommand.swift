@@ -56,6 +56,8 @@ struct IstioIPTables: ParsableCommand {
         name: [.customShort("o"), .customLong("istio-local-outbound-ports-exclude")],
         help: "Outbound ports to leave alone.")
     var excludeOutboundPorts = ""
+    @Flag(name: .customLong("redirect-dns"), help: "Redirect DNS questions to the proxy, on port 15053.")
+    var redirectsDNS = false
     @Flag(name: .customLong("dry-run"), help: "Print the rules and change nothing.")
     var isDryRun = false
     @Flag(name: .customLong("cleanup"), help: "Remove the rules.")
@@ -65,12 +67,13 @@ struct IstioIPTables: ParsableCommand {
         guard mode == "REDIRECT" else {
             throw ValidationError("interception mode \(mode) is not supported; use -m REDIRECT")
         }
-        let rules = CaptureRules(
+        var rules = CaptureRules(
             outboundPort: outboundPort, inboundPort: inboundPort, proxyUser: proxyUser, proxyGroup: proxyGroup,
             includeOutboundRanges: includeOutbound, excludeOutboundRanges: excludeOutbound,
             includeInboundPorts: includeInbound,
             excludeInboundPorts: excludeInbound, includeOutboundPorts: includeOutboundPorts,
             excludeOutboundPorts: excludeOutboundPorts)
+        if redirectsDNS { rules.dnsPort = UInt16(NameServer.standardPort) }
         let problems = rules.problems()
         guard problems.isEmpty else { throw ValidationError(problems.joined(separator: "\n")) }
         let script = isCleanup ? "table ip weft_capture {}\ndelete table ip weft_capture\n" : rules.script()

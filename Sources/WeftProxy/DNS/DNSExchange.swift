@@ -73,7 +73,8 @@ final class DNSExchange {
     }
 }
 
-private final class DatagramAnswer: ChannelInboundHandler {
+/// Sends a question in a datagram and reports every datagram that its server sends back; `nil` is an error.
+final class DatagramAnswer: ChannelInboundHandler {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
     typealias OutboundOut = AddressedEnvelope<ByteBuffer>
     private let query: [UInt8]
@@ -100,7 +101,8 @@ private final class DatagramAnswer: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { took(nil) }
 }
 
-private final class StreamAnswer: ChannelInboundHandler {
+/// Sends a question over a stream and reports the message that comes back; `nil` when the stream ends before.
+final class StreamAnswer: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
     private let query: [UInt8]

@@ -34,6 +34,9 @@ struct EnvoyAgent {
         let relay = GRPCHost(
             socketPath: socketPath, services: [XDSRelay(settings.discoveryClient, logger: logs.logger("xds"))])
         for problem in settings.problems { logger.warning("\(problem)") }
+        if settings.capturesDNS {
+            logger.error("ISTIO_META_DNS_CAPTURE: the agent of Envoy does not answer DNS questions; use weft-proxy")
+        }
         await withTaskGroup(of: CInt?.self) { group in
             group.addTask {
                 await keeper.run()
@@ -110,7 +113,12 @@ struct EnvoyAgent {
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
         let health: [String: AdminServer.Route] = ["/healthz/ready": { _ in await Self.readiness(status) }]
         var merged = health
-        merged["/stats/prometheus"] = { _ in await Self.admin("/stats/prometheus") }
+        let application = ApplicationMetrics(settings)
+        merged["/stats/prometheus"] = { _ in
+            var page = await Self.admin("/stats/prometheus")
+            if page.status == 200 { page.body += await application.text() }
+            return page
+        }
         let probes = ApplicationHealth(probers: settings.probers, instanceIP: settings.instanceIP)
         let servers = Servers(all: [
             AdminServer(routes: health), AdminServer(routes: merged.merging(probes.routes()) { $1 }),

@@ -170,8 +170,8 @@ final class DownstreamConnection {
             var proxy = proxy
             if chain.clusterIsServerName, !info.serverName.isEmpty { proxy.cluster = .cluster(info.serverName) }
             let session = TCPSession(
-                worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.statsReporter,
-                logs: chain.logs)
+                worker: worker, channel: channel, info: info, proxy: proxy, reporter: chain.chain.statsFilter?.reporter,
+                changes: chain.metricChanges, logs: chain.logs, applicationProtocol: applicationProtocol)
             session.start()
             if !isServed(by: worker.snapshot) { follow(worker.snapshot) }
         case .http(let manager):

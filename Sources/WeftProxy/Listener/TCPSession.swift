@@ -1,5 +1,6 @@
 import NIOCore
 import Synchronization
+import WeftCore
 import WeftIR
 import WeftMetrics
 import WeftRouting
@@ -14,6 +15,11 @@ final class TCPSession {
     private let info: ConnectionInfo
     private let proxy: TCPProxy
     private let reporter: StatsFilter.Reporter?
+    private let changes: MetricChanges?
+    /// The client's proxy speaks of itself first.
+    private var awaitsIntroduction: Bool
+    private var introduction: [UInt8]?
+    private var isJoined = false
     private var report: TCPReport?
     private var downstream: RelayHandler?
     private var upstream: RelayHandler?
@@ -35,9 +41,11 @@ final class TCPSession {
 
     init(
         worker: Worker, channel: any Channel, info: ConnectionInfo, proxy: TCPProxy, reporter: StatsFilter.Reporter?,
-        logs: [CompiledAccessLog]
+        changes: MetricChanges?, logs: [CompiledAccessLog], applicationProtocol: String? = nil
     ) {
+        awaitsIntroduction = applicationProtocol == PeerMetadata.exchangeProtocol && info.peer != nil
         self.logs = logs
+        self.changes = changes
         counters = worker.metrics.counters.tcp(proxy.statPrefix)
         self.worker = worker
         self.channel = channel
@@ -50,7 +58,12 @@ final class TCPSession {
         counters.add(TCPCounter.connections)
         let relay = RelayHandler(isPlain: !info.isTLS) { [self] in closed() }
         downstream = relay
-        do { try channel.pipeline.syncOperations.addHandler(relay) } catch { return channel.close(promise: nil) }
+        do {
+            if awaitsIntroduction {
+                try channel.pipeline.syncOperations.addHandler(IntroductionHandler { [self] in introduced($0) })
+            }
+            try channel.pipeline.syncOperations.addHandler(relay)
+        } catch { return channel.close(promise: nil) }
         choose()
         if let limit = proxy.maxConnectionDurationMilliseconds, limit > 0 {
             lifetime = worker.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(Int64(clamping: limit))) {
@@ -112,9 +125,18 @@ final class TCPSession {
                 shared.connectionsTotal.wrappingAdd(1, ordering: .relaxed)
                 // A stream has no answers to judge: the connection is the success.
                 record(cluster.compiled.outlierSplits ? .connected : .response(status: 200), cluster, host)
+                if connected.applicationProtocol == PeerMetadata.exchangeProtocol { introduce(connected.channel) }
                 join(connected.channel, shared)
             }
         }
+    }
+
+    /// Tells a peer inside the mesh who we are, before the client says anything.
+    private func introduce(_ other: any Channel) {
+        let introduction = worker.metrics.node.introduction
+        // Who agreed on the protocol waits for an introduction; an empty one names nobody.
+        let bytes = introduction.isEmpty ? PeerMetadata.introduction(id: "", metadata: .object([:])) : introduction
+        other.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
     }
 
     /// Asks an HTTP proxy for the connection. Its pool keeps the limits of connections.
@@ -170,10 +192,34 @@ final class TCPSession {
         watchIdle()
     }
 
+    private func introduced(_ introduction: [UInt8]?) {
+        self.introduction = introduction
+        awaitsIntroduction = false
+        if isJoined { openReport() }
+    }
+
+    /// The client: who it says it is, or who is known to have its address.
+    private func peer(_ reporter: StatsFilter.Reporter) -> Int {
+        guard reporter == .destination else { return 0 }
+        let principal = info.peer?.uriNames.first
+        if let introduction, let principal {
+            let index = worker.metrics.peers.index(principal: principal, introduction: introduction)
+            if !worker.metrics.peers.isNameless(index) { return index }
+        }
+        return worker.metrics.peer(at: info.remoteIP, principal: principal, in: worker.snapshot)
+    }
+
     private func openReport() {
-        guard let reporter, report == nil else { return }
+        isJoined = true
+        guard let reporter, report == nil, !awaitsIntroduction else { return }
         let cluster = worker.snapshot.clusters[clusterName]
-        report = worker.metrics.opened(reporter, info, cluster: cluster, host: host) { [weak self] in
+        var known = record
+        known.cluster = clusterName.isEmpty ? nil : clusterName
+        known.upstreamHost = host?.name
+        let connection = WorkerMetrics.Connection(
+            info: info, peer: peer(reporter), cluster: cluster, host: host, changes: changes,
+            computed: changes?.computed(LogContext(info, known)) ?? [])
+        report = worker.metrics.opened(reporter, connection) { [weak self] in
             (self?.downstream?.bytesReceived ?? 0, self?.bytesFromUpstream ?? 0)
         }
     }
@@ -202,6 +248,7 @@ final class TCPSession {
     private func closed() {
         idleTask?.cancel()
         lifetime?.cancel()
+        awaitsIntroduction = false
         openReport()
         if let report { worker.metrics.closed(report, flag: flag) }
         counters.add(TCPCounter.receivedBytes, Int(clamping: downstream?.bytesReceived ?? 0))

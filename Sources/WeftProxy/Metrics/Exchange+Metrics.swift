@@ -19,6 +19,9 @@ extension Exchange {
         record.peer = worker.metrics.peers.take(
             from: &head.headers, principal: connection.connection.info.peer?.uriNames.first,
             recent: &connection.recentPeer)
+        guard connection.manager.stats == .destination, worker.metrics.peers.isNameless(record.peer) else { return }
+        let info = connection.connection.info
+        record.peer = worker.metrics.peer(at: info.remoteIP, principal: info.peer?.uriNames.first, in: worker.snapshot)
     }
 
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.
@@ -54,10 +57,10 @@ extension CompiledCluster {
     }
 }
 
-extension CompiledChain {
-    /// Who reports plain connections of this chain; `nil` when nobody asked for metrics.
-    var statsReporter: StatsFilter.Reporter? {
-        for case .stats(let filter) in chain.filters { return filter.reporter }
+extension FilterChain {
+    /// The filter that asks for metrics of plain connections.
+    var statsFilter: StatsFilter? {
+        for case .stats(let filter) in filters { return filter }
         return nil
     }
 }

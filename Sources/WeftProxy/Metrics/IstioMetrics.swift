@@ -42,6 +42,17 @@ enum IstioMetrics {
     static let build = MetricFamily(
         "istio_build", help: "Version of this component.", kind: .gauge, labels: ["component", "tag"])
 
+    static let series = MetricFamily(
+        "weft_proxy_metric_series", help: "Series of Istio's metrics that this proxy keeps, each worker's by itself.",
+        kind: .gauge, labels: [])
+    static let seriesLimit = MetricFamily(
+        "weft_proxy_metric_series_limit", help: "The most series of Istio's metrics that this proxy keeps.",
+        kind: .gauge, labels: [])
+    static let overflowed = MetricFamily(
+        "weft_proxy_metric_series_overflow_total",
+        help: "Label sets that found no room and are counted in the series whose labels read overflow.",
+        kind: .counter, labels: [])
+
     private static func http(_ name: String, _ help: String, _ kind: MetricKind) -> MetricFamily {
         MetricFamily(name, help: help, kind: kind, labels: httpLabels)
     }

@@ -53,6 +53,8 @@ package struct MetricsNode: Sendable, Hashable {
     package var principal: String?
     /// Value of `x-envoy-peer-metadata`; empty sends none.
     private(set) var header = ""
+    /// What goes out first on plain connections to peers; empty sends none.
+    private(set) var introduction: [UInt8] = []
 
     package init() {}
 
@@ -62,5 +64,6 @@ package struct MetricsNode: Sendable, Hashable {
         self.principal = principal
         labels = WorkloadLabels(metadata: metadata)
         header = PeerMetadata.encode(metadata)
+        introduction = PeerMetadata.introduction(id: id, metadata: metadata)
     }
 }

@@ -21,6 +21,17 @@ enum PeerMetadata {
     ]
 
     static func encode(_ metadata: JSONValue) -> String {
+        let bytes: [UInt8] = (try? message(metadata).serializedBytes(options: options)) ?? []
+        return Base64.encode(bytes)
+    }
+
+    private static var options: BinaryEncodingOptions {
+        var options = BinaryEncodingOptions()
+        options.useDeterministicOrdering = true
+        return options
+    }
+
+    private static func message(_ metadata: JSONValue) -> Google_Protobuf_Struct {
         var message = Google_Protobuf_Struct()
         for name in sent {
             if let text = metadata[name]?.stringValue {
@@ -34,10 +45,7 @@ enum PeerMetadata {
             }
         }
         message.fields["LABELS"] = Google_Protobuf_Value(structValue: labels)
-        var options = BinaryEncodingOptions()
-        options.useDeterministicOrdering = true
-        let bytes: [UInt8] = (try? message.serializedBytes(options: options)) ?? []
-        return Base64.encode(bytes)
+        return message
     }
 
     /// `nil` for what no proxy would send.
@@ -46,6 +54,37 @@ enum PeerMetadata {
             let message = try? Google_Protobuf_Struct(serializedBytes: bytes)
         else { return nil }
         return WorkloadLabels(metadata: json(message))
+    }
+
+    // MARK: - Plain connections
+
+    /// The protocol (ALPN) of mutual TLS over which a client's proxy speaks of itself before the client does.
+    static let exchangeProtocol = "istio-peer-exchange"
+    /// What a proxy's introduction begins with; the length of the message follows, both in network order.
+    static let magic: UInt32 = 0x3d23_0467
+
+    /// Goes out first on a plain connection: magic, length, and an `Any` with a `Struct` of id and metadata, as Istio's
+    /// metadata exchange has them.
+    static func introduction(id: String, metadata: JSONValue) -> [UInt8] {
+        var message = Google_Protobuf_Struct()
+        message.fields["x-envoy-peer-metadata-id"] = Google_Protobuf_Value(stringValue: id)
+        message.fields["x-envoy-peer-metadata"] = Google_Protobuf_Value(structValue: self.message(metadata))
+        let any = try? Google_Protobuf_Any(message: message)
+        let body: [UInt8] = (try? any?.serializedBytes(options: options)) ?? []
+        return [magic, UInt32(body.count)].flatMap { word in
+            [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> $0) }
+        } + body
+    }
+
+    /// - Parameter body: what follows the length.
+    /// - Returns: `nil` for what no proxy would send.
+    static func decodeIntroduction(_ body: some Collection<UInt8>) -> (id: String, labels: WorkloadLabels)? {
+        guard let any = try? Google_Protobuf_Any(serializedBytes: Array(body)),
+            let message = try? Google_Protobuf_Struct(serializedBytes: Array(any.value)),
+            case .structValue(let metadata)? = message.fields["x-envoy-peer-metadata"]?.kind
+        else { return nil }
+        let id = message.fields["x-envoy-peer-metadata-id"]?.stringValue ?? ""
+        return (id, WorkloadLabels(metadata: json(metadata)))
     }
 
     private static func json(_ message: Google_Protobuf_Struct) -> JSONValue {

@@ -6,7 +6,7 @@ import WeftHTTP
 /// the metadata claims, and a client can fill the table only up to its limit.
 struct PeerTable {
     /// A client: who it proved to be, and what it says about itself.
-    struct Peer: Equatable {
+    struct Peer: Hashable {
         var principal = ""
         var labels = WorkloadLabels()
     }
@@ -28,6 +28,9 @@ struct PeerTable {
     private let limit: Int
     private var peers = [Peer()]
     private var known: [Key: Known] = [:]
+    /// Peers that said nothing of themselves, by the principal they proved and their address.
+    private var byAddress: [Key: Int] = [:]
+    private var indices: [Peer: Int] = [:]
 
     init(limit: Int = 4096) { self.limit = limit }
 
@@ -39,6 +42,50 @@ struct PeerTable {
         let key = Key(principal: principal, id: "")
         if let known = known[key] { return known.index }
         return add(Peer(principal: principal, labels: WorkloadLabels(principal: principal)), key, metadata: [])
+    }
+
+    /// Whether a peer has told nothing of its workload.
+    func isNameless(_ index: Int) -> Bool { !peers.indices.contains(index) || peers[index].labels.workload.isEmpty }
+
+    /// A peer that said nothing of itself, as the workload that is known to have its address.
+    /// - Parameter workload: who has the address; asked once, until ``forgetAddresses()``.
+    mutating func index(principal: String?, address: String, workload: (String) -> WorkloadLabels?) -> Int {
+        let key = Key(principal: principal ?? "", id: address)
+        if let index = byAddress[key] { return index }
+        let index = named(principal: principal, workload(address)) ?? self.index(principal: principal)
+        if byAddress.count >= limit { byAddress = [:] }
+        byAddress[key] = index
+        return index
+    }
+
+    /// - Returns: `nil` for an address that nobody is known to have, or another than the principal's namespace has.
+    private mutating func named(principal: String?, _ labels: WorkloadLabels?) -> Int? {
+        guard let labels else { return nil }
+        let proved = WorkloadLabels(principal: principal ?? "").namespace
+        guard proved.isEmpty || proved == labels.namespace else { return nil }
+        let peer = Peer(principal: principal ?? "", labels: labels)
+        if let index = indices[peer] { return index }
+        guard peers.count < 2 * limit else { return nil }
+        peers.append(peer)
+        indices[peer] = peers.count - 1
+        return peers.count - 1
+    }
+
+    /// Addresses may belong to others now.
+    mutating func forgetAddresses() { byAddress.removeAll(keepingCapacity: true) }
+
+    /// A client's proxy that introduced itself on a plain connection.
+    mutating func index(principal: String, introduction: [UInt8]) -> Int {
+        guard let told = PeerMetadata.decodeIntroduction(introduction) else { return index(principal: principal) }
+        var labels = told.labels
+        let proved = WorkloadLabels(principal: principal).namespace
+        if !proved.isEmpty { labels.namespace = proved }
+        let peer = Peer(principal: principal, labels: labels)
+        if let index = indices[peer] { return index }
+        guard peers.count < 2 * limit else { return index(principal: principal) }
+        peers.append(peer)
+        indices[peer] = peers.count - 1
+        return peers.count - 1
     }
 
     /// Takes the peer's metadata out of a request's headers, whoever sent it, and believes it of a verified peer only.

@@ -12,10 +12,14 @@ package final class ProxyMetrics: Sendable {
     /// What stands before the names of Envoy's labels: Istio's bootstrap names them without `envoy_`.
     let labelPrefix: String
 
-    init(node: MetricsNode, workers: Int, labelPrefix: String = "") {
+    /// Series that a process keeps unless it is told otherwise.
+    package static let defaultSeriesLimit = 20_000
+
+    /// - Parameter seriesLimit: Series that all workers may keep together; further ones count under `overflow`.
+    init(node: MetricsNode, workers: Int, labelPrefix: String = "", seriesLimit: Int = defaultSeriesLimit) {
         self.node = node
         self.labelPrefix = labelPrefix
-        registry = MetricRegistry(families: IstioMetrics.families, shards: workers)
+        registry = MetricRegistry(families: IstioMetrics.families, shards: workers, seriesLimit: seriesLimit)
     }
 
     /// What worker `index` records with.
@@ -30,6 +34,13 @@ package final class ProxyMetrics: Sendable {
         registry.write(to: &text)
         text.family(IstioMetrics.build)
         text.sample(IstioMetrics.build, values: ["proxy", WeftVersion.current], 1)
+        for (family, value) in [
+            (IstioMetrics.series, registry.seriesCount), (IstioMetrics.seriesLimit, registry.seriesLimit),
+            (IstioMetrics.overflowed, registry.overflowCount),
+        ] {
+            text.family(family)
+            text.sample(family, values: [], Int64(value))
+        }
         if let plane { EnvoyStats(plane: plane).write(to: &text, labelPrefix: labelPrefix) }
         return text.text
     }

@@ -26,24 +26,46 @@ final class WorkerMetrics {
         var security: Security
     }
     private final class HTTPSeries {
-        let requests: MetricSeries
-        let duration: MetricSeries
-        let requestBytes: MetricSeries
-        let responseBytes: MetricSeries
+        // `nil` where a configuration drops the metric.
+        let requests: MetricSeries?
+        let duration: MetricSeries?
+        let requestBytes: MetricSeries?
+        let responseBytes: MetricSeries?
+        /// Kept, because its identity is part of the key.
+        private let changes: MetricChanges?
 
-        init(_ recorder: MetricRecorder, _ values: [String]) {
-            requests = recorder.series(IstioMetrics.Index.requests, values)
-            duration = recorder.series(IstioMetrics.Index.duration, values)
-            requestBytes = recorder.series(IstioMetrics.Index.requestBytes, values)
-            responseBytes = recorder.series(IstioMetrics.Index.responseBytes, values)
+        init(_ recorder: MetricRecorder, _ values: [String], _ changes: MetricChanges?, _ computed: [String]) {
+            func series(_ family: Int) -> MetricSeries? { recorder.series(family, values, changes, computed) }
+            self.changes = changes
+            requests = series(IstioMetrics.Index.requests)
+            duration = series(IstioMetrics.Index.duration)
+            requestBytes = series(IstioMetrics.Index.requestBytes)
+            responseBytes = series(IstioMetrics.Index.responseBytes)
         }
 
         func count(milliseconds: UInt64, received: Int, sent: Int) {
-            requests.add()
-            duration.observe(milliseconds)
-            requestBytes.observe(UInt64(clamping: received))
-            responseBytes.observe(UInt64(clamping: sent))
+            requests?.add()
+            duration?.observe(milliseconds)
+            requestBytes?.observe(UInt64(clamping: received))
+            responseBytes?.observe(UInt64(clamping: sent))
         }
+    }
+    /// An outcome under changed metrics, with what their expressions came to.
+    private struct ChangedKey: Hashable {
+        var changes: ObjectIdentifier
+        var standard: HTTPKey
+        var computed: [String]
+    }
+    /// A forwarded connection, as its metrics tell of it.
+    struct Connection {
+        var info: ConnectionInfo
+        /// The client, in ``WorkerMetrics/peers``.
+        var peer = 0
+        var cluster: CompiledCluster?
+        var host: CompiledHost?
+        var changes: MetricChanges?
+        /// What the expressions of `changes` came to.
+        var computed: [String] = []
     }
     /// An outcome whose series were found lately. The host stands for its cluster too.
     private final class Recent {
@@ -93,10 +115,13 @@ final class WorkerMetrics {
     private var baseByValues: [[String]: Int] = [:]
     private var bases: [[String]] = []
     private var http: [HTTPKey: HTTPSeries] = [:]
+    private var changed: [ChangedKey: HTTPSeries] = [:]
     /// By a few bits of host and status; a look here costs no hashing of text.
     private var recent = [Recent?](repeating: nil, count: 64)
     private var reports: [ObjectIdentifier: TCPReport] = [:]
     private var ticks = 0
+    /// Who has which address, of the endpoints that this proxy is told of; made when first asked for.
+    private var workloads: [String: WorkloadLabels]?
     private static let cacheLimit = 10_000
 
     init(
@@ -110,9 +135,33 @@ final class WorkerMetrics {
 
     /// Endpoints and clusters may mean something else now.
     func snapshotChanged() {
+        workloads = nil
+        peers.forgetAddresses()
         baseByKey.removeAll(keepingCapacity: true)
         for index in recent.indices { recent[index] = nil }
         hosts = []
+    }
+
+    /// A client that did not introduce itself, as the endpoint that has its address.
+    func peer(at address: String, principal: String?, in snapshot: Snapshot) -> Int {
+        peers.index(principal: principal, address: address) { address in
+            let known = workloads ?? Self.workloads(in: snapshot)
+            workloads = known
+            return known[address]
+        }
+    }
+
+    private static func workloads(in snapshot: Snapshot) -> [String: WorkloadLabels] {
+        var found: [String: WorkloadLabels] = [:]
+        for cluster in snapshot.clusters.values {
+            for host in cluster.hosts {
+                guard let workload = host.endpoint.workload, case .ip(let ip, _) = host.endpoint.address else {
+                    continue
+                }
+                found[ip] = WorkloadLabels(workload)
+            }
+        }
+        return found
     }
 
     // MARK: HTTP
@@ -121,6 +170,9 @@ final class WorkerMetrics {
         guard let reporter = exchange.connection.manager.stats else { return }
         let security: Security =
             reporter != .destination ? .unknown : exchange.connection.hasPeer ? .mutualTLS : .none
+        if let changes = exchange.connection.manager.metricChanges {
+            return count(exchange, series(for: exchange, reporter, security, changes))
+        }
         guard let host = exchange.record.host else {
             return count(exchange, series(for: exchange, reporter, security))
         }
@@ -147,15 +199,35 @@ final class WorkerMetrics {
     private func series(
         for exchange: Exchange, _ reporter: StatsFilter.Reporter, _ security: Security
     ) -> HTTPSeries {
+        let key = key(for: exchange, reporter, security)
+        return http[key] ?? make(key)
+    }
+
+    /// Expressions are evaluated for every exchange: their values may differ where nothing else does.
+    private func series(
+        for exchange: Exchange, _ reporter: StatsFilter.Reporter, _ security: Security, _ changes: MetricChanges
+    ) -> HTTPSeries {
+        let key = ChangedKey(
+            changes: ObjectIdentifier(changes), standard: key(for: exchange, reporter, security),
+            computed: changes.computed(LogContext(exchange)))
+        if let known = changed[key] { return known }
+        if changed.count >= Self.cacheLimit { changed.removeAll() }
+        let made = HTTPSeries(recorder, values(key.standard), changes, key.computed)
+        changed[key] = made
+        return made
+    }
+
+    private func key(
+        for exchange: Exchange, _ reporter: StatsFilter.Reporter, _ security: Security
+    ) -> HTTPKey {
         let record = exchange.record
         let authority = reporter == .source ? String(exchange.original.host.lowercased().prefix(253)) : ""
         let base = base(
             reporter, cluster: exchange.metricsCluster, host: record.host, peer: record.peer, authority: authority)
         let isGRPC = exchange.original.isGRPC
-        let key = HTTPKey(
+        return HTTPKey(
             base: base, status: record.status, flag: record.flag,
             grpcStatus: isGRPC ? Self.grpc(record.grpcStatus) : "", isGRPC: isGRPC, security: security)
-        return http[key] ?? make(key)
     }
 
     /// A server may write anything into its status; only numbers become labels.
@@ -171,13 +243,15 @@ final class WorkerMetrics {
 
     private func make(_ key: HTTPKey) -> HTTPSeries {
         if http.count >= Self.cacheLimit { http.removeAll() }
-        let values =
-            bases[key.base] + [
-                key.isGRPC ? "grpc" : "http", String(key.status), key.grpcStatus, key.flag, key.security.rawValue,
-            ]
-        let made = HTTPSeries(recorder, values)
+        let made = HTTPSeries(recorder, values(key), nil, [])
         http[key] = made
         return made
+    }
+
+    private func values(_ key: HTTPKey) -> [String] {
+        bases[key.base] + [
+            key.isGRPC ? "grpc" : "http", String(key.status), key.grpcStatus, key.flag, key.security.rawValue,
+        ]
     }
 
     // MARK: labels
@@ -198,6 +272,7 @@ final class WorkerMetrics {
             baseByValues = [:]
             bases = []
             http = [:]
+            changed = [:]
         }
         let values = labels(reporter, cluster, host, peer: peer, authority: authority).values
         let index = baseByValues[values] ?? bases.count
@@ -268,17 +343,20 @@ final class WorkerMetrics {
     /// A forwarded connection begins to count.
     /// - Parameter read: Bytes received from and sent to the client until now.
     func opened(
-        _ reporter: StatsFilter.Reporter, _ info: ConnectionInfo, cluster: CompiledCluster?, host: CompiledHost?,
+        _ reporter: StatsFilter.Reporter, _ connection: Connection,
         read: @escaping () -> (received: UInt64, sent: UInt64)
     ) -> TCPReport {
-        let peer = peers.index(principal: reporter == .destination ? info.peer?.uriNames.first : nil)
-        let base = bases[base(reporter, cluster: cluster, host: host, peer: peer, authority: "")]
-        let security = security(reporter, info).rawValue
+        let base = bases[
+            base(reporter, cluster: connection.cluster, host: connection.host, peer: connection.peer, authority: "")]
+        let security = security(reporter, connection.info).rawValue
         let plain = base + ["tcp", "-", security]
-        recorder.series(IstioMetrics.Index.opened, plain).add()
+        func series(_ family: Int) -> MetricSeries? {
+            recorder.series(family, plain, connection.changes, connection.computed)
+        }
+        series(IstioMetrics.Index.opened)?.add()
         let report = TCPReport(
-            base: base, security: security, sent: recorder.series(IstioMetrics.Index.sent, plain),
-            received: recorder.series(IstioMetrics.Index.received, plain), read: read)
+            base: base, security: security, connection: connection, sent: series(IstioMetrics.Index.sent),
+            received: series(IstioMetrics.Index.received), read: read)
         reports[ObjectIdentifier(report)] = report
         return report
     }
@@ -286,7 +364,9 @@ final class WorkerMetrics {
     func closed(_ report: TCPReport, flag: String) {
         report.update()
         reports[ObjectIdentifier(report)] = nil
-        recorder.series(IstioMetrics.Index.closed, report.base + ["tcp", flag, report.security]).add()
+        recorder.series(
+            IstioMetrics.Index.closed, report.base + ["tcp", flag, report.security], report.connection.changes,
+            report.connection.computed)?.add()
     }
 
     /// Every second; long connections show their bytes every five.
@@ -301,17 +381,20 @@ final class WorkerMetrics {
 final class TCPReport {
     fileprivate let base: [String]
     fileprivate let security: String
-    private let sent: MetricSeries
-    private let received: MetricSeries
+    fileprivate let connection: WorkerMetrics.Connection
+    private let sent: MetricSeries?
+    private let received: MetricSeries?
     private let read: () -> (received: UInt64, sent: UInt64)
     private var last: (received: UInt64, sent: UInt64) = (0, 0)
 
     fileprivate init(
-        base: [String], security: String, sent: MetricSeries, received: MetricSeries,
+        base: [String], security: String, connection: WorkerMetrics.Connection, sent: MetricSeries?,
+        received: MetricSeries?,
         read: @escaping () -> (received: UInt64, sent: UInt64)
     ) {
         self.base = base
         self.security = security
+        self.connection = connection
         self.sent = sent
         self.received = received
         self.read = read
@@ -320,8 +403,18 @@ final class TCPReport {
     /// Adds what came since the last time.
     fileprivate func update() {
         let now = read()
-        if now.received > last.received { received.add(now.received - last.received) }
-        if now.sent > last.sent { sent.add(now.sent - last.sent) }
+        if now.received > last.received { received?.add(now.received - last.received) }
+        if now.sent > last.sent { sent?.add(now.sent - last.sent) }
         last = (max(now.received, last.received), max(now.sent, last.sent))
+    }
+}
+
+extension MetricRecorder {
+    /// The series of a metric as a configuration has changed it; `nil` when it is dropped.
+    fileprivate func series(
+        _ family: Int, _ values: [String], _ changes: MetricChanges?, _ computed: [String]
+    ) -> MetricSeries? {
+        guard let change = changes?.changes[family] else { return series(family, values) }
+        return change.isDropped ? nil : series(family, change.values(values, computed), names: change.names)
     }
 }

@@ -15,7 +15,7 @@ enum ResourceCheck {
         case .listener(let listener): problem(listener)
         case .route(let table): problem(table, tables)
         case .secret(let secret): problem(secret)
-        case .cluster, .endpoints: nil
+        case .cluster, .endpoints, .names: nil
         }
     }
 

@@ -183,7 +183,7 @@ extension ProxyConfiguration {
         switch resource {
         case .listener(let value): listeners[value.name] != nil
         case .cluster(let value): clusters[value.name] != nil
-        case .route, .endpoints, .secret: false
+        case .route, .endpoints, .secret, .names: false
         }
     }
 }

@@ -165,6 +165,8 @@ package final class CompiledChain: Sendable {
     let wantsPeerChain: Bool
     let networkRBAC: [RBACEngine]
     let limiters: [ConnectionLimiter]
+    /// Of TCP connections: what is not as Istio's metrics are; `nil` is nothing.
+    let metricChanges: MetricChanges?
     /// The TCP proxy's cluster is what the client asked for by SNI.
     let clusterIsServerName: Bool
     let terminal: Terminal
@@ -193,6 +195,7 @@ package final class CompiledChain: Sendable {
         } else {
             wantsPeerChain = false
         }
+        metricChanges = chain.statsFilter.flatMap(MetricChanges.init)
         clusterIsServerName = chain.filters.contains(.sniCluster)
         self.chain = chain
         self.tls = tls
@@ -233,6 +236,8 @@ package final class CompiledManager: Sendable {
     /// For inline routes.
     let table: RouteTable?
     let stats: StatsFilter.Reporter?
+    /// What is not as Istio's metrics are; `nil` is nothing.
+    let metricChanges: MetricChanges?
     let direction: TrafficDirection
     /// The route table's name, when it does not stand in the listener.
     let routesName: String?
@@ -264,9 +269,10 @@ package final class CompiledManager: Sendable {
             let compiled = Self.compile(filter)
             return filter.disabled ? .dormant(compiled, name: filter.name) : compiled
         }
-        var reporter: StatsFilter.Reporter?
-        for case .stats(let stats) in filters { reporter = stats.reporter }
-        stats = reporter
+        var statsFilter: StatsFilter?
+        for case .stats(let filter) in filters { statsFilter = filter }
+        stats = statsFilter?.reporter
+        metricChanges = statsFilter.flatMap(MetricChanges.init)
         switch manager.routes {
         case .inline(let routes):
             let known = previous?.table
@@ -282,7 +288,7 @@ package final class CompiledManager: Sendable {
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         var problems: [String] = []
         logs = CompiledAccessLog.compile(manager.accessLogs, &problems)
-        keeps = CompiledAccessLog.needs(logs)
+        keeps = CompiledAccessLog.needs(logs).union(metricChanges?.needs ?? [])
         tracing = manager.tracing.map { CompiledTracing($0, direction: direction) }
         let policies = filters.flatMap { filter in
             switch filter {

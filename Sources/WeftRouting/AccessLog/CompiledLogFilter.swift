@@ -1,3 +1,4 @@
+package import WeftCore
 package import WeftHTTP
 package import WeftIR
 
@@ -18,6 +19,8 @@ package struct LogFilterView {
     package var metadata: [String: DynamicValue] = [:]
     /// The first eight digits of the request id; `nil` when there is none.
     package var requestNumber: UInt64?
+    /// Values of attributes, for expressions; `nil` is missing.
+    package var attribute: (RequestAttribute) -> AttributeValue? = { _ in nil }
 
     package init() {}
 }
@@ -36,6 +39,7 @@ package indirect enum CompiledLogFilter: Sendable {
     case grpcStatus(Set<UInt32>, excludes: Bool)
     case logType([AccessLogFilter.LogType], excludes: Bool)
     case metadata(CompiledMetadataMatcher, orMissing: Bool)
+    case expression(CompiledExpression)
 
     package init(_ filter: AccessLogFilter) {
         switch filter {
@@ -52,6 +56,7 @@ package indirect enum CompiledLogFilter: Sendable {
         case .logType(let types, let excludes): self = .logType(types, excludes: excludes)
         case .metadata(let matcher, let orMissing):
             self = .metadata(CompiledMetadataMatcher(matcher), orMissing: orMissing)
+        case .expression(let text): self = .expression(CompiledExpression(text))
         }
     }
 
@@ -72,6 +77,16 @@ package indirect enum CompiledLogFilter: Sendable {
         case .logType(let types, let excludes): types.contains(view.type) != excludes
         case .metadata(let matcher, let orMissing):
             matcher.finds(view.metadata) ? matcher.matches(view.metadata) : orMissing
+        case .expression(let expression): expression.value(view.attribute) == .bool(true)
+        }
+    }
+
+    /// Attributes that expressions of the filter look at.
+    package var attributes: Set<RequestAttribute> {
+        switch self {
+        case .and(let filters), .or(let filters): filters.reduce(into: []) { $0.formUnion($1.attributes) }
+        case .expression(let expression): expression.attributes
+        default: []
         }
     }
 

@@ -99,6 +99,7 @@ struct OutboundClusters {
         cluster.connectTimeoutMilliseconds = scope.mesh.connectTimeout?.milliseconds ?? 10_000
         cluster.healthyPanicThresholdPercent = 0
         PoolSettings(policy.connectionPool).apply(to: &cluster, port: port)
+        MeshDefaults(scope.mesh).apply(to: &cluster, service: service, port: port, policy: policy)
         if let budget = policy.retryBudget {
             cluster.circuitBreakers.retryBudget = Cluster.RetryBudget()
             if let percent = budget.percent { cluster.circuitBreakers.retryBudget?.budgetPercent = percent }

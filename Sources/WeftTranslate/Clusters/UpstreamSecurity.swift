@@ -31,6 +31,7 @@ struct UpstreamSecurity {
             cluster.tls = tls
         case .simple, .mutual:
             var tls = UpstreamTLS()
+            scope.mesh.tlsDefaults?.apply(to: &tls.common)
             let sni = settings.sni ?? ""
             tls.sni = sni.isEmpty ? (service.host.hasPrefix("*") ? "" : service.host) : sni
             tls.common.alpnProtocols = cluster.httpProtocol == .http2 ? ["h2"] : []
@@ -76,6 +77,7 @@ struct UpstreamSecurity {
         var tls = UpstreamTLS()
         tls.common.certificates = [.workloadCertificate]
         tls.common.validation = .workloadTrustBundle
+        scope.mesh.meshMTLS?.apply(to: &tls.common)
         tls.common.alpnProtocols = alpn(port, cluster)
         let accounts = Set(
             service.endpoints.compactMap(\.workload).map { "ns/\($0.namespace)/sa/\($0.serviceAccount)" })
@@ -83,7 +85,7 @@ struct UpstreamSecurity {
         let names =
             scope.mesh.trustDomains.flatMap { domain in accounts.map { "spiffe://\(domain)/\($0)" } }
             + service.subjectAltNames
-        tls.common.subjectAltNames = RevokedIdentities(scope.mesh).trusted(names.sorted()).map {
+        tls.common.subjectAltNames = RevokedIdentities(scope.mesh).trusted(Set(names).sorted()).map {
             SubjectAltNameMatcher(exact: $0)
         }
         tls.sni = ClusterName.serverName(port: port.number, subset: subset?.name ?? "", host: service.host)

@@ -15,8 +15,9 @@ struct GatewayTLS {
         var tls = DownstreamTLS()
         tls.common.alpnProtocols = server.isHTTPS ? ["h2", "http/1.1"] : []
         tls.common.minimumVersion = version(settings.minProtocolVersion) ?? .v1_2
+        if settings.minProtocolVersion == nil { scope.mesh.tlsDefaults?.apply(to: &tls.common) }
         tls.common.maximumVersion = version(settings.maxProtocolVersion) ?? .auto
-        tls.common.cipherSuites = settings.cipherSuites ?? []
+        if let suites = settings.cipherSuites { tls.common.cipherSuites = suites }
         if mode == .istioMutual {
             tls.common.certificates = [.workloadCertificate]
             tls.common.validation = .workloadTrustBundle

@@ -9,7 +9,7 @@ struct ConnectionManagers {
     func outbound(statPrefix: String, routes: String) -> HTTPConnectionManager {
         var manager = HTTPConnectionManager(statPrefix: statPrefix, routes: .rds(routes), filters: filters([], .source))
         manager.generateRequestID = true
-        finish(&manager)
+        finish(&manager, .source)
         return manager
     }
 
@@ -21,7 +21,7 @@ struct ConnectionManagers {
         manager.clientCertDetails = details
         manager.serverName = "istio-envoy"
         manager.serverHeader = .passThrough
-        finish(&manager)
+        finish(&manager, .destination)
         return manager
     }
 
@@ -33,7 +33,7 @@ struct ConnectionManagers {
         manager.forwardClientCert = .sanitizeSet
         manager.clientCertDetails = details
         manager.serverName = "istio-envoy"
-        finish(&manager)
+        finish(&manager, .source)
         return manager
     }
 
@@ -49,29 +49,31 @@ struct ConnectionManagers {
                 return .rbac(named)
             }
         }
-        filters.append(.stats(StatsFilter(reporter: reporter)))
+        if let stats = stats(reporter) { filters.append(.stats(stats)) }
         var proxy = TCPProxy(statPrefix: statPrefix, cluster: cluster)
         proxy.provenance = provenance
-        proxy.accessLogs = accessLogs
+        proxy.accessLogs = telemetry.side(reporter).connectionLogs
         if reporter == .source { TCPPolicies(scope: scope).apply(to: &proxy) }
         filters.append(.tcpProxy(proxy))
         return filters
     }
 
-    var accessLogs: [AccessLog] {
-        guard let file = scope.mesh.accessLogFile, !file.isEmpty else { return [] }
-        guard scope.mesh.accessLogEncoding != .json else {
-            return [AccessLog(path: file, format: .json(AccessLogFormat.json.mapValues { .string($0) }))]
+    private var telemetry: TelemetrySettings { scope.telemetry ?? TelemetrySettings(scope: scope) }
+
+    /// `nil` when nobody takes metrics.
+    private func stats(_ reporter: StatsFilter.Reporter) -> StatsFilter? {
+        telemetry.side(reporter).metrics.map { overrides in
+            var filter = StatsFilter(reporter: reporter)
+            filter.overrides = overrides
+            return filter
         }
-        let format = scope.mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 }
-        return [AccessLog(path: file, format: .text(format ?? AccessLogFormat.text))]
     }
 
     private func filters(_ security: [HTTPFilter], _ reporter: StatsFilter.Reporter) -> [HTTPFilter] {
         var filters = security
         filters.append(HTTPFilter(name: RouteFeatures.faultFilter, kind: .fault(Fault())))
         filters.append(HTTPFilter(name: RouteFeatures.corsFilter, kind: .cors))
-        filters.append(HTTPFilter(name: "istio.stats", kind: .stats(StatsFilter(reporter: reporter))))
+        if let stats = stats(reporter) { filters.append(HTTPFilter(name: "istio.stats", kind: .stats(stats))) }
         filters.append(HTTPFilter(name: "envoy.filters.http.router", kind: .router))
         return filters
     }
@@ -84,11 +86,14 @@ struct ConnectionManagers {
         return details
     }
 
-    private func finish(_ manager: inout HTTPConnectionManager) {
+    private func finish(_ manager: inout HTTPConnectionManager, _ reporter: StatsFilter.Reporter) {
         PathNormalization(scope.mesh).apply(to: &manager)
         manager.upgradeTypes = ["websocket"]
         manager.streamIdleTimeoutMilliseconds = 0
-        manager.accessLogs = accessLogs
+        let telemetry = telemetry.side(reporter)
+        manager.accessLogs = telemetry.requestLogs
+        manager.tracing = telemetry.tracing
+        if let flag = telemetry.samplesByRequestID { manager.samplesByRequestID = flag }
     }
 }
 

@@ -1,18 +1,27 @@
 import WeftConfig
 import WeftIR
 
+/// What a Sidecar's `defaultEndpoint` names.
+enum IngressTarget {
+    case address(Address)
+    /// The address that the caller meant, on another port (`0.0.0.0:8080`).
+    case instance(UInt16)
+}
+
 extension InboundListener {
     /// Where an inbound cluster leads: the ingress entry's `defaultEndpoint`, else the address that the caller meant, or the
     /// loopback where the mesh says so (`inboundTrafficPolicy: LOCALHOST`).
-    static func target(of endpoint: String?, instance: String?) -> Address? {
+    static func target(of endpoint: String?) -> IngressTarget? {
         guard let endpoint, !endpoint.isEmpty else { return nil }
-        if endpoint.hasPrefix("unix://") { return .unix(path: String(endpoint.dropFirst("unix://".count))) }
+        if endpoint.hasPrefix("unix://") {
+            return .address(.unix(path: String(endpoint.dropFirst("unix://".count))))
+        }
         guard let colon = endpoint.lastIndex(of: ":"), let port = UInt16(endpoint[endpoint.index(after: colon)...])
         else { return nil }
         switch endpoint[..<colon] {
-        case "127.0.0.1": return .ip("127.0.0.1", port: port)
-        case "[::1]": return .ip("::1", port: port)
-        case "0.0.0.0", "[::]": return instance.map { .ip($0, port: port) }
+        case "127.0.0.1": return .address(.ip("127.0.0.1", port: port))
+        case "[::1]": return .address(.ip("::1", port: port))
+        case "0.0.0.0", "[::]": return .instance(port)
         default: return nil
         }
     }

@@ -143,12 +143,13 @@ struct InboundListener {
         cluster.bindAddress = "127.0.0.6"
         cluster.connectTimeoutMilliseconds = scope.mesh.connectTimeout?.milliseconds ?? 10_000
         cluster.circuitBreakers = .unlimited
-        let target = Self.target(of: port.ingress?.defaultEndpoint, instance: scope.proxy.instanceAddress)
-        if let target {
-            pointAt(target, &cluster)
-        } else if scope.mesh.inboundTrafficPolicy?.mode == .localhost {
+        switch Self.target(of: port.ingress?.defaultEndpoint) {
+        case .address(let address): pointAt(address, &cluster)
+        case .instance(let number): cluster.originalDestinationPort = number
+        case nil where scope.mesh.inboundTrafficPolicy?.mode == .localhost:
             pointAt(.ip("127.0.0.1", port: UInt16(clamping: port.number)), &cluster)
             cluster.provenance = nil
+        case nil: break
         }
         InboundPool(port.ingress?.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool).apply(to: &cluster)
         cluster.httpProtocol = port.protocol.isHTTP2 ? .http2 : (port.protocol == .sniffed ? .useDownstream : .http1)
@@ -247,6 +248,7 @@ struct InboundListener {
             SubjectAltNameMatcher(.uri, StringMatcher(.prefix("spiffe://\($0)/")))
         }
         tls.common.minimumVersion = .v1_2
+        scope.mesh.meshMTLS?.apply(to: &tls.common)
         // `istio…` only marks the mesh's own TLS. What is agreed on says whether HTTP/2 or HTTP/1.1 is inside.
         tls.common.alpnProtocols = content == .http ? ["h2", "http/1.1"] : ["istio-peer-exchange", "istio"]
         return tls

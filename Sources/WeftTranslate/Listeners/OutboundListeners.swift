@@ -145,8 +145,7 @@ struct OutboundListeners {
     private func listeners(of service: MeshService, port: MeshService.Port, bind: String?) -> [Listener] {
         if let bind { return [listener(of: service, port: port, address: bind, number: port.number)] }
         if service.resolution == .headless {
-            return service.endpoints.filter { $0.isReady && $0.address != scope.proxy.instanceAddress }.map {
-                endpoint in
+            return service.endpoints.filter(\.isReady).map { endpoint in
                 listener(
                     of: service, port: port, address: endpoint.address,
                     number: endpoint.ports[port.number] ?? port.number)

@@ -18,7 +18,9 @@ extension Scope {
     /// For connections, and for what is not HTTP.
     var unknownTCP: UnknownDestination {
         guard outboundMode != .registryOnly else { return UnknownDestination(cluster: ClusterName.blackHole) }
-        return egressProxy ?? UnknownDestination(cluster: ClusterName.passthrough)
+        if let egressProxy { return egressProxy }
+        return UnknownDestination(
+            cluster: knowsOriginalDestination ? ClusterName.passthrough : ClusterName.blackHole)
     }
 
     /// For requests, whose host says more than the connection's address.

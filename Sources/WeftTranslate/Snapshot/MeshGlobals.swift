@@ -38,6 +38,7 @@ final class MeshGlobals: Sendable, Hashable {
         for provider in snapshot.meshConfig.extensionProviders ?? [] {
             collectServices((try? JSONValue(encoding: provider)) ?? .null, into: &hosts)
         }
+        if let collector = TelemetryProviders.defaultCollector(of: snapshot.meshConfig) { hosts.insert(collector.host) }
         for rule in snapshot.requestAuthentications.flatMap({ $0.spec.jwtRules ?? [] }) {
             if let address = rule.jwksUri.flatMap(HTTPAddress.init) { hosts.insert(address.host) }
         }
@@ -61,7 +62,8 @@ final class MeshGlobals: Sendable, Hashable {
     /// Kinds that are inputs by themselves (services, rules), are read into services, or say nothing about what
     /// proxies send.
     private static let named: Set<String> = [
-        "Service", "ServiceEntry", "EndpointSlice", "Pod", "VirtualService", "DestinationRule", "AuthorizationPolicy",
+        "Service", "ServiceEntry", "EndpointSlice", "Pod", "Node", "VirtualService", "DestinationRule",
+        "AuthorizationPolicy",
     ]
 
     static func == (left: MeshGlobals, right: MeshGlobals) -> Bool {

@@ -35,6 +35,8 @@ package struct MeshSnapshot: Sendable {
     package let peerAuthentications: [Config<PeerAuthentication>]
     package private(set) var authorizationPolicies: [Config<AuthorizationPolicy>]
     package let requestAuthentications: [Config<RequestAuthentication>]
+    package let envoyFilters: [Config<EnvoyFilter>]
+    let telemetries: [Config<Telemetry>]
     /// Secrets by `namespace/name`.
     let secrets: [String: KubernetesObject]
     /// The Kubernetes Gateway API's objects and what they come to.
@@ -52,6 +54,8 @@ package struct MeshSnapshot: Sendable {
     let tellsNodesApart: Bool
     /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
     private(set) var globals = MeshGlobals()
+    /// Node metadata that EnvoyFilters compare (`match.proxy.metadata`).
+    let patchMetadataKeys: Set<String>
 
     package static let clusterDomain = "cluster.local"
 
@@ -61,6 +65,7 @@ package struct MeshSnapshot: Sendable {
 
     /// - Parameter cache: what unchanged objects were read into before.
     init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
+        let objects = meshConfig.discovered(objects)
         var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
         let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
@@ -71,6 +76,8 @@ package struct MeshSnapshot: Sendable {
         peerAuthentications = reader.configs()
         authorizationPolicies = reader.configs()
         requestAuthentications = reader.configs()
+        envoyFilters = reader.configs()
+        telemetries = reader.configs()
         let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs(), cache: cache)
         self.workloads = workloads
         let registry = ServiceReader(
@@ -83,6 +90,10 @@ package struct MeshSnapshot: Sendable {
                 ($0.host, $0.namespace, $0.created) < ($1.host, $1.namespace, $1.created)
             }
         self.services = services
+        patchMetadataKeys = Set(
+            envoyFilters.flatMap { $0.spec.configPatches ?? [] }.flatMap {
+                $0.match?.proxy?.metadata?.keys.map(\.self) ?? []
+            })
         secrets = Dictionary(
             objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
@@ -92,6 +103,11 @@ package struct MeshSnapshot: Sendable {
         var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
         let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
         keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
+        if meshConfig.tracesByDefault { keys["", default: []].formUnion(TelemetrySettings.tracedLabels) }
+        for telemetry in telemetries where !(telemetry.spec.tracing ?? []).isEmpty {
+            let isWide = telemetry.namespace == meshConfig.effectiveRootNamespace
+            keys[isWide ? "" : telemetry.namespace, default: []].formUnion(TelemetrySettings.tracedLabels)
+        }
         selectorKeys = keys
         tellsNodesApart =
             services.contains { $0.distribution == .sameNode }
@@ -100,13 +116,7 @@ package struct MeshSnapshot: Sendable {
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
-        let filters: [Config<EnvoyFilter>] = reader.configs()
-        let unapplied = filters.map {
-            Diagnostic(
-                .warning, code: "WEFT0003", resource: $0.resource, path: "spec.configPatches",
-                message: EnvoyFilter.notApplied, hint: EnvoyFilter.insteadOfPatches)
-        }
-        diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics + unapplied
+        diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
         destinationIndex = Self.index(destinationRules)
         globals = cache.globals(of: self, objects: objects)
     }

@@ -11,7 +11,7 @@ package struct ProxyClass: Sendable, Hashable {
     package var namespace: String
     package var labels: [String: String]
     package var serviceAccount: String
-    /// Of the node's metadata, the keys in ``metadataKeys``.
+    /// Of the node's metadata, the keys in ``metadataKeys``, and those that patches compare.
     package var metadata: JSONValue
     /// Named container ports of the proxy's pod.
     package var namedPorts: [String: Int]
@@ -22,9 +22,6 @@ package struct ProxyClass: Sendable, Hashable {
     package var network: String
     /// Empty unless some rule asks for endpoints on the caller's own node.
     package var nodeName: String
-    /// The proxy's own address where what is made names it, which most proxies do not need: it is an endpoint of a
-    /// headless service (no listener for itself), or its Sidecar has an ingress that goes to the instance's address.
-    package var instanceAddress: String?
     /// Whether the proxy may have Secrets: whoever runs in a namespace can claim a gateway's name and labels; only a pod
     /// that is known, with the service account that the proxy's credential proves, has them.
     package var mayHaveSecrets: Bool
@@ -32,7 +29,7 @@ package struct ProxyClass: Sendable, Hashable {
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
         "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR", "INTERCEPTION_MODE", "ISTIO_PROXY_VERSION",
-        "ISTIO_VERSION", "NETWORK",
+        "ISTIO_VERSION", "MESH_ID", "NETWORK",
     ]
 
     /// The class of a proxy in a snapshot. What the cluster knows of the pod overrides what the proxy says.
@@ -42,23 +39,14 @@ package struct ProxyClass: Sendable, Hashable {
         namespace = proxy.namespace
         labels = workload?.labels ?? proxy.labels
         serviceAccount = workload?.serviceAccount ?? proxy.serviceAccount
-        metadata = .object((proxy.metadata.objectValue ?? [:]).filter { Self.metadataKeys.contains($0.key) })
+        let keys = Self.metadataKeys.union(snapshot.patchMetadataKeys)
+        metadata = .object((proxy.metadata.objectValue ?? [:]).filter { keys.contains($0.key) })
         mayHaveSecrets = proxy.provenAccount.map { $0 == workload?.serviceAccount } ?? true
         namedPorts = workload?.namedPorts ?? [:]
         endpointPorts = snapshot.endpointPorts(at: proxy.address, in: proxy.namespace)
         locality = workload?.locality ?? proxy.locality
         network = workload?.network ?? proxy.network
         nodeName = snapshot.tellsNodesApart ? workload?.nodeName ?? proxy.nodeName : ""
-        let isHeadlessEndpoint = (snapshot.serviceNamespaces[proxy.namespace] ?? []).contains { index in
-            let service = snapshot.services[index]
-            return service.resolution == .headless && service.endpoints.contains { $0.address == proxy.address }
-        }
-        let ingress = Scope.sidecar(for: self, in: snapshot)?.spec.ingress ?? []
-        if isHeadlessEndpoint || ingress.contains(where: Self.namesInstance) { instanceAddress = proxy.address }
-    }
-
-    private static func namesInstance(_ ingress: Sidecar.Ingress) -> Bool {
-        ["0.0.0.0:", "[::]:"].contains { ingress.defaultEndpoint?.hasPrefix($0) == true }
     }
 
     private init(outbound proxy: ProxyClass, labels kept: Set<String>) {

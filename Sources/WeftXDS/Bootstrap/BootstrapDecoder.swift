@@ -144,6 +144,7 @@ extension ProxyConfiguration {
             case .secret(let value): secrets[value.name] != nil
             case .route(let value): routes[value.name] != nil
             case .endpoints(let value): endpoints[value.clusterName] != nil
+            case .names: names != nil
             }
         if isTaken { throw reader.error("the name \"\(resource.name)\" is used twice") }
         set(resource)

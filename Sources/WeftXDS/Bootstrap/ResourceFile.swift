@@ -1,6 +1,7 @@
 import FoundationEssentials
 package import SwiftProtobuf
 package import WeftCore
+import WeftIR
 import WeftProto
 
 /// Reads what a `path_config_source` names: a `DiscoveryResponse`, in protobuf's JSON form or in binary.
@@ -65,6 +66,7 @@ package enum ResourceFile {
 /// Reads a resource's name without decoding the resource: in every type it is the string of field 1.
 package enum ResourceName {
     package static func of(_ any: Google_Protobuf_Any) -> String? {
+        if any.typeURL == ResourceType.names.typeURL { return NameTable.resourceName }
         var bytes = any.value[...]
         while let (number, wireType) = tag(&bytes) {
             switch wireType {

@@ -29,7 +29,7 @@ extension AccessLog {
             wire.name = "envoy.access_loggers.\(service.kind.rawValue)_grpc"
             wire.typedConfig = try service.wire()
         }
-        if let filter { wire.filter = filter.wire() }
+        if let filter { wire.filter = try filter.wire() }
         return wire
     }
 

@@ -1,13 +1,15 @@
 import SwiftProtobuf
+import WeftCore
 import WeftIR
 import WeftProto
 
 private typealias WireFilter = Envoy_Config_Accesslog_V3_AccessLogFilter
+private typealias WireExpression = Envoy_Extensions_AccessLoggers_Filters_Cel_V3_ExpressionFilter
 private typealias WireComparison = Envoy_Config_Accesslog_V3_ComparisonFilter
 private typealias WireLogType = Envoy_Data_Accesslog_V3_AccessLogType
 
 extension AccessLogFilter {
-    func wire() -> Envoy_Config_Accesslog_V3_AccessLogFilter {
+    func wire() throws -> Envoy_Config_Accesslog_V3_AccessLogFilter {
         var wire = WireFilter()
         switch self {
         case .status(let operation, let value): wire.statusCodeFilter.comparison = operation.wire(value)
@@ -17,8 +19,8 @@ extension AccessLogFilter {
         case .runtime(let share, let isIndependent):
             wire.runtimeFilter.percentSampled = share.wire()
             wire.runtimeFilter.useIndependentRandomness = isIndependent
-        case .and(let filters): wire.andFilter.filters = filters.map { $0.wire() }
-        case .or(let filters): wire.orFilter.filters = filters.map { $0.wire() }
+        case .and(let filters): wire.andFilter.filters = try filters.map { try $0.wire() }
+        case .or(let filters): wire.orFilter.filters = try filters.map { try $0.wire() }
         case .header(let matcher): wire.headerFilter.header = matcher.wire()
         case .responseFlags(let flags):
             wire.responseFlagFilter = .init()
@@ -32,6 +34,11 @@ extension AccessLogFilter {
         case .metadata(let matcher, let orMissing):
             wire.metadataFilter.matcher = matcher.wire()
             wire.metadataFilter.matchIfKeyNotFound = .init(orMissing)
+        case .expression(let text):
+            var expression = WireExpression()
+            expression.expression = text
+            wire.extensionFilter.name = "envoy.access_loggers.extension_filters.cel"
+            wire.extensionFilter.typedConfig = try pack(expression)
         }
         return wire
     }
@@ -57,6 +64,9 @@ extension AccessLogFilter {
             self = .metadata(
                 try DynamicMetadataMatcher(filter.matcher, reader),
                 orMissing: filter.hasMatchIfKeyNotFound ? filter.matchIfKeyNotFound.value : true)
+        case .extensionFilter(let filter) where filter.typedConfig.holds(WireExpression.self):
+            let text = try reader.unpack(filter.typedConfig, as: WireExpression.self).expression
+            self = .expression(try reader.expression(text, of: .bool))
         case .extensionFilter(let filter):
             throw reader.error("access log filter \(filter.name) (\(filter.typedConfig.messageName)) is not supported")
         case nil: throw reader.error("the filter is of a kind that is not supported")
@@ -68,6 +78,22 @@ extension AccessLogFilter {
     ) throws -> [AccessLogFilter] {
         guard wires.count >= 2 else { throw reader.error("\(field) needs two filters or more") }
         return try reader.map("\(field).filters", wires) { try AccessLogFilter($0, reader) }
+    }
+}
+
+extension WireReader {
+    /// The text of an expression that the proxy can evaluate.
+    /// - Parameter type: What it must come to; `nil` is anything.
+    func expression(_ text: String, of type: RequestAttribute.ValueType?) throws -> String {
+        do throws(AttributeExpressionError) {
+            let expression = try AttributeExpression(parsing: text)
+            guard type == nil || type == expression.type else {
+                throw AttributeExpressionError(message: "it comes to \(expression.type)", position: 0)
+            }
+        } catch {
+            throw self.error("the expression \(text) cannot be used: \(error)")
+        }
+        return text
     }
 }
 

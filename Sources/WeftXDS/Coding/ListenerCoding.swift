@@ -307,6 +307,14 @@ extension StatsFilter {
     func wire() -> Weft_V1_Stats {
         var wire = Weft_V1_Stats()
         wire.reporter = reporter == .source ? .source : .destination
+        wire.overrides = overrides.map { override in
+            var wire = Weft_V1_MetricOverride()
+            wire.metric = override.metric
+            wire.dropped = override.isDropped
+            wire.removedTags = override.removedTags
+            wire.tags = override.tags
+            return wire
+        }
         return wire
     }
 
@@ -315,6 +323,13 @@ extension StatsFilter {
         case .source: self.init(reporter: .source)
         case .destination: self.init(reporter: .destination)
         default: throw reader.error("stats filter without a reporter")
+        }
+        overrides = try reader.map("overrides", wire.overrides) { wire in
+            var override = MetricOverride(metric: wire.metric)
+            override.isDropped = wire.dropped
+            override.removedTags = wire.removedTags
+            for (name, text) in wire.tags { override.tags[name] = try reader.expression(text, of: nil) }
+            return override
         }
     }
 }

@@ -3,8 +3,6 @@
 /// `refused` is for what changes who may do what, or what is matched; `ignored` for what a request survives without.
 enum FieldExceptions {
     static let text = """
-        envoy.config.accesslog.v3.AccessLogFilter
-          refused 11 extension_filter: expressions are not evaluated
         envoy.config.accesslog.v3.RuntimeFilter
           accepted 1 runtime_key: percent_sampled counts
         envoy.config.bootstrap.v3.Admin

@@ -19,7 +19,7 @@ enum WellKnown: String {
     case bytes = "google.protobuf.BytesValue"
 
     /// What a wrapper wraps.
-    fileprivate var wrapped: FieldSchema.Kind? {
+    var wrapped: FieldSchema.Kind? {
         switch self {
         case .bool: .bool
         case .uint32: .uint32

@@ -7,6 +7,7 @@ package enum DecodedResource: Sendable, Hashable {
     case cluster(Cluster)
     case endpoints(ClusterLoadAssignment)
     case secret(Secret)
+    case names(NameTable)
 
     package var type: ResourceType {
         switch self {
@@ -15,6 +16,7 @@ package enum DecodedResource: Sendable, Hashable {
         case .cluster: .cluster
         case .endpoints: .endpoint
         case .secret: .secret
+        case .names: .names
         }
     }
     package var name: String {
@@ -24,6 +26,7 @@ package enum DecodedResource: Sendable, Hashable {
         case .cluster(let value): value.name
         case .endpoints(let value): value.clusterName
         case .secret(let value): value.name
+        case .names: NameTable.resourceName
         }
     }
 }
@@ -36,6 +39,7 @@ extension ProxyConfiguration {
         case .cluster(let value): clusters[value.name] = value
         case .endpoints(let value): endpoints[value.clusterName] = value
         case .secret(let value): secrets[value.name] = value
+        case .names(let value): names = value
         }
     }
 
@@ -46,6 +50,7 @@ extension ProxyConfiguration {
         case .cluster: clusters[name] = nil
         case .endpoint: endpoints[name] = nil
         case .secret: secrets[name] = nil
+        case .names: names = nil
         }
     }
 

@@ -9,6 +9,8 @@ package final class ResourceShare: Sendable {
     package let resources: [ResourceType: [String: EncodedResource]]
     /// Name of the load assignment that a cluster's endpoints come from, for those that use EDS.
     package let assignmentOfCluster: [String: String]
+    /// What became of users' patches.
+    package let patchReport: PatchReport
     private let serial: UInt64
     private let predecessor: UInt64?
     private let changed: [ResourceType: [String]]
@@ -19,10 +21,11 @@ package final class ResourceShare: Sendable {
     /// - Parameter old: the share that proxies have now and are to have this one instead of.
     package init(
         resources: [ResourceType: [String: EncodedResource]], assignmentOfCluster: [String: String] = [:],
-        replacing old: ResourceShare? = nil
+        patchReport: PatchReport = PatchReport(), replacing old: ResourceShare? = nil
     ) {
         self.resources = resources
         self.assignmentOfCluster = assignmentOfCluster
+        self.patchReport = patchReport
         serial = Self.counter.wrappingAdd(1, ordering: .relaxed).newValue
         predecessor = old?.serial
         var changed: [ResourceType: [String]] = [:]
@@ -48,15 +51,10 @@ package final class ResourceShare: Sendable {
     package convenience init(
         _ configuration: ProxyConfiguration, target: Target, replacing old: ResourceShare? = nil
     ) throws {
-        let encoder = XDSEncoder(target: target)
+        let encoded = try EncodedConfiguration(configuration, target: target)
         self.init(
-            resources: [
-                .listener: try configuration.listeners.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .route: try configuration.routes.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .cluster: try configuration.clusters.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .endpoint: try configuration.endpoints.mapValues { EncodedResource(any: try encoder.encode($0)) },
-                .secret: try configuration.secrets.mapValues { EncodedResource(any: try encoder.encode($0)) },
-            ], assignmentOfCluster: configuration.clusters.compactMapValues(\.assignmentName), replacing: old)
+            resources: encoded.resources, assignmentOfCluster: encoded.assignmentOfCluster,
+            patchReport: encoded.patchReport, replacing: old)
     }
 
     /// Whether anything differs from the share that this one replaces; true if it replaces none.

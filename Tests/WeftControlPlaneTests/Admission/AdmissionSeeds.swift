@@ -182,7 +182,7 @@ enum AdmissionSeeds {
             metadata: {name: x, namespace: dev}
             spec:
               tracing: [{providers: [{name: z}], randomSamplingPercentage: 12.5, customTags: {a: {literal: {value: b}}, h: {header: {name: x}}}}]
-              metrics: [{providers: [{name: prometheus}], overrides: [{match: {metric: REQUEST_COUNT, mode: CLIENT}, tagOverrides: {a: {operation: UPSERT, value: b}, c: {operation: REMOVE}}}]}]
+              metrics: [{providers: [{name: prometheus}], overrides: [{match: {metric: REQUEST_COUNT, mode: CLIENT}, tagOverrides: {a: {operation: UPSERT, value: request.host}, c: {operation: REMOVE}}}]}]
               accessLogging: [{match: {mode: SERVER}, filter: {expression: "response.code >= 400"}}]
             """
         ),

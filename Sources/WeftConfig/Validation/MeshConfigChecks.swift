@@ -1,0 +1,60 @@
+package import WeftCore
+
+/// Looks through the mesh configuration for what is not obeyed: names that are no fields, and fields of Istio's that have
+/// no effect here, each with the reason.
+package enum MeshConfigChecks {
+    /// Fields of Istio's whose absence of effect is no loss, because what they switch is not there or always so.
+    private static let harmless: Set<String> = [
+        "ca", "caCertificates", "certificates", "configSources", "disableEnvoyListenerLog", "dnsRefreshRate",
+        "enablePrometheusMerge", "hboneIdleTimeout", "serviceSettings", "serviceScopeConfigs",
+        "verifyCertificateAtClient",
+    ]
+
+    /// Why a field of Istio's has no effect.
+    private static let reasons: [String: String] = [
+        "proxyListenPort": "the redirect rules of pods lead to 15001",
+        "proxyInboundListenPort": "the redirect rules of pods lead to 15006",
+        "proxyHttpPort": "proxies have no HTTP proxy port; use a Sidecar with an egress listener that binds",
+        "ingressClass": "Kubernetes Ingress objects are not read; use a Gateway",
+        "ingressService": "Kubernetes Ingress objects are not read; use a Gateway",
+        "ingressControllerMode": "Kubernetes Ingress objects are not read; use a Gateway",
+        "ingressSelector": "Kubernetes Ingress objects are not read; use a Gateway",
+        "enableEnvoyAccessLogService": "access logs go to accessLogFile",
+        "inboundClusterStatName": "metrics of clusters have the clusters' own names",
+        "outboundClusterStatName": "metrics of clusters have the clusters' own names",
+        "zoneAwareLbSetting": "use localityLbSetting",
+        "defaultInboundHttpRetryPolicy": "what a workload receives is not tried again",
+        "serviceEntryVisibility": "ServiceEntries are seen as exportTo and defaultServiceExportTo say",
+        "meshMTLS.ecdhCurves": "the proxies' curves are fixed",
+        "tlsDefaults.ecdhCurves": "the proxies' curves are fixed",
+        "thriftConfig": "the Thrift protocol is forwarded as TCP",
+    ]
+
+    /// - Parameters:
+    ///   - json: the document under key `mesh`.
+    ///   - configMap: the object that holds it.
+    package static func findings(_ json: JSONValue, configMap: ResourceReference) -> [Diagnostic] {
+        guard let typed = try? json.decode(MeshConfig.self), let known = try? JSONValue(encoding: typed) else {
+            return []
+        }
+        var result: [Diagnostic] = []
+        for path in Validator.missing(from: known, in: json, path: "mesh").sorted() {
+            let field = path.split(separator: ".").dropFirst().first.map { String($0.prefix { $0 != "[" }) } ?? path
+            if path == "mesh.\(field)", harmless.contains(field) { continue }
+            let reason = reasons[String(path.dropFirst(5))] ?? reasons[field]
+            let message =
+                reason.map { "\(path.dropFirst(5)) has no effect: \($0)" } ?? "\(path.dropFirst(5)) is no known field"
+            result.append(
+                Diagnostic(.warning, code: "IST0133", resource: configMap, path: "data.\(path)", message: message))
+        }
+        if typed.accessLogEncoding == .json, let text = typed.accessLogFormat, !text.isEmpty,
+            (try? JSONValue(parsing: text))?.objectValue == nil
+        {
+            result.append(
+                Diagnostic(
+                    .error, code: "IST0106", resource: configMap, path: "data.mesh.accessLogFormat",
+                    message: "with accessLogEncoding JSON the format must be a JSON object; the standard one is used"))
+        }
+        return result
+    }
+}

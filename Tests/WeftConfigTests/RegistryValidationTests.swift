@@ -1,0 +1,91 @@
+import Testing
+import WeftConfig
+import WeftCore
+
+/// What the checks of the registry's kinds say: by kind and spec, the path of the finding, or none.
+struct RegistryValidationTests {
+    private func findings(_ kind: String, _ spec: String) throws -> [Diagnostic] {
+        let version = kind == "EnvoyFilter" ? "v1alpha3" : kind == "ProxyConfig" ? "v1beta1" : "v1"
+        let yaml =
+            "{apiVersion: networking.istio.io/\(version), kind: \(kind), metadata: {name: n, namespace: d}, spec: \(spec)}"
+        return Validator.validate(object: try #require(try ManifestReader.objects(in: yaml).first?.object))
+    }
+
+    @Test(
+        arguments: [
+            ("WorkloadEntry", "{address: 1.2.3.4}", nil), ("WorkloadEntry", "{network: n}", nil),
+            ("WorkloadEntry", "{}", "spec.address"), ("WorkloadEntry", "{address: 'a b'}", "spec.address"),
+            ("WorkloadEntry", "{address: 'unix://x'}", "spec.address"),
+            ("WorkloadEntry", "{address: 'unix:///x', ports: {a: 1}}", "spec.ports"),
+            ("WorkloadEntry", "{address: 1.2.3.4, ports: {a: 0}}", "spec.ports[a]"),
+            ("WorkloadEntry", "{address: 1.2.3.4, locality: a/b/c/d}", "spec.locality"),
+            ("WorkloadGroup", "{template: {serviceAccount: a}}", nil), ("WorkloadGroup", "{}", "spec.template"),
+            ("WorkloadGroup", "{template: {}, probe: {}}", "spec.probe"),
+            ("WorkloadGroup", "{template: {}, probe: {tcpSocket: {}}}", "spec.probe.tcpSocket.port"),
+            ("WorkloadGroup", "{template: {}, probe: {exec: {}}}", "spec.probe.exec.command"),
+            ("ProxyConfig", "{concurrency: 2, environmentVariables: {A: b}}", nil),
+            ("ProxyConfig", "{image: {imageType: debug}}", "spec.image.imageType"),
+            ("ServiceEntry", "{hosts: [a.b], addresses: [x], resolution: STATIC}", "spec.addresses[0]"),
+            (
+                "ServiceEntry", "{hosts: [a.b], resolution: STATIC, endpoints: [{address: a.c}]}",
+                "spec.endpoints[0].address"
+            ),
+            ("ServiceEntry", "{hosts: ['*.b'], resolution: DNS}", "spec.hosts"),
+            ("ServiceEntry", "{hosts: [a.b], resolution: DYNAMIC_DNS}", "spec.hosts"),
+            (
+                "ServiceEntry", "{hosts: [a.b], resolution: DNS, endpoints: [{address: a.c, ports: {x: 1}}]}",
+                "spec.endpoints[0].ports[x]"
+            ),
+            ("Sidecar", "{}", "spec"),
+            (
+                "Sidecar", "{ingress: [{port: {number: 1}, defaultEndpoint: '1.2.3.4:5'}]}",
+                "spec.ingress[0].defaultEndpoint"
+            ),
+            ("Sidecar", "{ingress: [{port: {number: 1}, defaultEndpoint: '127.0.0.1:5'}]}", nil),
+            ("Sidecar", "{ingress: [{port: {number: 1}}, {port: {number: 1}}]}", "spec.ingress[1].port.number"),
+            ("Sidecar", "{egress: [{hosts: ['./*']}, {hosts: ['./*']}]}", "spec.egress[0].port"),
+            ("EnvoyFilter", "{configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: {a: 1}}}]}", nil),
+            ("EnvoyFilter", "{configPatches: [{patch: {operation: REMOVE}}]}", "spec.configPatches[0].applyTo"),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE}}]}",
+                "spec.configPatches[0].patch.value"
+            ),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: CLUSTER, patch: {operation: REPLACE, value: {}}}]}",
+                "spec.configPatches[0].patch.operation"
+            ),
+            (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: CLUSTER, match: {listener: {}}, patch: {operation: REMOVE}}]}",
+                "spec.configPatches[0].match.listener"
+            ),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: BOOTSTRAP, patch: {operation: MERGE, value: {}}}]}",
+                "spec.configPatches[0].applyTo"
+            ),
+        ] as [(String, String, String?)])
+    func checks(_ kind: String, _ spec: String, _ path: String?) throws {
+        let found = try findings(kind, spec)
+        if let path {
+            #expect(found.contains { $0.path == path }, "\(found)")
+        } else {
+            #expect(found.isEmpty, "\(found)")
+        }
+    }
+
+    @Test func meshConfigurationNamesWhatItDoesNotObey() throws {
+        let json = try YAMLReader.value(
+            in:
+                "{accessLogFile: /dev/stdout, nonsense: 1, proxyListenPort: 1, enableTracing: true, meshMTLS: {minProtocolVersion: TLSV1_3, ecdhCurves: [P-256]}, outboundTrafficPolicy: {mode: ALLOW_ANY, x: 1}}"
+        )
+        let map = ResourceReference(kind: "ConfigMap", namespace: "istio-system", name: "istio")
+        let found = MeshConfigChecks.findings(json, configMap: map)
+        #expect(
+            found.map(\.path) == [
+                "data.mesh.meshMTLS.ecdhCurves", "data.mesh.nonsense", "data.mesh.outboundTrafficPolicy.x",
+                "data.mesh.proxyListenPort",
+            ])
+        #expect(found[1].message.contains("no known field"))
+        #expect(found[3].message.contains("15001"))
+    }
+}
