@@ -88,7 +88,8 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "CAllocationCounter", "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig", "WeftIR",
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig",
+            "WeftIR",
             "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS",
             grpcCore, grpcNIO, hummingbird, logging, nioCore,
             protobuf, x509, asn1,
