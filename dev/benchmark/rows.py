@@ -380,11 +380,10 @@ def instructions(settings, workshop, stack):
                 inner.callback(process.stop)
             counts = counted(workshop, stripped, key, bootstrap, port)
         for what, each in counts.items():
-            # What has no budget yet is shown all the same.
-            budget = budgets.get(key, {}).get(what)
-            note = f" (budget {budget})" if budget else ""
+            budget = budgets[key][what]
+            note = f" (budget {budget})"
             measures.append(Measure(f"{what} per request, {name}{note}", "", {"weft": each}, {}, []))
-            if budget and each > budget:
+            if each > budget:
                 broken.append(f"{name}: {each:.1f} {what} per request, the budget is {budget}")
     if broken:
         raise BudgetExceeded("; ".join(broken) + " (dev/benchmark/budget.json)")
