@@ -124,14 +124,16 @@ package final class HTTP2Peer {
 
     /// The next event, waited for at most `milliseconds`; `nil` when nothing came or the connection ended.
     package func next(within milliseconds: Int) -> Event? {
-        if !events.isEmpty { return events.removeFirst() }
-        guard !hasEnded else { return nil }
-        switch stream.receive(within: milliseconds) {
-        case .bytes(let bytes):
-            buffer += bytes
-            take()
-        case .closed, .reset: hasEnded = true
-        case .nothing: break
+        let end = ContinuousClock.now + .milliseconds(milliseconds)
+        // Frames such as SETTINGS are no events and may arrive alone.
+        while events.isEmpty, !hasEnded {
+            switch stream.receive(within: max(0, Int((end - .now) / .milliseconds(1)))) {
+            case .bytes(let bytes):
+                buffer += bytes
+                take()
+            case .closed, .reset: hasEnded = true
+            case .nothing: return nil
+            }
         }
         return events.isEmpty ? nil : events.removeFirst()
     }

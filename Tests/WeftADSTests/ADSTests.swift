@@ -223,8 +223,15 @@ final class RecordingProxy: ADSClientDelegate {
             group.addTask { try await host.run() }
             let client = client(port: try #require(try await host.port))
             group.addTask { await client.run() }
+            // Others take every turn until the client has been refused once, however long it takes to connect.
+            group.addTask { [proxy] in
+                while proxy.state.withLock({ $0.reasons.isEmpty }) {
+                    _ = try await admission.admit()
+                    try await Task.sleep(for: .milliseconds(2))
+                }
+            }
             try await eventually("refusal") { proxy.state.withLock { !$0.reasons.isEmpty } }
-            let reason = proxy.state.withLock { $0.reasons[0] }
+            let reason = try #require(proxy.state.withLock { $0.reasons.first })
             #expect(reason.hasPrefix("unavailable: too many proxies connect at once; try again in "), "\(reason)")
             try await eventually("served in its turn") { proxy.clusters == ["a"] }
             // Its own backoff of 50 ms would have had it try a dozen times.

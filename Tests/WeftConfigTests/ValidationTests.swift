@@ -290,6 +290,8 @@ func refusesSecurityObjects(_ kind: String, _ spec: String, _ path: String, _ wo
     ("AuthorizationPolicy", "{targetRefs: [{kind: Service, name: s}]}", "waypoints"),
     ("RequestAuthentication", "{jwtRules: [{issuer: a}]}", "neither jwks nor jwksUri"),
     ("Telemetry", "{metrics: [{overrides: [{match: {customMetric: mine}}]}]}", "metric of its own called mine"),
+    ("Telemetry", "{tracing: [{disableContextPropagation: true}]}", "disableContextPropagation has no effect"),
+    ("Telemetry", "{metrics: [{reportingInterval: 5s}]}", "reportingInterval has no effect"),
     ("WasmPlugin", "{url: h/i}", "does not run them"),
 ])
 func warnsOfSecurityObjects(_ kind: String, _ spec: String, _ words: String) throws {

@@ -48,6 +48,12 @@ enum TelemetryChecks {
                 "\(path).providers", "multiple providers is not currently supported; only the first is used")
         }
         findings.percent(tracing.randomSamplingPercentage, "\(path).randomSamplingPercentage")
+        if tracing.disableContextPropagation == true {
+            findings.warning(
+                "\(path).disableContextPropagation",
+                "disableContextPropagation has no effect: proxies pass trace contexts on whenever they trace",
+                hint: "set disableSpanReporting to report no spans")
+        }
         for (name, tag) in (tracing.customTags ?? [:]).sorted(by: { $0.key < $1.key }) {
             let place = "\(path).customTags[\(name)]"
             if name.isEmpty { findings.error("\(path).customTags", "tag name must not be empty") }
@@ -73,6 +79,11 @@ enum TelemetryChecks {
     private static func check(_ metrics: Telemetry.Metrics, _ path: String, _ findings: inout Findings) {
         providers(metrics.providers, path, &findings)
         findings.duration(metrics.reportingInterval, "\(path).reportingInterval")
+        if metrics.reportingInterval != nil {
+            findings.warning(
+                "\(path).reportingInterval",
+                "reportingInterval has no effect: metrics of open TCP connections are always up to date")
+        }
         for (index, override) in (metrics.overrides ?? []).enumerated() {
             let place = "\(path).overrides[\(index)]"
             if override.match?.metric != nil, override.match?.customMetric != nil {
