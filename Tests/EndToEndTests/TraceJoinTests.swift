@@ -89,7 +89,7 @@ extension EndToEnd {
         private static let hops = ["productpage", "details", "reviews", "ratings"]
 
         /// Asks for the page until its trace has the SDK's span and every hop's, in one tree.
-        private func expectJoined(_ mesh: LocalMesh, _ script: String) async throws {
+        private func expectJoined(_ mesh: LocalMesh, applications: [String], _ script: String) async throws {
             var last = Spans()
             do {
                 try await eventually("one trace with the application's span and every hop's", within: 60) {
@@ -100,19 +100,18 @@ extension EndToEnd {
                         last = try await trace(mesh, id)
                         let services = Set(last.services.values)
                         return Self.hops.allSatisfy { hop in services.contains { $0.hasPrefix(hop + ".") } }
-                            && services.contains("python-app") ? last : nil
+                            && services.isSuperset(of: applications) ? last : nil
                     }
                     guard let found else { return nil }
-                    let root = found.services.first { $0.value == "python-app" }?.key
                     let reached = found.services.filter { $0.value.hasPrefix("ratings.") }.map { found.path($0.key) }
                     // From the application through the page and the reviews to the ratings, without a gap.
                     let isWhole = reached.contains { path in
-                        path.first == "python-app"
+                        path.starts(with: applications)
                             && ["productpage.", "reviews.", "ratings."].allSatisfy { hop in
                                 path.contains { $0.hasPrefix(hop) }
                             }
                     }
-                    return root != nil && isWhole ? true : nil
+                    return isWhole ? true : nil
                 }
             } catch {
                 Issue.record("\(error); last seen: \(last)")
@@ -123,7 +122,7 @@ extension EndToEnd {
             let mesh = try await Self.ready.value
             try await traced(mesh, by: "own-otlp") {
                 try await expectJoined(
-                    mesh,
+                    mesh, applications: ["over-http", "over-grpc"],
                     """
                     import urllib.request
                     from opentelemetry import trace, propagate
@@ -132,19 +131,19 @@ extension EndToEnd {
                     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
                     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
                     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GRPCExporter
-                    provider = TracerProvider(resource=Resource.create({"service.name": "python-app"}))
                     collector = "jaeger-collector.istio-system"
-                    over_http = OTLPSpanExporter(f"http://{collector}:4318/v1/traces")
-                    provider.add_span_processor(SimpleSpanProcessor(over_http))
-                    provider.add_span_processor(SimpleSpanProcessor(GRPCExporter(f"{collector}:4317", insecure=True)))
-                    tracer = provider.get_tracer("test")
-                    with tracer.start_as_current_span("visit") as span:
+                    def tracer(name, exporter):
+                        provider = TracerProvider(resource=Resource.create({"service.name": name}))
+                        provider.add_span_processor(SimpleSpanProcessor(exporter))
+                        return provider.get_tracer("test")
+                    over_http = tracer("over-http", OTLPSpanExporter(f"http://{collector}:4318/v1/traces"))
+                    over_grpc = tracer("over-grpc", GRPCExporter(f"{collector}:4317", insecure=True))
+                    with over_http.start_as_current_span("visit"), over_grpc.start_as_current_span("step") as span:
                         headers = {}
                         propagate.inject(headers)
                         request = urllib.request.Request("http://productpage:9080/productpage", headers=headers)
                         urllib.request.urlopen(request, timeout=20).read()
                         print(format(span.get_span_context().trace_id, "032x"))
-                    provider.shutdown()
                     """)
             }
         }
@@ -153,7 +152,7 @@ extension EndToEnd {
             let mesh = try await Self.ready.value
             try await traced(mesh, by: "own-zipkin") {
                 try await expectJoined(
-                    mesh,
+                    mesh, applications: ["python-app"],
                     """
                     import urllib.request
                     from opentelemetry.sdk.resources import Resource
