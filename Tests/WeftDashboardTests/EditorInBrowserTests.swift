@@ -4,7 +4,7 @@ import Testing
 import WeftCore
 
 /// The editor and the forms of the Configuration page in a real browser. Nothing here may be applied: nobody is signed
-/// in; what the API server says is `DashboardTests` of the end-to-end suite.
+/// in; what the API server says is `MeshInBrowserTests` of the end-to-end suite.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct EditorInBrowserTests {
     private let area = "document.querySelector('.paper textarea').value"
     private let verdict = "document.querySelector('.editor [role=status]').textContent"

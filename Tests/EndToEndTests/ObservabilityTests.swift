@@ -1,0 +1,389 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension EndToEnd {
+    /// What the mesh tells of its traffic, held against what the load itself counted.
+    @Suite(.serialized) struct ObservabilityTests {
+        private static let namespace = "observed"
+        private static let ready = Task {
+            let mesh = try await LocalMesh.shared()
+            // The status of an answer tells the load which version it came from.
+            let split = [("v1", "0"), ("v2", "1000000")].map { version, failures in
+                Manifests.sample(
+                    name: "split-\(version)", app: "split", version: version, namespace: namespace,
+                    arguments: ["flaky", "--port", "9080", "--fail", failures, "--status", "203"])
+            }
+            let flaky = Manifests.sample(
+                name: "flaky", app: "flaky", version: "v1", namespace: namespace,
+                arguments: ["flaky", "--port", "9080", "--fail", "0"])
+            let pair = [("bad", "1000000"), ("good", "0")].map { name, failures in
+                Manifests.sample(
+                    name: "pair-\(name)", app: "pair", version: name, namespace: namespace,
+                    arguments: ["flaky", "--port", "9080", "--fail", failures, "--status", "500"])
+            }
+            let services = ["split", "flaky", "pair"].map {
+                Manifests.service(name: $0, port: 9080, namespace: namespace)
+            }
+            try await mesh.start(
+                namespace: namespace,
+                split + pair + [flaky] + services + [Manifests.client(namespace: namespace), routes])
+            try await mesh.start(
+                namespace: "observedplain", injected: false, [Manifests.client(namespace: "observedplain")])
+            // A series counts from its second look on: every proxy of ours has been looked at before the load begins.
+            try await eventually("all proxies are scraped") {
+                try await query(mesh, "count(up{namespace=\"\(namespace)\"} == 1)") >= 6 ? true : nil
+            }
+            return mesh
+        }
+
+        private static let routes = """
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: split, namespace: \(namespace)}
+            spec:
+              host: split
+              subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: DestinationRule
+            metadata: {name: pair, namespace: \(namespace)}
+            spec:
+              host: pair
+              trafficPolicy:
+                outlierDetection:
+                  {consecutive5xxErrors: 3, interval: 1s, baseEjectionTime: 600s, maxEjectionPercent: 100}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: pair, namespace: \(namespace)}
+            spec:
+              hosts: [pair]
+              http: [{retries: {attempts: 0}, route: [{destination: {host: pair}}]}]
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: split, namespace: \(namespace)}
+            spec:
+              hosts: [split]
+              http:
+              - route:
+                - {destination: {host: split, subset: v1}, weight: 90}
+                - {destination: {host: split, subset: v2}, weight: 10}
+            ---
+            apiVersion: networking.istio.io/v1
+            kind: VirtualService
+            metadata: {name: flaky, namespace: \(namespace)}
+            spec:
+              hosts: [flaky]
+              http:
+              - match: [{uri: {prefix: /retried}}]
+                retries: {attempts: 2, retryOn: 5xx, perTryTimeout: 5s}
+                route: [{destination: {host: flaky}}]
+              - retries: {attempts: 0}
+                route: [{destination: {host: flaky}}]
+            """
+
+        // MARK: - The store
+
+        /// The single value of a query, as the dashboard asks it; 0 when there is none.
+        private static func query(_ mesh: LocalMesh, _ text: String, at time: Double? = nil) async throws -> Double {
+            var arguments = [
+                "curl", "-s", "--get", "--data-urlencode", "query=\(text)",
+                "http://127.0.0.1:\(mesh.dashboardPort)/prometheus/api/v1/query",
+            ]
+            if let time { arguments.insert(contentsOf: ["--data-urlencode", "time=\(time)"], at: 3) }
+            let answer = try await command(arguments).checked().out
+            let json = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
+            let data = try #require(json?["data"] as? [String: Any], "\(answer)")
+            let first = (data["result"] as? [[String: Any]])?.first?["value"] as? [Any]
+            return (first?.last as? String).flatMap(Double.init) ?? 0
+        }
+
+        private func requests(_ more: String) -> String {
+            "sum(istio_requests_total{destination_service_namespace=\"\(Self.namespace)\",\(more)})"
+        }
+
+        /// The counter's growth over `body`, waited for: scrapes come a moment later.
+        private func growth(
+            _ mesh: LocalMesh, _ queries: [String], expect wanted: [Double], _ body: () async throws -> Void
+        ) async throws -> [Double] {
+            func all() async throws -> [Double] {
+                var values: [Double] = []
+                for text in queries { values.append(try await Self.query(mesh, text)) }
+                return values
+            }
+            let before = try await all()
+            try await body()
+            var grown: [Double] = []
+            _ = try? await eventually("the counters have it", within: 40) {
+                grown = zip(try await all(), before).map { $0 - $1 }
+                return grown == wanted ? true : nil
+            }
+            return grown
+        }
+
+        /// One request of the load.
+        private struct Sent {
+            var status: Int
+            var seconds: Double
+            /// Seconds since 1970 at its end.
+            var ended: Double
+        }
+
+        /// Requests one after the other from the pod `client`, as the client saw them; every twentieth is a slow one.
+        ///
+        /// Times begin when the request may be sent: what the sidecar sees of it, without the name's look-up.
+        private func load(_ mesh: LocalMesh, _ url: String, count: Int) async throws -> [Sent] {
+            let script = """
+                for i in $(seq \(count)); do
+                  delay=0; [ $((i % 20)) = 0 ] && delay=300ms
+                  curl -s -o /dev/null -w '%{http_code} %{time_pretransfer} %{time_total} ' --max-time 20 "\(url)?delay=$delay"
+                  date +%s.%3N
+                  sleep 0.05
+                done
+                """
+            let text = try await Caller(mesh: mesh, namespace: Self.namespace).shell(script, timeout: 400)
+            return text.split(separator: "\n").compactMap { line in
+                let parts = line.split(separator: " ")
+                guard parts.count == 4, let status = Int(parts[0]), let begun = Double(parts[1]),
+                    let finished = Double(parts[2]), let ended = Double(parts[3])
+                else { return nil }
+                return Sent(status: status, seconds: finished - begun, ended: ended)
+            }
+        }
+
+        // MARK: - Counts
+
+        @Test func ratesSharesAndQuantilesAreTheLoads() async throws {
+            let mesh = try await Self.ready.value
+            let from = "source_workload=\"client\",reporter=\"source\""
+            let sent = try await load(mesh, "http://split:9080/", count: 400)
+            #expect(sent.count == 400)
+            #expect(sent.allSatisfy { [200, 203].contains($0.status) })
+            // A minute within the load; shorter only where the load was.
+            let (begin, end) = (try #require(sent.first).ended, try #require(sent.last).ended)
+            let length = min(60, (end - begin) * 0.8).rounded(.down)
+            let until = end - 1
+            let minor = sent.count { $0.status == 203 }
+            for (version, count) in [("v1", sent.count - minor), ("v2", minor)] {
+                let counter = requests("\(from),destination_workload=\"split-\(version)\"")
+                try await eventually("\(version)'s last requests are scraped") {
+                    try await Self.query(mesh, counter) >= Double(count) ? true : nil
+                }
+                #expect(try await Self.query(mesh, counter) == Double(count))
+            }
+            let window = "[\(Int(length))s]"
+            func rate(_ more: String) async throws -> Double {
+                try await Self.query(
+                    mesh,
+                    "sum(rate(istio_requests_total{destination_service_name=\"split\",\(from)\(more)}\(window)))",
+                    at: until)
+            }
+            let within = sent.filter { $0.ended > until - length && $0.ended <= until }
+            let own = Double(within.count) / length
+            let told = try await rate("")
+            #expect(abs(told - own) <= own * 0.05, "the load says \(own), the store \(told) requests a second")
+            let share = try await rate(",destination_workload=\"split-v2\"") / told
+            let real = Double(within.count { $0.status == 203 }) / Double(within.count)
+            #expect(abs(share - real) <= 0.03, "the load says \(real), the store \(share)")
+            // 400 draws of 1 in 10 spread by about 1.5 points.
+            let all = Double(minor) / Double(sent.count)
+            #expect(abs(all - 0.1) <= 0.06, "\(all)")
+            try await quantilesAgree(mesh, within, window, until, from)
+        }
+
+        /// Bounds of `istio_request_duration_milliseconds`.
+        private static let bounds = [
+            0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300_000, 600_000, 1_800_000,
+            3_600_000,
+        ]
+
+        private func quantilesAgree(
+            _ mesh: LocalMesh, _ sent: [Sent], _ window: String, _ until: Double, _ from: String
+        ) async throws {
+            let sorted = sent.map { $0.seconds * 1000 }.sorted()
+            func bucket(_ value: Double) -> Int { Self.bounds.firstIndex { value <= $0 } ?? Self.bounds.count }
+            for share in [0.5, 0.99] {
+                let own = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+                let told = try await Self.query(
+                    mesh,
+                    "histogram_quantile(\(share), sum by (le) (rate(istio_request_duration_milliseconds_bucket"
+                        + "{destination_service_name=\"split\",\(from)}\(window))))", at: until)
+                #expect(
+                    abs(bucket(own) - bucket(told)) <= 1, "p\(share): the load says \(own) ms, the store \(told) ms")
+            }
+        }
+
+        @Test func errorsAreExactAndARetryShows() async throws {
+            let mesh = try await Self.ready.value
+            let source = "reporter=\"source\",destination_service_name=\"flaky\""
+            let callee = "reporter=\"destination\",destination_workload=\"flaky\""
+            let run = UUID().uuidString
+            let grown = try await growth(
+                mesh,
+                [
+                    requests("\(source),response_code=\"200\""), requests("\(source),response_code=\"503\""),
+                    requests("\(callee),response_code=\"200\""), requests("\(callee),response_code=\"503\""),
+                    "sum(envoy_cluster_upstream_rq_retry{cluster_name=~\"outbound.*flaky.observed.*\",app=\"client\"})",
+                ], expect: [37, 13, 37, 17, 4]
+            ) {
+                let caller = Caller(mesh: mesh, namespace: Self.namespace)
+                // 13 errors, 35 successes, and 2 that succeed at the third try.
+                let codes = try await caller.codes(
+                    (0..<13).map { "'http://flaky:9080/e?key=\(run)e\($0)&fail=1'" }
+                        + (0..<35).map { "'http://flaky:9080/s?key=\(run)s\($0)'" }
+                        + (0..<2).map { "'http://flaky:9080/retried?key=\(run)r\($0)&fail=2'" })
+                #expect(codes.count { $0 == "200" } == 37)
+                #expect(codes.count { $0 == "503" } == 13)
+            }
+            #expect(grown == [37, 13, 37, 17, 4])
+        }
+
+        @Test func anEjectionShows() async throws {
+            let mesh = try await Self.ready.value
+            let caller = Caller(mesh: mesh, namespace: Self.namespace)
+            let ejected =
+                "sum(envoy_cluster_outlier_detection_ejections_active{cluster_name=~\"outbound.*pair.observed.*\","
+                + "app=\"client\"})"
+            let codes = try await eventually("both answer") {
+                let codes = try await caller.codes(Array(repeating: "http://pair:9080/", count: 40))
+                return codes.contains("500") ? codes : nil
+            }
+            #expect(codes.count { $0 == "500" } == 3, "\(codes)")
+            try await eventually("the ejection is counted") { try await Self.query(mesh, ejected) == 1 ? true : nil }
+        }
+
+        @Test func locksFollowANamespaceToStrict() async throws {
+            let mesh = try await Self.ready.value
+            let (meshed, plain) = (
+                Caller(mesh: mesh, namespace: Self.namespace), Caller(mesh: mesh, namespace: "observedplain")
+            )
+            let callee = "reporter=\"destination\",destination_workload=\"flaky\",connection_security_policy="
+            let queries = [requests("\(callee)\"mutual_tls\""), requests("\(callee)\"none\"")]
+            let address = "http://flaky.observed:9080/lock"
+            let before = try await Self.query(mesh, queries[1])
+            let permissive = try await growth(mesh, queries, expect: [10, 5]) {
+                let answers = try await meshed.codes(Array(repeating: address, count: 10))
+                #expect(answers == Array(repeating: "200", count: 10))
+                let plainAnswers = try await plain.codes(Array(repeating: address, count: 5))
+                #expect(plainAnswers == Array(repeating: "200", count: 5))
+            }
+            #expect(permissive == [10, 5])
+            try await mesh.apply(
+                """
+                apiVersion: security.istio.io/v1
+                kind: PeerAuthentication
+                metadata: {name: default, namespace: \(Self.namespace)}
+                spec: {mtls: {mode: STRICT}}
+                """)
+            var answered = before + 5
+            try await eventually("plain text is refused") {
+                let code = try await plain.codes([address])
+                if code == ["200"] { answered += 1 }
+                return code == ["000"] ? true : nil
+            }
+            // What was answered before is counted before the next look.
+            try await eventually("plain requests of before are counted: \(answered)") {
+                try await Self.query(mesh, queries[1]) == answered ? true : nil
+            }
+            let strict = try await growth(mesh, queries, expect: [10, 0]) {
+                let answers = try await meshed.codes(Array(repeating: address, count: 10))
+                #expect(answers == Array(repeating: "200", count: 10))
+                let plainAnswers = try await plain.codes(Array(repeating: address, count: 5))
+                #expect(plainAnswers == Array(repeating: "000", count: 5))
+            }
+            #expect(strict == [10, 0])
+            try await mesh.kubectl("delete", "peerauthentication", "-n", Self.namespace, "default").checked()
+        }
+
+        // MARK: - The terminal
+
+        @Test func statAndTopShowTheTraffic() async throws {
+            let mesh = try await Self.ready.value
+            let caller = Caller(mesh: mesh, namespace: Self.namespace)
+            for (arguments, column, name) in [
+                (["stat", "-n", Self.namespace], "workload", "flaky"),
+                (["stat", "services", "-n", Self.namespace], "service", "flaky"),
+                (["stat", "namespaces", "-n", Self.namespace], "namespace", Self.namespace),
+                (["top", "--once", "--sort", "p99", "-n", Self.namespace], "workload", "flaky"),
+            ] {
+                try await eventually("\(arguments)") {
+                    _ = try await caller.codes(Array(repeating: "http://flaky:9080/stat", count: 5))
+                    let result = try await command(
+                        [mesh.binaries + "/weft"] + arguments + ["-o", "json"], environment: mesh.environment
+                    ).checked()
+                    let list = try JSONSerialization.jsonObject(with: Data(result.out.utf8)) as? [[String: Any]] ?? []
+                    let row = list.first { $0[column] as? String == name }
+                    return (row?["requestsPerSecond"] as? Double ?? 0) > 0 ? true : nil
+                }
+                let table = try await command([mesh.binaries + "/weft"] + arguments, environment: mesh.environment)
+                #expect(table.checkedOut.contains("RPS") && table.checkedOut.contains(name), "\(table)")
+            }
+        }
+
+        @Test func tapShowsRequestsWithTheirDecision() async throws {
+            let mesh = try await Self.ready.value
+            try await mesh.apply(
+                """
+                apiVersion: security.istio.io/v1
+                kind: AuthorizationPolicy
+                metadata: {name: no-delete, namespace: \(Self.namespace)}
+                spec:
+                  selector: {matchLabels: {app: flaky}}
+                  action: DENY
+                  rules: [{to: [{operation: {methods: [DELETE]}}]}]
+                """)
+            let caller = Caller(mesh: mesh, namespace: Self.namespace)
+            try await eventually("the policy is in force") {
+                try await caller.codes(["-X DELETE http://flaky:9080/"]) == ["403"] ? true : nil
+            }
+            // Requests go on until the tap has seen enough of them and ends by itself.
+            let tapping = Task {
+                try await mesh.weft(
+                    "tap", "deploy/flaky.\(Self.namespace)", "--status", "4xx", "--count", "3", "-o", "json",
+                    timeout: 90)
+            }
+            let traffic = Task {
+                while !Task.isCancelled {
+                    _ = try await caller.codes([
+                        "-X DELETE 'http://flaky:9080/watched?token=secret'", "http://flaky:9080/watched",
+                    ])
+                }
+            }
+            let result = try await tapping.value
+            traffic.cancel()
+            _ = try? await traffic.value
+            try result.checked()
+            let lines = result.out.split(separator: "\n")
+            #expect(lines.count == 3)
+            #expect(!result.out.contains("secret"))
+            for line in lines {
+                let entry = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+                #expect(entry["method"] as? String == "DELETE")
+                #expect(entry["path"] as? String == "/watched")
+                #expect(entry["status"] as? Int == 403)
+                #expect(entry["reporter"] as? String == "destination")
+                #expect(entry["mtls"] as? Bool == true)
+                #expect((entry["proxy"] as? String)?.hasPrefix("flaky-") == true)
+                #expect((entry["details"] as? String)?.contains("rbac_access_denied") == true, "\(line)")
+                #expect((entry["routeConfig"] as? String)?.contains("no-delete") == true, "\(line)")
+                let source = entry["source"] as? [String: Any]
+                #expect(source?["workload"] as? String == "client")
+                #expect(source?["principal"] as? String == "spiffe://cluster.local/ns/observed/sa/default")
+            }
+            // The dashboard's stream is the same, and says what it cannot do.
+            let base = "http://127.0.0.1:\(mesh.dashboardPort)/api/tap"
+            #expect(try await command(["curl", "-s", "\(base)/check?status=6x"]).out.contains("status is"))
+            #expect(try await command(["curl", "-s", "\(base)/check?status=5xx"]).out == "{}")
+            let stream = try await command(["timeout", "2", "curl", "-sN", "\(base)?namespace=\(Self.namespace)"])
+            #expect(stream.out.hasPrefix("event: hello\ndata: {\"proxies\":"), "\(stream)")
+            try await mesh.kubectl("delete", "authorizationpolicy", "-n", Self.namespace, "no-delete").checked()
+        }
+    }
+}
+
+extension CommandResult {
+    /// What it printed, if it succeeded.
+    fileprivate var checkedOut: String { succeeded ? out : "" }
+}
