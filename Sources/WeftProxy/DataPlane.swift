@@ -2,13 +2,15 @@ import CWeftLinux
 package import NIOCore
 import NIOPosix
 import Synchronization
+import WeftCore
 import WeftHTTP
 package import WeftIR
 import WeftTransport
 
 /// The proxy without its agent: workers, sockets and the configuration they serve.
 ///
-/// Thread-safe. Every ``apply(_:)`` builds one snapshot and hands it to every worker; connections are not dropped.
+/// Thread-safe: changes made at once are made one after the other. Every ``apply(_:)`` builds one snapshot and hands it to
+/// every worker; connections are not dropped.
 package final class DataPlane: Sendable {
     package struct Options: Sendable {
         package var concurrency = 1
@@ -83,6 +85,8 @@ package final class DataPlane: Sendable {
     let routeTables = RouteTables()
     /// `nil` if the kernel has no more watches to give.
     private let files = FileWatcher()
+    /// One change after the other: each begins with what the one before it left, down to the sockets.
+    private let turns = Turns()
     /// How many configurations were applied.
     private let changes = Atomic<Int>(0)
 
@@ -125,11 +129,9 @@ package final class DataPlane: Sendable {
     /// Replaces the secrets of the proxy's own agent and builds new TLS contexts; standing connections stay.
     @discardableResult
     package func apply(workloadSecrets: [Secret]) async -> [String] {
-        let configuration = state.withLock { state in
+        await change { state in
             for secret in workloadSecrets { state.workload[secret.name] = secret }
-            return state.configuration
         }
-        return await apply(configuration)
     }
 
     /// Resolves the names of DNS clusters on one worker; news make a new snapshot.
@@ -144,26 +146,31 @@ package final class DataPlane: Sendable {
             state.withLock { $0.names = bound }
         }
         Task { [weak self] in
-            for await (name, addresses) in news { await self?.apply(name: name, addresses: addresses) }
+            for await (name, addresses) in news { await self?.change { $0.builder.resolved[name] = addresses } }
         }
-    }
-
-    private func apply(name: String, addresses: [String]) async {
-        let configuration = state.withLock { state in
-            state.builder.resolved[name] = addresses
-            return state.configuration
-        }
-        await apply(configuration)
     }
 
     /// Serves `configuration` from now on.
     /// - Returns: What could not be used, as sentences for the log and the NACK.
     @discardableResult
     package func apply(_ configuration: ProxyConfiguration) async -> [String] {
+        await change { $0.configuration = configuration }
+    }
+
+    /// Makes a change in its turn, and serves what comes of it.
+    @discardableResult
+    private func change(_ edit: @Sendable (inout State) -> Void) async -> [String] {
+        await turns.enter()
+        let problems = await serve(edit)
+        await turns.leave()
+        return problems
+    }
+
+    private func serve(_ edit: @Sendable (inout State) -> Void) async -> [String] {
         let (previous, snapshot, found) = state.withLock { state in
             let previous = state.snapshot
-            state.configuration = configuration
-            let (listed, unusable) = state.resourceFiles.resolve(configuration)
+            edit(&state)
+            let (listed, unusable) = state.resourceFiles.resolve(state.configuration)
             let (complete, unread) = state.secretFiles.resolve(listed)
             let result = state.builder.build(complete, workload: state.workload)
             state.snapshot = result.0
@@ -203,10 +210,8 @@ package final class DataPlane: Sendable {
             }
             group.addTask { while (try? await Task.sleep(for: .seconds(1))) != nil { look.yield() } }
             for await _ in looks {
-                let changed = state.withLock { state in
-                    state.resourceFiles.hasChanged || state.secretFiles.hasChanged ? state.configuration : nil
-                }
-                if let changed { report(await apply(changed)) }
+                let hasChanged = state.withLock { $0.resourceFiles.hasChanged || $0.secretFiles.hasChanged }
+                if hasChanged { report(await change { _ in }) }
             }
             group.cancelAll()
         }

@@ -78,8 +78,8 @@ extension EndToEnd {
             let row = try await mesh.kubectl(
                 "get", "-n", Self.namespace, "gateways.gateway.networking.k8s.io"
             ).checked().out.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
-            #expect(row.first == ["NAME", "CLASS", "ADDRESS", "PROGRAMMED", "AGE"])
-            #expect(row.last?.prefix(4) == ["edge", "istio", "127.0.0.1", "True"])
+            #expect(row.first == ["NAME", "CLASS", "ADDRESS", "ACCEPTED", "PROGRAMMED", "AGE"])
+            #expect(row.last?.prefix(5) == ["edge", "istio", "127.0.0.1", "True", "True"])
             let labels = try await mesh.kubectl(
                 "get", "deployment", "-n", Self.namespace, "edge-istio", "-o",
                 "jsonpath={.metadata.labels.team} {.spec.template.metadata.labels.team}"

@@ -137,6 +137,19 @@ import WeftIdentity
         await plane.shutdown(grace: .zero)
     }
 
+    /// A renewed certificate must not bring back the configuration that was in force when it came.
+    @Test func changesMadeAtOnceLoseNothing() async throws {
+        let (plane, port) = try await start(configuration([.httpConnectionManager(manager("0"))]))
+        let configurations = (1...50).map { configuration([.httpConnectionManager(manager("\($0)"))]) }
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 0..<4 { group.addTask { for _ in 0..<50 { await plane.apply(workloadSecrets: []) } } }
+            group.addTask { for one in configurations { await plane.apply(one) } }
+        }
+        #expect(plane.snapshot.configuration == configurations.last)
+        #expect(try Client(port: port).get()?.text == "50")
+        await plane.shutdown(grace: .zero)
+    }
+
     @Test func anHTTP2ConnectionMovesOrSaysGoAway() async throws {
         let (plane, port) = try await start(configuration([.httpConnectionManager(manager("one"))]))
         let peer = HTTP2Peer(try RawSocket(to: "127.0.0.1", port: UInt16(port)), isClient: true)

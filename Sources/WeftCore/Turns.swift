@@ -1,10 +1,12 @@
 /// Lets one caller after the other through, in the order of arrival. An actor alone lets others in while it waits.
-actor Turns {
+package actor Turns {
     private var isTaken = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
+    package init() {}
+
     /// Returns when it is the caller's turn; ``leave()`` ends the turn.
-    func enter() async {
+    package func enter() async {
         guard isTaken else {
             isTaken = true
             return
@@ -12,7 +14,7 @@ actor Turns {
         await withCheckedContinuation { waiters.append($0) }
     }
 
-    func leave() {
+    package func leave() {
         if waiters.isEmpty { isTaken = false } else { waiters.removeFirst().resume() }
     }
 }
