@@ -5,7 +5,7 @@ import Testing
 extension EndToEnd {
     /// Telemetry objects are obeyed, by `weft-proxy` and by Envoy, and both ends of a call are known to both sides.
     @Suite(.serialized) struct TelemetryFeatureTests {
-        private static let namespace = "observed"
+        private static let namespace = "telemetries"
         private static let envoy = "{weft.dev/data-plane: envoy, weft.dev/envoy-path: /opt/weft/bin/envoy}"
 
         private static let caller = Task {
@@ -31,7 +31,7 @@ extension EndToEnd {
         private static let telemetry = """
             apiVersion: telemetry.istio.io/v1
             kind: Telemetry
-            metadata: {name: namespace, namespace: observed}
+            metadata: {name: namespace, namespace: telemetries}
             spec:
               metrics:
               - overrides:
@@ -127,7 +127,7 @@ extension EndToEnd {
                 input: """
                     apiVersion: telemetry.istio.io/v1
                     kind: Telemetry
-                    metadata: {name: wrong, namespace: observed}
+                    metadata: {name: wrong, namespace: telemetries}
                     spec: {accessLogging: [{filter: {expression: "response.cod > 400"}}]}
                     """)
             #expect(refused.status != 0)
