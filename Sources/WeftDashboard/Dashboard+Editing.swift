@@ -59,10 +59,7 @@ extension Dashboard {
     }
 
     private static func token(_ request: Request) -> String? {
-        guard let parts = request.headers[.authorization]?.split(separator: " ", maxSplits: 1), parts.count == 2,
-            parts[0].lowercased() == "bearer"
-        else { return nil }
-        return String(parts[1])
+        BearerToken.read(request.headers[values: .authorization])
     }
 
     private static func question(_ request: Request) -> LogQuestion? {

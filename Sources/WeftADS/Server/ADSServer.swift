@@ -1,5 +1,6 @@
 package import GRPCCore
 package import Logging
+import WeftCore
 package import WeftIdentity
 package import WeftProto
 import WeftXDS

@@ -88,20 +88,6 @@ struct Subresources: Sendable {
         try await writer.send(body, status: 201)
     }
 
-    /// Percent-encoded as a part of a query: what a caller escaped reaches the pod escaped.
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            switch byte {
-            case 48...57, 65...90, 97...122, 45, 46, 95, 126: result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                result += byte < 16 ? "%0\(hex)" : "%\(hex)"
-            }
-        }
-        return result
-    }
-
     /// `NAME`, `NAME:PORT` or `SCHEME:NAME:PORT`.
     private func proxy(_ text: String) async throws {
         let parts = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
@@ -123,7 +109,7 @@ struct Subresources: Sendable {
             }
             place = found
         }
-        let query = request.query.map { "\(Self.escaped($0.name))=\(Self.escaped($0.value))" }.joined(separator: "&")
+        let query = request.query.map { "\($0.name.pathEscaped)=\($0.value.pathEscaped)" }.joined(separator: "&")
         let path = target.rest.dropFirst().joined(separator: "/")
         var outgoing = HTTPClientRequest(
             url: "http://\(place.address):\(place.port)/\(path)" + (query.isEmpty ? "" : "?\(query)"))

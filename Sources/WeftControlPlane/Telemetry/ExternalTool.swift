@@ -66,8 +66,8 @@ struct ExternalTool: Sendable {
         guard kind.isReading(parts), !parts.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }) else {
             return failure(404, "\(base) is asked for what can be read alone, not for \(path.prefix(100))")
         }
-        let place = parts.map { Self.escaped(FormParameters.decoded(Array($0.utf8)[...])) }.joined(separator: "/")
-        let query = parameters.pairs.map { "\(Self.escaped($0.name))=\(Self.escaped($0.value))" }
+        let place = parts.map { FormParameters.decoded(Array($0.utf8)[...]).pathEscaped }.joined(separator: "/")
+        let query = parameters.pairs.map { "\($0.name.pathEscaped)=\($0.value.pathEscaped)" }
         let url = base + kind.root + place + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
         do {
             let answer = try await fetch(url)
@@ -93,18 +93,5 @@ struct ExternalTool: Sendable {
                 ]
             }
         return APIResponse(status: status, body: value.serialized())
-    }
-
-    private static func escaped(_ text: String) -> String {
-        var result = ""
-        for byte in text.utf8 {
-            switch byte {
-            case 48...57, 65...90, 97...122, 45, 46, 95, 126: result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                result += byte < 16 ? "%0\(hex)" : "%\(hex)"
-            }
-        }
-        return result
     }
 }

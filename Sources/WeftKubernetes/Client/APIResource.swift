@@ -1,4 +1,5 @@
 package import WeftConfig
+import WeftCore
 
 /// Where the API server keeps one kind: enough to build its paths.
 package struct APIResource: Sendable, Hashable, CustomStringConvertible {
@@ -60,23 +61,4 @@ extension APIResource {
     package static let validatingWebhookConfigurations = APIResource(
         group: "admissionregistration.k8s.io", kind: "ValidatingWebhookConfiguration",
         name: "validatingwebhookconfigurations", isNamespaced: false)
-}
-
-extension String {
-    /// Percent-encoded for one path segment or one query value.
-    package var pathEscaped: String {
-        var result = ""
-        for byte in utf8 {
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-                UInt8(ascii: "~"):
-                result.unicodeScalars.append(Unicode.Scalar(byte))
-            default:
-                let hex = String(byte, radix: 16, uppercase: true)
-                result += hex.utf8.count == 1 ? "%0\(hex)" : "%\(hex)"
-            }
-        }
-        return result
-    }
 }

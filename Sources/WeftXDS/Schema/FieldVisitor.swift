@@ -125,14 +125,14 @@ enum UnknownFields {
     static func numbers(in bytes: Data) -> [Int] {
         var rest = Array(bytes)[...]
         var numbers: [Int] = []
-        while let tag = varint(&rest) {
+        while let tag = Varint.take(&rest) {
             let number = Int(tag >> 3)
             if !numbers.contains(number) { numbers.append(number) }
             switch tag & 7 {
-            case 0: _ = varint(&rest)
+            case 0: _ = Varint.take(&rest)
             case 1: rest = rest.dropFirst(8)
             case 2:
-                let length = varint(&rest) ?? 0
+                let length = Varint.take(&rest) ?? 0
                 rest = rest.dropFirst(Int(clamping: length))
             case 3, 4: break
             case 5: rest = rest.dropFirst(4)
@@ -140,15 +140,5 @@ enum UnknownFields {
             }
         }
         return numbers
-    }
-
-    private static func varint(_ bytes: inout ArraySlice<UInt8>) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: 0, to: 64, by: 7) {
-            guard let byte = bytes.popFirst() else { return nil }
-            value |= UInt64(byte & 0x7F) << UInt64(shift)
-            if byte < 0x80 { return value }
-        }
-        return nil
     }
 }

@@ -77,17 +77,17 @@ struct WireShape: Sendable {
         let meanings = messages[message]
         var rest = bytes
         while !rest.isEmpty {
-            guard let tag = Self.varint(&rest), let number = Int(exactly: tag >> 3), number < meanings.count else {
+            guard let tag = Varint.take(&rest), let number = Int(exactly: tag >> 3), number < meanings.count else {
                 return false
             }
             let length: Int
             switch tag & 7 {
             case 0:
-                guard Self.varint(&rest) != nil else { return false }
+                guard Varint.take(&rest) != nil else { return false }
                 length = 0
             case 1: length = 8
             case 2:
-                guard let stated = Self.varint(&rest), let count = Int(exactly: stated) else { return false }
+                guard let stated = Varint.take(&rest), let count = Int(exactly: stated) else { return false }
                 length = count
             case 5: length = 4
             default: return false
@@ -102,15 +102,5 @@ struct WireShape: Sendable {
             rest = rest.dropFirst(length)
         }
         return true
-    }
-
-    private static func varint(_ bytes: inout Slice<UnsafeRawBufferPointer>) -> UInt64? {
-        var value: UInt64 = 0
-        for shift in stride(from: 0, to: 64, by: 7) {
-            guard let byte = bytes.popFirst() else { return nil }
-            value |= UInt64(byte & 0x7F) << UInt64(shift)
-            if byte < 0x80 { return value }
-        }
-        return nil
     }
 }
