@@ -224,6 +224,45 @@ import Testing
         #expect(peer.requests.count == 1)
     }
 
+    /// RFC 9113, 8.1: NO_ERROR after a whole response, though not in one piece with it.
+    @Test func tellsClientsLaterToStopSending() {
+        let peer = WirePeer()
+        peer.feed([.post(1), .post(3), .post(5), .post(7)])
+        for reference in peer.references {
+            peer.connection.send(ResponseHead(status: 403), on: reference, endStream: true)
+        }
+        peer.collect()
+        #expect(peer.frames.map(\.type) == [1, 1, 1, 1])
+        #expect(peer.connection.owesResets && peer.connection.streamCount == 0)
+        peer.clear()
+        // Two requests end meanwhile, one by data and one by trailers; one is given up; one goes on.
+        peer.feed([
+            .data(1, 10, end: true), .headers(3, [("x", "y")]), WireFrame(3, 0, 5, [0, 0, 0, 8]), .data(7, 10), .get(9),
+        ])
+        #expect(peer.verdict == "fine")
+        #expect(peer.bodyBytes == 0)
+        #expect(peer.requests.count == 1)
+        peer.connection.sendLateResets()
+        peer.collect()
+        #expect(peer.frames == [WireFrame(3, 0, 7, [0, 0, 0, 0])])
+        #expect(!peer.connection.owesResets)
+    }
+
+    @Test func fewResetsWait() {
+        let peer = WirePeer()
+        for index in 0..<150 {
+            peer.feed([.post(UInt32(index * 2 + 1))])
+            peer.connection.send(ResponseHead(status: 403), on: peer.references[index], endStream: true)
+        }
+        peer.collect()
+        #expect(peer.frames.filter { $0.type == 3 }.count == 50)
+        peer.connection.sendLateResets()
+        peer.collect()
+        let told = peer.frames.filter { $0.type == 3 }.map(\.id)
+        let expected: [UInt32] = (0..<150).map { $0 * 2 + 1 }
+        #expect(told == expected)
+    }
+
     @Test func joinsCookiesAndDropsHost() {
         let peer = WirePeer()
         peer.feed([.get(1, [("cookie", "a=1"), ("host", "a"), ("x", "y"), ("cookie", "b=2")])])

@@ -53,7 +53,10 @@ extension HTTP2Connection {
         guard header.length == 4, let code: UInt32 = input.readInteger() else {
             throw .connection(.frameSizeError, .frameSize)
         }
-        guard let slot = streams.slot(of: header.streamID) else { return nil }
+        guard let slot = streams.slot(of: header.streamID) else {
+            _ = ignoreLate(header.streamID, endStream: true)
+            return nil
+        }
         let age = now &- streams[slot].openedAt
         remove(slot)
         events.append(

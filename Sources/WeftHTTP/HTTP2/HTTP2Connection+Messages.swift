@@ -83,12 +83,12 @@ extension HTTP2Connection {
         }
         guard role == .server else {
             if isIdle(id) || id & 1 == 0 { throw .connection(.protocolError, .streamID) }
-            if resets.contains(id) { return nil }
+            if ignoreLate(id, endStream: endStream) { return nil }
             throw .connection(.streamClosed, .frameState)
         }
         guard id & 1 == 1 else { throw .connection(.protocolError, .streamID) }
         if id <= lastPeerStream {
-            if resets.contains(id) { return nil }
+            if ignoreLate(id, endStream: endStream) { return nil }
             throw .connection(.streamClosed, .frameState)
         }
         if drainState == .final { return nil }
@@ -176,7 +176,7 @@ extension HTTP2Connection {
         try flood.frame(isEmpty: length == 0, endsStream: endStream)
         guard let slot = streams.slot(of: id) else {
             creditConnection(header.length)
-            if resets.contains(id) { return nil }
+            if ignoreLate(id, endStream: endStream) { return nil }
             throw .connection(.streamClosed, .frameState)
         }
         try account(slot, id, header.length, length)

@@ -125,22 +125,46 @@ extension HTTP2Connection {
             if role == .server { flood.streamCompleted() }
             return remove(slot)
         }
-        // RFC 9113, 8.1: a whole response makes the rest of the request needless.
-        if role == .server, !streams[slot].isTunnel { abandon(slot) }
+        // RFC 9113, 8.1: a whole response makes the rest of the request needless. A client that still sends may throw
+        // the response away when it reads RST_STREAM together with it (curl 7.88 does), so that comes later.
+        if role == .server, !streams[slot].isTunnel {
+            if lateResets.count >= Self.lateResetLimit { writeReset(lateResets.removeFirst(), .noError) }
+            lateResets.append(streams[slot].id)
+            flood.streamCompleted()
+            forgetReset(slot)
+        }
     }
 
     func closeRemote(_ slot: Int) {
         streams[slot].remoteClosed = true
         if streams[slot].localClosed { return remove(slot) }
-        if role == .client, !streams[slot].isTunnel { abandon(slot) }
+        if role == .client, !streams[slot].isTunnel {
+            writeReset(streams[slot].id, .noError)
+            forgetReset(slot)
+        }
     }
 
-    private func abandon(_ slot: Int) {
-        let id = streams[slot].id
-        writeReset(id, .noError)
-        resets.insert(id)
-        if role == .server { flood.streamCompleted() }
+    /// Drops a stream whose peer may not know yet that nothing more is taken.
+    private func forgetReset(_ slot: Int) {
+        resets.insert(streams[slot].id)
         remove(slot)
+    }
+
+    /// Server: whether ``sendLateResets()`` has something to say.
+    package var owesResets: Bool { !lateResets.isEmpty }
+
+    /// Server: tells the client which requests it may stop sending, some time after their responses left.
+    package func sendLateResets() {
+        guard failure == nil else { return }
+        for id in lateResets { writeReset(id, .noError) }
+        lateResets.removeAll(keepingCapacity: true)
+    }
+
+    /// A frame for a stream that was dropped: no error, and when it is the request's last one, no reset is due.
+    func ignoreLate(_ id: UInt32, endStream: Bool) -> Bool {
+        guard resets.contains(id) else { return false }
+        if endStream, let index = lateResets.firstIndex(of: id) { lateResets.remove(at: index) }
+        return true
     }
 
     // MARK: - Windows of the peer

@@ -56,6 +56,9 @@ package final class HTTP2Connection {
     var peer = HTTP2PeerSettings()
     var flood: HTTP2FloodGuard
     var resets = HTTP2ResetMemory()
+    /// Server: streams answered before their requests ended, whose clients have not been told to stop.
+    var lateResets: [UInt32] = []
+    static let lateResetLimit = 100
 
     /// Milliseconds, as of the last bytes.
     var now: UInt64 = 0

@@ -22,6 +22,7 @@ class HTTP2Session: ChannelInboundHandler {
     private var touched: [any HTTPStreamReceiver] = []
     private var isInReadCycle = false
     private var flushIsScheduled = false
+    private var lateResetsAreScheduled = false
     /// Takes the place of the codec's output while that is written.
     private var spare = HTTP2Output()
     private var socket = SocketWriter()
@@ -179,6 +180,7 @@ class HTTP2Session: ChannelInboundHandler {
 
     func flush() {
         guard let context, codec.hasOutput else { return }
+        if codec.owesResets, !lateResetsAreScheduled { scheduleLateResets(context) }
         if codec.output.sendWhole({ socket.transmit(&$0, context) }) {
             codec.output.recycle()
             return noteDrained(context)
@@ -194,6 +196,17 @@ class HTTP2Session: ChannelInboundHandler {
         outgoing.recycle()
         spare = outgoing
         noteDrained(context)
+    }
+
+    /// Leaves clients time to read a whole response before they learn that their request is not read any more.
+    private func scheduleLateResets(_ context: ChannelHandlerContext) {
+        lateResetsAreScheduled = true
+        context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [weak self] in
+            guard let self, !self.isClosing else { return }
+            self.lateResetsAreScheduled = false
+            self.codec.sendLateResets()
+            self.flush()
+        }
     }
 
     /// Tells the codec that nothing waits to leave, when it matters.
