@@ -58,7 +58,12 @@ final class LogBuffer {
     }
 
     /// - Parameter digits: Zeros stand before a number that has fewer.
-    func append(decimal number: Int, digits: Int = 1) {
+    @inline(__always) func append(decimal number: Int, digits: Int = 1) {
+        if digits == 1, number >= 0, number < 10 { return append(byte: UInt8(truncatingIfNeeded: 48 + number)) }
+        append(longDecimal: number, digits)
+    }
+
+    private func append(longDecimal number: Int, _ digits: Int) {
         if number < 0 { append(byte: UInt8(ascii: "-")) }
         var rest = number.magnitude
         // The largest number has twenty digits.

@@ -29,6 +29,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         init(_ view: RBACView) { self.view = view }
     }
 
+    /// What log lines say of the connection.
+    private(set) lazy var logTexts = ConnectionLogTexts(connection.info)
+
     /// The virtual host of the last request.
     var recentHost: RouteTable.RecentHost?
 

@@ -166,33 +166,34 @@ final class WorkerMetrics {
 
     // MARK: HTTP
 
-    func exchangeFinished(_ exchange: Exchange) {
+    /// - Parameter now: When the exchange ended.
+    func exchangeFinished(_ exchange: Exchange, now: NIODeadline) {
         guard let reporter = exchange.connection.manager.stats else { return }
         let security: Security =
             reporter != .destination ? .unknown : exchange.connection.hasPeer ? .mutualTLS : .none
         if let changes = exchange.connection.manager.metricChanges {
-            return count(exchange, series(for: exchange, reporter, security, changes))
+            return count(exchange, now, series(for: exchange, reporter, security, changes))
         }
         guard let host = exchange.record.host else {
-            return count(exchange, series(for: exchange, reporter, security))
+            return count(exchange, now, series(for: exchange, reporter, security))
         }
         let id = ObjectIdentifier(host)
         let slot = (Int(bitPattern: UInt(bitPattern: id)) >> 4 ^ exchange.record.status) & 63
         if let known = recent[slot], known.host == id, known.reporter == reporter, known.security == security,
             known.isLike(exchange)
         {
-            return count(exchange, known.series)
+            return count(exchange, now, known.series)
         }
         let series = series(for: exchange, reporter, security)
-        count(exchange, series)
+        count(exchange, now, series)
         // Without a known service the labels depend on the authority as well.
         guard reporter == .destination || exchange.cluster?.compiled.cluster.services.isEmpty == false else { return }
         recent[slot] = Recent(host: id, exchange: exchange, reporter: reporter, security: security, series: series)
     }
 
-    private func count(_ exchange: Exchange, _ series: HTTPSeries) {
+    private func count(_ exchange: Exchange, _ now: NIODeadline, _ series: HTTPSeries) {
         series.count(
-            milliseconds: UInt64(clamping: (NIODeadline.now() - exchange.record.started).nanoseconds / 1_000_000),
+            milliseconds: UInt64(clamping: (now - exchange.record.started).nanoseconds / 1_000_000),
             received: exchange.record.bytesReceived, sent: exchange.record.bytesSent)
     }
 
