@@ -45,11 +45,11 @@ enum AccessLogEntry {
             message.identifier.node.id = node.id
             message.identifier.node.cluster = node.cluster
         }
-        var writer = ProtobufWriter()
+        let writer = ProtobufWriter()
         writer.write((try? message.serializedBytes() as [UInt8]) ?? [])
         // `http_logs` (2) or `tcp_logs` (3), which hold `log_entry` (1); the entries are encoded already.
-        writer.write(service.kind == .http ? 2 : 3) { logs in for entry in entries { logs.write(1, entry) } }
-        return Array(writer.bytes.readableBytesView)
+        writer.write(service.kind == .http ? 2 : 3) { for entry in entries { writer.write(1, entry) } }
+        return Array(writer.bytes)
     }
 
     private static func request(

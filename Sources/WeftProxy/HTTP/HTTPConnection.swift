@@ -41,6 +41,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
     /// Who the client said it was, last time.
     var recentPeer: PeerTable.Recent?
 
+    /// Who has the client's address, as far as ``WorkerMetrics/addressEpoch`` is the same.
+    var addressPeer: (told: Int, epoch: Int, index: Int)?
+
     /// Rate limits that are counted for this connection alone.
     private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]
 

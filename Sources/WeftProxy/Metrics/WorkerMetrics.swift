@@ -108,6 +108,8 @@ final class WorkerMetrics {
     /// Whether peers inside the mesh are told who this is.
     let introducesItself: Bool
     var peers = PeerTable()
+    /// Grows whenever addresses may belong to others than before.
+    private(set) var addressEpoch = 0
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
     /// Keeps endpoints alive whose identity is in ``baseByKey``.
@@ -137,6 +139,7 @@ final class WorkerMetrics {
     func snapshotChanged() {
         workloads = nil
         peers.forgetAddresses()
+        addressEpoch += 1
         baseByKey.removeAll(keepingCapacity: true)
         for index in recent.indices { recent[index] = nil }
         hosts = []

@@ -31,8 +31,8 @@ extension Exchange {
         // Without it, only the tracer's own word counts: every request is offered.
         guard manager.samplesByRequestID else { return .sampled }
         let reason = (route?.decision ?? tracing.decision).reason(
-            id, hasClientTraceID: head.headers.contains(Self.clientTraceID),
-            isForced: head.headers.contains(Self.forceTrace), number: worker.decisions.next())
+            id, hasClientTraceID: head.headers.holds(Self.clientTraceID),
+            isForced: head.headers.holds(Self.forceTrace), number: worker.decisions.next())
         if reason != id.reason, manager.packsTraceReason, let text = head.headers.string(.requestID) {
             head.headers.set(.requestID, reason.written(into: text))
         }
@@ -88,7 +88,7 @@ extension Exchange {
             }
             return
         }
-        guard head.headers.contains(Self.decoratorOperation),
+        guard head.headers.holds(Self.decoratorOperation),
             let named = head.headers.string(Self.decoratorOperation)
         else { return }
         if !named.isEmpty { span.name = named }

@@ -1,80 +1,122 @@
 import NIOCore
 
 /// Writes protobuf's wire format (protobuf.dev, "Encoding") field by field, for messages of which many leave: no object
-/// for each message, no second pass for the lengths.
-struct ProtobufWriter {
-    private(set) var bytes = ByteBuffer()
+/// for each message, no second pass for the lengths. Grows as needed; confined to where it is made.
+final class ProtobufWriter {
+    private var memory: UnsafeMutableRawPointer
+    private var capacity: Int
+    private(set) var count = 0
 
     /// How fields are laid out.
-    private enum WireType: UInt8 { case varint = 0, fixed64 = 1, lengthDelimited = 2 }
+    private enum WireType: UInt64 { case varint = 0, fixed64 = 1, lengthDelimited = 2 }
+    /// The longest number with variable length.
+    private static let longestNumber = 10
 
-    mutating func reserve(_ count: Int) { bytes.reserveCapacity(minimumWritableBytes: count) }
+    init(capacity: Int = 1024) {
+        self.capacity = max(64, capacity)
+        memory = .allocate(byteCount: self.capacity, alignment: 8)
+    }
+
+    deinit { memory.deallocate() }
+
+    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
 
     /// Fields that are encoded already.
-    mutating func write(_ fields: some Sequence<UInt8>) { bytes.writeBytes(fields) }
+    func write(_ fields: [UInt8]) { fields.withUnsafeBytes { append($0) } }
 
-    mutating func write(_ field: Int, _ text: String) {
-        start(field, .lengthDelimited)
-        varint(UInt64(text.utf8.count))
-        bytes.writeString(text)
+    func write(_ field: Int, _ text: String) {
+        var text = text
+        text.withUTF8 { write(field, UnsafeRawBufferPointer($0)) }
     }
 
-    mutating func write(_ field: Int, _ content: [UInt8]) {
+    func write(_ field: Int, _ content: [UInt8]) { content.withUnsafeBytes { write(field, $0) } }
+
+    private func write(_ field: Int, _ content: UnsafeRawBufferPointer) {
         start(field, .lengthDelimited)
         varint(UInt64(content.count))
-        bytes.writeBytes(content)
+        append(content)
     }
 
-    /// The numbers as bytes, the highest byte first.
-    mutating func write(_ field: Int, bytesOf numbers: UInt64...) {
+    /// Two numbers as sixteen bytes, the highest byte first.
+    func write(_ field: Int, bytesOf high: UInt64, _ low: UInt64) {
         start(field, .lengthDelimited)
-        varint(UInt64(numbers.count * 8))
-        for number in numbers { bytes.writeInteger(number) }
+        varint(16)
+        append(high.bigEndian)
+        append(low.bigEndian)
     }
 
-    mutating func write(_ field: Int, fixed number: UInt64) {
+    /// A number as eight bytes, the highest byte first.
+    func write(_ field: Int, bytesOf number: UInt64) {
+        start(field, .lengthDelimited)
+        varint(8)
+        append(number.bigEndian)
+    }
+
+    func write(_ field: Int, fixed number: UInt64) {
         start(field, .fixed64)
-        bytes.writeInteger(number, endianness: .little)
+        append(number.littleEndian)
     }
 
-    mutating func write(_ field: Int, _ number: UInt64) {
+    func write(_ field: Int, _ number: UInt64) {
         start(field, .varint)
         varint(number)
     }
 
-    /// A message in this one.
-    mutating func write(_ field: Int, message body: (inout ProtobufWriter) -> Void) {
+    /// A message in this one: what `body` writes meanwhile.
+    func write(_ field: Int, message body: () -> Void) {
         start(field, .lengthDelimited)
-        let place = bytes.writerIndex
+        let place = count
         // Room for a length below 128; what is longer moves up when its length is known.
-        bytes.writeInteger(UInt8(0))
-        body(&self)
-        let length = UInt64(bytes.writerIndex - place - 1)
+        reserve(1)
+        count += 1
+        body()
+        let length = UInt64(count - place - 1)
         let missing = Self.size(length) - 1
         if missing > 0 {
-            bytes.writeRepeatingByte(0, count: missing)
-            bytes.withUnsafeMutableReadableBytes { all in
-                let content = UnsafeRawBufferPointer(rebasing: all[(place + 1)..<(all.count - missing)])
-                UnsafeMutableRawBufferPointer(rebasing: all[(place + 1 + missing)...]).copyMemory(from: content)
-            }
+            reserve(missing)
+            (memory + place + 1 + missing).copyMemory(from: memory + place + 1, byteCount: Int(length))
         }
-        let end = bytes.writerIndex
-        bytes.moveWriterIndex(to: place)
+        count = place
         varint(length)
-        bytes.moveWriterIndex(to: end)
+        count += Int(length)
     }
 
     /// Bytes of a number with variable length.
     static func size(_ number: UInt64) -> Int { max(1, (70 - number.leadingZeroBitCount) / 7) }
 
-    private mutating func start(_ field: Int, _ type: WireType) { varint(UInt64(field) << 3 | UInt64(type.rawValue)) }
+    private func start(_ field: Int, _ type: WireType) { varint(UInt64(field) << 3 | type.rawValue) }
 
-    private mutating func varint(_ number: UInt64) {
+    private func varint(_ number: UInt64) {
+        reserve(Self.longestNumber)
         var rest = number
         while rest > 0x7f {
-            bytes.writeInteger(UInt8(truncatingIfNeeded: rest) | 0x80)
+            memory.storeBytes(of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
+            count += 1
             rest >>= 7
         }
-        bytes.writeInteger(UInt8(truncatingIfNeeded: rest))
+        memory.storeBytes(of: UInt8(truncatingIfNeeded: rest), toByteOffset: count, as: UInt8.self)
+        count += 1
+    }
+
+    private func append(_ number: UInt64) {
+        reserve(8)
+        memory.storeBytes(of: number, toByteOffset: count, as: UInt64.self)
+        count += 8
+    }
+
+    private func append(_ content: UnsafeRawBufferPointer) {
+        guard let source = content.baseAddress else { return }
+        reserve(content.count)
+        (memory + count).copyMemory(from: source, byteCount: content.count)
+        count += content.count
+    }
+
+    private func reserve(_ more: Int) {
+        guard capacity - count < more else { return }
+        capacity = max(capacity * 2, count + more)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 8)
+        larger.copyMemory(from: memory, byteCount: count)
+        memory.deallocate()
+        memory = larger
     }
 }

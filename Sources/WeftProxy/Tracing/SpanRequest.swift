@@ -78,25 +78,24 @@ enum OTLPSpans {
     private static let usualSize = 1_024
 
     static func message(_ spans: [FinishedSpan], _ settings: OpenTelemetryTracing, node: ObservedNode) -> ByteBuffer {
-        var writer = ProtobufWriter()
-        writer.reserve(spans.count * usualSize)
+        let writer = ProtobufWriter(capacity: spans.count * usualSize)
         // resource_spans
-        writer.write(1) { group in
+        writer.write(1) {
             // resource
-            group.write(1) { resource in
-                for (name, value) in attributes(settings, node) { attribute(1, name, value, &resource) }
+            writer.write(1) {
+                for (name, value) in attributes(settings, node) { attribute(1, name, value, writer) }
             }
             // scope_spans
-            group.write(2) { scoped in
+            writer.write(2) {
                 // scope
-                scoped.write(1) { scope in
-                    scope.write(1, "weft-proxy")
-                    scope.write(2, WeftVersion.current)
+                writer.write(1) {
+                    writer.write(1, "weft-proxy")
+                    writer.write(2, WeftVersion.current)
                 }
-                for span in spans { scoped.write(2) { write(span, &$0) } }
+                for span in spans { writer.write(2) { write(span, writer) } }
             }
         }
-        return writer.bytes
+        return ByteBuffer(bytes: writer.bytes)
     }
 
     private static func attributes(_ settings: OpenTelemetryTracing, _ node: ObservedNode) -> [(String, String)] {
@@ -115,14 +114,14 @@ enum OTLPSpans {
     }
 
     /// A `KeyValue` whose value is a text.
-    private static func attribute(_ field: Int, _ name: String, _ value: String, _ writer: inout ProtobufWriter) {
-        writer.write(field) { pair in
-            pair.write(1, name)
-            pair.write(2) { $0.write(1, value) }
+    private static func attribute(_ field: Int, _ name: String, _ value: String, _ writer: ProtobufWriter) {
+        writer.write(field) {
+            writer.write(1, name)
+            writer.write(2) { writer.write(1, value) }
         }
     }
 
-    private static func write(_ span: FinishedSpan, _ writer: inout ProtobufWriter) {
+    private static func write(_ span: FinishedSpan, _ writer: ProtobufWriter) {
         // trace_id, span_id, trace_state, parent_span_id, name, kind, the times in nanoseconds since 1970, attributes, status
         writer.write(1, bytesOf: span.context.traceHigh, span.context.traceLow)
         writer.write(2, bytesOf: span.context.spanID)
@@ -132,8 +131,8 @@ enum OTLPSpans {
         writer.write(6, span.isClient ? clientKind : serverKind)
         writer.write(7, fixed: UInt64(clamping: span.start))
         writer.write(8, fixed: UInt64(clamping: span.end))
-        for (name, value) in span.tags { attribute(9, name, value, &writer) }
-        if span.isError { writer.write(15) { $0.write(3, errorCode) } }
+        for (name, value) in span.tags { attribute(9, name, value, writer) }
+        if span.isError { writer.write(15) { writer.write(3, errorCode) } }
     }
 
     /// `SPAN_KIND_SERVER`, `SPAN_KIND_CLIENT`, `STATUS_CODE_ERROR`.

@@ -84,7 +84,7 @@ extension TraceContext {
         var parent: TraceContext?
         guard headers.lookAtFirst(Self.traceparent, { parent = Self.parent($0) }), let parent else { return nil }
         self = parent
-        guard headers.contains(Self.tracestate) else { return }
+        guard headers.holds(Self.tracestate) else { return }
         state = headers.values(Self.tracestate).map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
     }
 

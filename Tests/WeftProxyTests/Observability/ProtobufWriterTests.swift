@@ -11,23 +11,21 @@ import WeftRouting
 @Suite struct ProtobufWriterTests {
     @Test(arguments: [0, 1, 127, 128, 16_383, 16_384, 1 << 35, UInt64.max])
     func lengthsOfNumbers(_ number: UInt64) {
-        var writer = ProtobufWriter()
+        let writer = ProtobufWriter()
         writer.write(1, number)
-        #expect(writer.bytes.readableBytes == 1 + ProtobufWriter.size(number))
+        #expect(writer.count == 1 + ProtobufWriter.size(number))
     }
 
     /// Lengths of one, two and three bytes, in messages of messages.
     @Test(arguments: [0, 1, 100, 125, 126, 127, 128, 129, 16_000, 16_380, 16_384, 70_000])
     func lengthsOfMessages(_ size: Int) throws {
         let text = String(repeating: "x", count: size)
-        var writer = ProtobufWriter()
-        writer.write(1) { group in
-            group.write(2) { scoped in
-                for name in [text, "next"] { scoped.write(2) { $0.write(5, name) } }
-            }
+        let writer = ProtobufWriter()
+        writer.write(1) {
+            writer.write(2) { for name in [text, "next"] { writer.write(2) { writer.write(5, name) } } }
         }
         let message = try Opentelemetry_Proto_ExportTraceServiceRequest(
-            serializedBytes: Array(writer.bytes.readableBytesView))
+            serializedBytes: Array(writer.bytes))
         #expect(message.resourceSpans.flatMap(\.scopeSpans).flatMap(\.spans).map(\.name) == [text, "next"])
     }
 
