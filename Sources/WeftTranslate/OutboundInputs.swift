@@ -7,51 +7,70 @@ package import WeftIR
 /// ``clusters()`` is a function of this value alone, so equal inputs have equal clusters: the proof that a cache by
 /// these inputs is right is that there is nothing else in reach.
 package struct ServiceInputs: Sendable, Hashable {
-    package let host: String
-    private let proxies: OutboundClass
+    package var host: String { service.host }
+    private let common: SenderInputs
     private let service: MeshService
     private let rules: [Config<DestinationRule>]
-    private let globals: MeshGlobals
 
-    fileprivate init(
-        _ proxies: OutboundClass, _ service: MeshService, _ rules: [Config<DestinationRule>], _ globals: MeshGlobals
-    ) {
-        host = service.host
-        self.proxies = proxies
+    fileprivate init(_ common: SenderInputs, _ service: MeshService, _ rules: [Config<DestinationRule>]) {
+        self.common = common
         self.service = service
         self.rules = rules
-        self.globals = globals
     }
 
     /// Clusters of every port and subset, with their endpoints and secrets.
     package func clusters() -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
-        guard let snapshot = globals.snapshot?.restricted(to: [service], [], rules) else { return (configuration, []) }
-        let diagnostics = OutboundClusters(scope: Scope(snapshot: snapshot, proxy: proxies.proxy))
-            .build(into: &configuration)
+        guard let scope = common.scope(of: [service], [], rules) else { return (configuration, []) }
+        let diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
         return (configuration, diagnostics)
     }
 
     /// Users' patches on what ``clusters()`` makes; those that add clusters of their own are with the traffic.
     package var patches: [ResourcePatch] {
-        guard let snapshot = globals.snapshot?.restricted(to: [], [], []) else { return [] }
-        return EnvoyFilterPatches(scope: Scope(snapshot: snapshot, proxy: proxies.proxy)).patches(for: .outbound)
+        guard let scope = common.scope(of: [], [], []) else { return [] }
+        return EnvoyFilterPatches(scope: scope).patches(for: .outbound)
             .filter { $0.target == .cluster && $0.operation != .add }
     }
 }
 
+/// What everything made for one class of senders is made from; one for all of its services.
+final class SenderInputs: Sendable, Hashable {
+    private let proxies: OutboundClass
+    private let globals: MeshGlobals
+
+    init(_ proxies: OutboundClass, _ globals: MeshGlobals) {
+        self.proxies = proxies
+        self.globals = globals
+    }
+
+    /// A view of nothing but these objects and the globals; `nil` while a snapshot is being made.
+    func scope(
+        of services: [MeshService], _ virtualServices: [Config<VirtualService>],
+        _ destinationRules: [Config<DestinationRule>]
+    ) -> Scope? {
+        globals.snapshot.map {
+            Scope(snapshot: $0.restricted(to: services, virtualServices, destinationRules), proxy: proxies.proxy)
+        }
+    }
+
+    static func == (left: SenderInputs, right: SenderInputs) -> Bool {
+        left === right || left.globals == right.globals && left.proxies == right.proxies
+    }
+
+    func hash(into hasher: inout Hasher) { hasher.combine(proxies) }
+}
+
 /// All that the listeners and routes of one class of senders are made from: services without their endpoints, rules.
 package struct TrafficInputs: Sendable, Hashable {
-    private let proxies: OutboundClass
+    private let common: SenderInputs
     private let services: [MeshService]
     private let virtualServices: [Config<VirtualService>]
     private let destinationRules: [Config<DestinationRule>]
-    private let globals: MeshGlobals
 
     fileprivate init(_ proxies: OutboundClass, _ scope: Scope) {
-        self.proxies = proxies
+        common = SenderInputs(proxies, scope.snapshot.globals)
         virtualServices = scope.virtualServices
-        globals = scope.snapshot.globals
         destinationRules = scope.snapshot.destinationRules
         let visible = Set(scope.services.map(\.host))
         var named = scope.virtualServices.reduce(into: scope.snapshot.gatewayAPI.meshDestinations) {
@@ -76,10 +95,9 @@ package struct TrafficInputs: Sendable, Hashable {
     /// - Parameter defined: Names of the services' clusters.
     package func configuration(defined: some Sequence<String>) -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
-        guard let snapshot = globals.snapshot?.restricted(to: services, virtualServices, destinationRules) else {
+        guard let scope = common.scope(of: services, virtualServices, destinationRules)?.readingTelemetry() else {
             return (configuration, [])
         }
-        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy).readingTelemetry()
         FixedClusters.add(to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
         let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
         GatewayMeshRoutes(scope: scope).addListeners(to: &configuration)
@@ -98,9 +116,9 @@ package struct TrafficInputs: Sendable, Hashable {
 extension Translator {
     /// What the clusters of each service that a class of senders sees are made from.
     package func serviceInputs(for proxies: OutboundClass) -> [ServiceInputs] {
-        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        return scope.services.map {
-            ServiceInputs(proxies, $0, snapshot.destinationRules(covering: $0.host), snapshot.globals)
+        let common = SenderInputs(proxies, snapshot.globals)
+        return Scope(snapshot: snapshot, proxy: proxies.proxy).services.map {
+            ServiceInputs(common, $0, snapshot.destinationRules(covering: $0.host))
         }
     }
 
