@@ -61,69 +61,27 @@ final class SenderInputs: Sendable, Hashable {
     func hash(into hasher: inout Hasher) { hasher.combine(proxies) }
 }
 
-/// All that the listeners and routes of one class of senders are made from: services without their endpoints, rules.
-package struct TrafficInputs: Sendable, Hashable {
-    private let common: SenderInputs
-    private let services: [MeshService]
-    private let virtualServices: [Config<VirtualService>]
-    private let destinationRules: [Config<DestinationRule>]
-
-    fileprivate init(_ proxies: OutboundClass, _ scope: Scope) {
-        common = SenderInputs(proxies, scope.snapshot.globals)
-        virtualServices = scope.virtualServices
-        destinationRules = scope.snapshot.destinationRules
-        let visible = Set(scope.services.map(\.host))
-        var named = scope.virtualServices.reduce(into: scope.snapshot.gatewayAPI.meshDestinations) {
-            $0.formUnion($1.destinations)
-        }
-        if let sidecar = scope.sidecar, let proxy = sidecar.spec.outboundTrafficPolicy?.egressProxy?.host {
-            named.insert(MeshSnapshot.resolve(host: proxy, namespace: sidecar.namespace))
-        }
-        services = scope.snapshot.services.compactMap { service in
-            let isHidden = !visible.contains(service.host)
-            guard !isHidden || named.contains(service.host) || service.externalName != nil else { return nil }
-            // Headless services have listeners by endpoint, and a hidden destination gets its cluster from here.
-            if isHidden || service.resolution == .headless { return service }
-            var service = service
-            service.endpoints = []
-            return service
-        }
-    }
-
-    /// Listeners, routes, the clusters that are there for everybody, those that routes name in vain, names for DNS,
-    /// and users' patches.
-    /// - Parameter defined: Names of the services' clusters.
-    package func configuration(defined: some Sequence<String>) -> (ProxyConfiguration, [Diagnostic]) {
-        var configuration = ProxyConfiguration()
-        guard let scope = common.scope(of: services, virtualServices, destinationRules)?.readingTelemetry() else {
-            return (configuration, [])
-        }
-        FixedClusters.add(to: &configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
-        let diagnostics = OutboundListeners(scope: scope).build(into: &configuration)
-        GatewayMeshRoutes(scope: scope).addListeners(to: &configuration)
-        // Stands for clusters that come by their services.
-        let known = Cluster(name: "", discovery: .static)
-        for name in defined where configuration.clusters[name] == nil { configuration.clusters[name] = known }
-        MissingClusters(scope: scope).complete(&configuration)
-        configuration.clusters = configuration.clusters.filter { !$0.value.name.isEmpty }
-        configuration.names = NameTables(scope: scope).table()
-        let filters = EnvoyFilterPatches(scope: scope)
-        configuration.patches = filters.patches(for: .outbound)
-        return (configuration, diagnostics + filters.diagnostics + (scope.telemetry?.diagnostics ?? []))
-    }
-}
-
 extension Translator {
+    /// What everything that a class of senders sends by is made from: the clusters of each service that it sees, and
+    /// its listeners and routes.
+    package func inputs(for proxies: OutboundClass) -> (services: [ServiceInputs], traffic: TrafficInputs) {
+        let common = SenderInputs(proxies, snapshot.globals)
+        let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
+        return (serviceInputs(common, scope), TrafficInputs(common, scope))
+    }
+
+    private func serviceInputs(_ common: SenderInputs, _ scope: Scope) -> [ServiceInputs] {
+        scope.services.map { ServiceInputs(common, $0, snapshot.destinationRules(covering: $0.host)) }
+    }
+
     /// What the clusters of each service that a class of senders sees are made from.
     package func serviceInputs(for proxies: OutboundClass) -> [ServiceInputs] {
-        let common = SenderInputs(proxies, snapshot.globals)
-        return Scope(snapshot: snapshot, proxy: proxies.proxy).services.map {
-            ServiceInputs(common, $0, snapshot.destinationRules(covering: $0.host))
-        }
+        serviceInputs(SenderInputs(proxies, snapshot.globals), Scope(snapshot: snapshot, proxy: proxies.proxy))
     }
 
     /// What the listeners and routes of a class of senders are made from.
     package func trafficInputs(for proxies: OutboundClass) -> TrafficInputs {
-        TrafficInputs(proxies, Scope(snapshot: snapshot, proxy: proxies.proxy))
+        TrafficInputs(
+            SenderInputs(proxies, snapshot.globals), Scope(snapshot: snapshot, proxy: proxies.proxy))
     }
 }

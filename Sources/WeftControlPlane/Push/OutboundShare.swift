@@ -35,6 +35,7 @@ struct OutboundShare: Sendable {
     private let clusterFindings: Findings
     private let trafficInputs: TrafficInputs
     private let trafficFindings: Findings
+    private let tables: [String: MadeRouteTable]
 
     /// What translation found, and what became of users' patches.
     private struct Findings: Sendable {
@@ -60,28 +61,9 @@ struct OutboundShare: Sendable {
         _ proxies: OutboundClass, in snapshot: MeshSnapshot, target: Target, withSecrets: Bool,
         replacing old: OutboundShare?
     ) throws {
-        let translator = Translator(snapshot)
-        var patches: [ResourcePatch]?
-        var fragments = old?.fragments ?? [:]
-        var stale: [Fragment] = []
-        var fresh: [Fragment] = []
-        let wanted = translator.serviceInputs(for: proxies)
-        for inputs in wanted {
-            let former = fragments[inputs.host]
-            if let former, former.inputs == inputs { continue }
-            if let former { stale.append(former) }
-            // The patches are the same for every service of a class.
-            let known = patches ?? inputs.patches
-            patches = known
-            let fragment = try Self.fragment(inputs, target, known, withSecrets: withSecrets)
-            fresh.append(fragment)
-            fragments[inputs.host] = fragment
-        }
-        if fragments.count > wanted.count {
-            let hosts = Set(wanted.map(\.host))
-            stale += fragments.values.filter { !hosts.contains($0.inputs.host) }
-            fragments = fragments.filter { hosts.contains($0.key) }
-        }
+        let inputs = Translator(snapshot).inputs(for: proxies)
+        let encoding = Encoding(target: target, withSecrets: withSecrets)
+        let (fragments, stale, fresh) = try Self.fragments(inputs.services, encoding, replacing: old)
         self.fragments = fragments
         if let old, stale.isEmpty, fresh.isEmpty {
             clusters = old.clusters
@@ -90,33 +72,84 @@ struct OutboundShare: Sendable {
             clusters = Self.clusters(replacing: old?.clusters, all: fragments, stale: stale, fresh: fresh)
             clusterFindings = fragments.values.reduce(into: Findings()) { $0.add($1.diagnostics, $1.patches) }
         }
-        trafficInputs = translator.trafficInputs(for: proxies)
-        if let old, old.trafficInputs == trafficInputs, Self.haveSameNames(old.clusters, clusters) {
-            traffic = old.traffic
-            trafficFindings = old.trafficFindings
+        trafficInputs = inputs.traffic
+        if let old, old.trafficInputs == inputs.traffic, Self.haveSameNames(old.clusters, clusters) {
+            (traffic, trafficFindings, tables) = (old.traffic, old.trafficFindings, old.tables)
         } else {
-            let names = clusters.resources[.cluster]?.keys.map { $0 } ?? []
-            var (configuration, found) = trafficInputs.configuration(defined: names)
-            if !withSecrets { configuration.secrets = [:] }
-            let made = try ResourceShare(configuration, target: target, replacing: old?.traffic)
-            traffic = made.isNew ? made : old?.traffic ?? made
-            var findings = Findings()
-            findings.add(found, made.patchReport)
-            trafficFindings = findings
+            (traffic, trafficFindings, tables) = try Self.traffic(
+                inputs.traffic, defined: clusters.resources[.cluster]?.keys.map { $0 } ?? [], encoding, replacing: old)
         }
+    }
+
+    private struct Encoding {
+        var target: Target
+        var withSecrets: Bool
+
+        func encode(_ configuration: ProxyConfiguration) throws -> EncodedConfiguration {
+            var configuration = configuration
+            if !withSecrets { configuration.secrets = [:] }
+            return try EncodedConfiguration(configuration, target: target)
+        }
+    }
+
+    /// Every service's clusters, those that are no more, and those that are new.
+    private static func fragments(
+        _ wanted: [ServiceInputs], _ encoding: Encoding, replacing old: OutboundShare?
+    ) throws -> ([String: Fragment], stale: [Fragment], fresh: [Fragment]) {
+        var patches: [ResourcePatch]?
+        var fragments = old?.fragments ?? [:]
+        var stale: [Fragment] = []
+        var fresh: [Fragment] = []
+        for inputs in wanted {
+            let former = fragments[inputs.host]
+            if let former, former.inputs == inputs { continue }
+            if let former { stale.append(former) }
+            // The patches are the same for every service of a class.
+            let known = patches ?? inputs.patches
+            patches = known
+            var (configuration, diagnostics) = inputs.clusters()
+            configuration.patches = known
+            let fragment = Fragment(inputs, try encoding.encode(configuration), diagnostics)
+            fresh.append(fragment)
+            fragments[inputs.host] = fragment
+        }
+        if fragments.count > wanted.count {
+            let hosts = Set(wanted.map(\.host))
+            stale += fragments.values.filter { !hosts.contains($0.inputs.host) }
+            fragments = fragments.filter { hosts.contains($0.key) }
+        }
+        return (fragments, stale, fresh)
+    }
+
+    /// Listeners and routes. Of route tables only the virtual hosts whose inputs changed are made.
+    private static func traffic(
+        _ inputs: TrafficInputs, defined names: [String], _ encoding: Encoding, replacing old: OutboundShare?
+    ) throws -> (ResourceShare, Findings, [String: MadeRouteTable]) {
+        var draft = inputs.draft()
+        if draft.patchesRoutes { draft.makeHosts() }
+        var tables: [String: MadeRouteTable] = [:]
+        var named = NamedClusters()
+        for (name, hosts) in draft.hosts {
+            guard let table = draft.configuration.routes[name] else { continue }
+            let made = try MadeRouteTable(table, hosts, target: encoding.target, replacing: old?.tables[name])
+            tables[name] = made
+            named.formUnion(made.named)
+        }
+        var (configuration, diagnostics) = draft.finished(defined: names, naming: named)
+        for name in tables.keys { configuration.routes[name] = nil }
+        let encoded = try encoding.encode(configuration)
+        var resources = encoded.resources
+        for (name, table) in tables { resources[.route, default: [:]][name] = table.encoded.resource }
+        let made = ResourceShare(
+            resources: resources, assignmentOfCluster: encoded.assignmentOfCluster, patchReport: encoded.patchReport,
+            replacing: old?.traffic)
+        var findings = Findings()
+        findings.add(diagnostics, made.patchReport)
+        return (made.isNew ? made : old?.traffic ?? made, findings, tables)
     }
 
     private static func haveSameNames(_ left: ResourceShare, _ right: ResourceShare) -> Bool {
         left === right || left.resources[.cluster]?.keys == right.resources[.cluster]?.keys
-    }
-
-    private static func fragment(
-        _ inputs: ServiceInputs, _ target: Target, _ patches: [ResourcePatch], withSecrets: Bool
-    ) throws -> Fragment {
-        var (configuration, diagnostics) = inputs.clusters()
-        if !withSecrets { configuration.secrets = [:] }
-        configuration.patches = patches
-        return Fragment(inputs, try EncodedConfiguration(configuration, target: target), diagnostics)
     }
 
     /// The old share with some services' resources taken out and others put in.

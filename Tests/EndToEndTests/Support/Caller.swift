@@ -96,7 +96,8 @@ extension LocalMesh {
         let own = "apiVersion: v1\nkind: Namespace\nmetadata: {name: \(namespace), labels: \(labels)}"
         try await apply(([own] + manifests).joined(separator: "\n---\n"))
         let waited = try await kubectl(
-            "wait", "-n", namespace, "--for=condition=Available", "deployments", "--all", "--timeout=90s", timeout: 100)
+            "wait", "-n", namespace, "--for=condition=Available", "deployments", "--all", "--timeout=180s", timeout: 190
+        )
         guard waited.status != 0 else { return }
         throw NotReady(said: waited.err, pods: try await unreadyPods(namespace: namespace))
     }
