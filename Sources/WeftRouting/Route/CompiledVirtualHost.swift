@@ -48,11 +48,11 @@ final class CompiledVirtualHost: Sendable {
             host.requireTLS == .none ? nil : RouteDecision(virtualHost: bare, route: Self.redirectToTLS, index: 0)
         index = matches.count >= PathIndex.minimumCount ? PathIndex(matches) : nil
         var problems: [String] = []
-        for (position, route) in host.routes.enumerated() {
+        for (position, decision) in decisions.enumerated() {
+            guard matches[position].hasBrokenPattern || !decision.problems.isEmpty else { continue }
             let broken = matches[position].hasBrokenPattern ? ["an invalid pattern"] : []
-            for problem in broken + decisions[position].problems {
-                problems.append("routes \(table.name), host \(host.name), route \(position) \(route.name): \(problem)")
-            }
+            let route = "routes \(table.name), host \(host.name), route \(position) \(decision.route.name)"
+            problems += (broken + decision.problems).map { "\(route): \($0)" }
         }
         self.problems = problems
     }

@@ -43,8 +43,8 @@ package final class RouteDecision: Sendable {
         virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil,
         reusing previous: RouteDecision? = nil
     ) {
-        tableRequestHeaders = table.flatMap { $0.requestHeaders.isEmpty ? nil : $0.requestHeaders }
-        tableResponseHeaders = table.flatMap { $0.responseHeaders.isEmpty ? nil : $0.responseHeaders }
+        tableRequestHeaders = table?.requestHeaders.isEmpty == false ? table?.requestHeaders : nil
+        tableResponseHeaders = table?.responseHeaders.isEmpty == false ? table?.responseHeaders : nil
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
@@ -71,7 +71,8 @@ package final class RouteDecision: Sendable {
         redirectRewrite = redirect
         if case .forward(let action) = route.action {
             let compiled = CompiledForward(
-                action, match: route.match, virtualHost: virtualHost, tableMirrors: table?.mirrors ?? [])
+                action, match: route.match, virtualHost: virtualHost, tableMirrors: table?.mirrors ?? [],
+                reusing: previous?.forward)
             problems += compiled.problems
             forward = compiled
         } else {
@@ -155,7 +156,11 @@ package final class CompiledForward: Sendable {
     private let template: PathTemplate?
     let problems: [String]
 
-    init(_ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost, tableMirrors: [Mirror] = []) {
+    /// - Parameter previous: What this takes the place of: an equal retry policy is taken from it.
+    init(
+        _ action: RouteAction, match: RouteMatch, virtualHost: VirtualHost, tableMirrors: [Mirror] = [],
+        reusing previous: CompiledForward? = nil
+    ) {
         self.action = action
         hedgesOnPerTryTimeout = (action.hedge ?? virtualHost.hedge)?.onPerTryTimeout ?? false
         mirrors = [action.mirrors, virtualHost.mirrors, tableMirrors].first { !$0.isEmpty } ?? []
@@ -200,7 +205,11 @@ package final class CompiledForward: Sendable {
         self.weightedSubsets = weightedSubsets
         subset = SubsetKey(action.metadataMatch)
         let policy = action.retryPolicy ?? virtualHost.retryPolicy
-        retry = policy.map(CompiledRetryPolicy.init)
+        if let known = previous?.retry, known.policy == policy {
+            retry = known
+        } else {
+            retry = policy.map(CompiledRetryPolicy.init)
+        }
         problems += retry?.problems ?? []
         hashPolicies = action.hashPolicies.map(CompiledHashPolicy.init)
         problems += hashPolicies.compactMap(\.problem)

@@ -99,6 +99,40 @@ import WeftIR
         #expect(table([broken, host("b", ["/2"])], reusing: first).problems == first.problems)
     }
 
+    private func retrying(_ path: String, on condition: String, _ change: (inout RouteAction) -> Void = { _ in })
+        -> VirtualHost
+    {
+        var action = RouteAction(cluster: .cluster("c"))
+        action.retryPolicy = RetryPolicy(retryOn: [condition])
+        change(&action)
+        var changed = host("a", [path])
+        changed.routes[0].action = .forward(action)
+        return changed
+    }
+
+    /// Of a route that changed, what did not is kept: conditions by the requests they take, retries by identity.
+    @Test func partsOfAChangedRouteStay() throws {
+        let first = table([retrying("/1", on: "5xx")])
+        let second = table([retrying("/1", on: "5xx") { $0.timeoutMilliseconds = 7 }], reusing: first)
+        let decided = try #require(decision(second, "a", "/1")?.forward)
+        #expect(decided.action.timeoutMilliseconds == 7)
+        #expect(decided.retry === decision(first, "a", "/1")?.forward?.retry)
+        let moved = table([retrying("/2", on: "5xx")], reusing: second)
+        #expect(decision(moved, "a", "/1") == nil && decision(moved, "a", "/2") != nil)
+        let other = table([retrying("/2", on: "reset")], reusing: moved)
+        #expect(decision(other, "a", "/2")?.forward?.retry?.policy.retryOn == ["reset"])
+    }
+
+    @Test func aRouteThatBreaksAndIsMendedTakesNothingAndThenAll() {
+        let good = table([retrying("/1", on: "5xx")])
+        let broken = retrying("/1", on: "5xx") { $0.pathRewrite = .regex(pattern: "(", substitution: "") }
+        let second = table([broken], reusing: good)
+        #expect(decision(second, "a", "/1") == nil && second.problems.count == 1)
+        let third = table([broken, host("b", ["/1"])], reusing: second)
+        #expect(decision(third, "a", "/1") == nil && third.problems == second.problems)
+        #expect(decision(table([retrying("/1", on: "5xx")], reusing: third), "a", "/1") != nil)
+    }
+
     @Test func aDomainThatIsServedTwiceIsNamed() {
         var twin = host("b", ["/1"])
         twin.domains = ["x.example", "A.example"]
