@@ -32,7 +32,7 @@ extension EndToEnd {
                 namespace: "observedplain", injected: false, [Manifests.client(namespace: "observedplain")])
             // A series counts from its second look on: every proxy of ours has been looked at before the load begins.
             try await eventually("all proxies are scraped") {
-                try await query(mesh, "count(up{namespace=\"\(namespace)\"} == 1)") >= 6 ? true : nil
+                try await mesh.query("count(up{namespace=\"\(namespace)\"} == 1)") >= 6 ? true : nil
             }
             return mesh
         }
@@ -86,20 +86,6 @@ extension EndToEnd {
 
         // MARK: - The store
 
-        /// The single value of a query, as the dashboard asks it; 0 when there is none.
-        private static func query(_ mesh: LocalMesh, _ text: String, at time: Double? = nil) async throws -> Double {
-            var arguments = [
-                "curl", "-s", "--get", "--data-urlencode", "query=\(text)",
-                "http://127.0.0.1:\(mesh.dashboardPort)/prometheus/api/v1/query",
-            ]
-            if let time { arguments.insert(contentsOf: ["--data-urlencode", "time=\(time)"], at: 3) }
-            let answer = try await command(arguments).checked().out
-            let json = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
-            let data = try #require(json?["data"] as? [String: Any], "\(answer)")
-            let first = (data["result"] as? [[String: Any]])?.first?["value"] as? [Any]
-            return (first?.last as? String).flatMap(Double.init) ?? 0
-        }
-
         private func requests(_ more: String) -> String {
             "sum(istio_requests_total{destination_service_namespace=\"\(Self.namespace)\",\(more)})"
         }
@@ -110,7 +96,7 @@ extension EndToEnd {
         ) async throws -> [Double] {
             func all() async throws -> [Double] {
                 var values: [Double] = []
-                for text in queries { values.append(try await Self.query(mesh, text)) }
+                for text in queries { values.append(try await mesh.query(text)) }
                 return values
             }
             let before = try await all()
@@ -123,95 +109,54 @@ extension EndToEnd {
             return grown
         }
 
-        /// One request of the load.
-        private struct Sent {
-            var status: Int
-            var seconds: Double
-            /// Seconds since 1970 at its end.
-            var ended: Double
-        }
-
-        /// Requests one after the other from the pod `client`, as the client saw them; every twentieth is a slow one.
-        ///
-        /// Times begin when the request may be sent: what the sidecar sees of it, without the name's look-up.
-        private func load(_ mesh: LocalMesh, _ url: String, count: Int) async throws -> [Sent] {
-            let script = """
-                for i in $(seq \(count)); do
-                  delay=0; [ $((i % 20)) = 0 ] && delay=300ms
-                  curl -s -o /dev/null -w '%{http_code} %{time_pretransfer} %{time_total} ' --max-time 20 "\(url)?delay=$delay"
-                  date +%s.%3N
-                  sleep 0.05
-                done
-                """
-            let text = try await Caller(mesh: mesh, namespace: Self.namespace).shell(script, timeout: 400)
-            return text.split(separator: "\n").compactMap { line in
-                let parts = line.split(separator: " ")
-                guard parts.count == 4, let status = Int(parts[0]), let begun = Double(parts[1]),
-                    let finished = Double(parts[2]), let ended = Double(parts[3])
-                else { return nil }
-                return Sent(status: status, seconds: finished - begun, ended: ended)
-            }
-        }
-
         // MARK: - Counts
 
         @Test func ratesSharesAndQuantilesAreTheLoads() async throws {
             let mesh = try await Self.ready.value
             let from = "source_workload=\"client\",reporter=\"source\""
-            let sent = try await load(mesh, "http://split:9080/", count: 400)
+            let sent = try await Caller(mesh: mesh, namespace: Self.namespace).load("http://split:9080/", count: 400)
             #expect(sent.count == 400)
             #expect(sent.allSatisfy { [200, 203].contains($0.status) })
-            // A minute within the load; shorter only where the load was.
-            let (begin, end) = (try #require(sent.first).ended, try #require(sent.last).ended)
-            let length = min(60, (end - begin) * 0.8).rounded(.down)
-            let until = end - 1
             let minor = sent.count { $0.status == 203 }
             for (version, count) in [("v1", sent.count - minor), ("v2", minor)] {
                 let counter = requests("\(from),destination_workload=\"split-\(version)\"")
                 try await eventually("\(version)'s last requests are scraped") {
-                    try await Self.query(mesh, counter) >= Double(count) ? true : nil
+                    try await mesh.query(counter) >= Double(count) ? true : nil
                 }
-                #expect(try await Self.query(mesh, counter) == Double(count))
+                #expect(try await mesh.query(counter) == Double(count))
             }
-            let window = "[\(Int(length))s]"
-            func rate(_ more: String) async throws -> Double {
-                try await Self.query(
-                    mesh,
-                    "sum(rate(istio_requests_total{destination_service_name=\"split\",\(from)\(more)}\(window)))",
-                    at: until)
-            }
-            let within = sent.filter { $0.ended > until - length && $0.ended <= until }
-            let own = Double(within.count) / length
-            let told = try await rate("")
-            #expect(abs(told - own) <= own * 0.05, "the load says \(own), the store \(told) requests a second")
-            let share = try await rate(",destination_workload=\"split-v2\"") / told
-            let real = Double(within.count { $0.status == 203 }) / Double(within.count)
+            let load = CountedLoad(mesh: mesh, sent: sent, matchers: "\(from),destination_service_name=\"split\"")
+            try await load.agrees()
+            let share = try await load.rate(",destination_workload=\"split-v2\"") / (try await load.rate())
+            let real = Double(load.within.count { $0.status == 203 }) / Double(load.within.count)
             #expect(abs(share - real) <= 0.03, "the load says \(real), the store \(share)")
             // 400 draws of 1 in 10 spread by about 1.5 points.
             let all = Double(minor) / Double(sent.count)
             #expect(abs(all - 0.1) <= 0.06, "\(all)")
-            try await quantilesAgree(mesh, within, window, until, from)
         }
 
-        /// Bounds of `istio_request_duration_milliseconds`.
-        private static let bounds = [
-            0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000, 60000, 300_000, 600_000, 1_800_000,
-            3_600_000,
-        ]
-
-        private func quantilesAgree(
-            _ mesh: LocalMesh, _ sent: [Sent], _ window: String, _ until: Double, _ from: String
-        ) async throws {
-            let sorted = sent.map { $0.seconds * 1000 }.sorted()
-            func bucket(_ value: Double) -> Int { Self.bounds.firstIndex { value <= $0 } ?? Self.bounds.count }
-            for share in [0.5, 0.99] {
-                let own = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
-                let told = try await Self.query(
-                    mesh,
-                    "histogram_quantile(\(share), sum by (le) (rate(istio_request_duration_milliseconds_bucket"
-                        + "{destination_service_name=\"split\",\(from)}\(window))))", at: until)
-                #expect(
-                    abs(bucket(own) - bucket(told)) <= 1, "p\(share): the load says \(own) ms, the store \(told) ms")
+        /// A workload that nobody has seen makes one request: its edge is there a scrape later.
+        @Test func oneRequestMakesAnEdge() async throws {
+            let mesh = try await Self.ready.value
+            try await mesh.apply(Manifests.client(namespace: Self.namespace, name: "newcomer"))
+            try await mesh.waitForDeployment("newcomer", namespace: Self.namespace)
+            let caller = Caller(mesh: mesh, namespace: Self.namespace, workload: "deploy/newcomer")
+            #expect(try await caller.codes(["http://flaky:9080/new"]) == ["200"])
+            let begin = ContinuousClock.now
+            // As the graph asks it; the window is as long as this may take.
+            let edge =
+                "sum(rate(istio_requests_total{source_workload=\"newcomer\",destination_workload=\"flaky\","
+                + "source_workload_namespace=\"\(Self.namespace)\",reporter=\"source\"}[300s])) > 0"
+            try await eventually("the edge is there", within: 120) {
+                try await mesh.query(edge) > 0 ? true : nil
+            }
+            print("the first edge shows \(ContinuousClock.now - begin) after the first request")
+            try await eventually("the terminal has it", within: 60) {
+                _ = try await caller.codes(["http://flaky:9080/new"])
+                let rows = try await mesh.weft("edges", "-n", Self.namespace, "-o", "json").checked().out
+                let list = try JSONSerialization.jsonObject(with: Data(rows.utf8)) as? [[String: Any]] ?? []
+                return list.contains { $0["src"] as? String == "newcomer" && $0["service"] as? String == "flaky" }
+                    ? true : nil
             }
         }
 
@@ -251,7 +196,7 @@ extension EndToEnd {
                 return codes.contains("500") ? codes : nil
             }
             #expect(codes.count { $0 == "500" } == 3, "\(codes)")
-            try await eventually("the ejection is counted") { try await Self.query(mesh, ejected) == 1 ? true : nil }
+            try await eventually("the ejection is counted") { try await mesh.query(ejected) == 1 ? true : nil }
         }
 
         @Test func locksFollowANamespaceToStrict() async throws {
@@ -262,7 +207,7 @@ extension EndToEnd {
             let callee = "reporter=\"destination\",destination_workload=\"flaky\",connection_security_policy="
             let queries = [requests("\(callee)\"mutual_tls\""), requests("\(callee)\"none\"")]
             let address = "http://flaky.observed:9080/lock"
-            let before = try await Self.query(mesh, queries[1])
+            let before = try await mesh.query(queries[1])
             let permissive = try await growth(mesh, queries, expect: [10, 5]) {
                 let answers = try await meshed.codes(Array(repeating: address, count: 10))
                 #expect(answers == Array(repeating: "200", count: 10))
@@ -285,7 +230,7 @@ extension EndToEnd {
             }
             // What was answered before is counted before the next look.
             try await eventually("plain requests of before are counted: \(answered)") {
-                try await Self.query(mesh, queries[1]) == answered ? true : nil
+                try await mesh.query(queries[1]) == answered ? true : nil
             }
             let strict = try await growth(mesh, queries, expect: [10, 0]) {
                 let answers = try await meshed.codes(Array(repeating: address, count: 10))

@@ -33,18 +33,17 @@ package final class Browser: Sendable {
         // Tests run side by side, each with a profile of its own.
         profile = try Workspace.folder("browser-\(name)-\(UUID().uuidString)")
         let (commands, answers) = (try Self.pipe(), try Self.pipe())
-        process = try Self.spawn(
+        process = try ServerProcess.spawn(
             executable,
             [
                 "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                 "--hide-scrollbars", "--disable-background-networking", "--disable-component-update",
                 "--disable-renderer-backgrounding", "--disable-background-timer-throttling", "--window-size=1500,900",
                 "--remote-debugging-pipe", "--user-data-dir=\(profile)",
-            ], input: commands.reading, output: answers.writing, log: profile + "/log")
+            ], log: profile + "/log", passing: [commands.reading, answers.writing])
         close(commands.reading)
         close(answers.writing)
         writing = commands.writing
-        ProcessEnd.kill(atExit: process)
         let thread = Thread { [weak self] in Self.read(answers.reading) { self?.take($0) } }
         thread.start()
     }
@@ -169,26 +168,6 @@ package final class Browser: Sendable {
         let high = ends.map { fcntl($0, F_DUPFD_CLOEXEC, 200) }
         ends.forEach { close($0) }
         return (high[0], high[1])
-    }
-
-    private static func spawn(
-        _ executable: String, _ arguments: [String], input: Int32, output: Int32, log: String
-    ) throws -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        posix_spawn_file_actions_adddup2(&actions, input, 3)
-        posix_spawn_file_actions_adddup2(&actions, output, 4)
-        for descriptor in CInt(5)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
-        let words = ([executable] + arguments).map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var child: pid_t = 0
-        let status = posix_spawn(&child, executable, &actions, nil, words, environ)
-        guard status == 0 else { throw StepFailure("\(executable): \(String(cString: strerror(status)))") }
-        return child
     }
 }
 

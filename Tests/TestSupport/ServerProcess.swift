@@ -38,21 +38,33 @@ package final class ServerProcess: Sendable {
     package init(_ name: String, _ executable: String, _ arguments: [String], log: String) throws {
         self.name = name
         self.log = log
+        identifier = try Self.spawn(executable, arguments, log: log)
+    }
+
+    /// Starts a program that ends with the test process.
+    /// - Parameter passing: Descriptors of ours that it gets as 3, 4 and so on; no other is open in it but the standard
+    ///   three, of which the last two go to `log`. They lie above 200 (``Browser``).
+    static func spawn(
+        _ executable: String, _ arguments: [String], log: String, passing: [Int32] = []
+    ) throws -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // What the tests have open, listening sockets among it, is no business of the server.
-        for descriptor in CInt(3)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        for (place, descriptor) in passing.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, descriptor, CInt(3 + place))
+        }
+        // What the tests have open, listening sockets among it, is no business of the program.
+        for descriptor in CInt(3 + passing.count)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var child: pid_t = 0
         let status = posix_spawn(&child, executable, &actions, nil, words, environ)
         guard status == 0 else { throw StepFailure("\(executable): \(String(cString: strerror(status)))") }
-        identifier = child
         ProcessEnd.kill(atExit: child)
+        return child
     }
 
     package var isRunning: Bool {

@@ -1,5 +1,6 @@
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 import WeftADS
 import WeftCore
@@ -85,26 +86,6 @@ import WeftIdentity
                 }
             }
         }
-    }
-
-    /// Keeps what is logged.
-    private final class Recording: LogHandler {
-        let lines = Mutex<[String]>([])
-        var logLevel: Logger.Level {
-            get { .trace }
-            set {}
-        }
-        var metadata: Logger.Metadata {
-            get { [:] }
-            set {}
-        }
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { nil }
-            set {}
-        }
-
-        func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
-        func has(_ text: String) -> Bool { lines.withLock { $0.contains { $0.contains(text) } } }
     }
 
     private final class Nothing: ADSClientDelegate {
@@ -194,7 +175,7 @@ import WeftIdentity
 
     @Test func aProxyOfAnotherNamespaceIsRefused() async throws {
         let source = Source()
-        let log = Recording()
+        let log = RecordedLog()
         try await run(source, namespace: "other", logger: Logger(label: "test") { _ in log }) { hub in
             let view = try hub.open(TapFilter([:]))
             try await eventually("the refusal is logged") { log.has("the node says namespace other") }

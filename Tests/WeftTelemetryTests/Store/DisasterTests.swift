@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Logging
-import Synchronization
 import TestSupport
 import Testing
 import WeftTelemetry
@@ -11,29 +10,7 @@ import WeftTelemetry
     private static let start: Int64 = 1_700_000_000_000
     private static let series = 50
 
-    /// Keeps what is logged.
-    private final class Recording: LogHandler {
-        let lines = Mutex<[String]>([])
-        var logLevel: Logger.Level {
-            get { .trace }
-            set {}
-        }
-        var metadata: Logger.Metadata {
-            get { [:] }
-            set {}
-        }
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { nil }
-            set {}
-        }
-
-        func log(event: LogEvent) { lines.withLock { $0.append("\(event.level): \(event.message)") } }
-        func has(_ texts: String...) -> Bool {
-            lines.withLock { $0.contains { line in texts.allSatisfy(line.contains) } }
-        }
-    }
-
-    private static func store(_ folder: String, _ log: Recording, window: Int64 = 600_000) throws -> TimeSeriesStore {
+    private static func store(_ folder: String, _ log: RecordedLog, window: Int64 = 600_000) throws -> TimeSeriesStore {
         var settings = StoreSettings(folder: folder)
         settings.window = window
         return try TimeSeriesStore(settings: settings, logger: Logger(label: "test") { _ in log })
@@ -65,7 +42,7 @@ import WeftTelemetry
         try? FileManager.default.removeItem(atPath: note)
         await #expect(processExitsWith: .signal(SIGKILL)) {
             [folder = folder as String, note = note as String, milliseconds] in
-            let store = try DisasterTests.store(folder, Recording(), window: 60_000)
+            let store = try DisasterTests.store(folder, RecordedLog(), window: 60_000)
             let file = open(note, O_WRONLY | O_CREAT, 0o644)
             DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(milliseconds)) {
                 kill(getpid(), SIGKILL)
@@ -79,7 +56,7 @@ import WeftTelemetry
         }
         let bytes = (try? Data(contentsOf: URL(filePath: note))) ?? Data()
         let taken = bytes.withUnsafeBytes { $0.count >= 8 ? $0.loadUnaligned(as: Int.self) : 0 }
-        let log = Recording()
+        let log = RecordedLog()
         let (counts, last) = try Self.contents(try Self.store(folder, log, window: 60_000))
         // The scrape that was under way may be there or not, as a whole.
         let whole = [taken, taken + 1].map { (counts: Set([Double($0)]), last: Set([Double($0 - 1)])) }
@@ -102,7 +79,7 @@ import WeftTelemetry
     }
 
     private func fillDisk(_ folder: String) throws {
-        let log = Recording()
+        let log = RecordedLog()
         let store = try Self.store(folder + "/store", log, window: 100_000)
         let ballast = folder + "/ballast"
         try Data(repeating: 1, count: 190 << 10).write(to: URL(filePath: ballast))
@@ -122,7 +99,7 @@ import WeftTelemetry
             number += 1
         }
         #expect(log.has("notice", "can write to its folder again"))
-        let after = Recording()
+        let after = RecordedLog()
         let (counts, last) = try Self.contents(try Self.store(folder + "/store", after, window: 100_000))
         #expect(counts == [Double(number)], "what came while it was full is on disk now")
         #expect(last == [Double(number - 1)])
@@ -131,20 +108,20 @@ import WeftTelemetry
 
     @Test(arguments: ["series.log", "wal-", ".block"]) func aDamagedFileIsNamed(_ name: String) throws {
         let folder = try Workspace.folder("store-damage\(name.filter(\.isLetter))")
-        let store = try Self.store(folder, Recording(), window: 100_000)
+        let store = try Self.store(folder, RecordedLog(), window: 100_000)
         for number in 0..<150 { Self.scrape(store, number) }
         let names = try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
         let file = try #require(names.first { $0.contains(name) }, "\(names)")
         var data = try Data(contentsOf: URL(filePath: folder + "/" + file))
         for index in stride(from: data.count / 2, to: data.count, by: 7) { data[index] ^= 0x5a }
         try data.write(to: URL(filePath: folder + "/" + file))
-        let log = Recording()
+        let log = RecordedLog()
         let again = try Self.store(folder, log, window: 100_000)
         #expect(log.has("error", file))
         #expect(again.statistics.corruptions > 0)
         // It goes on: what comes now is kept and found.
         for number in 200..<220 { Self.scrape(again, number) }
-        let third = try Self.contents(try Self.store(folder, Recording(), window: 100_000))
+        let third = try Self.contents(try Self.store(folder, RecordedLog(), window: 100_000))
         #expect(third.last == [219])
         try FileManager.default.removeItem(atPath: folder)
     }
@@ -155,7 +132,7 @@ import WeftTelemetry
             try Data((0..<5000).map { UInt8(truncatingIfNeeded: $0 &* 37 ^ $0 >> 3) })
                 .write(to: URL(filePath: folder + "/" + name))
         }
-        let log = Recording()
+        let log = RecordedLog()
         let store = try Self.store(folder, log)
         #expect(log.has("error", "series.log") && log.has("error", "wal-00000001.log") && log.has("error", "1-2.block"))
         for number in 0..<10 { Self.scrape(store, number) }
