@@ -7,15 +7,16 @@ extension EndToEnd {
     /// list, and a workload loses the mesh's trust altogether. A mesh of its own, because every proxy of it is concerned.
     @Suite(.serialized) struct TrustTests {
         private static let namespace = "trust"
-        /// Certificates of 16 s are renewed after less than 8 s, which leaves a loaded machine as long again.
-        private static let short = #"{proxy.istio.io/config: "{proxyMetadata: {SECRET_TTL: 16s}}"}"#
+        /// Seconds for a step. Other builds and tests may run on the machine at the same time.
+        private static let patience = 240
+        /// Certificates of a minute are renewed after less than 30 s. Of 16 s some ended before a control plane answered that
+        /// had stood still for 12 s, with builds on all cores.
+        private static let short = #"{proxy.istio.io/config: "{proxyMetadata: {SECRET_TTL: 60s}}"}"#
         private static let shortWithEnvoy = #"""
-            {proxy.istio.io/config: "{proxyMetadata: {SECRET_TTL: 16s}}", weft.dev/data-plane: envoy, weft.dev/envoy-path: /opt/weft/bin/envoy}
+            {proxy.istio.io/config: "{proxyMetadata: {SECRET_TTL: 60s}}", weft.dev/data-plane: envoy, weft.dev/envoy-path: /opt/weft/bin/envoy}
             """#
 
-        /// For `WEFT_TRUST_TESTS=1`; why not always is told in `dev/permitted-skips.txt`.
-        @Test(.enabled(if: ProcessInfo.processInfo.environment["WEFT_TRUST_TESTS"] != nil))
-        func rootsAreExchangedUnderLoadAndTrustIsWithdrawn() async throws {
+        @Test func rootsAreExchangedUnderLoadAndTrustIsWithdrawn() async throws {
             let mesh = LocalMesh(name: "trust", firstPort: 26470)
             _ = try? await mesh.weft("down", "--purge")
             try await mesh.weft("up", "--detach", timeout: 180).checked()
@@ -47,7 +48,7 @@ extension EndToEnd {
                     Manifests.client(namespace: "trust", name: "envoyclient", annotations: Self.shortWithEnvoy), rules,
                 ])
             for caller in callers(mesh) {
-                try await eventually("\(caller.workload): every server answers") {
+                try await eventually("\(caller.workload): every server answers", within: Self.patience) {
                     let codes = try await caller.codes(["weft:9080", "envoy:9080", "victim:9080"])
                     return codes == ["200", "200", "200"] ? true : nil
                 }
@@ -92,6 +93,9 @@ extension EndToEnd {
             let authority = try await Authority(folder: mesh.home + "/authority")
             let old = try await authority.secret(of: mesh, "istio-ca-secret")
             let oldRoot = old["root-cert.pem"] ?? ""
+            // Servers that are about to start refuse connections, and that is no failure.
+            var before: [(made: Int, failed: Int)] = []
+            for caller in callers(mesh) { before.append(try await handshakes(caller)) }
             let loads = try await startLoad(mesh)
             try await progress(loads)
             // 1: both roots, the old key. 2: the new key. 3: the new root alone.
@@ -108,7 +112,7 @@ extension EndToEnd {
             try await authority.plug(authority.data, into: mesh)
             try await everyWorkload(mesh, trusts: 1, hasChainOf: 2)
             try await progress(loads)
-            try await finish(loads)
+            try await finish(mesh, loads, before)
             return authority
         }
 
@@ -139,24 +143,28 @@ extension EndToEnd {
             var before: [Int] = []
             for caller in loads { before.append(try await made(caller)) }
             for (caller, count) in zip(loads, before) {
-                try await eventually("\(caller.workload) makes 40 more requests", within: 90) {
+                try await eventually("\(caller.workload) makes 40 more requests", within: Self.patience) {
                     try await made(caller) >= count + 40 ? true : nil
                 }
             }
         }
 
-        private func finish(_ loads: [Caller]) async throws {
-            for caller in loads {
+        private func finish(
+            _ mesh: LocalMesh, _ loads: [Caller], _ before: [(made: Int, failed: Int)]
+        ) async throws {
+            for (caller, before) in zip(loads, before) {
                 let log = try await caller.shell("touch /tmp/$HOSTNAME.stop; cat /tmp/$HOSTNAME.load")
                 let answers = log.split(separator: "\n").map(String.init)
                 #expect(answers.count >= 160, "\(caller.workload) made only \(answers.count) requests")
-                let refused = try await caller.shell("cat /tmp/$HOSTNAME.refused 2>/dev/null")
+                var refused = try await caller.shell("cat /tmp/$HOSTNAME.refused 2>/dev/null")
+                if !refused.isEmpty {
+                    refused += try await mesh.kubectl("logs", "-n", "trust", "-l", "version", "-c", "istio-proxy").out
+                }
                 #expect(Set(answers) == ["weft 200", "envoy 200"], "\(caller.workload): \(refused)")
-                let counters = try await handshakes(caller)
-                #expect(counters.failed == 0, "\(caller.workload): \(counters.failed) handshakes failed")
-                #expect(
-                    counters.made >= answers.count,
-                    "\(answers.count) requests in \(counters.made) handshakes: not one each")
+                let after = try await handshakes(caller)
+                let (made, failed) = (after.made - before.made, after.failed - before.failed)
+                #expect(failed == 0, "\(caller.workload): \(failed) handshakes failed")
+                #expect(made >= answers.count, "\(answers.count) requests in \(made) handshakes: not one each")
             }
         }
 
@@ -177,7 +185,9 @@ extension EndToEnd {
         /// root is alone, one of the intermediate has it beside itself.
         private func everyWorkload(_ mesh: LocalMesh, trusts roots: Int, hasChainOf length: Int) async throws {
             for workload in ["client", "envoyclient", "weft", "envoy"] {
-                try await eventually("\(workload) trusts \(roots) roots, with a chain of \(length)", within: 90) {
+                try await eventually(
+                    "\(workload) trusts \(roots) roots, with a chain of \(length)", within: Self.patience
+                ) {
                     let seen = try await mesh.exec(
                         "deploy/\(workload)", namespace: "trust", container: "istio-proxy", "bash", "-c",
                         workload.hasPrefix("envoy") ? Self.files : Self.page
@@ -203,7 +213,7 @@ extension EndToEnd {
         /// The certificate of `victim` is put on a list: both kinds of proxies refuse it, as server and as client.
         private func revokeOneCertificate(_ mesh: LocalMesh, _ authority: Authority) async throws {
             // Its certificate of a day was issued below the root that is gone.
-            try await eventually("a certificate of the old root is refused") {
+            try await eventually("a certificate of the old root is refused", within: Self.patience) {
                 try await codes(mesh, "victim") == ["503", "503"] ? true : nil
             }
             try await restartVictim(mesh)
@@ -218,10 +228,10 @@ extension EndToEnd {
             var data = authority.data
             data["ca-crl.pem"] = try await authority.lists(revoking: serial)
             try await authority.plug(data, into: mesh)
-            try await eventually("a revoked certificate is refused to both clients") {
+            try await eventually("a revoked certificate is refused to both clients", within: Self.patience) {
                 try await codes(mesh, "victim") == ["503", "503"] ? true : nil
             }
-            try await eventually("a revoked certificate is refused by both servers") {
+            try await eventually("a revoked certificate is refused by both servers", within: Self.patience) {
                 try await victim(mesh) == ["503", "503"] ? true : nil
             }
             // Everybody else goes on, and so does the workload with another certificate.
@@ -244,8 +254,8 @@ extension EndToEnd {
 
         private func restartVictim(_ mesh: LocalMesh) async throws {
             try await mesh.kubectl("rollout", "restart", "-n", "trust", "deployment/victim").checked()
-            try await mesh.waitForDeployment("victim", namespace: "trust")
-            try await eventually("a new certificate is good") {
+            try await mesh.waitForDeployment("victim", namespace: "trust", timeout: Self.patience)
+            try await eventually("a new certificate is good", within: Self.patience) {
                 let both = [try await codes(mesh, "victim"), try await victim(mesh)]
                 return both == [["200", "200"], ["200", "200"]] ? true : nil
             }
@@ -256,22 +266,22 @@ extension EndToEnd {
         /// Nobody trusts `victim` any more: not as a server, not as a client, and it gets no new certificate.
         private func withdrawTrust(_ mesh: LocalMesh) async throws {
             try await mesh.withMeshConfig("revokedIdentities: [spiffe://cluster.local/ns/trust/sa/victim]") {
-                try await eventually("clients do not take it for its service") {
+                try await eventually("clients do not take it for its service", within: Self.patience) {
                     try await codes(mesh, "victim") == ["503", "503"] ? true : nil
                 }
-                try await eventually("servers refuse it") {
+                try await eventually("servers refuse it", within: Self.patience) {
                     try await victim(mesh) == ["403", "403"] ? true : nil
                 }
                 for name in ["weft", "envoy"] { #expect(try await codes(mesh, name) == ["200", "200"]) }
                 try await mesh.kubectl("delete", "pod", "-n", "trust", "-l", "app=victim", "--wait=false").checked()
-                try await eventually("no new certificate is issued") {
+                try await eventually("no new certificate is issued", within: Self.patience) {
                     let log = try await mesh.kubectl("logs", "-n", "istio-system", "deploy/istiod", "--tail=500")
                         .checked()
                     return log.out.contains("certificate refused") && log.out.contains("/sa/victim was withdrawn")
                         ? true : nil
                 }
             }
-            try await eventually("trust is back", within: 90) {
+            try await eventually("trust is back", within: Self.patience) {
                 let both = [try await codes(mesh, "victim"), try await victim(mesh)]
                 return both == [["200", "200"], ["200", "200"]] ? true : nil
             }
