@@ -76,6 +76,15 @@ package struct AnalysisContext: Sendable {
         }
     }
 
+    /// Label sets of the pods that a selector meets, or of what makes them; `nil` looks in every namespace.
+    func pods(in namespace: String?, selectedBy selector: [String: String]) -> [[String: String]] {
+        let all = namespace.map { podLabels[$0] ?? [] } ?? podLabels.sorted { $0.key < $1.key }.flatMap(\.value)
+        return all.filter { labels in selector.allSatisfy { labels[$0.key] == $0.value } }
+    }
+
+    /// Whether there is anything that a selector could meet.
+    var knowsPods: Bool { !podLabels.isEmpty }
+
     private static func pods(_ byKind: [String: [KubernetesObject]]) -> [(namespace: String, labels: [String: String])]
     {
         let running = (byKind["Pod"] ?? []).map { ($0.namespace, $0.labels) }

@@ -12,7 +12,9 @@ package enum Analysis {
     package static let analyzers: [any Analyzer] = [
         SchemaAnalyzer(), ReferencedHostAnalyzer(), UnknownRuleHostAnalyzer(), SubsetAnalyzer(), SubsetPodsAnalyzer(),
         DestinationPortAnalyzer(), GatewayReferenceAnalyzer(), GatewaySelectorAnalyzer(), ConflictingHostsAnalyzer(),
-        UnreachableRuleAnalyzer(), MutualTLSAnalyzer(), InjectionAnalyzer(), PortNameAnalyzer(),
+        UnreachableRuleAnalyzer(), MutualTLSAnalyzer(), InjectionAnalyzer(), PortNameAnalyzer(), EnvoyFilterAnalyzer(),
+        ConflictingSelectorAnalyzer(), UnmatchedSelectorAnalyzer(), WorkloadIdentityAnalyzer(),
+        ConflictingGatewayAnalyzer(), GatewayPortAnalyzer(), ClaimRoutingAnalyzer(), ServicePortAnalyzer(),
     ]
 
     /// Runs every analyzer; the worst findings come first, otherwise in the analyzers' order.

@@ -108,6 +108,11 @@ package struct CertificateAuthority: Sendable {
         ]
     }
 
+    /// Of the certificates between a leaf and the root.
+    func intermediates() throws(IdentityError) -> [CertificateInfo] {
+        intermediatesPEM.isEmpty ? [] : try CertificateInfo.all(inPEM: intermediatesPEM)
+    }
+
     /// The signing certificate's own validity and names.
     package var info: CertificateInfo { CertificateInfo(signer.certificate) }
 

@@ -111,14 +111,15 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
             isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap)
+        let expiries = expiryWatch(of: authority)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await webhookService(serving).run() }
             group.addTask { try await discovery.run() }
             group.addTask { await serving.keepFresh(logger: Logger(label: "ca")) }
             group.addTask { await root.run() }
+            group.addTask { await expiries.run() }
             group.addTask { await patcher.run() }
-            group.addTask { await keepStatus() }
             group.addTask {
                 try await ownership.run(
                     client: client, namespace: settings.namespace, identity: settings.identity
@@ -132,6 +133,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask {
                 await sources.authorityChanges.run { _, _ in
                     guard loader.reload(sources.secrets.store, into: authority) else { return }
+                    await expiries.check()
                     do { try serving.renew() } catch { logger.error("serving certificate not renewed: \(error)") }
                     root.refresh()
                     patcher.refresh()
@@ -146,9 +148,10 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask {
                 await coordinator.gatewayChanges.run { _, _ in
                     guard ownership.writes else { return }
-                    await gateways.reconcile(await coordinator.gatewayAPI)
+                    await gateways.reconcile(await coordinator.gatewayAPI, await coordinator.distribution())
                 }
             }
+            group.addTask { await keepStatus(gateways) }
             group.addTask {
                 await endpointSignal.run { changes, _ in await coordinator.endpointsChanged(changes: changes) }
             }
@@ -172,14 +175,34 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     /// Writes status when something happened, and now and then how many proxies there are.
-    private func keepStatus() async {
+    private func keepStatus(_ gateways: GatewayController) async {
+        @Sendable func write(withCounts: Bool) async {
+            await coordinator.writeStatus(withCounts: withCounts)
+            guard ownership.writes else { return }
+            let (model, distribution) = (await coordinator.gatewayAPI, await coordinator.distribution())
+            await gateways.writeStatus(model, distribution, withCounts: withCounts)
+        }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await coordinator.statusChanges.run { _, _ in await coordinator.writeStatus() } }
+            group.addTask { await coordinator.statusChanges.run { _, _ in await write(withCounts: false) } }
             group.addTask {
                 while true {
                     do { try await Task.sleep(for: .seconds(15)) } catch { return }
-                    await coordinator.writeStatus(withCounts: true)
+                    await write(withCounts: true)
                 }
+            }
+        }
+    }
+
+    private func expiryWatch(of authority: CurrentAuthority) -> ExpiryWatch {
+        let (client, sources, ownership, namespace) = (client, sources, ownership, settings.namespace)
+        let logger = Logger(label: "ca")
+        return ExpiryWatch(authority: authority, metrics: metrics, logger: logger) { text in
+            let names = [AuthorityLoader.pluggedSecretName, AuthorityLoader.secretName]
+            guard ownership.writes, let secret = names.compactMap({ sources.secrets.store[namespace, $0] }).first else {
+                return
+            }
+            do { _ = try await client.create(.events, ExpiryWatch.event(text, about: secret)) } catch {
+                logger.info("no Event of Secret \(namespace)/\(secret.name) was written: \(error)")
             }
         }
     }

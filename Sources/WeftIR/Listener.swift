@@ -114,6 +114,7 @@ package enum NetworkFilter: Sendable, Hashable, Codable {
     /// Istio's standard TCP metrics (`istio_tcp_*`).
     case stats(StatsFilter)
     case connectionLimit(ConnectionLimit)
+    case externalAuthorization(ConnectionAuthorization)
     /// The server name that the client asked for is the TCP proxy's cluster
     /// (`envoy.extensions.filters.network.sni_cluster.v3.SniCluster`).
     case sniCluster

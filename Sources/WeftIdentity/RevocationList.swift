@@ -3,13 +3,19 @@ import SwiftASN1
 package import X509
 
 /// A certificate revocation list (RFC 5280, 5.1) as far as it is needed to tell whether peers can use it: who issued it,
-/// until when it is good, what it revokes. Its signature is checked by the peers, with each handshake.
+/// until when it is good, what it revokes, who signed it.
 package struct RevocationList: Sendable, Hashable {
     package let issuer: DistinguishedName
+    package let thisUpdate: Date?
     /// `nil` for a list that never goes out of date.
     package let nextUpdate: Date?
     /// Lower-case hexadecimal, as ``CertificateInfo/serialNumber``.
     package let serialNumbers: Set<String>
+    /// The bytes that are signed.
+    private let signed: [UInt8]
+    /// `nil` for one that is not known here.
+    private let algorithm: Certificate.SignatureAlgorithm?
+    private let signature: [UInt8]
 
     /// What the PEM block of a list is called.
     private static let discriminator = "X509 CRL"
@@ -43,10 +49,18 @@ package struct RevocationList: Sendable, Hashable {
         throws(IdentityError)
     {
         for authority in authorities {
-            guard let list = lists.first(where: { $0.issuer == authority.subject }) else {
+            // During an exchange two authorities may have one name.
+            let own = lists.filter { $0.issuer == authority.subject }
+            guard let list = own.first(where: { $0.isSigned(by: authority) }) ?? own.first else {
                 throw IdentityError(
                     .malformedCertificate,
                     "there is no list of \(authority.subject); peers would refuse everything that it signed")
+            }
+            guard list.isSigned(by: authority) else {
+                throw IdentityError(
+                    .badSignature,
+                    "the list of \(authority.subject) is not signed with its key; peers would refuse everything that it "
+                        + "signed. Make the list with the key of the certificate in the bundle")
             }
             if let end = list.nextUpdate, end <= now {
                 throw IdentityError(
@@ -55,26 +69,51 @@ package struct RevocationList: Sendable, Hashable {
         }
     }
 
+    /// Whether the list is the authority's work: its name, and its signature.
+    package func isSigned(by authority: Certificate) -> Bool {
+        guard issuer == authority.subject, let algorithm else { return false }
+        return authority.publicKey.isValidSignature(signature, for: signed, signatureAlgorithm: algorithm)
+    }
+
     private init(der: [UInt8]) throws {
         let root = try DER.parse(der)
-        let body = try DER.sequence(root, identifier: .sequence) { nodes -> ASN1Node in
-            guard let body = nodes.next() else { throw Incomplete() }
-            // The signature's algorithm, and the signature.
-            while nodes.next() != nil {}
-            return body
+        let (body, algorithm, signature) = try DER.sequence(root, identifier: .sequence) { nodes in
+            let body = try Self.next(&nodes)
+            let algorithm = try Self.algorithm(Self.next(&nodes))
+            return (body, algorithm, try ASN1BitString(derEncoded: Self.next(&nodes)))
         }
-        (issuer, nextUpdate, serialNumbers) = try DER.sequence(body, identifier: .sequence) { nodes in
+        signed = Array(body.encodedBytes)
+        self.algorithm = algorithm
+        self.signature = Array(signature.bytes)
+        (issuer, thisUpdate, nextUpdate, serialNumbers) = try DER.sequence(body, identifier: .sequence) { nodes in
             var node = try Self.next(&nodes)
             if node.identifier == .integer { node = try Self.next(&nodes) }
             // `node` is the algorithm now.
             let issuer = try DistinguishedName(derEncoded: Self.next(&nodes))
-            _ = try Self.next(&nodes)
+            let start = try Self.time(Self.next(&nodes))
             var rest = nodes.next()
             let end = try rest.flatMap(Self.time)
             if end != nil { rest = nodes.next() }
             let serials = try rest.flatMap { $0.identifier == .sequence ? try Self.serialNumbers($0) : nil } ?? []
             while nodes.next() != nil {}
-            return (issuer, end, serials)
+            return (issuer, start, end, serials)
+        }
+    }
+
+    /// RFC 5758, RFC 8017, RFC 8410.
+    private static let algorithms: [ASN1ObjectIdentifier: Certificate.SignatureAlgorithm] = [
+        [1, 2, 840, 10045, 4, 3, 2]: .ecdsaWithSHA256, [1, 2, 840, 10045, 4, 3, 3]: .ecdsaWithSHA384,
+        [1, 2, 840, 10045, 4, 3, 4]: .ecdsaWithSHA512, [1, 2, 840, 113549, 1, 1, 11]: .sha256WithRSAEncryption,
+        [1, 2, 840, 113549, 1, 1, 12]: .sha384WithRSAEncryption,
+        [1, 2, 840, 113549, 1, 1, 13]: .sha512WithRSAEncryption,
+        [1, 3, 101, 112]: .ed25519,
+    ]
+
+    private static func algorithm(_ node: ASN1Node) throws -> Certificate.SignatureAlgorithm? {
+        try DER.sequence(node, identifier: .sequence) { nodes in
+            let identifier = try ASN1ObjectIdentifier(derEncoded: Self.next(&nodes))
+            while nodes.next() != nil {}
+            return algorithms[identifier]
         }
     }
 

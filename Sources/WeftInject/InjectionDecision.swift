@@ -62,7 +62,7 @@ package struct InjectionDecision: Sendable, Hashable {
     private static func selected(
         pod: JSONValue, wish: InjectionDecision?, namespaceLabels: [String: String], settings: InjectionSettings
     ) -> InjectionDecision {
-        let isDefault = settings.revision == "default"
+        let isDefault = settings.choice == "default"
         if let value = namespaceLabels[InjectionName.namespaceInjection] {
             switch value {
             case "enabled" where isDefault:
@@ -70,19 +70,19 @@ package struct InjectionDecision: Sendable, Hashable {
             case "enabled":
                 return .init(
                     inject: false,
-                    reason: "istio-injection=enabled chooses revision default, this is \(settings.revision)")
+                    reason: "istio-injection=enabled chooses revision default, this is \(settings.choice)")
             default:
                 return .init(inject: false, reason: "namespace label istio-injection=\(value)")
             }
         }
         if let revision = namespaceLabels[InjectionName.revision] {
-            guard revision == settings.revision else {
+            guard revision == settings.choice else {
                 return .init(inject: false, reason: "namespace label istio.io/rev=\(revision) chooses another revision")
             }
             return wish ?? .init(inject: true, reason: "namespace label istio.io/rev=\(revision)")
         }
         if let revision = pod[path: "metadata", "labels"]?[InjectionName.revision]?.stringValue {
-            guard revision == settings.revision else {
+            guard revision == settings.choice else {
                 return .init(inject: false, reason: "pod label istio.io/rev=\(revision) chooses another revision")
             }
             return wish ?? .init(inject: true, reason: "pod label istio.io/rev=\(revision)")

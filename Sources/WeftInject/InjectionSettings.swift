@@ -4,6 +4,8 @@ package import WeftCore
 /// What the injector is told once: images, names of the mesh, defaults. Everything per pod comes from the pod itself.
 package struct InjectionSettings: Sendable, Hashable {
     package var revision = "default"
+    /// The tag by which the pod's namespace chose the revision (`istio.io/rev=TAG`); `nil` for the revision's own name.
+    package var tag: String?
     package var proxyImage = "weft/proxy"
     package var imagePullPolicy: String?
     package var controlPlaneNamespace = "istio-system"
@@ -42,6 +44,9 @@ package struct InjectionSettings: Sendable, Hashable {
         if let flag = injector?["enableNamespacesByDefault"]?.boolValue { enableNamespacesByDefault = flag }
         if let flag = injector?["rewriteAppHTTPProbe"]?.boolValue { rewriteProbes = flag }
     }
+
+    /// What labels call the revision.
+    var choice: String { tag ?? revision }
 
     var discoveryHost: String {
         revision == "default"

@@ -44,6 +44,13 @@ package struct InboundInputs: Sendable, Hashable {
         configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
         return (configuration, diagnostics + security.diagnostics + ownership)
     }
+
+    /// For a gRPC server without a proxy: the listeners that it may ask for, by its pod's address.
+    package func proxylessListeners(at address: String) -> ([Listener], [Diagnostic]) {
+        guard let snapshot = globals.snapshot?.restricted(to: services, [], [], policies) else { return ([], []) }
+        let scope = Scope(snapshot: snapshot, proxy: proxies)
+        return (ProxylessServers(scope: scope).listeners(at: address), SecurityFilters(scope: scope).diagnostics)
+    }
 }
 
 extension MeshSnapshot {

@@ -133,7 +133,8 @@ extension EndToEnd {
                     "deploy/echo", namespace: "guarded", container: "istio-proxy", "curl", "-s",
                     "http://127.0.0.1:15000/stats?filter=shadow_denied"
                 ).out
-                let isCounted = stats.split(separator: "\n").contains { $0.contains("denied: ") && !$0.hasSuffix(" 0") }
+                let name = ".rbac.istio_dry_run_deny_.shadow_denied: "
+                let isCounted = stats.split(separator: "\n").contains { $0.contains(name) && !$0.hasSuffix(" 0") }
                 return isCounted ? true : nil
             }
         }

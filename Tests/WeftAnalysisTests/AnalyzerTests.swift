@@ -52,6 +52,87 @@ struct AnalyzerTests {
         """
     }
 
+    private static func sidecar(_ selector: String?, name: String = "sample") -> String {
+        let labels = selector.map { "workloadSelector: {labels: \($0)}, " } ?? ""
+        return object("Sidecar", "{\(labels)egress: [{hosts: ['./*']}]}").replacing("sample", with: name)
+    }
+
+    private static func telemetry(_ selector: String?, name: String = "sample") -> String {
+        let labels = selector.map { "selector: {matchLabels: \($0)}, " } ?? ""
+        return object("Telemetry", "{\(labels)accessLogging: [{disabled: true}]}", group: "telemetry.istio.io/v1")
+            .replacing("sample", with: name)
+    }
+
+    private static func gateway(
+        _ name: String = "sample", host: String, credential: String, port: Int = 80
+    ) -> String {
+        let port = "{number: \(port), name: https, protocol: HTTPS}"
+        let tls = "{mode: SIMPLE, credentialName: \(credential)}"
+        return object(
+            "Gateway", "{selector: {app: backend}, servers: [{port: \(port), hosts: [\(host)], tls: \(tls)}]}"
+        )
+        .replacing("sample", with: name)
+    }
+
+    private static let claimRoute =
+        gateway(host: "backend", credential: "c", port: 80)
+        + virtualService(
+            "{hosts: [backend], gateways: [sample], http: [{match: [{headers: {'@request.auth.claims.group': {exact: a}}}], "
+                + "route: [{destination: {host: backend}}]}]}")
+
+    private static func service(_ name: String, port: Int, target: Int? = nil) -> String {
+        let leads = target.map { ", targetPort: \($0)" } ?? ""
+        return """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: \(name), namespace: dev}
+            spec: {selector: {app: backend}, ports: [{name: http, port: \(port)\(leads)}]}
+            ---
+
+            """
+    }
+
+    private static func external(_ port: String) -> String {
+        """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: api, namespace: dev}
+        spec: {type: ExternalName, externalName: api.example, ports: [{name: \(port), port: 443}]}
+        ---
+
+        """
+    }
+
+    private static let deployment = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: backend, namespace: dev}
+        spec: {template: {metadata: {labels: {app: backend}}}}
+        ---
+
+        """
+
+    private static func pod(_ spec: String) -> String {
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: user, namespace: dev}\nspec: {\(spec)}\n---\n"
+    }
+
+    private static func envoyFilter(
+        _ operation: String, _ target: String = "HTTP_FILTER", priority: Int? = nil, version: String? = nil,
+        name: String = "sample"
+    ) -> String {
+        let match = version.map { "match: {proxy: {proxyVersion: '\($0)'}}, " } ?? ""
+        let order = priority.map { "priority: \($0), " } ?? ""
+        let patch = "patch: {operation: \(operation), value: {name: sample.filter, typed_config: {'@type': x}}}"
+        return """
+            apiVersion: networking.istio.io/v1alpha3
+            kind: EnvoyFilter
+            metadata: {name: \(name), namespace: dev}
+            spec: {\(order)configPatches: [{applyTo: \(target), \(match)\(patch)}]}
+            ---
+
+            """
+    }
+
     private static func namespace(_ labels: String) -> String {
         "apiVersion: v1\nkind: Namespace\nmetadata: {name: dev, labels: {\(labels)}}\n---\n"
     }
@@ -184,6 +265,74 @@ struct AnalyzerTests {
             code: "IST0133", text: "Schema validation warning: spec.rules: a DENY policy without `rules`",
             bad: object("AuthorizationPolicy", "{action: DENY}", group: "security.istio.io/v1"),
             good: object("AuthorizationPolicy", "{action: DENY, rules: [{}]}", group: "security.istio.io/v1")),
+        Case(
+            code: "IST0110", text: "The Sidecar objects [other,sample] in namespace dev select the same workload pod",
+            bad: sidecar("{app: backend}") + sidecar("{version: v1}", name: "other"),
+            good: sidecar("{app: backend}")),
+        Case(
+            code: "IST0111", text: "The Sidecar objects [other,sample] in namespace dev have no workload selectors",
+            bad: sidecar(nil) + sidecar(nil, name: "other"),
+            good: sidecar(nil) + sidecar("{version: v1}", name: "other")),
+        Case(
+            code: "IST0123", text: "both istio-injection and istio.io/rev=canary",
+            bad: namespace("istio-injection: enabled, istio.io/rev: canary"), good: namespace("istio.io/rev: canary")),
+        Case(
+            code: "IST0127", text: "No matching workloads for this resource with the following labels: app=nobody",
+            bad: object(
+                "PeerAuthentication", "{selector: {matchLabels: {app: nobody}}}", group: "security.istio.io/v1"),
+            good: object(
+                "PeerAuthentication", "{selector: {matchLabels: {app: backend}}}", group: "security.istio.io/v1")),
+        Case(
+            code: "IST0137", text: "associated with multiple services [backend,second] using targetPort 80",
+            bad: deployment + service("second", port: 81, target: 80), good: deployment + service("second", port: 80)),
+        Case(
+            code: "IST0138", text: "Duplicate certificate in multiple gateways [dev/other,dev/sample]",
+            bad: gateway(host: "a.example", credential: "c") + gateway("other", host: "b.example", credential: "c"),
+            good: gateway(host: "a.example", credential: "c") + gateway("other", host: "b.example", credential: "d")),
+        Case(
+            code: "IST0144", text: "User ID (UID) 1337 is reserved for the sidecar proxy",
+            bad: pod("securityContext: {runAsUser: 1337}, containers: [{name: app}, {name: istio-proxy}]"),
+            good: pod(
+                "containers: [{name: app}, {name: istio-proxy, securityContext: {runAsUser: 1337}}]")),
+        Case(
+            code: "IST0145", text: "Conflict with gateways dev/other: the same port 80 and hosts [a.example]",
+            bad: gateway(host: "a.example", credential: "c") + gateway("other", host: "a.example", credential: "d"),
+            good: gateway(host: "a.example", credential: "c") + gateway("other", host: "b.example", credential: "d")),
+        Case(
+            code: "IST0149", text: "JWT claim based routing (key: @request.auth.claims.group) without request",
+            bad: claimRoute, good: claimRoute + object("RequestAuthentication", "{}", group: "security.istio.io/v1")),
+        Case(
+            code: "IST0150", text: "Port name for ExternalName service is invalid",
+            bad: external("tcp-api"), good: external("https-api")),
+        Case(
+            code: "IST0159", text: "The Telemetry objects [other,sample] in namespace dev select the same workload pod",
+            bad: telemetry("{app: backend}") + telemetry("{version: v1}", name: "other"),
+            good: telemetry("{app: backend}")),
+        Case(
+            code: "IST0160", text: "have no workload selectors",
+            bad: telemetry(nil) + telemetry(nil, name: "other"),
+            good: telemetry(nil) + telemetry("{version: v1}", name: "other")),
+        Case(
+            code: "IST0162", text: "listening on a target port (port 443) that is not defined in the Service",
+            bad: gateway(host: "a.example", credential: "c", port: 443),
+            good: gateway(host: "a.example", credential: "c")),
+        Case(
+            code: "IST0151", text: "INSERT_BEFORE without a priority depends on which EnvoyFilter is applied first",
+            bad: envoyFilter("INSERT_BEFORE"), good: envoyFilter("INSERT_BEFORE", priority: 10)),
+        Case(
+            code: "IST0152", text: "REPLACE does nothing to CLUSTER",
+            bad: envoyFilter("REPLACE", "CLUSTER"), good: envoyFilter("REPLACE", priority: 10)),
+        Case(
+            code: "IST0153", text: "ADD does nothing to ROUTE_CONFIGURATION",
+            bad: envoyFilter("ADD", "ROUTE_CONFIGURATION"), good: envoyFilter("ADD", "VIRTUAL_HOST")),
+        Case(
+            code: "IST0154", text: "REMOVE does nothing to ROUTE_CONFIGURATION",
+            bad: envoyFilter("REMOVE", "ROUTE_CONFIGURATION"), good: envoyFilter("REMOVE", "VIRTUAL_HOST", priority: 10)
+        ),
+        Case(
+            code: "IST0155", text: "after an upgrade of the proxies the outcome is another",
+            bad: envoyFilter("ADD", version: "^1.11.*", name: "first") + envoyFilter("REPLACE"),
+            good: envoyFilter("ADD", version: "^1.11.*", name: "first") + envoyFilter("ADD")),
         Case(
             code: "IST0173", text: "no pod of service dev/backend has labels version=v2",
             bad: object("DestinationRule", "{host: backend, subsets: [{name: v2, labels: {version: v2}}]}"),

@@ -60,6 +60,47 @@ struct RegistryValidationTests {
                 "spec.configPatches[0].match.listener"
             ),
             (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: CLUSTER, match: {proxy: {proxyVersion: '(1'}}, patch: {operation: REMOVE}}]}",
+                "spec.configPatches[0].match.proxy.proxyVersion"
+            ),
+            (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: LISTENER, match: {listener: {filterChain: {filter: {name: x}}}}, patch: {operation: REMOVE}}]}",
+                "spec.configPatches[0].match.listener.filterChain.filter"
+            ),
+            (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: HTTP_FILTER, match: {listener: {filterChain: {filter: {name: x, subFilter: {name: y}}}}}, patch: {operation: REMOVE}}]}",
+                "spec.configPatches[0].match.listener.filterChain.filter.name"
+            ),
+            (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: NETWORK_FILTER, match: {listener: {filterChain: {filter: {name: x, subFilter: {name: y}}}}}, patch: {operation: REMOVE}}]}",
+                "spec.configPatches[0].match.listener.filterChain.filter.subFilter"
+            ),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: CLUSTER, patch: {operation: MERGE, value: 1}}]}",
+                "spec.configPatches[0].patch.value"
+            ),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: EXTENSION_CONFIG, patch: {operation: ADD, value: {a: 1}}}]}",
+                "spec.configPatches[0].patch.value.name"
+            ),
+            (
+                "EnvoyFilter",
+                "{configPatches: [{applyTo: EXTENSION_CONFIG, patch: {operation: ADD, value: {name: a}}}]}", nil
+            ),
+            (
+                "EnvoyFilter", "{configPatches: [{applyTo: HTTP_FILTER, patch: {operation: ADD, value: {name: a}}}]}",
+                "spec.configPatches[0].patch.value"
+            ),
+            ("WorkloadEntry", "{address: 1.2.3.4, labels: {'a b': c}}", "spec.labels[a b]"),
+            ("WorkloadEntry", "{address: 1.2.3.4, labels: {example.com/a_b.c: c}}", nil),
+            ("WorkloadGroup", "{template: {}, metadata: {labels: {a: '-x'}}}", "spec.metadata.labels[a]"),
+            ("ProxyConfig", "{environmentVariables: {'A=B': c}}", "spec.environmentVariables[A=B]"),
+            ("ProxyConfig", "{environmentVariables: {A: c}}", nil),
+            (
                 "EnvoyFilter", "{configPatches: [{applyTo: BOOTSTRAP, patch: {operation: MERGE, value: {}}}]}",
                 "spec.configPatches[0].applyTo"
             ),

@@ -85,6 +85,57 @@ import WeftIdentity
         #expect(late?.message.contains("was good until") == true)
     }
 
+    /// The name on a list can be anybody's; the signature is the authority's alone.
+    @Test func aListNeedsTheAuthoritysSignature() async throws {
+        let genuine = try await root("one")
+        let list = try await list(of: "one")
+        let impostor = try await root("one")
+        let forged = #expect(throws: IdentityError.self) { try authority(impostor).revoking(list) }
+        #expect(forged?.code == .badSignature && forged?.message.contains("not signed with its key") == true)
+        #expect(try authority(genuine).revoking(list).revocationsPEM == list)
+        // During an exchange two roots may have one name: each has its own list.
+        var both = genuine
+        both["root-cert.pem"] = (genuine["root-cert.pem"] ?? "") + (impostor["root-cert.pem"] ?? "")
+        let other = try await self.list(of: "one")
+        #expect(try authority(both).revoking(list + other).revocationsPEM == list + other)
+        #expect(throws: IdentityError.self) { try authority(both).revoking(list + list) }
+    }
+
+    @Test func whatEndsIsToldInTime() async throws {
+        let secret = try await root("one")
+        let list = try await list(of: "one", seconds: 3_600)
+        let current = CurrentAuthority(try authority(secret).revoking(list))
+        let told = Mutex<[String]>([])
+        let metrics = ControlPlaneMetrics()
+        let watch = ExpiryWatch(authority: current, metrics: metrics, logger: lines.logger) { text in
+            told.withLock { $0.append(text) }
+        }
+        let start = Date()
+        await watch.check(now: start)
+        #expect(told.withLock { $0 } == [])
+        let text = metrics.text(version: "test")
+        let root = try #require(try CertificateInfo.all(inPEM: secret["root-cert.pem"] ?? "").first)
+        #expect(
+            text.contains("citadel_server_root_cert_expiry_timestamp \(Int(root.notAfter.timeIntervalSince1970))\n"))
+        #expect(text.contains("weft_ca_crl_expiry_timestamp "))
+        // The last fifth of an hour; the root has two days.
+        await watch.check(now: start.addingTimeInterval(3_000))
+        await watch.check(now: start.addingTimeInterval(3_100))
+        #expect(told.withLock { $0.count } == 1)
+        #expect(told.withLock { $0.first }?.contains("revocation list of") == true)
+        let log = lines.all.withLock { $0.joined(separator: "\n") }
+        #expect(log.contains("warning revocation list of"), "\(log)")
+        // A new list is something else; the root is near its end too by now.
+        await watch.check(now: start.addingTimeInterval(1.9 * 86_400))
+        #expect(told.withLock { $0 }.contains { $0.contains("root certificate") && $0.contains("Exchange the root") })
+        let event = ExpiryWatch.event("text", about: self.secret(secret))
+        #expect(event.json[path: "involvedObject", "name"] == "cacerts" && event.json["type"] == "Warning")
+        // Without lists there is nothing of them that ends.
+        _ = current.take(try authority(secret), from: "istio-system/cacerts", logger: lines.logger)
+        await watch.check(now: start)
+        #expect(!metrics.text(version: "test").contains("weft_ca_crl_expiry_timestamp"))
+    }
+
     private func secret(_ data: [String: String]) -> KubernetesObject {
         let encoded = data.mapValues { JSONValue.string(Data($0.utf8).base64EncodedString()) }
         return KubernetesObject([

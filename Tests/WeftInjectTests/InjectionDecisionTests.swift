@@ -8,6 +8,7 @@ import WeftInject
         var labels: JSONValue = [:]
         var annotations: JSONValue = [:]
         var revision = "default"
+        var tag: String?
         var expected: Bool
     }
 
@@ -27,12 +28,17 @@ import WeftInject
         Case(namespace: ["istio.io/rev": "canary"], revision: "canary", expected: true),
         Case(namespace: ["istio-injection": "enabled", "istio.io/rev": "canary"], revision: "canary", expected: false),
         Case(namespace: [:], labels: ["istio.io/rev": "canary"], revision: "canary", expected: true),
+        Case(namespace: ["istio.io/rev": "prod"], revision: "canary", tag: "prod", expected: true),
+        Case(namespace: ["istio.io/rev": "canary"], revision: "canary", tag: "prod", expected: false),
+        Case(namespace: ["istio-injection": "enabled"], revision: "canary", tag: "prod", expected: false),
+        Case(namespace: ["istio-injection": "enabled"], revision: "canary", tag: "default", expected: true),
         Case(namespace: nil, expected: true),
         Case(namespace: nil, labels: ["sidecar.istio.io/inject": "false"], expected: false),
     ])
     func decides(_ row: Case) {
         var settings = InjectionSettings()
         settings.revision = row.revision
+        settings.tag = row.tag
         let pod: JSONValue = [
             "metadata": ["labels": row.labels, "annotations": row.annotations], "spec": ["containers": []],
         ]

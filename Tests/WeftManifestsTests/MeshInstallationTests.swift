@@ -88,6 +88,24 @@ import WeftManifests
         #expect(throws: InstallError.self) { try InstallSettings(assignments: [assignment]) }
     }
 
+    /// A tag calls the revision's control plane by a path of its own, for those who chose its name.
+    @Test func aTagIsAnInjectorForItsName() throws {
+        let canary = MeshInstallation(try InstallSettings(assignments: ["profile=minimal", "revision=canary"]))
+        for (tag, entries) in [("prod", 2), ("default", 4)] {
+            let object = canary.tag(tag)
+            #expect(object.name == "istio-revision-tag-\(tag)" && object.labels["istio.io/tag"] == tag)
+            #expect(object.labels["istio.io/rev"] == "canary")
+            let webhooks = object.json["webhooks"]?.arrayValue ?? []
+            #expect(webhooks.count == entries)
+            for webhook in webhooks {
+                let service = webhook[path: "clientConfig", "service"]
+                #expect(service?["name"] == "istiod-canary" && service?["path"] == .string("/inject/tag/\(tag)"))
+            }
+            let chosen = webhooks.first?[path: "namespaceSelector", "matchExpressions"]?[0]?["values"]
+            #expect(chosen == [.string(tag)])
+        }
+    }
+
     @Test func revisionsDoNotTouchEachOther() throws {
         let canary = MeshInstallation(try InstallSettings(assignments: ["profile=minimal", "revision=canary"])).objects
         #expect(canary.contains { $0.kind == "Deployment" && $0.name == "istiod-canary" })

@@ -85,6 +85,10 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         ]
     }
 
+    private static func asks(_ filter: NetworkFilter) -> Bool {
+        if case .externalAuthorization = filter { true } else { false }
+    }
+
     /// `security/PORT`: what a port's connections and requests are held to, without the rest of the chain.
     private func security(_ port: String, of configuration: ProxyConfiguration) throws -> JSONValue {
         let chains = configuration.listeners.values.sorted { $0.name < $1.name }.flatMap { listener in
@@ -92,6 +96,10 @@ struct GoldenCase: Sendable, CustomTestStringConvertible {
         }
         try #require(!chains.isEmpty, "no chain is for port \(port)")
         var result: [String: JSONValue] = [:]
+        for chain in chains where chain.filters.contains(where: Self.asks) {
+            let own = chain.filters.filter { if case .rbac = $0 { true } else { Self.asks($0) } }
+            result["connection"] = Self.pruned(try JSONValue(encoding: own))
+        }
         for filter in chains.flatMap(\.filters) {
             switch filter {
             case .httpConnectionManager(let manager):

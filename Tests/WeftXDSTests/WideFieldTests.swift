@@ -228,8 +228,15 @@ import WeftProto
         tls.sessionTimeoutSeconds = 60
         tls.ticketKeys = SecretReference(name: "keys", source: .ads)
         var chain = FilterChain(name: "x")
+        var check = ConnectionAuthorization(statPrefix: "a", service: GRPCServiceTarget(cluster: "authz"))
+        check.failureModeAllows = true
+        check.includesPeerCertificate = true
+        check.includesTLSSession = true
+        check.enabledMetadata = DynamicMetadataMatcher(
+            filter: "envoy.filters.network.rbac", path: ["policy"], test: .string(StringMatcher(.prefix("p"))))
         chain.filters = [
             .connectionLimit(ConnectionLimit(statPrefix: "c", maximum: 7)), .sniCluster,
+            .externalAuthorization(check),
             .tcpProxy(TCPProxy(statPrefix: "t", cluster: .cluster("c"))),
         ]
         chain.match.sourceType = .external

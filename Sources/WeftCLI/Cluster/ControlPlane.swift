@@ -94,7 +94,8 @@ struct ControlPlane {
         var sum = DistributionReport()
         for pod in try await pods() {
             let query =
-                "kind=\(object.kind)&namespace=\(object.namespace)&name=\(object.name)&generation=\(object.generation)"
+                "kind=\(object.kind)&group=\(object.groupVersionKind.group)&namespace=\(object.namespace)"
+                + "&name=\(object.name)&generation=\(object.generation)"
             let answer = try await debug(pod, "/debug/distribution?\(query)")
             let document = try JSONValue(parsing: answer.readableBytesView)
             guard document["known"]?.boolValue == true else { return nil }

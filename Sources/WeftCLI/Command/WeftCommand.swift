@@ -14,7 +14,8 @@ struct WeftCommand: AsyncParsableCommand {
                 """,
             subcommands: [
                 UpCommand.self, DownCommand.self, StatusCommand.self, InstallCommand.self, UninstallCommand.self,
-                VerifyInstallCommand.self, AnalyzeCommand.self, ProxyConfigCommand.self, ProxyStatusCommand.self,
+                VerifyInstallCommand.self, TagCommand.self, AnalyzeCommand.self, ProxyConfigCommand.self,
+                ProxyStatusCommand.self,
                 KubeInjectCommand.self, ValidateCommand.self, VersionCommand.self, DashboardCommand.self,
                 StatCommand.self, TopCommand.self, EdgesCommand.self, TapCommand.self, CompletionCommand.self,
                 WaitCommand.self, ExperimentalCommand.self,

@@ -98,10 +98,13 @@ struct WaitTarget: Equatable {
     func resource(_ client: KubernetesClient) async throws -> APIResource {
         let groups = [
             "networking.istio.io/v1", "security.istio.io/v1", "telemetry.istio.io/v1", "networking.istio.io/v1alpha3",
-            "networking.istio.io/v1beta1", "extensions.istio.io/v1alpha1",
+            "networking.istio.io/v1beta1", "extensions.istio.io/v1alpha1", "gateway.networking.k8s.io/v1",
+            "gateway.networking.k8s.io/v1beta1",
         ]
         let short = kind.prefix { $0 != "." }
-        for group in groups {
+        // Istio and the Gateway API both have Gateways: `gateways.gateway.networking.k8s.io` says which.
+        let wanted = kind.dropFirst(short.count + 1)
+        for group in groups where wanted.isEmpty || group.hasPrefix("\(wanted)/") {
             for resource in try await client.resources(apiVersion: group) {
                 let names = [resource.kind.lowercased(), resource.name, String(resource.name.dropLast())]
                 if names.contains(String(short)) || Self.shortNames[String(short)] == resource.kind { return resource }

@@ -23,7 +23,7 @@ enum WorkloadEntryChecks {
         for (name, number) in (entry.ports ?? [:]).sorted(by: { $0.key < $1.key }) {
             findings.port(number, "\(path).ports[\(name)]")
         }
-        findings.labels(entry.labels, "\(path).labels")
+        findings.objectLabels(entry.labels, "\(path).labels")
         findings.count(entry.weight, "\(path).weight")
         let parts = (entry.locality ?? "").split(separator: "/", omittingEmptySubsequences: false)
         if parts.count > 3 { findings.error("\(path).locality", "locality must be of form region/zone/subzone") }
@@ -37,7 +37,7 @@ enum WorkloadGroupChecks {
             return findings.error("spec.template", "template is required")
         }
         WorkloadEntryChecks.check(template, "spec.template", isTemplate: true, &findings)
-        findings.labels(spec.metadata?.labels, "spec.metadata.labels")
+        findings.objectLabels(spec.metadata?.labels, "spec.metadata.labels")
         guard let probe = spec.probe else { return }
         let path = "spec.probe"
         let kinds = [probe.httpGet != nil, probe.tcpSocket != nil, probe.exec != nil, probe.grpc != nil]
@@ -71,86 +71,15 @@ enum ProxyConfigChecks {
     static func check(_ spec: ProxyConfig, _ findings: inout Findings) {
         findings.labels(spec.selector?.matchLabels, "spec.selector.matchLabels")
         findings.count(spec.concurrency, "spec.concurrency")
+        for name in (spec.environmentVariables ?? [:]).keys.sorted() where name.isEmpty || name.contains("=") {
+            findings.error(
+                "spec.environmentVariables[\(name)]", "\"\(name)\" is no name of an environment variable",
+                hint: "no pod with it would be admitted; names are not empty and have no =")
+        }
         if let type = spec.image?.imageType, !type.isEmpty, type != "default" {
             findings.warning(
                 "spec.image.imageType", "image type \(type) has no effect: there is one image of the proxy",
                 hint: "name an image with the annotation sidecar.istio.io/proxyImage")
-        }
-    }
-}
-
-/// Checks of EnvoyFilters beyond what the schema says. Whether a value can be decoded shows when it is applied.
-enum EnvoyFilterChecks {
-    static func check(_ spec: EnvoyFilter, _ findings: inout Findings) {
-        findings.labels(spec.workloadSelector?.labels, "spec.workloadSelector.labels")
-        if spec.workloadSelector != nil, !(spec.targetRefs ?? []).isEmpty {
-            findings.error("spec", "only one of targetRefs or workloadSelector can be set")
-        }
-        for (index, patch) in (spec.configPatches ?? []).enumerated() {
-            check(patch, "spec.configPatches[\(index)]", hasPriority: spec.priority != nil, &findings)
-        }
-    }
-
-    private static func check(
-        _ entry: EnvoyFilter.ConfigPatch, _ path: String, hasPriority: Bool, _ findings: inout Findings
-    ) {
-        let target = entry.applyTo ?? .invalid
-        if target == .invalid { findings.error("\(path).applyTo", "missing applyTo") }
-        if target == .bootstrap || target == .extensionConfig {
-            findings.warning("\(path).applyTo", "applyTo \(target.rawValue) is not supported: the patch is left out")
-        }
-        guard let operation = entry.patch?.operation, operation != .invalid else {
-            return findings.error("\(path).patch.operation", "missing patch operation")
-        }
-        if operation != .remove, entry.patch?.value == nil {
-            findings.error("\(path).patch.value", "missing patch value")
-        }
-        let isWhole = [.listener, .cluster, .routeConfiguration, .virtualHost].contains(target)
-        let isPlacing = [.insertBefore, .insertAfter, .insertFirst].contains(operation)
-        if isPlacing, isWhole {
-            findings.error("\(path).patch.operation", "\(operation.rawValue) cannot be used with \(target.rawValue)")
-        }
-        if operation == .replace, ![.httpFilter, .networkFilter, .listenerFilter].contains(target) {
-            findings.error(
-                "\(path).patch.operation", "replace operation is only valid for HTTP, network and listener filters")
-        }
-        if target == .routeConfiguration, operation == .add || operation == .remove {
-            findings.error(
-                "\(path).patch.operation", "\(operation.rawValue) has no effect on ROUTE_CONFIGURATION; use MERGE")
-        }
-        if entry.patch?.filterClass != nil, entry.patch?.filterClass != .unspecified, operation != .add {
-            findings.warning("\(path).patch.filterClass", "filterClass is used with operation ADD only")
-        }
-        if isPlacing, !hasPriority {
-            findings.warning(
-                "\(path).patch.operation",
-                "\(operation.rawValue) depends on what other EnvoyFilters have put there", hint: "set spec.priority")
-        }
-        check(entry.match, target, path, &findings)
-    }
-
-    /// Each target has one kind of match.
-    private static func check(
-        _ match: EnvoyFilter.Match?, _ target: EnvoyFilter.ApplyTo, _ path: String, _ findings: inout Findings
-    ) {
-        guard let match else { return }
-        let wanted: String? =
-            switch target {
-            case .listener, .filterChain, .networkFilter, .httpFilter, .listenerFilter: "listener"
-            case .routeConfiguration, .virtualHost, .httpRoute: "routeConfiguration"
-            case .cluster: "cluster"
-            case .invalid, .extensionConfig, .bootstrap: nil
-            }
-        for (name, isThere) in [
-            ("listener", match.listener != nil), ("routeConfiguration", match.routeConfiguration != nil),
-            ("cluster", match.cluster != nil),
-        ] where isThere && wanted != nil && name != wanted {
-            findings.error(
-                "\(path).match.\(name)", "applyTo \(target.rawValue) cannot have a \(name) match",
-                hint: "use match.\(wanted ?? "")")
-        }
-        if let filter = match.listener?.filterChain?.filter, (filter.name ?? "").isEmpty, filter.subFilter != nil {
-            findings.error("\(path).match.listener.filterChain.filter.name", "filter match has no name to match on")
         }
     }
 }

@@ -237,6 +237,21 @@ extension Findings {
         }
     }
 
+    /// Labels that an object is to have, by Kubernetes' rules ("Labels and Selectors", syntax and character set).
+    mutating func objectLabels(_ labels: [String: String]?, _ path: String) {
+        self.labels(labels, path)
+        for (key, value) in (labels ?? [:]).sorted(by: { $0.key < $1.key }) where !key.isEmpty {
+            let parts = key.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = parts.last ?? ""
+            let prefix = parts.count == 2 ? parts[0] : "x"
+            let hasPrefix = prefix.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(Names.isLabel)
+            if !Names.isLabelText(name) || !hasPrefix { error("\(path)[\(key)]", "invalid label key \"\(key)\"") }
+            if !value.isEmpty, value.utf8.count <= 63, !Names.isLabelText(Substring(value)) {
+                error("\(path)[\(key)]", "invalid label value \"\(value)\"")
+            }
+        }
+    }
+
     mutating func exportTo(_ values: [String]?, _ path: String) {
         for (index, value) in (values ?? []).enumerated()
         where ![".", "*", "~"].contains(value) && !Names.isLabel(Substring(value)) {
@@ -251,6 +266,14 @@ enum Names {
         guard let first = label.utf8.first, let last = label.utf8.last, label.utf8.count <= 63 else { return false }
         return isAlphanumeric(first) && isAlphanumeric(last)
             && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+    }
+
+    /// The name of a label, or its value: like a label of a host name, with dots and underscores inside.
+    static func isLabelText(_ text: Substring) -> Bool {
+        guard let first = text.utf8.first, let last = text.utf8.last, text.utf8.count <= 63 else { return false }
+        let inner = Set("-_.".utf8)
+        return isAlphanumeric(first) && isAlphanumeric(last)
+            && text.utf8.allSatisfy { isAlphanumeric($0) || inner.contains($0) }
     }
 
     /// Obvious mistakes: brackets that do not pair, a trailing backslash, a repetition of nothing.

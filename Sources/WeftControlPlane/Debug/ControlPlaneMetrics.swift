@@ -16,7 +16,8 @@ final class ControlPlaneMetrics: Sendable {
         state.withLock { $0.counters[name, default: [:]][labels, default: 0] += amount }
     }
 
-    func set(_ name: String, _ value: Double) { state.withLock { $0.gauges[name] = value } }
+    /// - Parameter value: `nil` for what there is nothing of at present.
+    func set(_ name: String, _ value: Double?) { state.withLock { $0.gauges[name] = value } }
 
     /// One proxy has taken up a change this long after it was seen.
     func converged(after seconds: Double) {

@@ -61,13 +61,18 @@ struct MonitoringRoutes: Sendable {
         }
     }
 
-    /// How many proxies have an object: `?kind=VirtualService&namespace=dev&name=a&uid=…&generation=3`.
+    /// How many proxies have an object: `?kind=VirtualService&namespace=dev&name=a&generation=3`, and `&group=` for a kind
+    /// that Istio and the Gateway API both have.
     private func distribution(_ request: Request) async -> Response {
         let query = request.uri.queryParameters
         func value(_ name: Substring) -> String? { query[name].map { String($0) } }
         guard let kind = value("kind"), let name = value("name"), let generation = value("generation").flatMap(Int.init)
         else { return AdminRoutes.text("say which object: ?kind=&namespace=&name=&generation=\n", status: .badRequest) }
-        let object = sources.istio.first { $0.kind.kind == kind }?.store[value("namespace") ?? "", name]
+        let group = value("group")
+        let informer = (sources.istio + sources.gatewayAPI).first {
+            $0.kind.kind == kind && (group == nil || $0.kind.group == group)
+        }
+        let object = informer?.store[value("namespace") ?? "", name]
         let distribution = await coordinator.distribution()
         guard let object, object.generation >= generation, let progress = distribution.progress(of: object) else {
             return json(["known": false])

@@ -38,12 +38,12 @@ actor GatewayController {
         self.settings = settings
     }
 
-    func reconcile(_ model: GatewayAPIModel) async {
+    func reconcile(_ model: GatewayAPIModel, _ distribution: Distribution) async {
         guard isServed else { return }
         await makeClasses()
         await deploy(model)
         await removeOrphans()
-        await writeStatus(model)
+        await writeStatus(model, distribution)
     }
 
     private func store(_ kind: String) -> ResourceStore? {
@@ -146,11 +146,15 @@ actor GatewayController {
 
     // MARK: - Status
 
-    private func writeStatus(_ model: GatewayAPIModel) async {
+    /// - Parameter withCounts: Also where nothing but the number of proxies is another.
+    func writeStatus(_ model: GatewayAPIModel, _ distribution: Distribution, withCounts: Bool = false) async {
+        guard isServed else { return }
         for entry in model.statuses {
             guard let object = store(entry.resource.kind)?[entry.resource.namespace, entry.resource.name],
                 ownership.mayWrite(object),
-                let status = GatewayStatusMerge.merged(entry, into: object, now: Date().formatted(.iso8601))
+                let status = GatewayStatusMerge.merged(
+                    entry, into: object, progress: distribution.progress(of: object).map(ObjectStatus.reconciliation),
+                    withCounts: withCounts, now: Date().formatted(.iso8601))
             else { continue }
             await attempt("write the status of \(object.reference)") {
                 let resource = try await client.requireResource(for: object.groupVersionKind)

@@ -13,6 +13,8 @@ struct ShareKey: Sendable, Hashable {
         case inbound(ProxyClass)
         /// Everything of gRPC clients.
         case proxyless(OutboundClass)
+        /// The listeners of a gRPC server at an address.
+        case proxylessServer(ProxyClass, address: String)
         /// Everything of a gateway.
         case gateway(ProxyClass)
     }
@@ -28,7 +30,10 @@ struct ShareKey: Sendable, Hashable {
         let parts: [Part] =
             switch proxy.kind {
             case .sidecar where proxy.metadata["GENERATOR"]?.stringValue == "grpc":
-                [.proxyless(OutboundClass(proxy, in: snapshot))]
+                [
+                    .proxyless(OutboundClass(proxy, in: snapshot)),
+                    .proxylessServer(proxy, address: session.identity.address),
+                ]
             case .sidecar: [.outbound(OutboundClass(proxy, in: snapshot)), .inbound(proxy)]
             case .router: [.gateway(proxy)]
             }
@@ -41,7 +46,9 @@ struct ShareKey: Sendable, Hashable {
             switch part {
             case .outbound(let proxies): translator.outbound(for: proxies)
             case .inbound(let proxies): translator.inbound(for: proxies)
-            case .proxyless(let proxies): (translator.proxyless(for: proxies).resources, [])
+            case .proxyless(let proxies): translator.proxyless(for: proxies).everything
+            case .proxylessServer(let proxies, let address):
+                Self.listeners(translator.inboundInputs(for: proxies).proxylessListeners(at: address))
             case .gateway(let proxies): translator.gateway(for: proxies)
             }
         if !maySeeSecrets { configuration.secrets = [:] }
@@ -64,7 +71,11 @@ struct ShareKey: Sendable, Hashable {
             let configuration = Translator(snapshot).proxyless(for: proxies)
             let resources = try Self.encode(configuration, target, replacing: old?.parts.first)
             return Share(
-                parts: [resources.isNew ? resources : old?.parts.first ?? resources], diagnostics: [], number: number)
+                parts: [resources.isNew ? resources : old?.parts.first ?? resources],
+                diagnostics: configuration.diagnostics, number: number)
+        }
+        if case .proxylessServer(let proxies, let address) = part {
+            return try server(Translator(snapshot).inboundInputs(for: proxies), address, number, replacing: old)
         }
         let (configuration, diagnostics) = configuration(in: snapshot)
         let resources = try ResourceShare(configuration, target: target, replacing: old?.parts.first)
@@ -91,12 +102,40 @@ struct ShareKey: Sendable, Hashable {
             patches: [resources.patchReport], number: number)
     }
 
+    /// As ``inbound(_:_:replacing:)``, of a server that is its own proxy.
+    private func server(_ inputs: InboundInputs, _ address: String, _ number: UInt64, replacing old: Share?) throws
+        -> Share
+    {
+        if var old, old.inbound == inputs {
+            old.number = number
+            return old
+        }
+        let encoder = XDSEncoder(target: target)
+        let (listeners, diagnostics) = inputs.proxylessListeners(at: address)
+        var encoded: [String: EncodedResource] = [:]
+        for listener in listeners {
+            encoded[listener.name] = EncodedResource(any: try encoder.encodeProxyless(listener))
+        }
+        let resources = ResourceShare(resources: [.listener: encoded], replacing: old?.parts.first)
+        let kept = resources.isNew ? resources : old?.parts.first ?? resources
+        return Share(parts: [kept], inbound: inputs, diagnostics: diagnostics, number: number)
+    }
+
+    private static func listeners(_ made: ([Listener], [Diagnostic])) -> (ProxyConfiguration, [Diagnostic]) {
+        var configuration = ProxyConfiguration()
+        for listener in made.0 { configuration.listeners[listener.name] = listener }
+        return (configuration, made.1)
+    }
+
     private static func encode(
         _ configuration: ProxylessConfiguration, _ target: Target, replacing old: ResourceShare?
     ) throws -> ResourceShare {
         let encoder = XDSEncoder(target: target)
         let plain = try ResourceShare(configuration.resources, target: target)
         var resources = plain.resources
+        for (name, cluster) in configuration.resources.clusters where cluster.tls != nil {
+            resources[.cluster]?[name] = EncodedResource(any: try encoder.encodeProxyless(cluster))
+        }
         for (name, routes) in configuration.routesOfListener {
             resources[.listener, default: [:]][name] = EncodedResource(
                 any: try encoder.encodeAPIListener(name: name, routes: routes))

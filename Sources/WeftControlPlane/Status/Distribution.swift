@@ -34,19 +34,12 @@ struct Distribution: Sendable {
         common = proxies.map(\.confirmed).min() ?? .max
     }
 
-    private func entry(of object: KubernetesObject) -> ObjectLedger.Entry? {
-        guard let entry = ledger.entries[object.reference], entry.uid == object.uid,
-            entry.generation == object.generation
-        else { return nil }
-        return entry
-    }
-
     /// Whether every proxy there is has the object as it is now, those that it does not concern too.
-    func isSettled(_ object: KubernetesObject) -> Bool { entry(of: object).map { $0.number <= common } ?? false }
+    func isSettled(_ object: KubernetesObject) -> Bool { ledger.entry(of: object).map { $0.number <= common } ?? false }
 
     /// - Returns: `nil` if the object is not part of a snapshot in this form yet.
     func progress(of object: KubernetesObject) -> Progress? {
-        guard let entry = entry(of: object) else { return nil }
+        guard let entry = ledger.entry(of: object) else { return nil }
         var progress = Progress()
         for proxy in proxies {
             let (kind, namespace) = (proxy.identity.kind, proxy.identity.namespace)

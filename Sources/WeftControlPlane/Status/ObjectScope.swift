@@ -13,6 +13,9 @@ struct ObjectScope: Sendable {
         -> Bool
     {
         let spec = object.json["spec"] ?? [:]
+        if object.groupVersionKind.group == GatewayAPI.group {
+            return gatewayAPI(object, spec, isRouter: kind == .router, namespace: namespace, labels: labels)
+        }
         switch object.kind {
         case "VirtualService":
             let gateways = spec["gateways"]?.arrayValue?.compactMap(\.stringValue) ?? ["mesh"]
@@ -32,6 +35,32 @@ struct ObjectScope: Sendable {
             "Telemetry", "WasmPlugin", "TrafficExtension":
             return isInForce(object, in: namespace) && selects(spec, labels)
         default: return true
+        }
+    }
+
+    /// Gateways are known by the label of their pods; one that runs elsewhere (an address that is a name) may be any of its
+    /// namespace. Routes of Services are every sidecar's.
+    private func gatewayAPI(
+        _ object: KubernetesObject, _ spec: JSONValue, isRouter: Bool, namespace: String, labels: [String: String]
+    ) -> Bool {
+        func mayBe(_ name: String) -> Bool { labels[GatewayLabels.gatewayName].map { $0 == name } ?? true }
+        switch object.kind {
+        case "Gateway": return isRouter && object.namespace == namespace && mayBe(object.name)
+        case "ListenerSet":
+            let parent = spec["parentRef"] ?? [:]
+            return isRouter && (parent["namespace"]?.stringValue ?? object.namespace) == namespace
+                && mayBe(parent["name"]?.stringValue ?? "")
+        case "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute":
+            return (spec["parentRefs"]?.arrayValue ?? []).contains { parent in
+                switch parent["kind"]?.stringValue ?? "Gateway" {
+                case "Gateway":
+                    isRouter && (parent["namespace"]?.stringValue ?? object.namespace) == namespace
+                        && mayBe(parent["name"]?.stringValue ?? "")
+                case "ListenerSet": isRouter
+                default: !isRouter
+                }
+            }
+        default: return isRouter
         }
     }
 

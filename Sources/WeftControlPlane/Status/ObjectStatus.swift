@@ -79,7 +79,8 @@ enum ObjectStatus {
         ]
     }
 
-    private static func reconciliation(_ progress: Distribution.Progress) -> JSONValue {
+    /// The condition that says how many proxies have the object.
+    static func reconciliation(_ progress: Distribution.Progress) -> JSONValue {
         var message = "\(progress.confirmed)/\(progress.concerned) proxies up to date."
         if !progress.waiting.isEmpty { message += " Waiting for \(progress.waiting.joined(separator: ", "))." }
         return [

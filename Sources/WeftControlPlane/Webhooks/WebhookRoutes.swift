@@ -16,7 +16,11 @@ struct WebhookRoutes: Sendable {
     private static let maximumBody = 8 << 20
 
     func add(to router: Router<BasicRequestContext>) {
-        router.post("inject") { request, _ in try await respond(to: request, inject) }
+        router.post("inject") { request, _ in try await respond(to: request) { inject($0) } }
+        router.post("inject/tag/:tag") { request, context in
+            let tag = try context.parameters.require("tag")
+            return try await respond(to: request) { inject($0, tag: tag) }
+        }
         router.post("validate") { request, _ in try await respond(to: request, validate) }
     }
 
@@ -30,10 +34,13 @@ struct WebhookRoutes: Sendable {
         }
     }
 
-    private func inject(_ review: JSONValue) -> JSONValue {
+    /// - Parameter tag: The name by which the pod's namespace chose this revision.
+    private func inject(_ review: JSONValue, tag: String? = nil) -> JSONValue {
         metrics.count("sidecar_injection_requests_total")
         let namespace = review[path: "request", "namespace"]?.stringValue ?? ""
-        let (answer, outcome) = InjectionWebhook(settings: settings()).review(
+        var settings = settings()
+        settings.tag = tag
+        let (answer, outcome) = InjectionWebhook(settings: settings).review(
             review, namespaceLabels: namespaceLabels(namespace))
         switch outcome {
         case .injected(let pod):

@@ -42,6 +42,7 @@ extension APIResource {
     package static let pods = APIResource(kind: "Pod", name: "pods")
     package static let namespaces = APIResource(kind: "Namespace", name: "namespaces", isNamespaced: false)
     package static let nodes = APIResource(kind: "Node", name: "nodes", isNamespaced: false)
+    package static let events = APIResource(kind: "Event", name: "events")
     package static let secrets = APIResource(kind: "Secret", name: "secrets")
     package static let configMaps = APIResource(kind: "ConfigMap", name: "configmaps")
     package static let serviceAccounts = APIResource(kind: "ServiceAccount", name: "serviceaccounts")

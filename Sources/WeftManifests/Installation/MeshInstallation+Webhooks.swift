@@ -1,4 +1,4 @@
-import WeftConfig
+package import WeftConfig
 import WeftCore
 
 /// Which pods the API server sends to the injector, and which objects to the validator.
@@ -30,9 +30,9 @@ extension MeshInstallation {
         ]
     }
 
-    private func entry(_ name: String, namespace: [Expression], object: [Expression]) -> JSONValue {
+    private func entry(_ name: String, path: String, namespace: [Expression], object: [Expression]) -> JSONValue {
         [
-            "name": .string("\(name)sidecar-injector.istio.io"), "clientConfig": client(path: "/inject"),
+            "name": .string("\(name)sidecar-injector.istio.io"), "clientConfig": client(path: path),
             "sideEffects": "None", "failurePolicy": "Fail", "reinvocationPolicy": "Never", "timeoutSeconds": 10,
             "admissionReviewVersions": ["v1"],
             "rules": [["apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]]],
@@ -41,30 +41,49 @@ extension MeshInstallation {
     }
 
     private var injector: KubernetesObject {
+        object(
+            "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration",
+            "istio-sidecar-injector\(settings.suffix)",
+            ["webhooks": .array(entries(choosing: settings.revision, path: "/inject"))], clusterScoped: true)
+    }
+
+    /// What makes a name stand for this revision: an injector for those who choose the name. The path tells the control
+    /// plane by which name it was chosen.
+    package func tag(_ name: String) -> KubernetesObject {
+        var tag = object(
+            "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration", "istio-revision-tag-\(name)",
+            ["webhooks": .array(entries(choosing: name, path: "/inject/tag/\(name)"))], clusterScoped: true)
+        tag.json[path: "metadata", "labels", "istio.io/tag"] = .string(name)
+        return tag
+    }
+
+    /// - Parameter choice: What labels name; `default` is chosen by `istio-injection` too.
+    private func entries(choosing choice: String, path: String) -> [JSONValue] {
         let revision = "istio.io/rev"
         let injection = "istio-injection"
         let inject = "sidecar.istio.io/inject"
         var entries = [
             entry(
-                "rev.namespace.",
-                namespace: [(revision, "In", [settings.revision]), (injection, "DoesNotExist", [])],
+                "rev.namespace.", path: path,
+                namespace: [(revision, "In", [choice]), (injection, "DoesNotExist", [])],
                 object: [(inject, "NotIn", ["false"])]),
             entry(
-                "rev.object.", namespace: [(revision, "DoesNotExist", []), (injection, "DoesNotExist", [])],
-                object: [(inject, "NotIn", ["false"]), (revision, "In", [settings.revision])]),
+                "rev.object.", path: path,
+                namespace: [(revision, "DoesNotExist", []), (injection, "DoesNotExist", [])],
+                object: [(inject, "NotIn", ["false"]), (revision, "In", [choice])]),
         ]
-        if settings.isDefaultRevision {
+        if choice == "default" {
             entries.append(
                 entry(
-                    "namespace.", namespace: [(injection, "In", ["enabled"])], object: [(inject, "NotIn", ["false"])]))
+                    "namespace.", path: path, namespace: [(injection, "In", ["enabled"])],
+                    object: [(inject, "NotIn", ["false"])]))
             entries.append(
                 entry(
-                    "object.", namespace: [(injection, "DoesNotExist", []), (revision, "DoesNotExist", [])],
+                    "object.", path: path,
+                    namespace: [(injection, "DoesNotExist", []), (revision, "DoesNotExist", [])],
                     object: [(inject, "In", ["true"]), (revision, "DoesNotExist", [])]))
         }
-        return object(
-            "admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration",
-            "istio-sidecar-injector\(settings.suffix)", ["webhooks": .array(entries)], clusterScoped: true)
+        return entries
     }
 
     /// Starts with `Ignore`; the control plane sets `Fail` once it answers.

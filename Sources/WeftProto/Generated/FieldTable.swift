@@ -2062,6 +2062,18 @@ package enum FieldTable {
         2 max_connections message - google.protobuf.UInt64Value
         3 delay message - google.protobuf.Duration
         4 runtime_enabled message - envoy.config.core.v3.RuntimeFeatureFlag
+        M envoy.extensions.filters.network.ext_authz.v3.ExtAuthz
+        1 stat_prefix string - -
+        2 grpc_service message - envoy.config.core.v3.GrpcService
+        3 failure_mode_allow bool - -
+        4 include_peer_certificate bool - -
+        5 transport_api_version enum - envoy.config.core.v3.ApiVersion
+        6 filter_enabled_metadata message - envoy.type.matcher.v3.MetadataMatcher
+        7 bootstrap_metadata_labels_key string - -
+        8 include_tls_session bool - -
+        9 send_tls_alert_on_denial bool ! -
+        10 metadata_context_namespaces string *! -
+        11 typed_metadata_context_namespaces string *! -
         M envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
         1 codec_type enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.CodecType
         2 stat_prefix string - -
@@ -2363,6 +2375,9 @@ package enum FieldTable {
         3 allow_unspecified_address bool ! -
         4 tlv_as_pool_key bool ! -
         M envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer
+        M envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
+        1 instance_name string - -
+        2 certificate_name string - -
         M envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext
         1 trusted_ca message - envoy.config.core.v3.DataSource
         2 verify_certificate_hash string * -
@@ -2370,11 +2385,11 @@ package enum FieldTable {
         6 require_signed_certificate_timestamp message ! -
         7 crl message - envoy.config.core.v3.DataSource
         8 allow_expired_certificate bool - -
-        9 match_subject_alt_names message *!~ -
+        9 match_subject_alt_names message *~ envoy.type.matcher.v3.StringMatcher
         10 trust_chain_verification enum - envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.TrustChainVerification
         11 watched_directory message - envoy.config.core.v3.WatchedDirectory
         12 custom_validator_config message ! -
-        13 ca_certificate_provider_instance message ! -
+        13 ca_certificate_provider_instance message - envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
         14 only_verify_leaf_cert_crl bool - -
         15 match_typed_subject_alt_names message * envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
         16 max_verify_depth message - google.protobuf.UInt32Value
@@ -2395,7 +2410,7 @@ package enum FieldTable {
         11 tls_certificate_certificate_provider_instance message !~ -
         12 validation_context_certificate_provider_instance message !~=validation_context_type -
         13 custom_handshaker message ! -
-        14 tls_certificate_provider_instance message ! -
+        14 tls_certificate_provider_instance message - envoy.extensions.transport_sockets.tls.v3.CertificateProviderPluginInstance
         15 key_log message ! -
         16 custom_tls_certificate_selector message ! -
         M envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext

@@ -215,6 +215,21 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNa
   fileprivate var _matcher: Envoy_Type_Matcher_V3_StringMatcher? = nil
 }
 
+/// A certificate provider of the client's own bootstrap, by its name there (gRPC knows no other source).
+package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var instanceName: String = String()
+
+  package var certificateName: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -241,6 +256,17 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateV
   package var hasCrl: Bool {self._crl != nil}
   /// Clears the value of `crl`. Subsequent reads from it will return its default value.
   package mutating func clearCrl() {self._crl = nil}
+
+  package var matchSubjectAltNames: [Envoy_Type_Matcher_V3_StringMatcher] = []
+
+  package var caCertificateProviderInstance: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance {
+    get {_caCertificateProviderInstance ?? Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance()}
+    set {_caCertificateProviderInstance = newValue}
+  }
+  /// Returns true if `caCertificateProviderInstance` has been explicitly set.
+  package var hasCaCertificateProviderInstance: Bool {self._caCertificateProviderInstance != nil}
+  /// Clears the value of `caCertificateProviderInstance`. Subsequent reads from it will return its default value.
+  package mutating func clearCaCertificateProviderInstance() {self._caCertificateProviderInstance = nil}
 
   package var matchTypedSubjectAltNames: [Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMatcher] = []
 
@@ -308,6 +334,7 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CertificateV
 
   fileprivate var _trustedCa: Envoy_Config_Core_V3_DataSource? = nil
   fileprivate var _crl: Envoy_Config_Core_V3_DataSource? = nil
+  fileprivate var _caCertificateProviderInstance: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance? = nil
   fileprivate var _maxVerifyDepth: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
   fileprivate var _watchedDirectory: Envoy_Config_Core_V3_WatchedDirectory? = nil
 }
@@ -479,6 +506,15 @@ package nonisolated struct Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsCon
     get {_storage._tlsCertificateSdsSecretConfigs}
     set {_uniqueStorage()._tlsCertificateSdsSecretConfigs = newValue}
   }
+
+  package var tlsCertificateProviderInstance: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance {
+    get {_storage._tlsCertificateProviderInstance ?? Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance()}
+    set {_uniqueStorage()._tlsCertificateProviderInstance = newValue}
+  }
+  /// Returns true if `tlsCertificateProviderInstance` has been explicitly set.
+  package var hasTlsCertificateProviderInstance: Bool {_storage._tlsCertificateProviderInstance != nil}
+  /// Clears the value of `tlsCertificateProviderInstance`. Subsequent reads from it will return its default value.
+  package mutating func clearTlsCertificateProviderInstance() {_uniqueStorage()._tlsCertificateProviderInstance = nil}
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -807,9 +843,44 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_SubjectAltNameMat
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SAN_TYPE_UNSPECIFIED\0\u{1}EMAIL\0\u{1}DNS\0\u{1}URI\0\u{1}IP_ADDRESS\0\u{1}OTHER_NAME\0")
 }
 
+nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".CertificateProviderPluginInstance"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}instance_name\0\u{3}certificate_name\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.instanceName) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.certificateName) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.instanceName.isEmpty {
+      try visitor.visitSingularStringField(value: self.instanceName, fieldNumber: 1)
+    }
+    if !self.certificateName.isEmpty {
+      try visitor.visitSingularStringField(value: self.certificateName, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance, rhs: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance) -> Bool {
+    if lhs.instanceName != rhs.instanceName {return false}
+    if lhs.certificateName != rhs.certificateName {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValidationContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CertificateValidationContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trusted_ca\0\u{3}verify_certificate_hash\0\u{3}verify_certificate_spki\0\u{2}\u{4}crl\0\u{3}allow_expired_certificate\0\u{4}\u{2}trust_chain_verification\0\u{3}watched_directory\0\u{4}\u{3}only_verify_leaf_cert_crl\0\u{3}match_typed_subject_alt_names\0\u{3}max_verify_depth\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}trusted_ca\0\u{3}verify_certificate_hash\0\u{3}verify_certificate_spki\0\u{2}\u{4}crl\0\u{3}allow_expired_certificate\0\u{3}match_subject_alt_names\0\u{3}trust_chain_verification\0\u{3}watched_directory\0\u{4}\u{2}ca_certificate_provider_instance\0\u{3}only_verify_leaf_cert_crl\0\u{3}match_typed_subject_alt_names\0\u{3}max_verify_depth\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -822,8 +893,10 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.verifyCertificateSpki) }()
       case 7: try { try decoder.decodeSingularMessageField(value: &self._crl) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.allowExpiredCertificate) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.matchSubjectAltNames) }()
       case 10: try { try decoder.decodeSingularEnumField(value: &self.trustChainVerification) }()
       case 11: try { try decoder.decodeSingularMessageField(value: &self._watchedDirectory) }()
+      case 13: try { try decoder.decodeSingularMessageField(value: &self._caCertificateProviderInstance) }()
       case 14: try { try decoder.decodeSingularBoolField(value: &self.onlyVerifyLeafCertCrl) }()
       case 15: try { try decoder.decodeRepeatedMessageField(value: &self.matchTypedSubjectAltNames) }()
       case 16: try { try decoder.decodeSingularMessageField(value: &self._maxVerifyDepth) }()
@@ -852,11 +925,17 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
     if self.allowExpiredCertificate != false {
       try visitor.visitSingularBoolField(value: self.allowExpiredCertificate, fieldNumber: 8)
     }
+    if !self.matchSubjectAltNames.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.matchSubjectAltNames, fieldNumber: 9)
+    }
     if self.trustChainVerification != .verifyTrustChain {
       try visitor.visitSingularEnumField(value: self.trustChainVerification, fieldNumber: 10)
     }
     try { if let v = self._watchedDirectory {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._caCertificateProviderInstance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 13)
     } }()
     if self.onlyVerifyLeafCertCrl != false {
       try visitor.visitSingularBoolField(value: self.onlyVerifyLeafCertCrl, fieldNumber: 14)
@@ -875,6 +954,8 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CertificateValida
     if lhs.verifyCertificateHash != rhs.verifyCertificateHash {return false}
     if lhs.verifyCertificateSpki != rhs.verifyCertificateSpki {return false}
     if lhs._crl != rhs._crl {return false}
+    if lhs.matchSubjectAltNames != rhs.matchSubjectAltNames {return false}
+    if lhs._caCertificateProviderInstance != rhs._caCertificateProviderInstance {return false}
     if lhs.matchTypedSubjectAltNames != rhs.matchTypedSubjectAltNames {return false}
     if lhs.allowExpiredCertificate != rhs.allowExpiredCertificate {return false}
     if lhs.trustChainVerification != rhs.trustChainVerification {return false}
@@ -1101,7 +1182,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_Secret: SwiftProt
 
 nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".CommonTlsContext"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tls_params\0\u{3}tls_certificates\0\u{3}validation_context\0\u{3}alpn_protocols\0\u{4}\u{2}tls_certificate_sds_secret_configs\0\u{3}validation_context_sds_secret_config\0\u{3}combined_validation_context\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}tls_params\0\u{3}tls_certificates\0\u{3}validation_context\0\u{3}alpn_protocols\0\u{4}\u{2}tls_certificate_sds_secret_configs\0\u{3}validation_context_sds_secret_config\0\u{3}combined_validation_context\0\u{4}\u{6}tls_certificate_provider_instance\0")
 
   fileprivate class _StorageClass {
     var _tlsParams: Envoy_Extensions_TransportSockets_Tls_V3_TlsParameters? = nil
@@ -1109,6 +1190,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
     var _validationContextType: Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext.OneOf_ValidationContextType?
     var _alpnProtocols: [String] = []
     var _tlsCertificateSdsSecretConfigs: [Envoy_Extensions_TransportSockets_Tls_V3_SdsSecretConfig] = []
+    var _tlsCertificateProviderInstance: Envoy_Extensions_TransportSockets_Tls_V3_CertificateProviderPluginInstance? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1124,6 +1206,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
       _validationContextType = source._validationContextType
       _alpnProtocols = source._alpnProtocols
       _tlsCertificateSdsSecretConfigs = source._tlsCertificateSdsSecretConfigs
+      _tlsCertificateProviderInstance = source._tlsCertificateProviderInstance
     }
   }
 
@@ -1185,6 +1268,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
             _storage._validationContextType = .combinedValidationContext(v)
           }
         }()
+        case 14: try { try decoder.decodeSingularMessageField(value: &_storage._tlsCertificateProviderInstance) }()
         default: break
         }
       }
@@ -1223,6 +1307,9 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
       }()
       default: break
       }
+      try { if let v = _storage._tlsCertificateProviderInstance {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1237,6 +1324,7 @@ nonisolated extension Envoy_Extensions_TransportSockets_Tls_V3_CommonTlsContext:
         if _storage._validationContextType != rhs_storage._validationContextType {return false}
         if _storage._alpnProtocols != rhs_storage._alpnProtocols {return false}
         if _storage._tlsCertificateSdsSecretConfigs != rhs_storage._tlsCertificateSdsSecretConfigs {return false}
+        if _storage._tlsCertificateProviderInstance != rhs_storage._tlsCertificateProviderInstance {return false}
         return true
       }
       if !storagesAreEqual {return false}

@@ -91,7 +91,7 @@ extension Exchange {
     }
 
     /// PEM in percent-encoding, as `x-forwarded-client-cert` has it.
-    private static func percentEncodedPEM(_ der: [UInt8]) -> String {
+    static func percentEncodedPEM(_ der: [UInt8]) -> String {
         let base64 = Array(Data(der).base64EncodedString())
         var lines = ["-----BEGIN CERTIFICATE-----"]
         for start in stride(from: 0, to: base64.count, by: 64) {

@@ -150,19 +150,46 @@ final class DownstreamConnection {
 
     private func run(_ chain: CompiledChain, applicationProtocol: String?) {
         self.chain = chain
+        var told: [String: DynamicValue] = [:]
         for engine in chain.networkRBAC {
             let view = policyView()
             let decision = engine.evaluate(view)
             engine.counts.add(decision)
-            if let shadow = engine.evaluateShadow(view) { engine.counts.add(shadow) }
+            if let shadow = engine.evaluateShadow(view) {
+                engine.counts.add(shadow)
+                told.merge(shadow.metadata(prefix: engine.shadowStatPrefix)) { $1 }
+            }
             guard decision.allowed else {
-                let code = "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]"
-                record.details = code
-                record.termination = code
-                worker.logs.connectionEnded(info, record, logs: chain.logs, worker)
-                return channel.close(promise: nil)
+                return refuse(chain, "rbac_access_denied_matched_policy[\(decision.policy ?? "none")]")
             }
         }
+        let metadata: [String: DynamicValue] = told.isEmpty ? [:] : ["envoy.filters.network.rbac": .object(told)]
+        authorize(chain.authorizers[...], metadata, chain, applicationProtocol)
+    }
+
+    /// Asks one service after the other.
+    private func authorize(
+        _ authorizers: ArraySlice<ConnectionAuthorizer>, _ metadata: [String: DynamicValue], _ chain: CompiledChain,
+        _ applicationProtocol: String?
+    ) {
+        guard let authorizer = authorizers.first else { return enter(chain, applicationProtocol) }
+        authorizer.ask(self, metadata) { [self] mayPass in
+            guard mayPass else {
+                record.flag = "UAEX"
+                return refuse(chain, ConnectionAuthorizer.refusal)
+            }
+            authorize(authorizers.dropFirst(), metadata, chain, applicationProtocol)
+        }
+    }
+
+    private func refuse(_ chain: CompiledChain, _ code: String) {
+        record.details = code
+        record.termination = code
+        worker.logs.connectionEnded(info, record, logs: chain.logs, worker)
+        channel.close(promise: nil)
+    }
+
+    private func enter(_ chain: CompiledChain, _ applicationProtocol: String?) {
         guard admit(chain.limiters) else { return }
         switch chain.terminal {
         case .none: channel.close(promise: nil)

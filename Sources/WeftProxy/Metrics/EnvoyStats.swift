@@ -33,7 +33,8 @@ struct EnvoyStats {
             Self.block(HTTPCounter.self, sum, "http.\(prefix)", "http", ("http_conn_manager_prefix", prefix))
         }
         for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
-            for engine in chain.networkRBAC { result += access(engine, engine.statPrefix, []) }
+            for engine in chain.networkRBAC { result += access(engine, "", network: engine.statPrefix) }
+            for authorizer in chain.authorizers { result += authorization(authorizer) }
             guard case .http(let manager) = chain.terminal else { continue }
             if manager.tracing != nil { result += tracing(manager) }
             let prefix = manager.manager.statPrefix
@@ -41,8 +42,7 @@ struct EnvoyStats {
             for filter in manager.filters {
                 switch filter {
                 case .rbac(let engine, _):
-                    result += access(
-                        engine, "http.\(prefix).\(engine.statPrefix)", [("http_conn_manager_prefix", prefix)])
+                    result += access(engine, prefix)
                 case .localRateLimit(let limiter, _): result += rateLimit(limiter)
                 default: break
                 }
@@ -70,21 +70,6 @@ struct EnvoyStats {
             byName[stat.name] = sum
         }
         return Array(byName.values)
-    }
-
-    /// What rules have decided since the configuration was last built.
-    private func access(_ engine: RBACEngine, _ scope: String, _ labels: [(name: String, value: String)]) -> [EnvoyStat]
-    {
-        let counts = engine.counts
-        return [
-            ("allowed", counts.allowed.load(ordering: .relaxed)), ("denied", counts.denied.load(ordering: .relaxed)),
-            ("shadow_allowed", counts.shadowAllowed.load(ordering: .relaxed)),
-            ("shadow_denied", counts.shadowDenied.load(ordering: .relaxed)),
-        ].map { name, value in
-            EnvoyStat(
-                name: "\(scope)rbac.\(name)", metric: labels.isEmpty ? "rbac_\(name)" : "http_rbac_\(name)",
-                labels: labels, value: value)
-        }
     }
 
     private func rateLimit(_ limiter: LocalRateLimiter) -> [EnvoyStat] {

@@ -102,6 +102,7 @@ struct ListenerBuilder {
         let compiled = CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
             ownNames: chain.tls.map(secrets.factory.ownNames) ?? [], networkRBAC: filters.engines,
+            authorizers: filters.authorizers,
             limiters: filters.limiters, terminal: filters.terminal, logs: filters.logs,
             lineage: isSame ? known?.compiled.lineage : nil)
         return Chain(chain: chain, secrets: contents, compiled: compiled, problems: problems)
@@ -110,6 +111,7 @@ struct ListenerBuilder {
     /// The network filters of one chain.
     private struct Filters {
         private(set) var engines: [RBACEngine] = []
+        private(set) var authorizers: [ConnectionAuthorizer] = []
         private(set) var limiters: [ConnectionLimiter] = []
         private(set) var terminal = CompiledChain.Terminal.none
         /// Of TCP connections.
@@ -143,6 +145,10 @@ struct ListenerBuilder {
                     let place = limiters.count
                     let kept = isSame && place < known?.limiters.count ?? 0 ? known?.limiters[place] : nil
                     limiters.append(kept ?? ConnectionLimiter(limit))
+                case .externalAuthorization(let check):
+                    let place = authorizers.count
+                    let kept = isSame && place < known?.authorizers.count ?? 0 ? known?.authorizers[place] : nil
+                    authorizers.append(kept ?? ConnectionAuthorizer(check))
                 case .stats, .sniCluster: break
                 }
             }

@@ -164,6 +164,8 @@ package final class CompiledChain: Sendable {
     /// Whether someone asks for all that the peer sent.
     let wantsPeerChain: Bool
     let networkRBAC: [RBACEngine]
+    /// Asked one after the other, when no rule refuses.
+    let authorizers: [ConnectionAuthorizer]
     let limiters: [ConnectionLimiter]
     /// Of TCP connections: what is not as Istio's metrics are; `nil` is nothing.
     let metricChanges: MetricChanges?
@@ -184,6 +186,7 @@ package final class CompiledChain: Sendable {
     init(
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
         acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, ownNames: [String], networkRBAC: [RBACEngine],
+        authorizers: [ConnectionAuthorizer] = [],
         limiters: [ConnectionLimiter], terminal: Terminal, logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
     ) {
         self.logs = logs
@@ -202,6 +205,7 @@ package final class CompiledChain: Sendable {
         self.isWaitingForSecret = isWaitingForSecret
         self.acceptsPeer = acceptsPeer
         self.networkRBAC = networkRBAC
+        self.authorizers = authorizers
         self.terminal = terminal
     }
 }

@@ -1,4 +1,4 @@
-import WeftIR
+package import WeftIR
 
 /// What filters have said about a request: a tree of values (`google.protobuf.Struct`).
 package indirect enum DynamicValue: Sendable, Hashable {
@@ -67,7 +67,7 @@ package struct CompiledMetadataMatcher: Sendable {
     private let invert: Bool
     private let test: Test
 
-    init(_ matcher: DynamicMetadataMatcher) {
+    package init(_ matcher: DynamicMetadataMatcher) {
         filter = matcher.filter
         path = matcher.path
         invert = matcher.invert

@@ -12,22 +12,43 @@ struct EnvoyFilterPatches {
     enum Part { case outbound, inbound, gateway }
 
     func patches(for part: Part) -> [ResourcePatch] {
-        filters.flatMap { config in
-            (config.spec.configPatches ?? []).enumerated().compactMap { patch($1, index: $0, of: config, part) }
+        let filters = filters
+        let extensions = ExtensionConfigs(
+            filters.flatMap { $0.spec.configPatches ?? [] }.filter { suits($0.match?.proxy) })
+        return filters.flatMap { config in
+            (config.spec.configPatches ?? []).enumerated().compactMap {
+                patch($1, index: $0, of: config, part, extensions)
+            }
         }
     }
 
     /// What can never be done, whatever the proxy.
     var diagnostics: [Diagnostic] {
-        filters.flatMap { config in
+        let filters = filters
+        let values = filters.flatMap { $0.spec.configPatches ?? [] }.compactMap(\.patch?.value)
+        return filters.flatMap { config in
             (config.spec.configPatches ?? []).enumerated().compactMap { index, entry in
-                Self.refusal(of: entry).map { reason in
+                let path = "spec.configPatches[\(index)]"
+                if let reason = Self.refusal(of: entry) {
+                    return Diagnostic(
+                        .error, code: "IST0106", resource: config.resource, path: path, message: reason,
+                        hint: "the patch is left out; the others of the object are applied")
+                }
+                return unused(entry, among: values).map { name in
                     Diagnostic(
-                        .error, code: "IST0106", resource: config.resource, path: "spec.configPatches[\(index)]",
-                        message: reason, hint: "the patch is left out; the others of the object are applied")
+                        .warning, code: "IST0133", resource: config.resource, path: path,
+                        message: "no filter refers to the extension \(name) by config_discovery: it is used nowhere",
+                        hint: "add an HTTP_FILTER of that name with config_discovery, for the same proxies")
                 }
             }
         }
+    }
+
+    /// The name of an extension that no filter takes.
+    private func unused(_ entry: EnvoyFilter.ConfigPatch, among values: [JSONValue]) -> String? {
+        guard entry.applyTo == .extensionConfig, suits(entry.match?.proxy) else { return nil }
+        let name = entry.patch?.value?["name"]?.stringValue ?? ""
+        return values.contains { ExtensionConfigs.refers($0, to: name) } ? nil : name
     }
 
     private var filters: [Config<EnvoyFilter>] {
@@ -58,8 +79,8 @@ struct EnvoyFilterPatches {
         case .invalid: return "applyTo is missing"
         case .bootstrap:
             return "applyTo BOOTSTRAP cannot be done: a proxy makes its bootstrap itself, before it reads configuration"
-        case .extensionConfig:
-            return "applyTo EXTENSION_CONFIG cannot be done: proxies get filters inside their listeners, not by ECDS"
+        case .extensionConfig where entry.patch?.operation != .add:
+            return "applyTo EXTENSION_CONFIG can only ADD: extensions are put into the filters that refer to them"
         default: break
         }
         if entry.match?.context == .waypoint { return "context WAYPOINT is for waypoint proxies, which there are not" }
@@ -71,7 +92,8 @@ struct EnvoyFilterPatches {
     }
 
     private func patch(
-        _ entry: EnvoyFilter.ConfigPatch, index: Int, of config: Config<EnvoyFilter>, _ part: Part
+        _ entry: EnvoyFilter.ConfigPatch, index: Int, of config: Config<EnvoyFilter>, _ part: Part,
+        _ extensions: ExtensionConfigs
     ) -> ResourcePatch? {
         guard Self.refusal(of: entry) == nil, let target = entry.applyTo.flatMap(ResourcePatch.Target.init),
             let operation = entry.patch?.operation.flatMap(ResourcePatch.Operation.init)
@@ -80,7 +102,7 @@ struct EnvoyFilterPatches {
             target: target, operation: operation, provenance: Provenance(config.resource, rule: index))
         patch.context = ResourcePatch.Context(entry.match?.context)
         guard belongs(patch, to: part), suits(entry.match?.proxy) else { return nil }
-        patch.value = entry.patch?.value
+        patch.value = entry.patch?.value.map(extensions.inlined)
         patch.filterClass = entry.patch?.filterClass.flatMap(ResourcePatch.FilterClass.init)
         patch.listener = entry.match?.listener.map(ResourcePatch.ListenerMatch.init)
         patch.cluster = entry.match?.cluster.map(ResourcePatch.ClusterMatch.init)

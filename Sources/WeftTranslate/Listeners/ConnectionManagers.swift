@@ -43,8 +43,8 @@ struct ConnectionManagers {
     ) -> [NetworkFilter] {
         var filters: [NetworkFilter] = []
         if reporter == .destination || scope.proxy.kind == .router {
-            filters += SecurityFilters(scope: scope).tcp.map { rules in
-                var named = rules
+            filters += SecurityFilters(scope: scope).tcp.map { filter in
+                guard case .rbac(var named) = filter else { return filter }
                 named.statPrefix = "tcp."
                 return .rbac(named)
             }

@@ -13,7 +13,7 @@ struct InboundListener {
     private static let meshTCP = ["istio-peer-exchange", "istio"]
 
     /// A port of the workload, as the oldest service that names it declares it.
-    private struct Port {
+    struct Port {
         var number: Int
         var `protocol`: PortProtocol
         var service: MeshService?
@@ -84,12 +84,12 @@ struct InboundListener {
             hint: "set portLevelMtls \(port.number) to DISABLE in a PeerAuthentication of the workload")
     }
 
-    private func mode(of port: Port) -> PeerModes.Effective {
+    func mode(of port: Port) -> PeerModes.Effective {
         PeerModes(snapshot: scope.snapshot).mode(
             namespace: scope.proxy.namespace, labels: scope.proxy.labels, port: port.number == 0 ? nil : port.number)
     }
 
-    private var ports: [Port] {
+    var ports: [Port] {
         let declared = scope.sidecar?.spec.ingress ?? []
         return declared.isEmpty ? servicePorts : ingressPorts(declared)
     }
@@ -161,7 +161,7 @@ struct InboundListener {
 
     // MARK: - Chains
 
-    private enum Content { case http, tcp }
+    enum Content { case http, tcp }
     private enum Security { case mutual, plain }
 
     private func chains(_ port: Port, cluster: String) -> [FilterChain] {
@@ -238,7 +238,7 @@ struct InboundListener {
         return chain
     }
 
-    private func serverTLS(_ content: Content) -> DownstreamTLS {
+    func serverTLS(_ content: Content) -> DownstreamTLS {
         var tls = DownstreamTLS()
         tls.requireClientCertificate = true
         tls.common.certificates = [.workloadCertificate]

@@ -1,17 +1,23 @@
 import WeftConfig
-import WeftCore
+package import WeftCore
 package import WeftIR
 
 /// What gRPC's own xDS client is given (node metadata `GENERATOR: grpc`): for each HTTP or gRPC port of each service a
 /// listener under the name that the application dials (`xds:///HOST:PORT`), a route table, clusters and endpoints.
 ///
 /// Of a cluster only what gRPC honours is kept: it refuses balancers other than round robin and ring hash, and has no
-/// choice of transport by endpoint.
+/// choice of transport by endpoint. Mutual TLS of the mesh is used where a DestinationRule asks for it (ISTIO_MUTUAL),
+/// and by itself where every endpoint takes it and the client says that its bootstrap has certificates (node metadata
+/// `CERTIFICATE_PROVIDERS`): one without them would refuse the cluster.
 package struct ProxylessConfiguration: Sendable, Hashable {
     /// The route table of each listener, by the listener's name.
     package var routesOfListener: [String: String] = [:]
     /// Routes, clusters and endpoints.
     package var resources = ProxyConfiguration()
+    package var diagnostics: [Diagnostic] = []
+
+    /// What is sent by names of the mesh, and what was found.
+    package var everything: (ProxyConfiguration, [Diagnostic]) { (resources, diagnostics) }
 }
 
 extension Translator {
@@ -32,8 +38,14 @@ extension Translator {
             }
         }
         MissingClusters(scope: scope).complete(&result.resources)
-        result.resources.clusters = result.resources.clusters.mapValues(\.forProxyless)
+        let hasCertificates = proxies.proxy.metadata["CERTIFICATE_PROVIDERS"] != nil
+        for (name, cluster) in result.resources.clusters {
+            if let found = cluster.unknownToProxyless { result.diagnostics.append(found) }
+            let endpoints = cluster.streamedEndpoints.flatMap { result.resources.endpoints[$0] }
+            result.resources.clusters[name] = cluster.forProxyless(endpoints, automatic: hasCertificates)
+        }
         result.resources.endpoints = result.resources.endpoints.mapValues(\.forProxyless)
+        result.diagnostics.sort { $0.message < $1.message }
         return result
     }
 
@@ -46,7 +58,14 @@ extension Translator {
 }
 
 extension Cluster {
-    fileprivate var forProxyless: Cluster {
+    /// The name of the assignment that its endpoints come by; `nil` if they come otherwise.
+    fileprivate var streamedEndpoints: String? {
+        guard case .eds(let serviceName) = discovery else { return nil }
+        return serviceName.isEmpty ? name : serviceName
+    }
+
+    /// - Parameter automatic: Whether the client can do mutual TLS that nobody asked for.
+    fileprivate func forProxyless(_ assignment: ClusterLoadAssignment?, automatic: Bool) -> Cluster {
         var cluster = Cluster(name: name, discovery: discovery)
         if case .ringHash = loadBalancer {
             cluster.loadBalancer = loadBalancer
@@ -59,8 +78,28 @@ extension Cluster {
         cluster.endpoints = endpoints
         cluster.services = services
         cluster.provenance = provenance
+        if let tls, tls.isOfTheMesh { cluster.tls = tls }
+        if automatic, let mutual = transportSocketMatches.first?.tls, mutual.isOfTheMesh {
+            let all = (assignment?.localities ?? []).flatMap(\.endpoints)
+            if !all.isEmpty, all.allSatisfy({ $0.transportSocketMatch["tlsMode"] == "istio" }) { cluster.tls = mutual }
+        }
         return cluster
     }
+
+    /// TLS with certificates that are not the mesh's: gRPC has no way to be given them.
+    fileprivate var unknownToProxyless: Diagnostic? {
+        guard let tls, !tls.isOfTheMesh, let provenance else { return nil }
+        return Diagnostic(
+            .warning, code: "WEFT0004", resource: provenance.resource, path: "spec.trafficPolicy.tls",
+            message:
+                "gRPC clients without a proxy call \(name) in plain text: they can do mutual TLS of the mesh alone",
+            hint: "use ISTIO_MUTUAL, or give the client a sidecar")
+    }
+}
+
+extension UpstreamTLS {
+    /// By the workload's own certificate.
+    fileprivate var isOfTheMesh: Bool { common.certificates == [.workloadCertificate] }
 }
 
 extension ClusterLoadAssignment {

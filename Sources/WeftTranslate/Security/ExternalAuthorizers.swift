@@ -21,21 +21,50 @@ struct ExternalAuthorizers {
             guard let authorization = authorization(provider, label: label) else {
                 return [HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac(RBAC(action: .deny, policies: rules)))]
             }
-            var matching = RBAC(action: .deny, policies: [])
-            matching.shadowAction = .deny
-            matching.shadowPolicies = rules
-            matching.shadowStatPrefix = Self.shadowPrefix
             return [
-                HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac(matching)),
+                HTTPFilter(name: "envoy.filters.http.rbac", kind: .rbac(shadow(rules))),
                 HTTPFilter(name: "envoy.filters.http.ext_authz", kind: .externalAuthorization(authorization)),
             ]
         }
     }
 
-    /// On TCP ports no service is asked: connections that a rule without HTTP conditions matches are refused.
-    func connectionRules() -> [RBAC] {
+    /// On TCP ports services that speak gRPC are asked about connections that a rule matches. A service that speaks HTTP has
+    /// no words for a connection, so what its policies match is refused, as it is for a service that is not there.
+    func connectionFilters() -> [NetworkFilter] {
+        groups.flatMap { provider, policies -> [NetworkFilter] in
+            let label = "\(Self.label)\(provider)-"
+            let rules = self.rules(policies, .tcp, label: label)
+            guard !rules.isEmpty else { return [] }
+            guard let authorization = authorization(provider, label: label),
+                case .grpc(let call) = authorization.service
+            else { return [.rbac(RBAC(action: .deny, policies: rules))] }
+            var check = ConnectionAuthorization(statPrefix: "tcp.", service: call)
+            check.failureModeAllows = authorization.failureModeAllows
+            check.enabledMetadata = enabled(label, by: "envoy.filters.network.rbac")
+            return [.rbac(shadow(rules)), .externalAuthorization(check)]
+        }
+    }
+
+    /// Rules that only find out whether a policy matches.
+    private func shadow(_ rules: [RBAC.Policy]) -> RBAC {
+        var matching = RBAC(action: .deny, policies: [])
+        matching.shadowAction = .deny
+        matching.shadowPolicies = rules
+        matching.shadowStatPrefix = Self.shadowPrefix
+        return matching
+    }
+
+    /// True of what a policy of the provider has matched.
+    private func enabled(_ label: String, by filter: String) -> DynamicMetadataMatcher {
+        DynamicMetadataMatcher(
+            filter: filter, path: ["\(Self.shadowPrefix)shadow_effective_policy_id"],
+            test: .string(StringMatcher(.prefix("\(label)ns["))))
+    }
+
+    /// Where no service can be asked, whatever a rule matches is refused.
+    func refusals(_ kind: AuthorizationRules.Traffic) -> [RBAC] {
         let rules = groups.flatMap { provider, policies in
-            self.rules(policies, .tcp, label: "\(Self.label)\(provider)-")
+            self.rules(policies, kind, label: "\(Self.label)\(provider)-")
         }
         return rules.isEmpty ? [] : [RBAC(action: .deny, policies: rules.sorted { $0.name < $1.name })]
     }
@@ -126,9 +155,7 @@ struct ExternalAuthorizers {
             result.statusOnError = grpc?.statusOnError.flatMap(UInt16.init) ?? 403
             result.body = body(grpc?.includeRequestBodyInCheck)
         }
-        result.enabledMetadata = DynamicMetadataMatcher(
-            filter: "envoy.filters.http.rbac", path: ["\(Self.shadowPrefix)shadow_effective_policy_id"],
-            test: .string(StringMatcher(.prefix("\(label)ns["))))
+        result.enabledMetadata = enabled(label, by: "envoy.filters.http.rbac")
         result.provenance = AuthorizationFilters(scope: scope).applicable(.custom).first {
             $0.spec.provider?.name == name
         }.map { Provenance($0.resource) }

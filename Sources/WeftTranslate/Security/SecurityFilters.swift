@@ -20,9 +20,10 @@ struct SecurityFilters {
             }
     }
 
-    var tcp: [RBAC] {
-        [RevokedIdentities(scope.mesh).refusal].compactMap { $0 } + ExternalAuthorizers(scope: scope).connectionRules()
-            + AuthorizationFilters(scope: scope).rules(.tcp)
+    var tcp: [NetworkFilter] {
+        let refusal = [RevokedIdentities(scope.mesh).refusal].compactMap { $0 }.map { NetworkFilter.rbac($0) }
+        return refusal + ExternalAuthorizers(scope: scope).connectionFilters()
+            + AuthorizationFilters(scope: scope).rules(.tcp).map { .rbac($0) }
     }
 
     func addClusters(to configuration: inout ProxyConfiguration) {

@@ -28,8 +28,8 @@ package struct ProxyClass: Sendable, Hashable {
 
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
-        "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR", "INTERCEPTION_MODE", "ISTIO_PROXY_VERSION",
-        "ISTIO_VERSION", "MESH_ID", "NETWORK",
+        "CERTIFICATE_PROVIDERS", "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR", "INTERCEPTION_MODE",
+        "ISTIO_PROXY_VERSION", "ISTIO_VERSION", "MESH_ID", "NETWORK",
     ]
 
     /// The class of a proxy in a snapshot. What the cluster knows of the pod overrides what the proxy says.

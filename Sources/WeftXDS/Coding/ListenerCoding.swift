@@ -197,6 +197,9 @@ extension NetworkFilter {
         case .connectionLimit(let limit):
             wire.name = "envoy.filters.network.connection_limit"
             wire.typedConfig = try pack(limit.wire())
+        case .externalAuthorization(let check):
+            wire.name = "envoy.filters.network.ext_authz"
+            wire.typedConfig = try pack(check.wire())
         case .sniCluster:
             wire.name = "envoy.filters.network.sni_cluster"
             wire.typedConfig = try pack(WireSNICluster())
@@ -217,6 +220,9 @@ extension NetworkFilter {
             self = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
         case WireConnectionLimit.protoMessageName:
             self = .connectionLimit(try ConnectionLimit(reader.unpack(any, as: WireConnectionLimit.self), reader))
+        case WireConnectionAuthorization.protoMessageName:
+            self = .externalAuthorization(
+                try ConnectionAuthorization(reader.unpack(any, as: WireConnectionAuthorization.self), reader))
         case WireSNICluster.protoMessageName:
             _ = try reader.unpack(any, as: WireSNICluster.self)
             self = .sniCluster

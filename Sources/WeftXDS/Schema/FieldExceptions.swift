@@ -175,6 +175,10 @@ enum FieldExceptions {
           ignored 1 unix_sockets: callers over Unix sockets are no internal ones
         envoy.extensions.filters.network.http_connection_manager.v3.HttpFilter
           refused 5 config_discovery: not implemented
+        envoy.extensions.filters.network.ext_authz.v3.ExtAuthz
+          accepted 5 transport_api_version: v3 is what there is
+          ignored 7 bootstrap_metadata_labels_key: not implemented
+          ignored 9 send_tls_alert_on_denial: the connection is closed without an alert
         envoy.extensions.filters.network.ratelimit.v3.RateLimit
           refused 1 stat_prefix: the filter is not implemented
           refused 2 domain: the filter is not implemented

@@ -124,7 +124,7 @@ enum AdmissionSeeds {
               priority: 10
               configPatches:
               - applyTo: HTTP_FILTER
-                match: {context: SIDECAR_INBOUND, proxy: {proxyVersion: "1.*"}, listener: {portNumber: 80, filterChain: {filter: {name: f, subFilter: {name: g}}}}}
+                match: {context: SIDECAR_INBOUND, proxy: {proxyVersion: "1.*"}, listener: {portNumber: 80, filterChain: {filter: {name: envoy.filters.network.http_connection_manager, subFilter: {name: g}}}}}
                 patch: {operation: INSERT_BEFORE, value: {name: n, typed_config: {"@type": t, a: [1, 2, {b: c}]}}}
             """
         ),

@@ -17,9 +17,12 @@ final class CollectorServer: Sendable {
     let received: AsyncStream<Received>
     private let channel: any Channel
 
-    /// - Parameter headers: Of every answer.
+    /// - Parameters:
+    ///   - headers: Of every answer.
+    ///   - message: Of every answer to gRPC, at most 255 bytes.
     init(
-        _ version: HTTPVersion, whole: Bool = true, body: String = "", headers: [(String, String)] = []
+        _ version: HTTPVersion, whole: Bool = true, body: String = "", headers: [(String, String)] = [],
+        message: [UInt8] = []
     ) async throws {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let (descriptor, bound) = try ListeningSocket.open(host: "127.0.0.1", port: 0)
@@ -30,7 +33,9 @@ final class CollectorServer: Sendable {
             channel.eventLoop.makeCompletedFuture {
                 _ = try HTTPPipeline.configureDownstream(
                     channel, version: version, limits: DownstreamLimits(),
-                    delegate: Connection(whole: whole, body: body, headers: headers) { continuation.yield($0) })
+                    delegate: Connection(whole: whole, body: body, headers: headers, message: message) {
+                        continuation.yield($0)
+                    })
             }
         }.get()
     }
@@ -41,9 +46,14 @@ final class CollectorServer: Sendable {
         let whole: Bool
         let body: String
         let headers: [(String, String)]
+        let message: [UInt8]
         let found: (Received) -> Void
 
-        init(whole: Bool, body: String, headers: [(String, String)], found: @escaping (Received) -> Void) {
+        init(
+            whole: Bool, body: String, headers: [(String, String)], message: [UInt8],
+            found: @escaping (Received) -> Void
+        ) {
+            self.message = message
             self.whole = whole
             self.body = body
             self.headers = headers
@@ -92,7 +102,7 @@ final class CollectorServer: Sendable {
                 stream.respond(
                     ResponseHead(status: 200, headers: HeaderBlock([("content-type", "application/grpc")])),
                     endStream: false)
-                stream.write(body: ByteBuffer(bytes: [0, 0, 0, 0, 0]))
+                stream.write(body: ByteBuffer(bytes: [0, 0, 0, 0, UInt8(owner.message.count)] + owner.message))
                 stream.writeEnd(trailers: HeaderBlock([("grpc-status", "0")]))
                 return
             }

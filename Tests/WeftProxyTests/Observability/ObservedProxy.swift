@@ -41,6 +41,19 @@ struct ObservedProxy {
         port = UInt16(try #require(bound["in"]?.first?.port))
     }
 
+    /// With network filters in place of a connection manager.
+    init(network filters: [NetworkFilter], _ clusters: [String: (port: UInt16, isHTTP2: Bool)]) async throws {
+        var listener = Listener(name: "in", address: .ip("127.0.0.1", port: 0))
+        listener.filterChains = [FilterChain(name: "c", filters: filters)]
+        var configuration = ProxyConfiguration()
+        configuration.listeners["in"] = listener
+        for (name, target) in clusters { configuration.clusters[name] = Self.cluster(name, target) }
+        plane = DataPlane(options: DataPlane.Options())
+        let (bound, problems) = await plane.start(configuration)
+        #expect(problems.isEmpty)
+        port = UInt16(try #require(bound["in"]?.first?.port))
+    }
+
     static func cluster(_ name: String, _ target: (port: UInt16, isHTTP2: Bool)) -> Cluster {
         var cluster = Cluster(name: name, discovery: .static)
         cluster.httpProtocol = target.isHTTP2 ? .http2 : .http1

@@ -192,6 +192,36 @@ import WeftTranslate
         return GatewayStatusMerge.merged(entry, into: object, now: now)
     }
 
+    private func reconciled(_ message: String, _ status: String = "False") -> JSONValue {
+        ["type": "Reconciled", "status": .string(status), "reason": "Pending", "message": .string(message)]
+    }
+
+    /// How far proxies are stands beside the Gateway API's own conditions, of routes in each parent's.
+    @Test func progressStandsBesideTheConditions() throws {
+        let world = try GatewayWorld()
+        let entry = try #require(world.snapshot.gatewayAPI.statuses.first { $0.resource.name == "gw" })
+        var object = KubernetesObject([
+            "kind": "Gateway",
+            "metadata": ["name": "gw", "namespace": "infra", "generation": .int(Int64(entry.generation))],
+        ])
+        func merge(_ progress: JSONValue?, withCounts: Bool = false) -> JSONValue? {
+            GatewayStatusMerge.merged(entry, into: object, progress: progress, withCounts: withCounts, now: "t1")
+        }
+        let first = try #require(merge(reconciled("0/1 proxies up to date.")))
+        #expect(GatewayWorld.conditions(first).first == "Reconciled=False/Pending")
+        #expect(GatewayWorld.conditions(first).dropFirst().first?.hasPrefix("Accepted=") == true)
+        let listeners = first["listeners"]?.arrayValue ?? []
+        #expect(
+            !listeners.isEmpty && listeners.allSatisfy { !GatewayWorld.conditions($0).joined().contains("Reconciled") })
+        object.json["status"] = first
+        // Another number alone is worth a write now and then only; another state always is.
+        #expect(merge(reconciled("0/2 proxies up to date.")) == JSONValue?.none)
+        #expect(merge(reconciled("0/2 proxies up to date."), withCounts: true) != JSONValue?.none)
+        #expect(merge(reconciled("2/2 proxies up to date.", "True")) != JSONValue?.none)
+        // Nothing known of proxies takes nothing away.
+        #expect(merge(nil) == JSONValue?.none)
+    }
+
     @Test func aWrittenStatusIsWrittenOnce() throws {
         let world = try GatewayWorld()
         var object = KubernetesObject([

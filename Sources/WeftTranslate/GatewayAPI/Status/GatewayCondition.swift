@@ -34,7 +34,7 @@ package struct GatewayStatusEntry: Sendable, Hashable {
     /// Of the object that the status was made from.
     package let generation: Int
     /// Without times and generations.
-    package let status: JSONValue
+    package internal(set) var status: JSONValue
     /// Controllers whose entries in `parents` and `ancestors` are ours; what others wrote stays.
     package let controllers: Set<String>
 }
@@ -43,7 +43,37 @@ package struct GatewayStatusEntry: Sendable, Hashable {
 package enum GatewayStatusMerge {
     /// - Returns: the whole new status, or `nil` when the present one says the same already, or when the object is no
     ///   longer the one that the status was made from.
-    package static func merged(_ entry: GatewayStatusEntry, into object: KubernetesObject, now: String) -> JSONValue? {
+    ///
+    /// - Parameters:
+    ///   - progress: How far proxies are with the object, as a condition of a type that the Gateway API does not have; it
+    ///     stands beside each of ours. `nil` leaves what is there.
+    ///   - withCounts: Whether a change of nothing but that condition's message is worth writing.
+    package static func merged(
+        _ entry: GatewayStatusEntry, into object: KubernetesObject, progress: JSONValue? = nil, withCounts: Bool = true,
+        now: String
+    ) -> JSONValue? {
+        var entry = entry
+        if let progress { entry.status = adding(progress, to: entry.status) }
+        guard let merged = merged(entry, into: object, now: now) else { return nil }
+        let type = progress?["type"]
+        let isCount = { merged.without(messagesOf: type) == object.json["status"]?.without(messagesOf: type) }
+        // Not by a conditional expression: there, nil would be JSON's null.
+        if type != nil, !withCounts, isCount() { return nil }
+        return merged
+    }
+
+    /// `status` with the condition first in each of its lists of conditions, but for those of listeners.
+    private static func adding(_ condition: JSONValue, to status: JSONValue) -> JSONValue {
+        var result = status
+        for list in ["parents", "ancestors"] {
+            guard let items = status[list]?.arrayValue else { continue }
+            result[list] = .array(items.map { adding(condition, to: $0) })
+        }
+        if let conditions = status["conditions"]?.arrayValue { result["conditions"] = .array([condition] + conditions) }
+        return result
+    }
+
+    private static func merged(_ entry: GatewayStatusEntry, into object: KubernetesObject, now: String) -> JSONValue? {
         guard object.generation == entry.generation else { return nil }
         let present = object.json["status"] ?? .object([:])
         var status = present
@@ -110,4 +140,17 @@ package enum GatewayStatusMerge {
     private static let own: Set<String> = [
         "Accepted", "Programmed", "ResolvedRefs", "Conflicted", "PartiallyInvalid", "InsecureFrontendValidationMode",
     ]
+}
+
+extension JSONValue {
+    /// The same without the messages of conditions of one type, at any depth.
+    fileprivate func without(messagesOf type: JSONValue?) -> JSONValue {
+        switch self {
+        case .array(let elements): return .array(elements.map { $0.without(messagesOf: type) })
+        case .object(var members):
+            if members["type"] == type, members["reason"] != nil { members["message"] = nil }
+            return .object(members.mapValues { $0.without(messagesOf: type) })
+        default: return self
+        }
+    }
 }
