@@ -102,7 +102,7 @@ struct ListenerBuilder {
         let compiled = CompiledChain(
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
             ownNames: chain.tls.map(secrets.factory.ownNames) ?? [], networkRBAC: filters.engines,
-            limiters: filters.limiters, terminal: filters.terminal, logs: filters.logs,
+            limiters: filters.limiters, gates: filters.gates, terminal: filters.terminal, logs: filters.logs,
             lineage: isSame ? known?.compiled.lineage : nil)
         return Chain(chain: chain, secrets: contents, compiled: compiled, problems: problems)
     }
@@ -111,6 +111,7 @@ struct ListenerBuilder {
     private struct Filters {
         private(set) var engines: [RBACEngine] = []
         private(set) var limiters: [ConnectionLimiter] = []
+        private(set) var gates: [ConnectionRateGate] = []
         private(set) var terminal = CompiledChain.Terminal.none
         /// Of TCP connections.
         private(set) var logs: [CompiledAccessLog] = []
@@ -143,6 +144,10 @@ struct ListenerBuilder {
                     let place = limiters.count
                     let kept = isSame && place < known?.limiters.count ?? 0 ? known?.limiters[place] : nil
                     limiters.append(kept ?? ConnectionLimiter(limit))
+                case .connectionRateLimit, .connectionQuota:
+                    let place = gates.count
+                    let kept = isSame && place < known?.gates.count ?? 0 ? known?.gates[place] : nil
+                    if let gate = kept ?? ConnectionRateGate(filter) { gates.append(gate) }
                 case .stats, .sniCluster: break
                 }
             }

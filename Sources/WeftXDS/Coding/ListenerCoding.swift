@@ -197,6 +197,12 @@ extension NetworkFilter {
         case .connectionLimit(let limit):
             wire.name = "envoy.filters.network.connection_limit"
             wire.typedConfig = try pack(limit.wire())
+        case .connectionRateLimit(let limit):
+            wire.name = "envoy.filters.network.local_ratelimit"
+            wire.typedConfig = try pack(limit.wire())
+        case .connectionQuota(let quota):
+            wire.name = "envoy.filters.network.ratelimit"
+            wire.typedConfig = try pack(quota.wire())
         case .sniCluster:
             wire.name = "envoy.filters.network.sni_cluster"
             wire.typedConfig = try pack(WireSNICluster())
@@ -217,6 +223,11 @@ extension NetworkFilter {
             self = .stats(try StatsFilter(reader.unpack(any, as: Weft_V1_Stats.self), reader))
         case WireConnectionLimit.protoMessageName:
             self = .connectionLimit(try ConnectionLimit(reader.unpack(any, as: WireConnectionLimit.self), reader))
+        case WireConnectionRateLimit.protoMessageName:
+            self = .connectionRateLimit(
+                try ConnectionRateLimit(reader.unpack(any, as: WireConnectionRateLimit.self), reader))
+        case WireConnectionQuota.protoMessageName:
+            self = .connectionQuota(try ConnectionQuota(reader.unpack(any, as: WireConnectionQuota.self), reader))
         case WireSNICluster.protoMessageName:
             _ = try reader.unpack(any, as: WireSNICluster.self)
             self = .sniCluster

@@ -79,7 +79,7 @@ final class RouteTableDecoder: Sendable {
         _ bytes: Data, _ index: Int, of table: String, isOneOfMany: Bool, _ reader: WireReader
     ) throws -> DecodedHost {
         // A reader of its own: what it finds is told again whenever the host is used again.
-        let inner = WireReader()
+        let inner = WireReader(runtime: reader.runtime)
         inner.resource = table
         let wire = try read(WireRoute.VirtualHost.self, bytes, reader)
         if !isOneOfMany || !Self.shape.isObeyed(bytes) { try inner.check(wire, at: "virtual_hosts[\(index)]") }
