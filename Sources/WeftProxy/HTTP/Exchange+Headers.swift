@@ -193,7 +193,7 @@ extension Exchange {
         if facts.manager.alwaysSetRequestIDInResponse, let id = head.headers.string(.requestID) {
             response.headers.set(.requestID, id)
         }
-        if facts.keeps.contains(.response) { record.keptExtras().responseHeaders = response.headers }
+        if facts.keeps.contains(.response) { record.responseHeaders = response.headers }
         if facts.manager.properCaseHeaders { response.headers.useProperCase() }
     }
 

@@ -373,17 +373,19 @@ final class Exchange: HTTPStreamReceiver {
         if !responseStarted, !manager.answersContinue { stream.inform(head) }
     }
 
-    /// - Parameter isMore: More follows at once, or a call to flush.
-    func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool) {
+    /// - Parameters:
+    ///   - isMore: More follows at once, or a call to flush.
+    ///   - now: When the head came.
+    func receive(response upstream: consuming ResponseHead, endStream: Bool, isMore: Bool, now: NIODeadline) {
         responseStarted = true
         hasMoved = true
         var response = upstream
         if isUpgrade, attempt?.version == .http2 { acceptUpgrade(&response) }
         record.status = Int(response.status)
         record.details = "via_upstream"
-        if connection.manager.keeps.contains(.times) { record.times.responseStart = .now() }
+        if connection.manager.keeps.contains(.times) { record.times.responseStart = now }
         // While the request still comes, the time would be the client's as well.
-        let service = requestEnded && !isUpgrade ? (NIODeadline.now() - completedAt).nanoseconds / 1_000_000 : nil
+        let service = requestEnded && !isUpgrade ? (now - completedAt).nanoseconds / 1_000_000 : nil
         record.upstreamServiceMilliseconds = service
         mutateResponse(&response, serviceMilliseconds: service)
         if response.status == 101 || head.method.isConnect && (200...299).contains(response.status) {
@@ -490,9 +492,10 @@ final class Exchange: HTTPStreamReceiver {
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
-        countEnd()
-        if span != nil { endTrace() }
-        worker.logs.exchangeFinished(self)
-        worker.metrics.exchangeFinished(self)
+        let now = NIODeadline.now()
+        countEnd(now: now)
+        if span != nil { endTrace(now: now) }
+        worker.logs.exchangeFinished(self, now: now)
+        worker.metrics.exchangeFinished(self, now: now)
     }
 }

@@ -29,6 +29,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
         init(_ view: RBACView) { self.view = view }
     }
 
+    /// What log lines say of the connection.
+    private(set) lazy var logTexts = ConnectionLogTexts(connection.info)
+
     /// The virtual host of the last request.
     var recentHost: RouteTable.RecentHost?
 
@@ -37,6 +40,9 @@ final class HTTPConnection: DownstreamConnectionDelegate {
 
     /// Who the client said it was, last time.
     var recentPeer: PeerTable.Recent?
+
+    /// Who has the client's address, as far as ``WorkerMetrics/addressEpoch`` is the same.
+    var addressPeer: (told: Int, epoch: Int, index: Int)?
 
     /// Rate limits that are counted for this connection alone.
     private var ownBuckets: [ObjectIdentifier: RateLimitBuckets] = [:]

@@ -259,6 +259,8 @@ package final class CompiledManager: Sendable {
     /// 0 is none.
     let streamIdleMilliseconds: UInt64
     let logs: [CompiledAccessLog]
+    /// Some of ``logs`` do not take every request.
+    let filtersLogs: Bool
     /// What exchanges keep for the access logs.
     let keeps: KeptForLogs
     /// `nil` traces nothing.
@@ -299,6 +301,7 @@ package final class CompiledManager: Sendable {
         streamIdleMilliseconds = manager.streamIdleTimeoutMilliseconds ?? 300_000
         var problems: [String] = []
         logs = CompiledAccessLog.compile(manager.accessLogs, &problems)
+        filtersLogs = logs.contains { $0.filter != nil }
         keeps = CompiledAccessLog.needs(logs).union(metricChanges?.needs ?? [])
         tracing = manager.tracing.map { CompiledTracing($0, direction: direction) }
         let policies = filters.flatMap { filter in
