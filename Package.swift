@@ -77,7 +77,7 @@ let testTargets: [Target] = [
     tests("WeftAPIServer", ["WeftConfig", "WeftCore", "WeftManifests"]),
     tests("WeftKubernetes", ["WeftCore", "WeftConfig", nioCore, nioPosix, nioHTTP1]),
     tests("WeftAdmin", ["WeftCore", "WeftDashboard", hummingbird, logging]),
-    tests("WeftTelemetry", ["TestSupport", "WeftCore", logging]),
+    tests("WeftTelemetry", ["CWeftZlib", "TestSupport", "WeftCore", logging]),
     tests(
         "WeftDashboard",
         [
@@ -99,7 +99,7 @@ let testTargets: [Target] = [
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),
-    tests("WeftADS", ["WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
+    tests("WeftADS", ["TestSupport", "WeftCore", "WeftIR", "WeftIdentity", "WeftXDS", grpcCore, logging]),
     tests(
         "WeftTranslate",
         ["WeftCore", "WeftConfig", "WeftHTTP", "WeftIR", "WeftJWT", "WeftRouting", "WeftXDS", crypto, nioCore],
@@ -127,7 +127,7 @@ let fuzzRunner: [Target] =
             name: "weft-fuzz", dependencies: ["FuzzTargets"], path: "Tests/FuzzRunner", swiftSettings: generated)
     ]
 
-/// `dev/telemetry-bench` and `dev/scale` alone build them.
+/// `dev/telemetry-bench`, `dev/dashboard-bench` and `dev/scale` alone build them.
 let benches: [Target] =
     Context.environment["WEFT_BENCH"] == nil
     ? []
@@ -135,6 +135,11 @@ let benches: [Target] =
         .executableTarget(
             name: "weft-telemetry-bench", dependencies: ["WeftTelemetry", logging], path: "Tests/TelemetryBench",
             swiftSettings: strict),
+        .executableTarget(
+            name: "weft-dashboard-bench",
+            dependencies: [
+                "TestSupport", "WeftAdmin", "WeftCore", "WeftDashboard", "WeftTelemetry", hummingbird, logging,
+            ], path: "Tests/DashboardBench", swiftSettings: strict),
         .executableTarget(
             name: "weft-scale-proxies", dependencies: [nioCore, nioPosix, nioHPACK, nioHTTP2],
             path: "Tests/ScaleProxies", swiftSettings: strict),
@@ -225,7 +230,9 @@ let package = Package(
             name: "WeftCA",
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
-        .target(name: "WeftTelemetry", dependencies: ["WeftCore", "WeftRouting", logging], swiftSettings: strict),
+        .target(
+            name: "WeftTelemetry", dependencies: ["CWeftZlib", "WeftCore", "WeftRouting", logging],
+            swiftSettings: strict),
         .target(
             name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
             swiftSettings: strict),
@@ -274,7 +281,7 @@ let package = Package(
         // tests: processes and sockets of the suites that start servers
         .target(
             name: "TestSupport",
-            dependencies: ["WeftCore", subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS],
+            dependencies: ["WeftCore", logging, subprocess, nioCore, nioEmbedded, nioHPACK, nioSSL, nioTLS],
             path: "Tests/TestSupport",
             swiftSettings: strict),
         .target(

@@ -230,12 +230,25 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         return HTTPService(router: router, sockets: [socket(settings.readinessPort)], logger: Logger(label: "http"))
     }
 
+    private var tapRoutes: TapRoutes {
+        TapRoutes(
+            hub: tap,
+            silent: { [coordinator] in
+                let others = Set(await coordinator.reports.filter { $0.userAgent != "weft-proxy" }.map(\.id))
+                return await coordinator.identities.filter { others.contains($0.id) }.map { proxy in
+                    TapNode(
+                        pod: proxy.podName, namespace: proxy.namespace,
+                        workload: proxy.metadata["WORKLOAD_NAME"]?.stringValue ?? "")
+                }
+            })
+    }
+
     private var monitoringService: HTTPService {
         let router = Router(context: BasicRequestContext.self)
         addHealth(to: router)
         MonitoringRoutes(
             coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
-            tap: TapRoutes(hub: tap)
+            tap: tapRoutes
         ).add(to: router)
         return HTTPService(router: router, sockets: [socket(settings.monitoringPort)], logger: Logger(label: "http"))
     }
@@ -249,7 +262,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: shownAuthority))
         Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
-        TapRoutes(hub: tap).addDashboard(to: router, isEnabled: settings.opensTap)
+        tapRoutes.addDashboard(to: router, isEnabled: settings.opensTap)
         var sockets = [socket(settings.dashboardPort)]
         if let descriptor = settings.inherited[settings.dashboardPort] { sockets.append(.descriptor(descriptor)) }
         return HTTPService(router: router, sockets: sockets, logger: Logger(label: "dashboard"))

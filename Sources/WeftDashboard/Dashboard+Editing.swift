@@ -29,6 +29,16 @@ extension Dashboard {
                 return json(["deleted": true])
             }
         }
+        router.get("api/certificates") { request, _ in
+            guard let token = token(request) else { return withoutToken }
+            let asked = request.uri.queryParameters
+            guard let namespace = asked["namespace"], let pod = asked["pod"] else {
+                return refused("say whose certificates: ?namespace=NAMESPACE&pod=POD")
+            }
+            return await answer { () throws(DashboardRefusal) in
+                json(try await editor.certificates(namespace: String(namespace), pod: String(pod), token: token))
+            }
+        }
         router.get("api/logs") { request, _ in
             guard let token = token(request) else { return withoutToken }
             guard let question = question(request) else {

@@ -22,10 +22,12 @@ package enum Dashboard {
         router.get("api/config") { _, _ in await json(source.configuration()) }
         router.get("api/config/object") { request, _ in
             guard let object = reference(request) else {
-                return refused("say which object: ?kind=KIND&namespace=NAMESPACE&name=NAME")
+                return refused("say which object: ?group=GROUP&kind=KIND&namespace=NAMESPACE&name=NAME")
             }
+            let group = request.uri.queryParameters["group"].map(String.init)
             return await found(
-                source.object(object), "\(object) is not there, or is no object of the mesh's configuration")
+                source.object(object, group: group),
+                "\(object) is not there, or is no object of the mesh's configuration")
         }
         // Where `istioctl dashboard kiali` users look first.
         router.get("kiali") { _, _ in Response.redirect(to: "/", type: .temporary) }

@@ -25,7 +25,7 @@ package struct DashboardRefusal: Error, Sendable, Hashable {
 /// What the dashboard does with the rights of the person who looks at it: every call carries that person's own token,
 /// and the API server decides (ADR 0066). Nothing of a token is kept or logged.
 package protocol DashboardEditor: Sendable {
-    /// What is wrong with a manifest: `{"objects": [{"kind", "namespace", "name", "exists"}], "findings": [{"severity",
+    /// What is wrong with a manifest: `{"objects": [{"group", "kind", "namespace", "name", "exists"}], "findings": [{"severity",
     /// "code", "text", "path", "line", "hint"}], "server": whether admission was asked}`. Without a token only what this
     /// process knows by itself is told.
     func check(_ manifest: String, version: String?, token: String?) async -> JSONValue
@@ -36,4 +36,7 @@ package protocol DashboardEditor: Sendable {
     func delete(_ reference: ResourceReference, group: String, token: String) async throws(DashboardRefusal)
     /// Lines of a container's log, each behind its time.
     func log(_ question: LogQuestion, token: String) async throws(DashboardRefusal) -> [UInt8]
+    /// The certificates that a pod's proxy holds, without their keys: a list of `{"use": "chain" or "root", "names",
+    /// "serial", "from", "until"}`.
+    func certificates(namespace: String, pod: String, token: String) async throws(DashboardRefusal) -> JSONValue
 }

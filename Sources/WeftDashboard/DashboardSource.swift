@@ -15,8 +15,9 @@ package protocol DashboardSource: Sendable {
     func services() async -> JSONValue
     /// The control plane: versions, trust domain, roots.
     func mesh() async -> JSONValue
-    /// Every object of the configuration: kind, namespace, name, `spec`, and `messages` about it.
+    /// Every object of the configuration: group, kind, namespace, name, `spec`, and `messages` about it.
     func configuration() async -> JSONValue
     /// One object, whole, with `messages` about it.
-    func object(_ reference: ResourceReference) async -> JSONValue?
+    /// - Parameter group: of the object's API: both Istio and the Gateway API have a `Gateway`; `nil` takes the first.
+    func object(_ reference: ResourceReference, group: String?) async -> JSONValue?
 }

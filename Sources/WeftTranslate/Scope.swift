@@ -21,6 +21,8 @@ struct Scope {
     private(set) var knowsOriginalDestination = true
     /// Logs, metrics and spans; see ``readingTelemetry()``.
     private(set) var telemetry: TelemetrySettings?
+    /// Takes virtual hosts of outbound tables that are to be made by themselves; see ``deferring(to:)``.
+    private(set) var deferred: DeferredHosts?
 
     var mesh: MeshConfig { snapshot.meshConfig }
 
@@ -63,6 +65,13 @@ struct Scope {
     func readingTelemetry() -> Scope {
         var view = self
         view.telemetry = TelemetrySettings(scope: self)
+        return view
+    }
+
+    /// The same, but virtual hosts are left to be made from inputs of their own.
+    func deferring(to hosts: DeferredHosts) -> Scope {
+        var view = self
+        view.deferred = hosts
         return view
     }
 

@@ -35,12 +35,13 @@ package struct Translator: Sendable {
     package func outbound(for proxies: OutboundClass) -> (ProxyConfiguration, [Diagnostic]) {
         var clusters = ProxyConfiguration()
         var diagnostics: [Diagnostic] = []
-        for inputs in serviceInputs(for: proxies) {
-            let made = inputs.clusters()
+        let inputs = inputs(for: proxies)
+        for service in inputs.services {
+            let made = service.clusters()
             clusters.merge(made.0)
             for found in made.1 where !diagnostics.contains(found) { diagnostics.append(found) }
         }
-        var (configuration, more) = trafficInputs(for: proxies).configuration(defined: clusters.clusters.keys)
+        var (configuration, more) = inputs.traffic.configuration(defined: clusters.clusters.keys)
         configuration.merge(clusters)
         for found in more where !diagnostics.contains(found) { diagnostics.append(found) }
         return (configuration, diagnostics)

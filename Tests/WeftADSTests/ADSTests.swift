@@ -77,7 +77,7 @@ final class RecordingProxy: ADSClientDelegate {
     var clusters: Set<String> { state.withLock { Set($0.configuration.clusters.keys) } }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct ADSTests {
+@Suite(.timeLimit(.minutes(3))) struct ADSTests {
     let plane = RecordingControlPlane()
     let proxy = RecordingProxy()
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -89,7 +89,7 @@ final class RecordingProxy: ADSClientDelegate {
     }
 
     func eventually(_ what: String, _ condition: () -> Bool) async throws {
-        for _ in 0..<1_000 {
+        for _ in 0..<4_000 {
             if condition() { return }
             try await Task.sleep(for: .milliseconds(10))
         }

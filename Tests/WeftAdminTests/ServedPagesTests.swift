@@ -22,8 +22,9 @@ import FoundationNetworking
         func services() async -> JSONValue { [["name": "s"]] }
         func mesh() async -> JSONValue { ["version": "1"] }
         func configuration() async -> JSONValue { [] }
-        func object(_ reference: ResourceReference) async -> JSONValue? {
-            reference == ResourceReference(kind: "Gateway", namespace: "a", name: "b") ? ["object": "<b>"] : nil
+        func object(_ reference: ResourceReference, group: String?) async -> JSONValue? {
+            reference == ResourceReference(kind: "Gateway", namespace: "a", name: "b") && group != "other.io"
+                ? ["object": "<b>"] : nil
         }
     }
 
@@ -139,7 +140,8 @@ import FoundationNetworking
 
     @Test(arguments: [
         ("/api/proxy", 400, "?name="), ("/api/proxy?name=q", 404, "q is not connected"),
-        ("/api/config/object?name=b", 400, "?kind="),
+        ("/api/config/object?name=b", 400, "&kind="),
+        ("/api/config/object?group=other.io&kind=Gateway&namespace=a&name=b", 404, "Gateway a/b is not there"),
         ("/api/config/object?kind=Secret&name=b", 404, "Secret b is not there"),
     ])
     func whatIsNotThere(_ path: String, _ status: Int, _ words: String) async throws {

@@ -189,6 +189,33 @@ import WeftXDS
         }
     }
 
+    /// A changed rule makes one route table anew, and in it one virtual host; the rest is the very bytes from before.
+    @Test func aRuleTouchesTheTablesOfItsHost() throws {
+        func rule(_ timeout: String) -> KubernetesObject {
+            KubernetesObject([
+                "apiVersion": "networking.istio.io/v1", "kind": "VirtualService",
+                "metadata": ["name": "b", "namespace": "dev"],
+                "spec": [
+                    "hosts": ["b"], "http": [["timeout": .string(timeout), "route": [["destination": ["host": "b"]]]]],
+                ],
+            ])
+        }
+        let before = MeshSnapshot(objects: objects + [rule("1s")])
+        let after = MeshSnapshot(objects: objects + [rule("2s")])
+        let proxy = OutboundClass(ProxyClass(session("a-1", "10.0.0.1").identity, in: before), in: before)
+        let drafts = [before, after].map { Translator($0).trafficInputs(for: proxy).draft().hosts["80"] ?? [:] }
+        #expect(drafts[0].count == 2)
+        let changed = drafts[0].filter { drafts[1][$0.key] != $0.value }.map(\.value.name)
+        #expect(changed == ["b.dev.svc.cluster.local:80"])
+        let key = try #require(ShareKey.keys(of: session("a-1", "10.0.0.1"), in: before).first)
+        let old = try key.make(in: before, number: 1, replacing: nil)
+        let new = try key.make(in: after, number: 2, replacing: old)
+        #expect(new.parts[0] === old.parts[0], "clusters are the same")
+        let fresh = try key.make(in: after, number: 2, replacing: nil)
+        #expect(new.parts[1] == fresh.parts[1])
+        #expect(new.parts[1] != old.parts[1])
+    }
+
     /// An endpoint change makes one service's endpoints anew, and nothing else.
     @Test func anEndpointChangeTouchesOneAssignment() throws {
         // Of the same account as the pod before: who may answer is part of the cluster.
@@ -229,12 +256,13 @@ import WeftXDS
         }
         for host in ["a", "b", "c", "nowhere"] where random.chance(2) {
             let subset: JSONValue = random.chance(2) ? ["host": .string(host), "subset": "v1"] : ["host": "b"]
+            let mirror: JSONValue = random.chance(2) ? ["host": "c"] : .null
             all.append(
                 object(
                     "VirtualService", "vs-\(host)",
                     [
                         "hosts": [.string(host)], "exportTo": random.chance(3) ? ["*"] : ["."],
-                        "http": [["route": [["destination": subset]]]],
+                        "http": [["route": [["destination": subset]], "mirror": mirror]],
                     ]))
         }
         for host in ["a", "b", "*.dev.svc.cluster.local"] where random.chance(2) {
@@ -244,10 +272,13 @@ import WeftXDS
                     [
                         "host": .string(host),
                         "trafficPolicy": [
-                            "connectionPool": ["tcp": ["maxConnections": .int(Int64(random.next() % 3 + 1))]]
+                            "connectionPool": ["tcp": ["maxConnections": .int(Int64(random.next() % 3 + 1))]],
+                            "loadBalancer": random.chance(2)
+                                ? ["consistentHash": ["httpHeaderName": .string("x-\(random.next() % 2)")]] : .null,
                         ], "subsets": [["name": "v1", "labels": ["app": .string(random.chance(2) ? "a" : "b")]]],
                     ]))
         }
+        all += neighbours(&random)
         if random.chance(3) {
             all.append(
                 object(
@@ -265,6 +296,39 @@ import WeftXDS
                 ]))
         }
         return all.map(versioned)
+    }
+
+    /// What stands for, hides behind or looks like another service; all have the address of the others.
+    private func neighbours(_ random: inout SystemlessRandom) -> [KubernetesObject] {
+        func plain(_ name: String, _ spec: JSONValue) -> KubernetesObject {
+            KubernetesObject([
+                "apiVersion": "v1", "kind": "Service", "metadata": ["name": .string(name), "namespace": "dev"],
+                "spec": spec,
+            ])
+        }
+        var all: [KubernetesObject] = []
+        if random.chance(2) {
+            let target = random.chance(2) ? "b.dev.svc.cluster.local" : "a.dev.svc.cluster.local"
+            all.append(plain("alias", ["type": "ExternalName", "externalName": .string(target)]))
+        }
+        if random.chance(2) {
+            let ports: JSONValue = [["name": "http", "port": 80], ["port": 81], ["name": "tcp", "port": 82]]
+            all.append(plain("d", ["clusterIP": random.chance(2) ? "None" : "10.96.0.1", "ports": ports]))
+        }
+        if random.chance(2) {
+            all.append(
+                KubernetesObject([
+                    "apiVersion": "networking.istio.io/v1", "kind": "ServiceEntry",
+                    "metadata": ["name": "entry", "namespace": "dev", "creationTimestamp": "2026-01-01"],
+                    "spec": [
+                        "hosts": [random.chance(2) ? "nowhere.dev.svc.cluster.local" : "b.dev"],
+                        "addresses": ["10.96.0.1"], "resolution": "STATIC",
+                        "ports": [["number": 80, "name": "http", "protocol": "HTTP"]],
+                        "endpoints": [["address": "10.0.0.9"]],
+                    ],
+                ]))
+        }
+        return all
     }
 
     /// With a version that says what the object says, as an API server's would.

@@ -162,7 +162,10 @@ import WeftCore
             try await page.open("\(stage.address)#/graph?view=workload&refresh=0&range=300")
             try await page.wait("the graph", within: 300, until: StagedBrowser.settled)
             #expect(try await page.value("document.querySelectorAll('#graph .node').length") == 500)
-            #expect(try await page.value("document.querySelectorAll('#graph .edge').length") == 5_000)
+            // The lines of one look are one path, a line a move to its begin.
+            let lines =
+                "[...document.querySelectorAll('#graph .batch .line')].reduce((sum, one) => sum + one.getAttribute('d').split('M').length - 1, 0)"
+            #expect(try await page.value(lines) == 5_000)
             let figures = try await page.text(
                 "JSON.stringify(window.performance.getEntriesByType('measure').map((one) => [one.name, Math.round(one.duration)]))"
             )
@@ -170,7 +173,24 @@ import WeftCore
             // It answers: a node is chosen, its panel told, the rest steps back.
             _ = try await page.value("document.querySelector('#graph .node').dispatchEvent(new Event('click'))")
             try await page.wait(
-                "the side panel", until: "document.querySelectorAll('#graph .edge:not(.far)').length < 5000")
+                "its own edges, the others step back",
+                until:
+                    "document.querySelectorAll('#graph .edge').length === 20 && document.querySelector('#graph .batches.far')"
+            )
+            // A click beside every node finds the line that is nearest.
+            _ = try await page.value(
+                """
+                (() => {
+                  const drawing = document.querySelector('#graph'), line = document.querySelector('#graph .batch .line');
+                  const [, x, y] = line.getAttribute('d').match(/M([-\\d.]+),([-\\d.]+)/).map(Number);
+                  const at = drawing.createSVGPoint();
+                  Object.assign(at, { x: x + 3, y });
+                  const { x: clientX, y: clientY } = at.matrixTransform(drawing.getScreenCTM());
+                  drawing.dispatchEvent(new MouseEvent('click', { clientX, clientY, bubbles: true }));
+                })()
+                """)
+            try await page.wait(
+                "the line's own panel", until: "document.querySelector('.side .numbers h2').textContent.includes('→')")
             try await visit("workloads?refresh=0&range=300")
             #expect(try await page.value("document.querySelectorAll('tbody tr').length") == 500)
             #expect(page.complaints == [])

@@ -74,6 +74,53 @@ import WeftProto
         #expect(first.ignoredFields == ["envoy.config.route.v3.Route.field 1000"])
     }
 
+    /// Hosts of a large table share what is decoded of their routes; a small table decodes each by itself.
+    @Test func aLargeTableSharesEqualRoutes() throws {
+        var hosts = (0..<70).map { host($0) }
+        for index in hosts.indices { hosts[index].routes.append(host(index % 3, timeout: 7).routes[0]) }
+        hosts[40].requireTls = .all
+        hosts[41].routes = []
+        guard case .route(let large) = try XDSDecoder().decode(pack(hosts)).value else {
+            Issue.record("no table")
+            return
+        }
+        let single = try hosts.flatMap { host -> [VirtualHost] in
+            guard case .route(let table) = try XDSDecoder().decode(pack([host])).value else { return [] }
+            return table.virtualHosts
+        }
+        #expect(large.virtualHosts == single && single.count == hosts.count)
+    }
+
+    @Test func whatIsWrongInALargeTableIsToldWithItsPlace() throws {
+        var hosts = (0..<70).map { host($0) }
+        for index in [3, 65] {
+            let known: [UInt8] = try hosts[index].routes[0].serializedBytes()
+            hosts[index].routes[1] = try WireRoute.Route(serializedBytes: known + [0xC0, 0x3E, 0x01])
+        }
+        let places = [3, 65].map { "virtual_hosts[\($0)].routes[1].field 1000 has no effect" }
+        let warnings = try XDSDecoder().decode(pack(hosts)).warnings
+        #expect(warnings.count == 2 && zip(warnings, places).allSatisfy { $0.hasPrefix($1) })
+        hosts[66].routes[1].match = WireRoute.Match()
+        #expect {
+            _ = try XDSDecoder().decode(pack(hosts))
+        } throws: { ($0 as? XDSDecodingError)?.field == "virtual_hosts[66].routes[1].match" }
+    }
+
+    @Test(arguments: [
+        ("", []), ("5xx", ["5xx"]), (" 5xx , reset,,connect-failure ", ["5xx", "reset", "connect-failure"]),
+    ])
+    func retryConditionsAreSplitAndTrimmed(_ text: String, _ conditions: [String]) throws {
+        var one = host(0)
+        one.routes[0].route.retryPolicy.retryOn = text
+        guard case .route(let table) = try XDSDecoder().decode(pack([one])).value,
+            case .forward(let action) = table.virtualHosts[0].routes[0].action
+        else {
+            Issue.record("no route that forwards")
+            return
+        }
+        #expect(action.retryPolicy?.retryOn == conditions)
+    }
+
     @Test func errorsNameTheirPlace() throws {
         var broken = host(1)
         broken.routes[1].match = WireRoute.Match()

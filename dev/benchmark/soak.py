@@ -202,7 +202,7 @@ class Soak:
                   + bytes.fromhex("0000040300") + struct.pack(">II", stream, 8) for stream in range(1, 40, 2)]
         texts = [b"GET / HTTP/1.1\r\nHo", b"GET / HTTP/1.1\r\nHost: soak\r\n\r\n",
                  b"POST / HTTP/1.1\r\nHost: soak\r\nContent-Length: 100000\r\n\r\n" + b"x" * 5000, preface + b"".join(frames)]
-        while not self.stopping.wait(0.02):
+        while not self.stopping.wait(0.005):
             port = generator.choice([STEADY, CHAOS])
             try:
                 with socket.create_connection(("127.0.0.1", port), timeout=5) as one:

@@ -37,10 +37,11 @@ struct ProxyAdmin {
 
     private func ask<Value>(_ method: String, _ path: String, _ read: (String) -> Value?) async throws -> Value {
         var problem = ""
-        for command in commands(method, path) {
+        for command in ProxyAdminCommand.all(method, path, agent: LocalHome.executable("weft-proxy")) {
             do {
                 let result = try await client.exec(
-                    namespace: pod.namespace, pod: pod.name, container: "istio-proxy", command: command)
+                    namespace: pod.namespace, pod: pod.name, container: ProxyAdminCommand.container,
+                    command: command)
                 if result.exitCode == 0, let value = read(result.output) { return value }
                 let said = [result.errorOutput, result.output].first { !$0.isEmpty } ?? ""
                 problem = said.isEmpty ? "exit status \(result.exitCode)" : said
@@ -54,14 +55,5 @@ struct ProxyAdmin {
             "the proxy of \(pod.namespace)/\(pod.name) does not answer \(method) \(path): "
                 + problem.trimmingCharacters(in: .whitespacesAndNewlines)
                 + ". See 'kubectl logs -n \(pod.namespace) \(pod.name) -c istio-proxy'.")
-    }
-
-    /// The agent's own client first, under both its names; in a local pod also where this build keeps it; else curl.
-    private func commands(_ method: String, _ path: String) -> [[String]] {
-        [
-            ["weft-proxy", "request", method, path], [LocalHome.executable("weft-proxy"), "request", method, path],
-            ["pilot-agent", "request", method, path],
-            ["curl", "-sSf", "-X", method, "http://127.0.0.1:15000\(path)"],
-        ]
     }
 }

@@ -129,6 +129,10 @@ actor TapPrinter {
             shown += 1
         case "hello":
             note("\(data["proxies"]?.intValue ?? 0) proxies tell of their requests")
+        case "silent":
+            note(
+                "\(data["proxies"]?.intValue ?? 0) proxies tell nothing: they are Envoy, which has no tap; what they "
+                    + "exchange with other proxies is told by those")
         case "lost":
             note("\(data["count"]?.intValue ?? 0) requests are left out: there were more than --max")
         default: break

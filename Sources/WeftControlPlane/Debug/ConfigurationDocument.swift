@@ -21,7 +21,8 @@ struct ConfigurationDocument {
         return .array(
             sorted.map { object in
                 [
-                    "kind": .string(object.kind), "namespace": .string(object.namespace), "name": .string(object.name),
+                    "group": .string(object.groupVersionKind.group), "kind": .string(object.kind),
+                    "namespace": .string(object.namespace), "name": .string(object.name),
                     "created": object.json[path: "metadata", "creationTimestamp"] ?? "",
                     "spec": object.json["spec"] ?? [:], "messages": messages(about: reference(object)),
                 ]
@@ -29,8 +30,12 @@ struct ConfigurationDocument {
     }
 
     /// One object without the book-keeping of the API server, and its messages.
-    func document(of wanted: ResourceReference) -> JSONValue? {
-        guard let object = objects.first(where: { reference($0) == wanted }) else { return nil }
+    /// - Parameter group: of the object's API; `nil` takes the first of this kind and name.
+    func document(of wanted: ResourceReference, group: String?) -> JSONValue? {
+        let found = objects.first { object in
+            reference(object) == wanted && (group ?? object.groupVersionKind.group) == object.groupVersionKind.group
+        }
+        guard let object = found else { return nil }
         var json = object.json
         var metadata = json["metadata"]?.objectValue ?? [:]
         metadata["managedFields"] = nil

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import WeftAnalysis
 import WeftConfig
@@ -82,6 +83,36 @@ struct ConfigurationEditor: DashboardEditor {
                 tailLines: question.lines, since: question.since)
             return Array(text.readableBytesView)
         } catch { throw Self.refusal(error) }
+    }
+
+    func certificates(namespace: String, pod: String, token: String) async throws(DashboardRefusal) -> JSONValue {
+        do {
+            let client = try client.acting(with: token)
+            var problem = ""
+            for command in ProxyAdminCommand.all("GET", "/certs", agent: Self.agent) {
+                do {
+                    let result = try await client.exec(
+                        namespace: namespace, pod: pod, container: ProxyAdminCommand.container, command: command)
+                    if result.exitCode == 0, let told = try? JSONValue(parsing: result.output.utf8),
+                        let document = CertificateDocument.make(told)
+                    {
+                        return document
+                    }
+                    problem = result.errorOutput.isEmpty ? result.output : result.errorOutput
+                } catch let error as KubernetesError where ![401, 403, 404].contains(error.code) {
+                    // The container lacks this command.
+                    problem = error.message
+                }
+            }
+            throw DashboardRefusal(
+                status: 502, words: "the proxy of \(namespace)/\(pod) tells no certificates: \(problem.prefix(300))")
+        } catch { throw Self.refusal(error) }
+    }
+
+    /// The agent of this build, beside this executable.
+    private static var agent: String {
+        let own = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/weftd"
+        return own.split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/weft-proxy"
     }
 
     private static func refusal(_ error: any Error) -> DashboardRefusal {
@@ -226,8 +257,9 @@ struct ConfigurationEditor: DashboardEditor {
                 }
                 let isThere = informer?.store[item.object.namespace, item.object.name] != nil
                 return [
-                    "kind": .string(item.object.kind), "namespace": .string(item.object.namespace),
-                    "name": .string(item.object.name), "exists": .bool(isThere),
+                    "group": .string(item.object.groupVersionKind.group), "kind": .string(item.object.kind),
+                    "namespace": .string(item.object.namespace), "name": .string(item.object.name),
+                    "exists": .bool(isThere),
                 ]
             })
         return document

@@ -34,7 +34,9 @@ struct MeshDashboard: DashboardSource {
     }
 
     func configuration() async -> JSONValue { await documents().list }
-    func object(_ reference: ResourceReference) async -> JSONValue? { await documents().document(of: reference) }
+    func object(_ reference: ResourceReference, group: String?) async -> JSONValue? {
+        await documents().document(of: reference, group: group)
+    }
 
     private func documents() async -> ConfigurationDocument {
         ConfigurationDocument(

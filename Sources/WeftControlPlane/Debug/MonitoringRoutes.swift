@@ -38,7 +38,7 @@ struct MonitoringRoutes: Sendable {
             return json(
                 .array((configuration["endpoints"]?.objectValue ?? [:]).sorted { $0.key < $1.key }.map(\.value)))
         }
-        debug("debug/tap", router) { request in tap.answer(request) }
+        debug("debug/tap", router) { request in await tap.answer(request) }
         debug("debug/edges", router) { _ in json(DebugDocuments.edges(telemetry.edges())) }
         debug("debug/configz", router) { _ in json(.array(sources.istio.flatMap(\.store.all).map(\.json))) }
         debug("debug/diagnostics", router) { _ in json((try? JSONValue(encoding: await coordinator.findings)) ?? []) }

@@ -22,14 +22,22 @@ enum WorkloadDocument {
             groups[key, default: Group(kind: kind(of: pod))].pods.append(pod)
         }
         let sorted = groups.sorted { ($0.key.namespace, $0.key.name) < ($1.key.namespace, $1.key.name) }
-        return .array(sorted.map { key, group in document(key, group, services) })
+        // Selectors are read once: there are as many services as workloads.
+        let selectors = Dictionary(
+            grouping: services.compactMap { service in
+                selector(of: service).map { (namespace: service.namespace, name: service.name, labels: $0) }
+            }, by: \.namespace)
+        return .array(
+            sorted.map { key, group in
+                let labels = group.pods.map(\.labels)
+                let selecting = (selectors[key.namespace] ?? []).filter { service in
+                    labels.contains { own in service.labels.allSatisfy { own[$0.key] == $0.value } }
+                }
+                return document(key, group, selecting.map(\.name))
+            })
     }
 
-    private static func document(_ key: Key, _ group: Group, _ services: [KubernetesObject]) -> JSONValue {
-        let selecting = services.filter { service in
-            guard service.namespace == key.namespace, let selector = selector(of: service) else { return false }
-            return group.pods.contains { pod in selector.allSatisfy { pod.labels[$0.key] == $0.value } }
-        }
+    private static func document(_ key: Key, _ group: Group, _ services: [String]) -> JSONValue {
         let labels = group.pods.first?.labels ?? [:]
         var document: JSONValue = [
             "namespace": .string(key.namespace), "name": .string(key.name), "kind": .string(group.kind),
@@ -37,7 +45,7 @@ enum WorkloadDocument {
             "meshed": .int(Int64(group.pods.count(where: isMeshed))),
             "gateway": .bool(group.pods.contains(where: isGateway)),
             "labels": .object(labels.mapValues(JSONValue.string)),
-            "services": .array(selecting.map { .string($0.name) }), "instances": .array(group.pods.map(instance)),
+            "services": .array(services.map { .string($0) }), "instances": .array(group.pods.map(instance)),
         ]
         let app = labels["service.istio.io/canonical-name"] ?? labels["app.kubernetes.io/name"] ?? labels["app"]
         if let app { document["app"] = .string(app) }

@@ -148,7 +148,7 @@ struct ClusterSources: Sendable {
 
     /// Whether the cluster sends calls of one of the control plane's own Services to a pod.
     func hasReadyEndpoint(of service: String) -> Bool {
-        endpointSlices.store.all.contains { slice in
+        endpointSlices.store.unordered.contains { slice in
             slice.namespace == namespace && slice.labels["kubernetes.io/service-name"] == service
                 && (slice.json["endpoints"]?.arrayValue ?? []).contains {
                     $0[path: "conditions", "ready"]?.boolValue ?? true

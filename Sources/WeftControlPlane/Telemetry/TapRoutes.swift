@@ -11,6 +11,8 @@ import WeftTelemetry
 /// A stream ends when its client goes, which the sign of life every ``beat`` finds out at the latest.
 struct TapRoutes: Sendable {
     let hub: TapHub
+    /// Connected proxies that tell of no request, as Envoy does: only weft-proxy has a tap.
+    var silent: @Sendable () async -> [TapNode] = { [] }
     var beat = Duration.seconds(5)
 
     /// Adds the dashboard's `/api/tap` and `/api/tap/check`.
@@ -19,7 +21,7 @@ struct TapRoutes: Sendable {
         let closed = Self.refused(
             "watching requests is switched off here (WEFT_DASHBOARD_TAP=off); 'weft tap' does it with a token",
             .forbidden)
-        router.get("api/tap") { request, _ in isEnabled ? answer(request) : closed }
+        router.get("api/tap") { request, _ in isEnabled ? await answer(request) : closed }
         router.get("api/tap/check") { request, _ in
             guard isEnabled else { return closed }
             do throws(TapFilter.Invalid) {
@@ -38,11 +40,12 @@ struct TapRoutes: Sendable {
     }
 
     /// The stream, or why there is none.
-    func answer(_ request: Request) -> Response {
+    func answer(_ request: Request) async -> Response {
         do throws(TapFilter.Invalid) {
             let filter = try filter(request)
             do throws(TapRefusal) {
-                return stream(try hub.open(filter))
+                let view = try hub.open(filter)
+                return stream(view, silent: await silent().filter(filter.concerns).count)
             } catch {
                 return Self.refused(error.description, .serviceUnavailable)
             }
@@ -51,13 +54,17 @@ struct TapRoutes: Sendable {
         }
     }
 
-    private func stream(_ view: TapView) -> Response {
+    private func stream(_ view: TapView, silent: Int) -> Response {
         let (hub, beat) = (hub, beat)
         let body = ResponseBody { writer in
             defer { hub.close(view) }
             let pulse = Task { while (try? await Task.sleep(for: beat)) != nil { hub.keepAlive(view) } }
             defer { pulse.cancel() }
-            for await event in view.events { try await writer.write(ByteBuffer(bytes: Self.text(event))) }
+            for await event in view.events {
+                try await writer.write(ByteBuffer(bytes: Self.text(event)))
+                guard case .hello = event, silent > 0 else { continue }
+                try await writer.write(ByteBuffer(bytes: Self.event("silent", ["proxies": .int(Int64(silent))])))
+            }
             try await writer.finish(nil)
         }
         return Response(

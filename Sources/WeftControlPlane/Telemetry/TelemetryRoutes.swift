@@ -12,7 +12,7 @@ struct TelemetryRoutes: Sendable {
     /// What the dashboard reads instead of ours; `nil` for ours.
     var externalPrometheus: ExternalTool?
     var externalJaeger: ExternalTool?
-    /// Bodies above this are refused.
+    /// Bodies above this are refused; in gzip, also those that become more.
     static let bodyLimit = 16 << 20
 
     // MARK: - 9090
@@ -46,6 +46,13 @@ struct TelemetryRoutes: Sendable {
     func addQueries(to router: Router<BasicRequestContext>) {
         addPrometheus(to: router, under: "/prometheus/api/v1/", instead: externalPrometheus)
         addJaeger(to: router, under: "/jaeger/api/", instead: externalJaeger)
+        let isOurs = externalPrometheus == nil
+        router.post("/prometheus/table") { request, _ in
+            // The page asks a Prometheus of another make query by query.
+            guard isOurs else { return AdminRoutes.text("the series are not ours\n", status: .notFound) }
+            guard let parameters = await parameters(request) else { return tooLarge() }
+            return response(await run { prometheus.respondTable(parameters) })
+        }
     }
 
     /// - Parameter tool: Answers in our place.
@@ -93,12 +100,22 @@ struct TelemetryRoutes: Sendable {
     }
 
     private func take(_ request: Request, _ body: @Sendable ([UInt8], String) -> APIResponse) async -> Response {
-        if let coding = request.headers[.contentEncoding], coding != "identity" {
+        let coding = request.headers[.contentEncoding]?.lowercased() ?? "identity"
+        guard ["identity", "gzip"].contains(coding) else {
             return AdminRoutes.text(
-                "bodies in \(coding) are not read; send them without compression\n", status: .unsupportedMediaType)
+                "bodies in \(coding) are not read; send them in gzip or without compression\n",
+                status: .unsupportedMediaType)
         }
-        guard let bytes = try? await request.body.collect(upTo: Self.bodyLimit) else { return tooLarge() }
-        return response(body(Array(bytes.readableBytesView), request.headers[.contentType] ?? ""))
+        guard let collected = try? await request.body.collect(upTo: Self.bodyLimit) else { return tooLarge() }
+        var bytes = Array(collected.readableBytesView)
+        if coding == "gzip" {
+            do throws(GzipBody.Failure) {
+                bytes = try GzipBody.plain(bytes, limit: Self.bodyLimit)
+            } catch {
+                return error == .tooLarge ? tooLarge() : AdminRoutes.text("the body is no gzip\n", status: .badRequest)
+            }
+        }
+        return response(body(bytes, request.headers[.contentType] ?? ""))
     }
 
     // MARK: - Shared

@@ -20,12 +20,15 @@ const pages = {
 const main = document.getElementById("main"), state = document.getElementById("state");
 let opened = null, timer = null, running = null, namespaces = [];
 
+/** How often a page looks again if nobody says: the graph is what people watch. */
+const preset = () => opened?.isLive ? "auto" : 10;
+
 async function refresh() {
   clearTimeout(timer);
   running?.abort();
   const control = running = new AbortController();
   const { settings } = place();
-  const seconds = Number(settings.get("refresh") ?? 10);
+  const chosen = settings.get("refresh") ?? preset();
   const started = performance.now();
   main.setAttribute("aria-busy", "true");
   performance.clearMeasures();
@@ -43,8 +46,10 @@ async function refresh() {
   }
   main.setAttribute("aria-busy", "false");
   if (control.signal.aborted) return;
-  if (settings.get("play") && settings.get("at")) timer = setTimeout(goOn, 1000);
-  else if (seconds > 0) timer = setTimeout(refresh, seconds * 1000);
+  if (settings.get("play") && settings.get("at")) return void (timer = setTimeout(goOn, 1000));
+  // A tenth of the time for looking again, a second at least: what moves may move on a little longer.
+  const least = settings.get("animate") ? 5 : 1, seconds = chosen === "auto" ? Math.min(10, Math.max(least, (performance.now() - started) / 100)) : Number(chosen);
+  if (seconds > 0) timer = setTimeout(refresh, seconds * 1000);
 }
 
 function controls() {
@@ -58,7 +63,7 @@ function controls() {
   };
   show(document.getElementById("controls"),
     choice("ns", [["", "all namespaces"], ...namespaces.map((name) => [name, name])], settings.get("ns") ?? "", "Namespace"),
-    choice("range", ranges, length, "Window"), choice("refresh", refreshes, settings.get("refresh") ?? 10, "Refresh"),
+    choice("range", ranges, length, "Window"), choice("refresh", refreshes, settings.get("refresh") ?? preset(), "Refresh"),
     h("button", { type: "button", title: "The window before", "aria-label": "The window before", onclick: () => step(-1) }, "◀"),
     past ? h("button", { type: "button", onclick: () => change({ at: null, play: null }) }, "live") : null,
     h("button", { type: "button", title: "Shows the past as it went, ten times as fast", onclick: play }, settings.get("play") ? "Stop" : "Replay"),
@@ -84,14 +89,15 @@ function start() {
   const found = pages[name];
   show(document.getElementById("pages"), Object.entries(pages).map(([key, one]) =>
     h("a", { href: address([key]), "aria-current": key === name ? "page" : undefined }, one.title)));
-  controls();
   document.title = `${found?.title ?? "Not here"} · Weft`;
   if (!found) {
     show(main, h("p", {}, "There is no such page."));
     opened = { refresh: async () => {} };
+    controls();
     return;
   }
   opened = found.open(main, settings, rest);
+  controls();
   refresh();
 }
 

@@ -134,6 +134,23 @@ extension HeaderBlock {
 
     @usableFromInline mutating func place(of name: HeaderName) -> Int? { search(name, from: 0) }
 
+    /// As ``withFirst(_:_:)`` for a block in an object, `mutating` for the same reason.
+    /// - Returns: False when there is no such field; `body` is not called then.
+    @inlinable @inline(__always)
+    package mutating func lookAtFirst(_ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+        guard mask.seen & name.bit != 0 else { return false }
+        return show(name, body)
+    }
+
+    @usableFromInline
+    mutating func show(_ name: HeaderName, _ body: (UnsafeRawBufferPointer) -> Void) -> Bool {
+        guard let first = place(of: name) else { return false }
+        let start = Int(entries[first].valueStart) - bytes.readerIndex
+        let length = Int(entries[first].valueLength)
+        bytes.withUnsafeReadableBytes { body(UnsafeRawBufferPointer(rebasing: $0[start..<(start + length)])) }
+        return true
+    }
+
     /// - Returns: whether there was such a field.
     @discardableResult
     @inlinable @inline(__always)

@@ -16,7 +16,10 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
     package let fingerprint: UInt32
     private let owner: Owner?
 
-    package init(_ name: some StringProtocol) { self.init(bytes: name.utf8.map { ASCII.lowercased($0) }) }
+    package init(_ name: some StringProtocol) {
+        var text = String(name)
+        self.init(bytes: text.withUTF8 { $0.map { ASCII.lowercased($0) } })
+    }
     private init(bytes: [UInt8]) {
         let owner = Owner(bytes)
         self.init(

@@ -21,12 +21,35 @@ package enum HexDigits {
 
     /// The number of one to sixteen digits in lower or upper case; `nil` for anything else.
     package static func number(_ text: Slice<UnsafeRawBufferPointer>) -> UInt64? {
-        guard !text.isEmpty, text.count <= 16 else { return nil }
-        var number: UInt64 = 0
-        for byte in text {
-            guard let digit = ASCII.hexValue(byte) else { return nil }
-            number = number << 4 | UInt64(digit)
+        let text = UnsafeRawBufferPointer(rebasing: text)
+        switch text.count {
+        case 8: return eight(text.loadUnaligned(as: UInt64.self)).map { UInt64($0) }
+        case 16:
+            guard let high = eight(text.loadUnaligned(as: UInt64.self)),
+                let low = eight(text.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+            else { return nil }
+            return UInt64(high) << 32 | UInt64(low)
+        case 1...15:
+            var number: UInt64 = 0
+            for byte in text {
+                guard let digit = ASCII.hexValue(byte) else { return nil }
+                number = number << 4 | UInt64(digit)
+            }
+            return number
+        default: return nil
         }
-        return number
+    }
+
+    /// The number of eight digits, as they lie in memory.
+    private static func eight(_ text: UInt64) -> UInt32? {
+        let text = text.littleEndian
+        // Letters have the bit that digits lack, and are nine below their value.
+        let letters = text >> 6 & 0x0101_0101_0101_0101
+        var packed = text & 0x0f0f_0f0f_0f0f_0f0f &+ letters &* 9
+        packed = (packed << 4 | packed >> 8) & 0x00ff_00ff_00ff_00ff
+        packed = (packed | packed >> 8) & 0x0000_ffff_0000_ffff
+        let number = UInt32(truncatingIfNeeded: packed | packed >> 16).byteSwapped
+        // What is no digit does not come back as it was.
+        return eight(number) == (text | letters << 5).littleEndian ? number : nil
     }
 }

@@ -45,27 +45,11 @@ enum AccessLogEntry {
             message.identifier.node.id = node.id
             message.identifier.node.cluster = node.cluster
         }
-        var bytes: [UInt8] = (try? message.serializedBytes()) ?? []
+        let writer = ProtobufWriter()
+        writer.write((try? message.serializedBytes() as [UInt8]) ?? [])
         // `http_logs` (2) or `tcp_logs` (3), which hold `log_entry` (1); the entries are encoded already.
-        let inner = entries.reduce(0) { $0 + 1 + varint(UInt64($1.count)).count + $1.count }
-        bytes.append(service.kind == .http ? 0x12 : 0x1a)
-        bytes += varint(UInt64(inner))
-        for entry in entries {
-            bytes.append(0x0a)
-            bytes += varint(UInt64(entry.count))
-            bytes += entry
-        }
-        return bytes
-    }
-
-    /// Protobuf's variable-length integer.
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var (rest, bytes) = (value, [UInt8]())
-        while rest > 0x7f {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
+        writer.write(service.kind == .http ? 2 : 3) { for entry in entries { writer.write(1, entry) } }
+        return Array(writer.bytes)
     }
 
     private static func request(

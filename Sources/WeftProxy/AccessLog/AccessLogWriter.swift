@@ -59,27 +59,35 @@ final class AccessLogWriter {
 
     /// - Parameter view: What filters look at; of all logs the same.
     private func accepts(
-        _ log: CompiledAccessLog, _ context: () -> LogContext, _ view: inout LogFilterView?, _ worker: Worker
+        _ filter: CompiledLogFilter, _ context: () -> LogContext, _ view: inout LogFilterView?, _ worker: Worker
     ) -> Bool {
-        guard let filter = log.filter else { return true }
         let seen = view ?? context().filterView
         view = seen
         return filter.accepts(seen, draw: { worker.decisions.next() })
     }
 
-    func exchangeFinished(_ exchange: Exchange) {
+    /// - Parameter now: When the exchange ended.
+    func exchangeFinished(_ exchange: Exchange, now: NIODeadline) {
         if let tap { tap.exchangeFinished(exchange) }
-        let logs = exchange.connection.manager.logs
-        guard !logs.isEmpty else { return }
+        let manager = exchange.connection.manager
+        guard manager.filtersLogs else {
+            for log in manager.logs { write(exchange, now, to: log) }
+            return
+        }
         var view: LogFilterView?
-        for log in logs where accepts(log, { LogContext(exchange) }, &view, exchange.worker) {
-            switch log.sink {
-            case .file(let path, let format):
-                let buffer = buffer(path)
-                format.write(exchange, second: &second, to: buffer)
-                flush(full: buffer)
-            case .service(let service): exchange.worker.logServices.add(LogContext(exchange), to: service)
-            }
+        for log in manager.logs {
+            if let filter = log.filter, !accepts(filter, { LogContext(exchange) }, &view, exchange.worker) { continue }
+            write(exchange, now, to: log)
+        }
+    }
+
+    private func write(_ exchange: Exchange, _ now: NIODeadline, to log: CompiledAccessLog) {
+        switch log.sink {
+        case .file(let file):
+            let buffer = buffer(file.path)
+            file.format.write(exchange, now: now, second: &second, to: buffer)
+            flush(full: buffer)
+        case .service(let service): exchange.worker.logServices.add(LogContext(exchange), to: service)
         }
     }
 
@@ -90,11 +98,12 @@ final class AccessLogWriter {
         guard !logs.isEmpty else { return }
         let context = LogContext(info, record)
         var view: LogFilterView?
-        for log in logs where accepts(log, { context }, &view, worker) {
+        for log in logs {
+            if let filter = log.filter, !accepts(filter, { context }, &view, worker) { continue }
             switch log.sink {
-            case .file(let path, let format):
-                let buffer = buffer(path)
-                buffer.append(format.text(context))
+            case .file(let file):
+                let buffer = buffer(file.path)
+                buffer.append(file.format.text(context))
                 flush(full: buffer)
             case .service(let service): worker.logServices.add(context, to: service)
             }

@@ -1,12 +1,23 @@
+import NIOCore
 import WeftCore
 import WeftIR
 import WeftRouting
 
-/// An access log with its format and filter compiled. Immutable.
-struct CompiledAccessLog: Sendable {
+/// An access log with its format and filter compiled. Immutable; an object, so that going through a manager's logs
+/// copies none.
+final class CompiledAccessLog: Sendable {
+    /// Where lines go, and how they look.
+    final class File: Sendable {
+        let path: String
+        let format: CompiledFormat
+        init(path: String, _ format: CompiledFormat) {
+            self.path = path
+            self.format = format
+        }
+    }
     enum Sink: Sendable {
-        case file(path: String, CompiledFormat)
-        case service(AccessLogService)
+        case file(File)
+        indirect case service(AccessLogService)
     }
     let sink: Sink
     let filter: CompiledLogFilter?
@@ -15,7 +26,7 @@ struct CompiledAccessLog: Sendable {
     init(_ log: AccessLog) throws(FormatError) {
         switch log.sink {
         case .file(let path, let format, let omitsEmpty):
-            sink = .file(path: path, try CompiledFormat(format, omitsEmptyValues: omitsEmpty))
+            sink = .file(File(path: path, try CompiledFormat(format, omitsEmptyValues: omitsEmpty)))
         case .service(let service):
             for tag in service.customTags { if case .format(let text) = tag.source { _ = try FormatTemplate(text) } }
             sink = .service(service)
@@ -27,7 +38,7 @@ struct CompiledAccessLog: Sendable {
     static func needs(_ logs: [CompiledAccessLog]) -> KeptForLogs {
         logs.reduce(into: KeptForLogs()) { needs, log in
             switch log.sink {
-            case .file(_, let format): needs.formUnion(format.needs)
+            case .file(let file): needs.formUnion(file.format.needs)
             case .service: needs.formUnion([.response, .trailers, .times])
             }
             if let filter = log.filter { needs.formUnion(KeptForLogs(filter.attributes)) }
@@ -139,8 +150,8 @@ struct CompiledFormat: Sendable {
     }
 
     /// The same for an exchange, into the log.
-    func write(_ exchange: Exchange, second: inout LogSecond, to buffer: LogBuffer) {
-        if case .text(let line) = shape { return line.write(exchange, second: &second, to: buffer) }
+    func write(_ exchange: Exchange, now: NIODeadline, second: inout LogSecond, to buffer: LogBuffer) {
+        if case .text(let line) = shape { return line.write(exchange, now: now, second: &second, to: buffer) }
         buffer.append(text(LogContext(exchange)))
     }
 

@@ -15,9 +15,8 @@ final class LineFormat: Sendable {
         /// A place in ``names``.
         case header(Int)
     }
-    private enum Piece: Sendable {
-        /// A part of ``texts``.
-        case text(start: Int, count: Int)
+    private enum Value: Sendable {
+        case none
         /// `%START_TIME%` without a format of its own.
         case start
         case request(Field, else: Field)
@@ -25,6 +24,12 @@ final class LineFormat: Sendable {
         case plain(FormatOperatorName)
         /// A place in ``others``.
         case other(Int)
+    }
+    /// A value and the text before it, which is a part of ``texts``.
+    private struct Piece: Sendable {
+        var start = 0
+        var count = 0
+        var value = Value.none
     }
     private let pieces: [Piece]
     /// What stands between the values, one after the other.
@@ -39,7 +44,8 @@ final class LineFormat: Sendable {
         self.template = template
         self.missing = missing
         var compiler = Compiler()
-        pieces = template.pieces.map { compiler.piece($0) }
+        for piece in template.pieces { compiler.add(piece) }
+        pieces = compiler.pieces
         texts = compiler.texts
         names = compiler.names
         others = compiler.others
@@ -51,18 +57,32 @@ final class LineFormat: Sendable {
         var names: [HeaderName] = []
         var others: [(operation: FormatOperator, limit: Int?)] = []
 
-        mutating func piece(_ piece: FormatTemplate.Piece) -> Piece {
+        var pieces: [Piece] = []
+
+        mutating func add(_ piece: FormatTemplate.Piece) {
             switch piece {
             case .text(let text):
+                pieces.append(Piece(start: texts.count, count: text.utf8.count))
                 texts += text.utf8
-                return .text(start: texts.count - text.utf8.count, count: text.utf8.count)
-            case .value(.request(let header), nil):
-                return .request(request(header.name), else: request(header.alternative))
-            case .value(.response(let header), nil) where header.name != ":status" && header.alternative != ":status":
-                return .response(named(header.name), else: header.alternative.map { named($0) } ?? .none)
-            case .value(.startTime(let time), nil) where time.format == nil && !time.isLocal: return .start
-            case .value(.plain(let name), nil): return .plain(name)
             case .value(let operation, let limit):
+                let value = value(operation, limit)
+                if let last = pieces.indices.last, case .none = pieces[last].value {
+                    pieces[last].value = value
+                } else {
+                    pieces.append(Piece(value: value))
+                }
+            }
+        }
+
+        private mutating func value(_ operation: FormatOperator, _ limit: Int?) -> Value {
+            switch (operation, limit) {
+            case (.request(let header), nil):
+                return .request(request(header.name), else: request(header.alternative))
+            case (.response(let header), nil) where header.name != ":status" && header.alternative != ":status":
+                return .response(named(header.name), else: header.alternative.map { named($0) } ?? .none)
+            case (.startTime(let time), nil) where time.format == nil && !time.isLocal: return .start
+            case (.plain(let name), nil): return .plain(name)
+            default:
                 others.append((operation, limit))
                 return .other(others.count - 1)
             }
@@ -87,40 +107,48 @@ final class LineFormat: Sendable {
         }
     }
 
-    /// - Parameter second: The worker's, which remembers the text of the last one.
-    func write(_ exchange: Exchange, second: inout LogSecond, to line: LogBuffer) {
-        let now = NIODeadline.now()
-        // The values that an exchange does not have by itself; most formats need none of them.
-        lazy var context = LogContext(exchange)
-        for piece in pieces {
-            let isThere: Bool
-            switch piece {
-            case .text(let start, let count):
-                texts.withUnsafeBytes { line.append(UnsafeRawBufferPointer(rebasing: $0[start..<(start + count)])) }
-                continue
-            case .start:
-                second.write(LogClock.now() - (now - exchange.record.started).nanoseconds, to: line)
-                continue
-            case .request(let field, let other):
-                isThere = write(field, exchange, line) || write(other, exchange, line)
-            case .response(let name, let other):
-                isThere = writeResponse(name, other, exchange, line)
-            case .plain(let name):
-                if let known = write(name, exchange, now, line) {
-                    isThere = known
-                } else {
-                    isThere = write(context.value(name).string, line)
+    /// - Parameters:
+    ///   - now: When the exchange ended.
+    ///   - second: The worker's, which remembers the text of the last one.
+    func write(_ exchange: Exchange, now: NIODeadline, second: inout LogSecond, to line: LogBuffer) {
+        pieces.withUnsafeBufferPointer { pieces in
+            texts.withUnsafeBytes { texts in
+                for piece in pieces {
+                    if piece.count > 0 {
+                        line.append(UnsafeRawBufferPointer(rebasing: texts[piece.start..<(piece.start + piece.count)]))
+                    }
+                    if !write(piece.value, exchange, now, &second, line) { line.append(missing) }
                 }
-            case .other(let place):
-                let (operation, limit) = others[place]
-                let text = context.value(operation).string
-                isThere = write(limit.map { limit in text.map { String($0.cut(toBytes: limit)) } } ?? text, line)
             }
-            if !isThere { line.append(missing) }
         }
     }
 
     /// - Returns: False when there is no such value.
+    @inline(__always) private func write(
+        _ value: Value, _ exchange: Exchange, _ now: NIODeadline, _ second: inout LogSecond, _ line: LogBuffer
+    ) -> Bool {
+        switch value {
+        case .none: return true
+        case .start:
+            second.write(LogClock.now() - (NIODeadline.now() - exchange.record.started).nanoseconds, to: line)
+            return true
+        case .request(let field, let other):
+            return write(field, exchange, line) || write(other, exchange, line)
+        case .response(let field, let other):
+            return writeResponse(field, exchange, line) || writeResponse(other, exchange, line)
+        case .plain(let name):
+            return write(name, exchange, now, line) ?? write(LogContext(exchange).value(name).string, line)
+        case .other(let place): return write(others[place], exchange, line)
+        }
+    }
+
+    private func write(_ other: (operation: FormatOperator, limit: Int?), _ exchange: Exchange, _ line: LogBuffer)
+        -> Bool
+    {
+        let text = LogContext(exchange).value(other.operation).string
+        return write(other.limit.map { limit in text.map { String($0.cut(toBytes: limit)) } } ?? text, line)
+    }
+
     private func write(_ text: String?, _ line: LogBuffer) -> Bool {
         guard let text else { return false }
         line.append(text)
@@ -131,6 +159,8 @@ final class LineFormat: Sendable {
         guard !exchange.record.hasNoHead else { return false }
         switch field {
         case .none: return false
+        case .header(let place):
+            return exchange.head.headers.lookAtFirst(names[place]) { line.append($0) }
         case .method: line.append(exchange.head.method.description)
         case .scheme: line.append(exchange.head.scheme.rawValue)
         case .authority: exchange.head.authority.withUnsafeReadableBytes { line.append($0) }
@@ -138,23 +168,17 @@ final class LineFormat: Sendable {
             // CONNECT has none.
             guard exchange.head.path.readableBytes > 0 else { return false }
             exchange.head.path.withUnsafeReadableBytes { line.append($0) }
-        case .header(let place):
-            return exchange.head.headers.withFirst(names[place]) { line.append($0) } != nil
         }
         return true
     }
 
-    private func writeResponse(_ field: Field, _ other: Field, _ exchange: Exchange, _ line: LogBuffer) -> Bool {
-        guard let headers = exchange.record.extras?.responseHeaders else { return false }
-        for case .header(let place) in [field, other] where headers.withFirst(names[place], { line.append($0) }) != nil
-        {
-            return true
-        }
-        return false
+    private func writeResponse(_ field: Field, _ exchange: Exchange, _ line: LogBuffer) -> Bool {
+        guard case .header(let place) = field else { return false }
+        return exchange.record.responseHeaders?.lookAtFirst(names[place]) { line.append($0) } ?? false
     }
 
     /// - Returns: `nil` for what is not known here, false for a value that is not there.
-    private func write(
+    @inline(__always) private func write(
         _ name: FormatOperatorName, _ exchange: Exchange, _ now: NIODeadline, _ line: LogBuffer
     ) -> Bool? {
         switch name {
@@ -170,43 +194,48 @@ final class LineFormat: Sendable {
             line.append(exchange.record.details)
         case .connectionTerminationDetails: return false
         case .upstreamTransportFailure: return write(exchange.record.extras?.transportFailure, line)
-        case .upstreamHost: return write(exchange.record.host?.name, line)
+        case .upstreamHost:
+            guard let host = exchange.record.host else { return false }
+            line.append(host.name)
         case .upstreamLocalAddress: return write(exchange.record.upstreamLocal, line)
         case .upstreamClusterRaw: return write(exchange.clusterName, line)
-        case .routeName: return filled(exchange.decision?.route.name, line)
-        default: return downstream(name, exchange, line)
-        }
-        return true
-    }
-
-    private func filled(_ text: String?, _ line: LogBuffer) -> Bool {
-        guard let text, !text.isEmpty else { return false }
-        line.append(text)
-        return true
-    }
-
-    private func downstream(_ name: FormatOperatorName, _ exchange: Exchange, _ line: LogBuffer) -> Bool? {
-        let connection = exchange.connection.connection
-        switch name {
-        case .requestedServerName: return filled(connection.info.serverName, line)
-        case .downstreamLocalAddress:
-            address(connection.info.destinationIP, connection.info.destinationPort, line)
-        case .downstreamRemoteAddress:
-            // The client's, when a header that is trusted names another than the peer.
-            if exchange.record.client != nil { return write(exchange.clientAddress, line) }
-            address(connection.info.remoteIP, connection.info.remotePort, line)
+        case .routeName:
+            guard let decision = exchange.decision, !decision.route.name.isEmpty else { return false }
+            line.append(decision.route.name)
+        case .requestedServerName, .downstreamLocalAddress, .downstreamRemoteAddress:
+            return write(name, of: exchange, line)
         default: return nil
         }
         return true
     }
 
-    private func address(_ ip: String, _ port: UInt16, _ line: LogBuffer) {
-        let isBracketed = ip.utf8.contains(UInt8(ascii: ":"))
-        if isBracketed { line.append(byte: UInt8(ascii: "[")) }
-        line.append(ip)
-        if isBracketed { line.append(byte: UInt8(ascii: "]")) }
-        line.append(byte: UInt8(ascii: ":"))
-        line.append(decimal: Int(port))
+    /// What stays the same for a connection.
+    private func write(_ name: FormatOperatorName, of exchange: Exchange, _ line: LogBuffer) -> Bool {
+        let texts = exchange.connection.logTexts
+        switch name {
+        case .requestedServerName:
+            guard !texts.serverName.isEmpty else { return false }
+            line.append(texts.serverName)
+        case .downstreamRemoteAddress:
+            // The client's, when a header that is trusted names another than the peer.
+            line.append(exchange.record.client == nil ? texts.remote : exchange.clientAddress)
+        default: line.append(texts.local)
+        }
+        return true
+    }
+}
+
+/// What log lines say of a connection, the same for all of its requests. Immutable.
+final class ConnectionLogTexts {
+    let serverName: String
+    /// Where the client was heading, with the port.
+    let local: String
+    let remote: String
+
+    init(_ info: ConnectionInfo) {
+        serverName = info.serverName
+        local = LogContext.Endpoint.text(info.destinationIP, info.destinationPort)
+        remote = LogContext.Endpoint.text(info.remoteIP, info.remotePort)
     }
 }
 

@@ -58,18 +58,27 @@ final class LogBuffer {
     }
 
     /// - Parameter digits: Zeros stand before a number that has fewer.
-    func append(decimal number: Int, digits: Int = 1) {
+    @inline(__always) func append(decimal number: Int, digits: Int = 1) {
+        if digits == 1, number >= 0, number < 10 { return append(byte: UInt8(truncatingIfNeeded: 48 + number)) }
+        append(longDecimal: number, digits)
+    }
+
+    private func append(longDecimal number: Int, _ digits: Int) {
         if number < 0 { append(byte: UInt8(ascii: "-")) }
         var rest = number.magnitude
+        var length = 1
+        var bound: UInt = 10
         // The largest number has twenty digits.
-        withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { room in
-            var start = 20
-            while rest > 0 || 20 - start < digits {
-                start -= 1
-                room[start] = UInt8(truncatingIfNeeded: 48 + rest % 10)
-                rest /= 10
-            }
-            append(UnsafeRawBufferPointer(rebasing: room[start...]))
+        while length < 20, rest >= bound {
+            length += 1
+            bound = length < 20 ? bound * 10 : bound
         }
+        length = max(length, digits)
+        if capacity - count < length { grow(for: length) }
+        for place in stride(from: count + length - 1, through: count, by: -1) {
+            memory.storeBytes(of: UInt8(truncatingIfNeeded: 48 + rest % 10), toByteOffset: place, as: UInt8.self)
+            rest /= 10
+        }
+        count += length
     }
 }

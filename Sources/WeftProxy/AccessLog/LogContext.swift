@@ -57,7 +57,7 @@ struct LogContext {
     init(_ exchange: Exchange, response: HeaderBlock? = nil) {
         info = exchange.connection.connection.info
         self.exchange = exchange
-        self.response = response ?? exchange.record.extras?.responseHeaders
+        self.response = response ?? exchange.record.responseHeaders
         localReplyBody = exchange.record.extras?.localReplyBody
     }
 

@@ -35,6 +35,8 @@ package final class AgentStatus: Sendable {
         }
     }
 
+    /// What went wrong last, until it is mended.
+    var lastProblem: String? { state.withLock(\.lastProblem) }
     var identity: WorkloadIdentity? { state.withLock(\.identity) }
     var versions: [ResourceType: [String: String]] { state.withLock(\.versions) }
     /// How often each field came that has no effect here (`docs/xds-fields.md`).

@@ -37,11 +37,14 @@ struct IdentityKeeper: Sendable {
 
     private func renew(_ identity: SPIFFEIdentity, _ news: AsyncStream<Event>.Continuation) async {
         var backoff = ReconnectBackoff()
+        var patience = RenewalPatience()
         while !Task.isCancelled {
             do {
-                let issued = try await request(identity)
+                let issued = try await request(identity, within: patience.attempt(at: Date()))
                 news.yield(.issued(issued))
+                patience = RenewalPatience(issued.certificate, obtained: Date())
                 backoff.reset()
+                backoff.maximum = patience.longestPause
                 // Proxies that started together do not all come back together.
                 let due = issued.certificate.rotationTime(obtained: Date(), fraction: .random(in: 0.42...0.48))
                 let pause = max(1, due.timeIntervalSinceNow)
@@ -96,12 +99,13 @@ struct IdentityKeeper: Sendable {
         }
     }
 
-    private func request(_ identity: SPIFFEIdentity) async throws -> WorkloadIdentity {
+    private func request(_ identity: SPIFFEIdentity, within timeout: Duration) async throws -> WorkloadIdentity {
         let root = try AgentPaths.required(settings.paths.root)
         let token = try AgentPaths.required(settings.paths.token)
-        let configuration = CertificateClient.Configuration(
+        var configuration = CertificateClient.Configuration(
             host: settings.authority.host, port: settings.authority.port, rootPEM: root,
             token: token.filter { !$0.isWhitespace })
+        configuration.timeout = timeout
         return try await CertificateClient(configuration).requestCertificate(
             for: identity, validForSeconds: settings.certificateSeconds)
     }
@@ -109,6 +113,33 @@ struct IdentityKeeper: Sendable {
     private static func describe(_ error: any Error) -> String {
         (error as? RPCError).map { "\($0.code): \($0.message)" } ?? "\(error)"
     }
+}
+
+/// How long to wait for the authority. An attempt that hangs (a lost packet, a name that is not answered) must leave
+/// time for others before the certificate ends, however short its life is. Pure.
+struct RenewalPatience: Sendable {
+    /// When the certificate in use ends; `nil` before the first one.
+    private var end: Date?
+    /// Seconds.
+    private var life = 86_400.0
+
+    init() {}
+
+    init(_ certificate: IssuedCertificate, obtained: Date) { self.init(end: certificate.notAfter, obtained: obtained) }
+
+    init(end: Date, obtained: Date) {
+        self.end = end
+        life = max(0, end.timeIntervalSince(obtained))
+    }
+
+    /// For one attempt: a quarter of what is left, at least a second and at most ten.
+    func attempt(at now: Date) -> Duration {
+        guard let end else { return .seconds(10) }
+        return .seconds(min(10, max(1, max(end.timeIntervalSince(now), life / 4) / 4)))
+    }
+
+    /// Between attempts: an eighth of the certificate's life, at least a second and at most fifteen.
+    var longestPause: Duration { .seconds(min(15, max(1, life / 8))) }
 }
 
 extension WorkloadIdentity {

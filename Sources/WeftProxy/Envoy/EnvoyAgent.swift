@@ -49,7 +49,7 @@ struct EnvoyAgent {
             group.addTask {
                 // Envoy does not start without its secrets; nothing that it would serve then is of use.
                 for await _ in arrivals { break }
-                return await supervise(logger)
+                return await supervise(status, logger)
             }
             group.addTask {
                 for await number in signals {
@@ -74,9 +74,11 @@ struct EnvoyAgent {
     private var socketPath: String { "\(settings.paths.proxyDirectory)/XDS" }
 
     /// Starts Envoy again when it ends, a few times; then the container is to start again.
-    private func supervise(_ logger: Logger) async -> CInt {
+    private func supervise(_ status: AgentStatus, _ logger: Logger) async -> CInt {
         var failures = 0
         while !Task.isCancelled {
+            await waitForInotify(status, logger)
+            if Task.isCancelled { return 0 }
             do {
                 let process = try start()
                 logger.info("Envoy runs as process \(process.identifier)")
@@ -95,6 +97,23 @@ struct EnvoyAgent {
             try? await Task.sleep(for: .seconds(failures))
         }
         return 0
+    }
+
+    /// Envoy takes an inotify instance for each of the two secrets that it reads from files, and aborts if it gets none:
+    /// five times, and then the container backs off for minutes. So it is not started before they are there.
+    private func waitForInotify(_ status: AgentStatus, _ logger: Logger) async {
+        var isTold = false
+        while !Task.isCancelled, !InotifyInstances.areFree(2) {
+            if !isTold {
+                let text =
+                    "Envoy cannot watch its secrets: this machine has no inotify instance left for user \(getuid()); "
+                    + "raise fs.inotify.max_user_instances (sysctl), or stop other pods"
+                status.problem(text)
+                logger.error("\(text); looking again every second")
+            }
+            isTold = true
+            try? await Task.sleep(for: .seconds(1))
+        }
     }
 
     private func start() throws -> EnvoyProcess {
@@ -145,7 +164,10 @@ struct EnvoyAgent {
     private static func readiness(_ status: AgentStatus) async -> AdminReply {
         guard status.identity != nil else { return AdminReply("not ready: no certificate yet\n", status: 503) }
         let live = await admin("/ready")
-        guard live.status == 200 else { return AdminReply("not ready: \(live.body)", status: 503) }
+        guard live.status == 200 else {
+            let why = status.lastProblem.map { " (\($0))" } ?? ""
+            return AdminReply("not ready: \(live.body)\(why)\n", status: 503)
+        }
         let stats = await admin("/stats?filter=update_success").body
         for name in ["cluster_manager.cds.update_success", "listener_manager.lds.update_success"] {
             let isThere = stats.split(separator: "\n").contains { $0.hasPrefix("\(name):") && !$0.hasSuffix(": 0") }

@@ -50,6 +50,8 @@ struct ExchangeRecord {
     var times = ExchangeTimes()
     /// The client, when `x-forwarded-for` names another than the peer.
     var client: String?
+    /// Kept when an access log asks for them (``KeptForLogs``).
+    var responseHeaders: HeaderBlock?
     /// What few exchanges have; made when there is something to keep.
     private(set) var extras: Extras?
 
@@ -58,7 +60,6 @@ struct ExchangeRecord {
         var transportFailure: String?
         var provenance: Provenance?
         /// Kept when an access log asks for them (``KeptForLogs``).
-        var responseHeaders: HeaderBlock?
         var responseTrailers: HeaderBlock?
         var localReplyBody: String?
         /// The cluster of the route, when the request did not get as far as choosing one.

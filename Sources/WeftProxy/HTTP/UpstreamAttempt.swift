@@ -265,9 +265,10 @@ final class UpstreamAttempt: ResponseReceiver {
         sawHead = true
         perTry?.cancel()
         perTry = nil
+        let now = NIODeadline.now()
         cluster.counters.responded(
-            head.status, milliseconds: UInt64(clamping: (NIODeadline.now() - started).nanoseconds / 1_000_000))
-        if idle != nil { lastMoved = .now() }
+            head.status, milliseconds: UInt64(clamping: (now - started).nanoseconds / 1_000_000))
+        if idle != nil { lastMoved = now }
         learn(from: head, endStream: endStream)
         if !isHedged, let pause = exchange.retryPause(insteadOf: head) {
             if endStream { end() } else { abandon() }
@@ -287,7 +288,7 @@ final class UpstreamAttempt: ResponseReceiver {
         if exchange.attemptCount > 1, head.status < 500 { cluster.counters.add(.retrySuccesses) }
         let isMore = batchesReads
         if endStream { end() }
-        exchange.receive(response: head, endStream: endStream, isMore: isMore)
+        exchange.receive(response: head, endStream: endStream, isMore: isMore, now: now)
     }
 
     func receive(body: ByteBuffer) {

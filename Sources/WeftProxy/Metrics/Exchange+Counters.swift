@@ -12,14 +12,15 @@ extension Exchange {
         counters.add(connection.version == .http2 ? HTTPCounter.http2Requests : .http1Requests)
     }
 
-    func countEnd() {
+    /// - Parameter now: When the exchange ended.
+    func countEnd(now: NIODeadline) {
         let counters = connection.counters
         counters.add(HTTPCounter.activeRequests, -1)
         if record.status > 0 {
             counters.add(HTTPCounter.completed)
             if let counter = HTTPCounter(statusClass: record.status) { counters.add(counter) }
         }
-        counters.times?.observe(UInt64(clamping: (NIODeadline.now() - record.started).nanoseconds / 1_000_000))
+        counters.times?.observe(UInt64(clamping: (now - record.started).nanoseconds / 1_000_000))
         if record.flag != "-" { countFlag(counters) }
     }
 

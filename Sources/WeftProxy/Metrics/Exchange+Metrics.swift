@@ -19,9 +19,17 @@ extension Exchange {
         record.peer = worker.metrics.peers.take(
             from: &head.headers, principal: connection.connection.info.peer?.uriNames.first,
             recent: &connection.recentPeer)
-        guard connection.manager.stats == .destination, worker.metrics.peers.isNameless(record.peer) else { return }
+        guard case .destination? = connection.manager.stats, worker.metrics.peers.isNameless(record.peer) else {
+            return
+        }
+        let (told, metrics) = (record.peer, worker.metrics)
+        if let known = connection.addressPeer, known.told == told, known.epoch == metrics.addressEpoch {
+            record.peer = known.index
+            return
+        }
         let info = connection.connection.info
-        record.peer = worker.metrics.peer(at: info.remoteIP, principal: info.peer?.uriNames.first, in: worker.snapshot)
+        record.peer = metrics.peer(at: info.remoteIP, principal: info.peer?.uriNames.first, in: worker.snapshot)
+        connection.addressPeer = (told, metrics.addressEpoch, record.peer)
     }
 
     /// Introduces this proxy to a peer inside the mesh, and to nobody else.

@@ -108,6 +108,8 @@ final class WorkerMetrics {
     /// Whether peers inside the mesh are told who this is.
     let introducesItself: Bool
     var peers = PeerTable()
+    /// Grows whenever addresses may belong to others than before.
+    private(set) var addressEpoch = 0
     private let recorder: MetricRecorder
     private var baseByKey: [BaseKey: Int] = [:]
     /// Keeps endpoints alive whose identity is in ``baseByKey``.
@@ -137,6 +139,7 @@ final class WorkerMetrics {
     func snapshotChanged() {
         workloads = nil
         peers.forgetAddresses()
+        addressEpoch += 1
         baseByKey.removeAll(keepingCapacity: true)
         for index in recent.indices { recent[index] = nil }
         hosts = []
@@ -166,33 +169,34 @@ final class WorkerMetrics {
 
     // MARK: HTTP
 
-    func exchangeFinished(_ exchange: Exchange) {
+    /// - Parameter now: When the exchange ended.
+    func exchangeFinished(_ exchange: Exchange, now: NIODeadline) {
         guard let reporter = exchange.connection.manager.stats else { return }
         let security: Security =
             reporter != .destination ? .unknown : exchange.connection.hasPeer ? .mutualTLS : .none
         if let changes = exchange.connection.manager.metricChanges {
-            return count(exchange, series(for: exchange, reporter, security, changes))
+            return count(exchange, now, series(for: exchange, reporter, security, changes))
         }
         guard let host = exchange.record.host else {
-            return count(exchange, series(for: exchange, reporter, security))
+            return count(exchange, now, series(for: exchange, reporter, security))
         }
         let id = ObjectIdentifier(host)
         let slot = (Int(bitPattern: UInt(bitPattern: id)) >> 4 ^ exchange.record.status) & 63
         if let known = recent[slot], known.host == id, known.reporter == reporter, known.security == security,
             known.isLike(exchange)
         {
-            return count(exchange, known.series)
+            return count(exchange, now, known.series)
         }
         let series = series(for: exchange, reporter, security)
-        count(exchange, series)
+        count(exchange, now, series)
         // Without a known service the labels depend on the authority as well.
         guard reporter == .destination || exchange.cluster?.compiled.cluster.services.isEmpty == false else { return }
         recent[slot] = Recent(host: id, exchange: exchange, reporter: reporter, security: security, series: series)
     }
 
-    private func count(_ exchange: Exchange, _ series: HTTPSeries) {
+    private func count(_ exchange: Exchange, _ now: NIODeadline, _ series: HTTPSeries) {
         series.count(
-            milliseconds: UInt64(clamping: (NIODeadline.now() - exchange.record.started).nanoseconds / 1_000_000),
+            milliseconds: UInt64(clamping: (now - exchange.record.started).nanoseconds / 1_000_000),
             received: exchange.record.bytesReceived, sent: exchange.record.bytesSent)
     }
 

@@ -1,8 +1,8 @@
 import WeftIR
 import WeftRouting
 
-/// A connection manager's tracing with its tags and names compiled. Immutable.
-struct CompiledTracing: Sendable {
+/// A connection manager's tracing with its tags and names compiled. Immutable; an object, as every request looks at it.
+final class CompiledTracing: Sendable {
     let settings: Tracing
     let decision: TraceDecision
     let tags: [CompiledTag]
@@ -11,6 +11,10 @@ struct CompiledTracing: Sendable {
     let upstreamOperation: FormatTemplate?
     /// Spans tell of calls that go out.
     let isEgress: Bool
+    /// A span for each try at an upstream.
+    let hasUpstreamSpans: Bool
+    /// The provider, when it is Zipkin; else contexts travel in `traceparent` alone.
+    let zipkin: ZipkinTracing?
 
     init(_ settings: Tracing, direction: TrafficDirection) {
         self.settings = settings
@@ -19,6 +23,13 @@ struct CompiledTracing: Sendable {
         operation = CompiledTracing.template(settings.operation)
         upstreamOperation = CompiledTracing.template(settings.upstreamOperation)
         isEgress = direction == .outbound
+        if case .zipkin(let zipkin)? = settings.provider {
+            hasUpstreamSpans = settings.spawnsUpstreamSpan || zipkin.splitsSpans
+            self.zipkin = zipkin
+        } else {
+            hasUpstreamSpans = settings.spawnsUpstreamSpan
+            zipkin = nil
+        }
     }
 
     /// Formats are checked when a configuration is decoded; one that came another way and is wrong names nothing.

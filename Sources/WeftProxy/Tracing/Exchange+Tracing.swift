@@ -24,41 +24,49 @@ extension Exchange {
     }
 
     private func traceReason(_ tracing: CompiledTracing, _ route: CompiledRouteTracing?) -> TraceReason {
-        guard let id = head.headers.string(.requestID) else { return .notTraceable }
+        var known: TraceableID?
+        guard head.headers.lookAtFirst(.requestID, { known = TraceableID($0) }), let id = known else {
+            return .notTraceable
+        }
         // Without it, only the tracer's own word counts: every request is offered.
         guard manager.samplesByRequestID else { return .sampled }
-        let before = TraceReason(requestID: id)
         let reason = (route?.decision ?? tracing.decision).reason(
-            requestID: id, before: before, hasClientTraceID: head.headers.contains(Self.clientTraceID),
-            isForced: head.headers.contains(Self.forceTrace), number: worker.decisions.next())
-        if reason != before, manager.packsTraceReason { head.headers.set(.requestID, reason.written(into: id)) }
+            id, hasClientTraceID: head.headers.holds(Self.clientTraceID),
+            isForced: head.headers.holds(Self.forceTrace), number: worker.decisions.next())
+        if reason != id.reason, manager.packsTraceReason, let text = head.headers.string(.requestID) {
+            head.headers.set(.requestID, reason.written(into: text))
+        }
         return reason
     }
 
     private func openSpan(_ tracing: CompiledTracing, isTraced: Bool) -> Span {
         var isShared = false
-        var context: TraceContext
-        switch tracing.settings.provider {
-        case .zipkin(let zipkin):
-            let w3c = zipkin.alsoPropagatesW3C ? TraceContext(w3c: head.headers) : nil
-            if var known = TraceContext(b3: head.headers) ?? w3c {
-                if !known.isDecided { known.isSampled = isTraced }
-                isShared = zipkin.sharesSpans && !tracing.isEgress
-                context = isShared ? known : known.child(&worker.random)
-            } else {
-                let isSampled = TraceContext.b3Decision(head.headers) ?? isTraced
-                context = TraceContext(
-                    random: &worker.random, isSampled: isSampled, has128Bits: zipkin.has128BitTraceIDs)
-                // The first span of a trace has the trace's id, as Envoy's tracer makes it.
-                context.spanID = context.traceLow
-            }
-        case .openTelemetry, nil:
+        let context: TraceContext
+        if let zipkin = tracing.zipkin {
+            (context, isShared) = zipkinContext(zipkin, tracing, isTraced: isTraced)
+        } else {
             context =
-                TraceContext(w3c: head.headers)?.child(&worker.random)
-                ?? TraceContext(random: &worker.random, isSampled: isTraced)
+                TraceContext(inPlace: &head.headers)?.child(&worker.decisions)
+                ?? TraceContext(random: &worker.decisions, isSampled: isTraced)
         }
-        return Span(
-            context, name: "", isClient: tracing.isEgress, isShared: isShared, started: record.started)
+        return Span(context, name: "", isClient: tracing.isEgress, isShared: isShared, started: record.started)
+    }
+
+    private func zipkinContext(
+        _ zipkin: ZipkinTracing, _ tracing: CompiledTracing, isTraced: Bool
+    ) -> (TraceContext, isShared: Bool) {
+        let w3c = zipkin.alsoPropagatesW3C ? TraceContext(w3c: head.headers) : nil
+        if var known = TraceContext(b3: head.headers) ?? w3c {
+            if !known.isDecided { known.isSampled = isTraced }
+            let isShared = zipkin.sharesSpans && !tracing.isEgress
+            return (isShared ? known : known.child(&worker.decisions), isShared)
+        }
+        let isSampled = TraceContext.b3Decision(head.headers) ?? isTraced
+        var context = TraceContext(
+            random: &worker.decisions, isSampled: isSampled, has128Bits: zipkin.has128BitTraceIDs)
+        // The first span of a trace has the trace's id, as Envoy's tracer makes it.
+        context.spanID = context.traceLow
+        return (context, false)
     }
 
     private func nameSpan(
@@ -80,7 +88,9 @@ extension Exchange {
             }
             return
         }
-        guard let named = head.headers.string(Self.decoratorOperation) else { return }
+        guard head.headers.holds(Self.decoratorOperation),
+            let named = head.headers.string(Self.decoratorOperation)
+        else { return }
         if !named.isEmpty { span.name = named }
         head.headers.remove(Self.decoratorOperation)
     }
@@ -88,15 +98,18 @@ extension Exchange {
     /// Before each try: the upstream's parent is this proxy's span, or the try's own.
     func carryTrace() {
         guard let span, let tracing = connection.manager.tracing else { return }
+        guard tracing.hasUpstreamSpans || tracing.zipkin != nil else {
+            return span.context.writeW3C(to: &head.headers)
+        }
         endTry(now: .now())
         var context = span.context
-        if tracing.settings.spawnsUpstreamSpan || tracing.splitsSpans {
+        if tracing.hasUpstreamSpans {
             let name = span.isSampled ? tryName(tracing) : ""
-            let tried = Span(span.context.child(&worker.random), name: name, isClient: true, started: .now())
+            let tried = Span(span.context.child(&worker.decisions), name: name, isClient: true, started: .now())
             upstreamSpan = tried
             context = tried.context
         }
-        if case .zipkin(let zipkin)? = tracing.settings.provider {
+        if let zipkin = tracing.zipkin {
             context.writeB3(to: &head.headers)
             if zipkin.alsoPropagatesW3C { context.writeW3C(to: &head.headers) }
         } else {
@@ -117,30 +130,28 @@ extension Exchange {
     }
 
     /// The spans are over, and go to the collector if they were sampled.
-    func endTrace() {
-        guard let span, let tracing = connection.manager.tracing else { return }
-        let now = NIODeadline.now()
-        endTry(now: now)
-        guard span.isSampled, let provider = tracing.settings.provider else { return }
+    func endTrace(now: NIODeadline) {
+        if upstreamSpan != nil { endTry(now: now) }
+        guard let span, span.isSampled, let tracing = connection.manager.tracing else { return }
         let context = LogContext(self)
         var tags = requestTags(tracing)
         tags.append(("request_size", String(record.bytesReceived)))
         tags.append(("response_size", String(record.bytesSent)))
         tags += commonTags(context, tracing)
-        worker.tracers.add(span.finished(tags, now: now, isError: isTraceError), to: provider)
+        worker.tracers.add(span.finished(tags, now: now, isError: isTraceError), of: tracing)
     }
 
     private func endTry(now: NIODeadline) {
         guard let tried = upstreamSpan, let tracing = connection.manager.tracing else { return }
         upstreamSpan = nil
-        guard tried.isSampled, let provider = tracing.settings.provider else { return }
+        guard tried.isSampled else { return }
         var tags: [(String, String)] = [("http.protocol", record.upstreamProtocol ?? "-")]
         if let host = record.upstreamHost {
             tags += [("upstream_address", host), ("peer.address", host)]
         }
         if attemptCount > 1 { tags.append(("retry.count", String(attemptCount - 1))) }
         tags += commonTags(LogContext(self), tracing)
-        worker.tracers.add(tried.finished(tags, now: now, isError: isTraceError), to: provider)
+        worker.tracers.add(tried.finished(tags, now: now, isError: isTraceError), of: tracing)
     }
 
     private var isTraceError: Bool { record.status == 0 || record.status >= 500 }
@@ -187,9 +198,4 @@ extension Exchange {
         }
         return tags
     }
-}
-
-extension CompiledTracing {
-    /// A server span and a client span for each request.
-    var splitsSpans: Bool { if case .zipkin(let zipkin)? = settings.provider { zipkin.splitsSpans } else { false } }
 }

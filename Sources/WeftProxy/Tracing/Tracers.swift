@@ -18,6 +18,8 @@ final class Tracers {
 
     private unowned let worker: Worker
     private var buffers: [TracingProvider: Buffer] = [:]
+    /// The buffer of the last span; a look here hashes no settings.
+    private var recent: (tracing: CompiledTracing, buffer: Buffer)?
     private var routes: [ObjectIdentifier: (decision: RouteDecision, tracing: CompiledRouteTracing)] = [:]
     let counts: TracingCounts
 
@@ -35,17 +37,25 @@ final class Tracers {
         return made
     }
 
-    func add(_ span: FinishedSpan, to provider: TracingProvider) {
-        guard provider.cluster != nil else { return }
-        let buffer = buffers[provider] ?? Buffer()
-        buffers[provider] = buffer
+    func add(_ span: FinishedSpan, of tracing: CompiledTracing) {
+        guard let provider = tracing.settings.provider, provider.cluster != nil else { return }
+        let buffer = buffer(tracing, provider)
         guard buffer.spans.count < provider.cacheSize else { return counts.dropped.add(1) }
         buffer.spans.append(span)
         if buffer.spans.count >= Self.batch { send(buffer, provider) }
     }
 
+    private func buffer(_ tracing: CompiledTracing, _ provider: TracingProvider) -> Buffer {
+        if let recent, recent.tracing === tracing { return recent.buffer }
+        let buffer = buffers[provider] ?? Buffer()
+        buffers[provider] = buffer
+        recent = (tracing, buffer)
+        return buffer
+    }
+
     /// Every second, and at the end.
     func flush() {
+        recent = nil
         for (provider, buffer) in buffers {
             if buffer.spans.isEmpty {
                 if buffer.open == 0 { buffers[provider] = nil }

@@ -38,7 +38,12 @@ final class CompiledVirtualHost: Sendable {
             }
         }
         self.decisions = decisions
-        matches = zip(host.routes, decisions).map { CompiledMatch($0.match, isRefused: $1.isBroken) }
+        matches = host.routes.indices.map { position in
+            let match = host.routes[position].match
+            let isRefused = decisions[position].isBroken
+            if !isRefused, let known = previous?.match(like: match, at: position) { return known }
+            return CompiledMatch(match, isRefused: isRefused)
+        }
         redirectToTLS =
             host.requireTLS == .none ? nil : RouteDecision(virtualHost: bare, route: Self.redirectToTLS, index: 0)
         index = matches.count >= PathIndex.minimumCount ? PathIndex(matches) : nil
@@ -50,6 +55,15 @@ final class CompiledVirtualHost: Sendable {
             }
         }
         self.problems = problems
+    }
+
+    /// The conditions at `position`, if they are made of the same `match` and can be obeyed.
+    private func match(like match: RouteMatch, at position: Int) -> CompiledMatch? {
+        guard position < matches.count, !matches[position].isBroken, configuration.routes[position].match == match
+        else {
+            return nil
+        }
+        return matches[position]
     }
 
     /// The first route that takes the request.

@@ -22,7 +22,7 @@ package struct TraceContext: Sendable, Hashable {
     }
 
     /// A new trace. Ids are never zero.
-    package init(random: inout some RandomNumberGenerator, isSampled: Bool, has128Bits: Bool = true) {
+    package init(random: inout RandomStream, isSampled: Bool, has128Bits: Bool = true) {
         traceHigh = has128Bits ? Self.id(&random) : 0
         traceLow = Self.id(&random)
         spanID = Self.id(&random)
@@ -30,15 +30,18 @@ package struct TraceContext: Sendable, Hashable {
     }
 
     /// A span below this one.
-    package func child(_ random: inout some RandomNumberGenerator) -> TraceContext {
+    package func child(_ random: inout RandomStream) -> TraceContext {
         var child = self
         child.parentID = spanID
         child.spanID = Self.id(&random)
         return child
     }
 
-    private static func id(_ random: inout some RandomNumberGenerator) -> UInt64 {
-        UInt64.random(in: 1...UInt64.max, using: &random)
+    private static func id(_ random: inout RandomStream) -> UInt64 {
+        while true {
+            let number = random.next()
+            if number != 0 { return number }
+        }
     }
 
     /// 32 hexadecimal digits, or 16 of a short trace id.
@@ -72,10 +75,16 @@ extension TraceContext {
 
     /// `traceparent` and `tracestate` (W3C Trace Context, level 1); `nil` when they are absent or malformed.
     package init?(w3c headers: HeaderBlock) {
-        let known = headers.withFirst(Self.traceparent) { Self.parent($0) }
-        guard let known, let parent = known else { return nil }
+        var headers = headers
+        self.init(inPlace: &headers)
+    }
+
+    /// The same of headers in an object, which are not copied out of it and do not change.
+    package init?(inPlace headers: inout HeaderBlock) {
+        var parent: TraceContext?
+        guard headers.lookAtFirst(Self.traceparent, { parent = Self.parent($0) }), let parent else { return nil }
         self = parent
-        guard headers.contains(Self.tracestate) else { return }
+        guard headers.holds(Self.tracestate) else { return }
         state = headers.values(Self.tracestate).map { String(decoding: $0, as: UTF8.self) }.joined(separator: ",")
     }
 

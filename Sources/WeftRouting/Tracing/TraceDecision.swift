@@ -23,14 +23,18 @@ package enum TraceReason: Sendable, Hashable, CaseIterable {
     }
 
     /// What a request id says; ids that are no UUIDs say nothing.
-    package init(requestID: String) {
-        let digits = requestID.utf8
-        self = .notTraceable
-        guard digits.count == 36 else { return }
-        let digit = digits[digits.index(digits.startIndex, offsetBy: Self.place)]
-        for reason in [.sampled, .serviceForced, .clientForced] as [TraceReason] where reason.digit == digit {
-            self = reason
+    init(_ requestID: UnsafeRawBufferPointer) {
+        guard requestID.count == 36 else {
+            self = .notTraceable
+            return
         }
+        self =
+            switch requestID[Self.place] {
+            case UInt8(ascii: "9"): .sampled
+            case UInt8(ascii: "a"): .serviceForced
+            case UInt8(ascii: "b"): .clientForced
+            default: .notTraceable
+            }
     }
 
     /// The request id with this reason in it; an id that is no UUID stays as it is.
@@ -42,6 +46,24 @@ package enum TraceReason: Sendable, Hashable, CaseIterable {
             space[Self.place] = digit
             return 36
         }
+    }
+}
+
+/// What tracing takes of a request id.
+package struct TraceableID: Sendable {
+    /// What was decided before.
+    package let reason: TraceReason
+    /// The number that the decision is made by; `nil` for ids that are no UUIDs, as a decision could not travel in them.
+    let number: UInt64?
+
+    package init(_ requestID: UnsafeRawBufferPointer) {
+        reason = TraceReason(requestID)
+        number = requestID.count == 36 ? HexDigits.number(requestID[..<8]) : nil
+    }
+
+    package init(_ requestID: String) {
+        var requestID = requestID
+        self = requestID.withUTF8 { TraceableID(UnsafeRawBufferPointer($0)) }
     }
 }
 
@@ -66,20 +88,13 @@ package struct TraceDecision: Sendable {
         overall = UInt64(tracing.overallSampling.partsPerMillion)
     }
 
-    /// - Parameters:
-    ///   - requestID: Not a UUID: the request cannot be traced, as its decision could not travel.
-    ///   - before: What the request id says, unless decisions are not taken from it.
-    ///   - number: Random.
+    /// - Parameter number: Random.
     package func reason(
-        requestID: String, before: TraceReason, hasClientTraceID: Bool, isForced: Bool, number: UInt64
+        _ id: TraceableID, hasClientTraceID: Bool, isForced: Bool, number: UInt64
     ) -> TraceReason {
-        var requestID = requestID
-        let start = requestID.withUTF8 { id in
-            id.count == 36 ? HexDigits.number(UnsafeRawBufferPointer(id)[..<8]) : nil
-        }
-        guard let start else { return .notTraceable }
+        guard let start = id.number else { return .notTraceable }
         let share = start % 10_000
-        var reason = before
+        var reason = id.reason
         if reason == .notTraceable {
             if hasClientTraceID, number % 1_000_000 < client {
                 reason = .clientForced

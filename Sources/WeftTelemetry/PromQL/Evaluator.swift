@@ -85,9 +85,10 @@ final class Evaluator {
 
     // MARK: - Bounds
 
-    func checkTime() throws(PromQLError) {
+    /// - Parameter always: also where the last look was a moment ago.
+    func checkTime(always: Bool = false) throws(PromQLError) {
         checks &+= 1
-        guard checks & 63 == 0 else { return }
+        guard always || checks & 63 == 0 else { return }
         if Task.isCancelled { throw PromQLError(.canceled, "query was canceled in expression evaluation") }
         if ContinuousClock.now > deadline {
             throw PromQLError(.timeout, "query timed out in expression evaluation after \(limits.timeout)")
@@ -281,6 +282,15 @@ final class Evaluator {
         try RangeMath.check(function, parameters)
         var seen = SeenLabels(isNeeded: function != .lastOverTime && !Self.hasOneName(operand))
         var values: [Double] = []
+        if grid.count == 1, case .matrix(let selector, let range) = operand.unwrapped {
+            let first = (parameters.first?[0] ?? 0, parameters.count > 1 ? parameters[1][0] : 0)
+            return try streamInstant(function, selector, range, grid.start, first) { labels, value in
+                try seen.add(labels)
+                values.removeAll(keepingCapacity: true)
+                values.append(value)
+                try body(keepsName || function == .lastOverTime ? labels : labels.withoutName, &values)
+            }
+        }
         try streamWindows(operand, grid) { labels, buffer, shift, range in
             values.removeAll(keepingCapacity: true)
             var found = false

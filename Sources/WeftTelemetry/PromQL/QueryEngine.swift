@@ -44,6 +44,15 @@ package struct QueryEngine: Sendable {
         }
     }
 
+    /// The values of a vector at one time, in no order: sorting thousands of label sets costs more than finding them.
+    /// - Throws: ``PromQLError``, or what the source throws.
+    func unorderedVector(_ expression: Expression, at time: Int64) throws -> [(labels: Labels, value: Double)] {
+        let evaluator = Evaluator(source: source, limits: limits, start: time, end: time)
+        return try evaluator.vector(expression, TimeGrid(start: time, end: time, step: 1)).compactMap { series in
+            StaleMarker.isStale(series.values[0]) ? nil : (series.labels, series.values[0])
+        }
+    }
+
     /// The values of a query at every step from `start` through `end`.
     /// - Parameter step: Milliseconds, above zero.
     package func range(_ expression: Expression, start: Int64, end: Int64, step: Int64) throws -> QueryResult {

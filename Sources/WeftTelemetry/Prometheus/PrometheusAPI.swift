@@ -77,7 +77,7 @@ package struct PrometheusAPI: Sendable {
         return APIResponse(status: 200, body: text.bytes)
     }
 
-    private func failure(_ error: PromQLError) -> APIResponse {
+    func failure(_ error: PromQLError) -> APIResponse {
         var text = JSONText()
         text.object { text in
             text.strings([("status", "error"), ("errorType", error.kind.rawValue), ("error", error.message)])

@@ -32,14 +32,23 @@ package final class ScrapeSession: @unchecked Sendable {
     private let limits: ScrapeLimits
     private var known: [Key: Known] = [:]
     private var generation: UInt32 = 0
-    /// Of the last scrape, if it worked.
-    private var lastScrape: Int64?
+    /// How long a target may stay silent before the zero of its new counters is no longer told, milliseconds: what a
+    /// selector looks back.
+    static let longestSilence: Int64 = 300_000
+
+    /// When every counter that is not known yet was zero: at the last scrape that worked, or when the target began.
+    /// A scrape that fails does not change it.
+    private(set) var lastScrape: Int64?
     private var report: [String: TimeSeriesStore.SeriesID] = [:]
 
-    package init(store: TimeSeriesStore, labels: [String: String], limits: ScrapeLimits = ScrapeLimits()) {
+    /// - Parameter began: When the target had counted nothing yet, milliseconds since 1970; `nil` where nobody knows.
+    package init(
+        store: TimeSeriesStore, labels: [String: String], limits: ScrapeLimits = ScrapeLimits(), began: Int64? = nil
+    ) {
         self.store = store
         self.labels = labels
         self.limits = limits
+        lastScrape = began
     }
 
     /// Takes in one body.
@@ -91,7 +100,7 @@ package final class ScrapeSession: @unchecked Sendable {
             batch.append((entry.id, time, StaleMarker.value))
             known[key] = nil
         }
-        let zeros = zeros(introduced, parser.metadata)
+        let zeros = zeros(introduced, parser.metadata, before: time)
         lastScrape = time
         store.append(zeros + batch + reports(up: true, time, seconds, outcome))
         return outcome
@@ -100,9 +109,10 @@ package final class ScrapeSession: @unchecked Sendable {
     /// A counter that was not there at the last scrape was zero then: without that its first requests would show in no
     /// rate. Only for series that the store has never had.
     private func zeros(
-        _ introduced: [(family: String, id: TimeSeriesStore.SeriesID)], _ metadata: [String: MetricMetadata]
+        _ introduced: [(family: String, id: TimeSeriesStore.SeriesID)], _ metadata: [String: MetricMetadata],
+        before time: Int64
     ) -> [(series: TimeSeriesStore.SeriesID, time: Int64, value: Double)] {
-        guard let lastScrape else { return [] }
+        guard let lastScrape, lastScrape < time, time - lastScrape <= Self.longestSilence else { return [] }
         return introduced.filter { Self.counts($0.family, metadata) }.map { ($0.id, lastScrape, 0) }
     }
 
@@ -119,7 +129,6 @@ package final class ScrapeSession: @unchecked Sendable {
     package func failed(at time: Int64, seconds: Double) {
         let ended = known.values.map { (series: $0.id, time: time, value: StaleMarker.value) }
         known = [:]
-        lastScrape = nil
         store.append(ended + reports(up: false, time, seconds, ScrapeOutcome()))
     }
 

@@ -6,10 +6,23 @@ package struct ScrapeTarget: Sendable, Hashable {
     package var url: String
     /// `job`, `instance` and what else all its series get.
     package var labels: [String: String]
+    /// When it had counted nothing yet, milliseconds since 1970; `nil` where nobody knows. Says nothing about which
+    /// target it is.
+    package var began: Int64?
 
-    package init(url: String, labels: [String: String]) {
+    package init(url: String, labels: [String: String], began: Int64? = nil) {
         self.url = url
         self.labels = labels
+        self.began = began
+    }
+
+    package static func == (left: ScrapeTarget, right: ScrapeTarget) -> Bool {
+        left.url == right.url && left.labels == right.labels
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(url)
+        hasher.combine(labels)
     }
 }
 
@@ -97,6 +110,7 @@ package final class Scraper: Sendable {
     /// middling one.
     package static func pause(_ count: Int) -> Duration {
         switch count {
+        case ...20: .seconds(1)
         case ...50: .seconds(2)
         case ...150: .seconds(5)
         default: .seconds(15)
@@ -114,11 +128,16 @@ package final class Scraper: Sendable {
         let time = now()
         let gone = state.withLock { state in
             let gone = state.targets.filter { !wanted.contains($0.key) }.map(\.value.session)
+            // The same address under other labels is the same program: it goes on counting.
+            let left = Dictionary(
+                state.targets.filter { !wanted.contains($0.key) }.map { ($0.key.url, $0.value.session.lastScrape) }
+            ) { first, _ in first }
             state.targets = state.targets.filter { wanted.contains($0.key) }
             for target in wanted where state.targets[target] == nil {
-                state.targets[target] = Tracked(
-                    session: ScrapeSession(store: store, labels: target.labels, limits: limits),
-                    status: TargetStatus(target: target, seconds: 0))
+                let session = ScrapeSession(
+                    store: store, labels: target.labels, limits: limits,
+                    began: (left[target.url] ?? nil) ?? target.began)
+                state.targets[target] = Tracked(session: session, status: TargetStatus(target: target, seconds: 0))
             }
             return gone
         }

@@ -50,6 +50,19 @@ struct BitReader {
         return result
     }
 
+    /// The next 57 bits at the top of a word, or more; `nil` near the end of the bytes.
+    @inline(__always)
+    var ahead: UInt64? {
+        let byte = position >> 3
+        guard byte &+ 8 <= byteCount else { return nil }
+        let word = UInt64(bigEndian: UnsafeRawPointer(base + byte).loadUnaligned(as: UInt64.self))
+        return word << UInt64(position & 7)
+    }
+
+    /// Passes over bits that ``ahead`` has shown.
+    @inline(__always)
+    mutating func skip(_ bits: Int) { position &+= bits }
+
     /// How many one bits come before the next zero, at most `limit`; the zero is read too.
     @inline(__always)
     mutating func ones(_ limit: Int) -> Int? {

@@ -21,11 +21,29 @@ package struct Chunk: Sendable, Hashable {
         bytes.withUnsafeBufferPointer { raw in
             guard let base = raw.baseAddress else { return }
             var decoder = ChunkDecoder(base, byteCount: raw.count, samples: count)
+            if minTime >= from, maxTime <= through, minTime > floor {
+                return Self.readAll(&decoder, keepingStale, into: &buffer)
+            }
             while decoder.next() {
                 if decoder.time > through { return }
                 guard decoder.time >= from, decoder.time > floor else { continue }
                 if !keepingStale, StaleMarker.isStale(decoder.value) { continue }
                 buffer.append(decoder.time, decoder.value)
+            }
+        }
+    }
+
+    /// All samples, those that repeat the one before a stretch at a time: half of a mesh's series stand still.
+    private static func readAll(
+        _ decoder: inout ChunkDecoder, _ keepingStale: Bool, into buffer: inout SampleBuffer
+    ) {
+        while decoder.next() {
+            let isKept = keepingStale || !StaleMarker.isStale(decoder.value)
+            if isKept { buffer.append(decoder.time, decoder.value) }
+            var repeats = decoder.repeats()
+            while repeats > 0, decoder.step() {
+                repeats -= 1
+                if isKept { buffer.append(decoder.time, decoder.value) }
             }
         }
     }
@@ -70,8 +88,42 @@ struct ChunkDecoder {
             self.value = Double(bitPattern: value)
             return true
         }
+        // Most samples come in step, with the same value or one that differs where the one before did: one look at
+        // the bits tells.
+        if let word = bits.ahead, word >> 63 == 0 {
+            if word >> 62 == 0 {
+                bits.skip(2)
+                return step() || stop()
+            }
+            if word >> 61 == 0b010, meaningful <= 54 {
+                value = Double(
+                    bitPattern: value.bitPattern
+                        ^ ((word << 3) >> UInt64(64 - meaningful)) << UInt64(64 - leading - meaningful))
+                bits.skip(3 + meaningful)
+                return step() || stop()
+            }
+        }
         guard readTime(), readValue() else { return stop() }
         return true
+    }
+
+    /// How many of the next samples have the value of this one and come in step; each is taken by ``step()``.
+    @inline(__always)
+    mutating func repeats() -> Int {
+        guard left > 0, let word = bits.ahead else { return 0 }
+        let count = min(left, min(word.leadingZeroBitCount, 56) / 2)
+        bits.skip(count * 2)
+        left -= count
+        return count
+    }
+
+    /// The time of a sample that comes in step; `false` where the bytes make no sense.
+    @inline(__always)
+    mutating func step() -> Bool {
+        let (next, overflow) = time.addingReportingOverflow(delta)
+        time = next
+        if overflow { left = 0 }
+        return !overflow
     }
 
     private mutating func stop() -> Bool {

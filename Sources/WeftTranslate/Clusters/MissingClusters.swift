@@ -7,23 +7,18 @@ import WeftIR
 struct MissingClusters {
     let scope: Scope
 
-    func complete(_ configuration: inout ProxyConfiguration) {
-        var named: [String: Provenance] = [:]
+    /// - Parameter named: What virtual hosts name that are not in the configuration.
+    func complete(_ configuration: inout ProxyConfiguration, naming named: NamedClusters = NamedClusters()) {
+        var named = named
         for table in configuration.routes.values {
-            for route in table.virtualHosts.flatMap(\.routes) {
-                guard let provenance = route.provenance, case .forward(let action) = route.action else { continue }
-                for name in names(action.cluster) + action.mirrors.map(\.cluster) { named[name] = provenance }
-            }
+            for host in table.virtualHosts { named.add(host) }
         }
         for listener in configuration.listeners.values {
             for chain in listener.filterChains + (listener.defaultFilterChain.map { [$0] } ?? []) {
-                for case .tcpProxy(let proxy) in chain.filters {
-                    guard let provenance = proxy.provenance else { continue }
-                    for name in names(proxy.cluster) { named[name] = provenance }
-                }
+                for case .tcpProxy(let proxy) in chain.filters { named.add(proxy) }
             }
         }
-        for (name, provenance) in named
+        for (name, provenance) in named.rules
         where configuration.clusters[name] == nil && name != ClusterName.invalidBackend {
             if addHidden(name, to: &configuration) { continue }
             var cluster = Cluster(name: name, discovery: .eds(serviceName: ""))
@@ -48,14 +43,6 @@ struct MissingClusters {
         OutboundClusters(scope: scope).add(
             service, port, parts[2].isEmpty ? nil : subset, destination, to: &configuration)
         return true
-    }
-
-    private func names(_ selector: ClusterSelector) -> [String] {
-        switch selector {
-        case .cluster(let name): [name]
-        case .weighted(let clusters): clusters.map(\.name)
-        case .header: []
-        }
     }
 
     private func reason(_ name: String, _ provenance: Provenance) -> String {

@@ -8,12 +8,10 @@ struct OutboundRoutes {
 
     /// The table of all declared HTTP services on a port, under the port's number.
     func table(port: Int, name: String? = nil) -> RouteConfiguration {
-        var table = RouteConfiguration(name: name ?? String(port))
+        var table = begin(name ?? String(port))
         var taken: Set<String> = ["*"]
         for service in scope.services where service.port(port)?.protocol.isHTTP == true {
-            let domains = domains(of: service, port: port).filter { taken.insert($0).inserted }
-            guard !domains.isEmpty else { continue }
-            table.virtualHosts.append(virtualHost(for: service, port: port, domains: domains))
+            add(service, port: port, to: &table, &taken)
         }
         if port == 80 { table.virtualHosts += unregisteredHosts(port: port, taken: &taken) }
         table.virtualHosts.append(fallback)
@@ -22,11 +20,47 @@ struct OutboundRoutes {
 
     /// The table of one service on a listener of its own, where the first bytes showed HTTP.
     func table(service: MeshService, port: Int) -> RouteConfiguration {
-        let name = "\(service.host):\(port)"
-        return RouteConfiguration(name: name, virtualHosts: [virtualHost(for: service, port: port, domains: ["*"])])
+        var table = begin("\(service.host):\(port)")
+        if let deferred = deferred(for: service) {
+            deferred.add(VirtualHostInputs(deferred.common, service, port: port, domains: .any, in: scope), to: &table)
+        } else {
+            let rule = scope.virtualService(for: service.host)
+            table.virtualHosts = [virtualHost(for: service, port: port, domains: ["*"], rule: rule)]
+        }
+        return table
     }
 
-    private func virtualHost(for service: MeshService, port: Int, domains: [String]) -> VirtualHost {
+    private func begin(_ table: String) -> RouteConfiguration {
+        scope.deferred?.begin(table)
+        return RouteConfiguration(name: table)
+    }
+
+    /// Routes of the Gateway API come from more than a virtual host names as its inputs.
+    private func deferred(for service: MeshService) -> DeferredHosts? {
+        scope.snapshot.gatewayAPI.meshRoutes[service.host] == nil ? scope.deferred : nil
+    }
+
+    /// Puts a service's virtual host into a table, under those of its domains that nobody has yet.
+    private func add(
+        _ service: MeshService, port: Int, to table: inout RouteConfiguration, _ taken: inout Set<String>
+    ) {
+        let domains = domains(of: service, port: port)
+        let others = domains.filter(taken.contains)
+        let mine = domains.filter { taken.insert($0).inserted }
+        guard !mine.isEmpty else { return }
+        guard let deferred = deferred(for: service) else {
+            let rule = scope.virtualService(for: service.host)
+            return table.virtualHosts.append(virtualHost(for: service, port: port, domains: mine, rule: rule))
+        }
+        deferred.add(
+            VirtualHostInputs(deferred.common, service, port: port, domains: .own(without: others), in: scope),
+            to: &table)
+    }
+
+    /// - Parameter rule: The VirtualService in force for the service.
+    func virtualHost(
+        for service: MeshService, port: Int, domains: [String], rule: Config<VirtualService>?
+    ) -> VirtualHost {
         let builder = HTTPRoutes(scope: scope, listenerPort: port, gateways: [GatewayName.mesh])
         var host = VirtualHost(name: "\(service.host):\(port)", domains: domains)
         host.includeRequestAttemptCount = true
@@ -34,7 +68,7 @@ struct OutboundRoutes {
             host.routes = routes
             return host
         }
-        if let rule = scope.virtualService(for: service.host) { host.routes = builder.routes(of: rule) }
+        if let rule { host.routes = builder.routes(of: rule) }
         // Without a rule, or with one that has nothing for this proxy and port, the service is reached as it is.
         if host.routes.isEmpty { host.routes = [builder.standardRoute(to: service, port: port)] }
         return host
@@ -67,13 +101,11 @@ struct OutboundRoutes {
 
     /// The table of a Unix socket: every port of every HTTP service; a host without a port is its first.
     func table(socket name: String) -> RouteConfiguration {
-        var table = RouteConfiguration(name: name)
+        var table = begin(name)
         var taken: Set<String> = ["*"]
         for service in scope.services {
             for port in service.ports where port.protocol.isHTTP {
-                let domains = domains(of: service, port: port.number).filter { taken.insert($0).inserted }
-                guard !domains.isEmpty else { continue }
-                table.virtualHosts.append(virtualHost(for: service, port: port.number, domains: domains))
+                add(service, port: port.number, to: &table, &taken)
             }
         }
         table.virtualHosts.append(fallback)
@@ -105,7 +137,7 @@ struct OutboundRoutes {
     }
 
     /// Every form in which a client may write the host, each with and without the port.
-    private func domains(of service: MeshService, port: Int) -> [String] {
+    func domains(of service: MeshService, port: Int) -> [String] {
         var names = own(service)
         if service.resolution == .headless { names += names.map { "*.\($0)" } }
         for alias in scope.aliases[service.host] ?? [] { names += own(alias) }

@@ -1,3 +1,4 @@
+import Synchronization
 package import WeftCore
 package import WeftIR
 
@@ -31,25 +32,141 @@ package struct MeshService: Sendable, Hashable {
         package var targetPort: Int?
         package var targetPortName: String?
     }
-    package var host: String
-    package var name: String
-    package var namespace: String
-    package var addresses: [String]
-    package var ports: [Port]
-    package var resolution: Resolution
-    package var isExternal = false
+    private struct Fields: Sendable, Hashable {
+        var host: String
+        var name: String
+        var namespace: String
+        var addresses: [String]
+        var ports: [Port]
+        var resolution: Resolution
+        var isExternal: Bool = false
+        var selector: [String: String]?
+        var exportTo: [String] = []
+        var created: String = ""
+        var resource: ResourceReference
+        var endpoints: [MeshEndpoint] = []
+        var subjectAltNames: [String] = []
+        var allocatedAddresses: [String] = []
+        var externalName: String?
+        var distribution: Distribution?
+    }
+    /// What a copy refers to: services are copied all the time, for each class of proxies and each change.
+    private final class Storage: Sendable {
+        let fields: Fields
+        /// The same without endpoints, once somebody has asked: equal copies are the same one, which makes comparing cheap.
+        let bare = Mutex<Storage?>(nil)
+
+        init(_ fields: Fields) { self.fields = fields }
+    }
+    private var storage: Storage
+
+    package init(
+        host: String, name: String, namespace: String, addresses: [String], ports: [Port], resolution: Resolution,
+        resource: ResourceReference
+    ) {
+        storage = Storage(
+            Fields(
+                host: host, name: name, namespace: namespace, addresses: addresses, ports: ports,
+                resolution: resolution, resource: resource))
+    }
+
+    private mutating func edit(_ change: (inout Fields) -> Void) {
+        var fields = storage.fields
+        change(&fields)
+        storage = Storage(fields)
+    }
+
+    /// The same service with nothing behind it.
+    var withoutEndpoints: MeshService {
+        if endpoints.isEmpty { return self }
+        var service = self
+        service.storage = storage.bare.withLock { bare in
+            if let bare { return bare }
+            var fields = storage.fields
+            fields.endpoints = []
+            let made = Storage(fields)
+            bare = made
+            return made
+        }
+        return service
+    }
+
+    package static func == (left: MeshService, right: MeshService) -> Bool {
+        left.storage === right.storage || left.storage.fields == right.storage.fields
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(storage.fields.host)
+        hasher.combine(storage.fields.namespace)
+    }
+
+    package var host: String {
+        get { storage.fields.host }
+        set { edit { $0.host = newValue } }
+    }
+    package var name: String {
+        get { storage.fields.name }
+        set { edit { $0.name = newValue } }
+    }
+    package var namespace: String {
+        get { storage.fields.namespace }
+        set { edit { $0.namespace = newValue } }
+    }
+    package var addresses: [String] {
+        get { storage.fields.addresses }
+        set { edit { $0.addresses = newValue } }
+    }
+    package var ports: [Port] {
+        get { storage.fields.ports }
+        set { edit { $0.ports = newValue } }
+    }
+    package var resolution: Resolution {
+        get { storage.fields.resolution }
+        set { edit { $0.resolution = newValue } }
+    }
+    package var isExternal: Bool {
+        get { storage.fields.isExternal }
+        set { edit { $0.isExternal = newValue } }
+    }
     /// `nil` for a service without a selector.
-    package var selector: [String: String]?
-    package var exportTo: [String] = []
-    package var created = ""
-    package var resource: ResourceReference
-    package var endpoints: [MeshEndpoint] = []
-    package var subjectAltNames: [String] = []
+    package var selector: [String: String]? {
+        get { storage.fields.selector }
+        set { edit { $0.selector = newValue } }
+    }
+    package var exportTo: [String] {
+        get { storage.fields.exportTo }
+        set { edit { $0.exportTo = newValue } }
+    }
+    package var created: String {
+        get { storage.fields.created }
+        set { edit { $0.created = newValue } }
+    }
+    package var resource: ResourceReference {
+        get { storage.fields.resource }
+        set { edit { $0.resource = newValue } }
+    }
+    package var endpoints: [MeshEndpoint] {
+        get { storage.fields.endpoints }
+        set { edit { $0.endpoints = newValue } }
+    }
+    package var subjectAltNames: [String] {
+        get { storage.fields.subjectAltNames }
+        set { edit { $0.subjectAltNames = newValue } }
+    }
     /// Addresses that the control plane has chosen; only for proxies that answer DNS themselves.
-    package var allocatedAddresses: [String] = []
+    package var allocatedAddresses: [String] {
+        get { storage.fields.allocatedAddresses }
+        set { edit { $0.allocatedAddresses = newValue } }
+    }
     /// The name that an ExternalName Service stands for.
-    package var externalName: String?
-    package var distribution: Distribution?
+    package var externalName: String? {
+        get { storage.fields.externalName }
+        set { edit { $0.externalName = newValue } }
+    }
+    package var distribution: Distribution? {
+        get { storage.fields.distribution }
+        set { edit { $0.distribution = newValue } }
+    }
 
     /// A host such as `*.example.com`: no name of its own to resolve.
     package var isWildcard: Bool { host.hasPrefix("*") }

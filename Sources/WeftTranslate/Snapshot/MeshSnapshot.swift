@@ -65,7 +65,7 @@ package struct MeshSnapshot: Sendable {
 
     /// - Parameter cache: what unchanged objects were read into before.
     init(objects: [KubernetesObject], meshConfig: MeshConfig, cache: DecodeCache) {
-        let objects = meshConfig.discovered(objects)
+        let objects = ObjectsByKind(meshConfig.discovered(objects))
         var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
         let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
@@ -78,12 +78,15 @@ package struct MeshSnapshot: Sendable {
         requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         telemetries = reader.configs()
-        let workloads = WorkloadReader.workloads(in: objects, entries: reader.configs(), cache: cache)
+        let workloads = WorkloadReader.workloads(
+            in: objects["Node", "Pod", "WorkloadEntry"], entries: reader.configs(), cache: cache)
         self.workloads = workloads
         let registry = ServiceReader(
-            objects: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [],
+            objects: objects["Service", "Namespace", "EndpointSlice"], workloads: workloads,
+            defaultExportTo: meshConfig.defaultServiceExportTo ?? [],
             cache: cache)
-        let entryReader = ServiceEntryReader(objects: objects, workloads: workloads, meshConfig: meshConfig)
+        let entryReader = ServiceEntryReader(
+            objects: objects["ServiceEntry"], workloads: workloads, meshConfig: meshConfig)
         let entries: [Config<ServiceEntry>] = reader.configs()
         let services = (registry.kubernetesServices() + entries.flatMap { entryReader.services(of: $0) })
             .joiningEntriesToServices().sorted {
@@ -95,12 +98,16 @@ package struct MeshSnapshot: Sendable {
                 $0.match?.proxy?.metadata?.keys.map(\.self) ?? []
             })
         secrets = Dictionary(
-            objects.filter { $0.kind == "Secret" && $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
+            objects["Secret"].filter { $0.apiVersion == "v1" }.map { ("\($0.namespace)/\($0.name)", $0) },
             uniquingKeysWith: { first, _ in first })
         gatewayAPI = GatewayAPIModel(
-            objects: GatewayAPIObjects(objects: objects, services: services, secrets: secrets, cache: cache))
+            objects: GatewayAPIObjects(
+                objects: objects.without(["Pod", "Node", "EndpointSlice"]), services: services, secrets: secrets,
+                cache: cache))
         serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
-        var keys = Self.selectorKeys(of: objects, rootNamespace: meshConfig.effectiveRootNamespace)
+        var keys = Self.selectorKeys(
+            of: objects.without(["Pod", "Node", "EndpointSlice", "Service", "Secret"]),
+            rootNamespace: meshConfig.effectiveRootNamespace)
         let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
         keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
         if meshConfig.tracesByDefault { keys["", default: []].formUnion(TelemetrySettings.tracedLabels) }
@@ -118,7 +125,7 @@ package struct MeshSnapshot: Sendable {
             uniquingKeysWith: { first, _ in first })
         diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
         destinationIndex = Self.index(destinationRules)
-        globals = cache.globals(of: self, objects: objects)
+        globals = cache.globals(of: self, objects: objects.without(["Pod", "Node", "EndpointSlice"]))
     }
 
     private static func index(_ rules: [Config<DestinationRule>]) -> HostIndex {
@@ -131,6 +138,13 @@ package struct MeshSnapshot: Sendable {
     /// The rules whose host is, or covers, the one given; the oldest first.
     func destinationRules(covering host: String) -> [Config<DestinationRule>] {
         destinationIndex.covering(host).map { destinationRules[$0] }
+    }
+
+    /// The same for several hosts; each rule once, the oldest first.
+    func destinationRules(coveringAnyOf hosts: Set<String>) -> [Config<DestinationRule>] {
+        hosts.reduce(into: Set<Int>()) { $0.formUnion(destinationIndex.covering($1)) }.sorted().map {
+            destinationRules[$0]
+        }
     }
 
     /// Whether rules have been chosen already (``restricted(to:_:_:)``): what they may route was decided with them.
@@ -172,21 +186,35 @@ package struct MeshSnapshot: Sendable {
     }
 }
 
+/// Objects by kind, so that each reader passes over those that it reads.
+struct ObjectsByKind {
+    private let kinds: [String: [KubernetesObject]]
+
+    init(_ objects: [KubernetesObject]) { kinds = Dictionary(grouping: objects, by: \.kind) }
+
+    /// Those of some kinds; each kind's in the order of the list.
+    subscript(names: String...) -> [KubernetesObject] { names.flatMap { kinds[$0] ?? [] } }
+
+    /// All of other kinds.
+    func without(_ names: Set<String>) -> [KubernetesObject] {
+        kinds.keys.filter { !names.contains($0) }.sorted().flatMap { kinds[$0] ?? [] }
+    }
+}
+
 /// Picks Istio's objects out of a list, and notes those that do not decode.
 struct SnapshotReader {
-    /// By kind.
-    private let objects: [String: [KubernetesObject]]
+    private let objects: ObjectsByKind
     private let cache: DecodeCache
     private(set) var diagnostics: [Diagnostic] = []
 
-    init(objects: [KubernetesObject], cache: DecodeCache) {
-        self.objects = Dictionary(grouping: objects, by: \.kind)
+    init(objects: ObjectsByKind, cache: DecodeCache) {
+        self.objects = objects
         self.cache = cache
     }
 
     mutating func configs<Spec: IstioSpec>() -> [Config<Spec>] {
         var configs: [Config<Spec>] = []
-        for object in objects[Spec.kind] ?? [] where object.isKind(Spec.self) {
+        for object in objects[Spec.kind] where object.isKind(Spec.self) {
             do {
                 let config = try cache.value(of: object) {
                     Config(

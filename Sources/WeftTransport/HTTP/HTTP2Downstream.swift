@@ -19,6 +19,7 @@ final class HTTP2Downstream: HTTP2Session {
 
     override func handlerAdded(context: ChannelHandlerContext) {
         super.handlerAdded(context: context)
+        // The first write may have met a connection that was reset.
         startIdleTimer(after: limits.idleTimeout)
     }
 
@@ -92,7 +93,7 @@ final class HTTP2Downstream: HTTP2Session {
 
     /// One timer for the connection, moved only when it fires.
     private func startIdleTimer(after span: TimeAmount?) {
-        guard let span, let limit = limits.idleTimeout, let context else { return }
+        guard let span, !isClosing, let limit = limits.idleTimeout, let context else { return }
         idleTimer = context.eventLoop.assumeIsolated().scheduleTask(in: span) { [weak self] in
             guard let self else { return }
             guard self.codec.streamCount == 0 else { return self.startIdleTimer(after: limit) }

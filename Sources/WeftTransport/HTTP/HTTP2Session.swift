@@ -26,7 +26,8 @@ class HTTP2Session: ChannelInboundHandler {
     /// Takes the place of the codec's output while that is written.
     private var spare = HTTP2Output()
     private var socket = SocketWriter()
-    private var isClosing = false
+    /// Nothing is read any more, and no timer may begin.
+    private(set) var isClosing = false
     private let keepAlive: HTTP2KeepAlive
     private var keepAliveTimer: Scheduled<Void>?
     private var awaitsPing = false
@@ -198,13 +199,15 @@ class HTTP2Session: ChannelInboundHandler {
         noteDrained(context)
     }
 
-    /// Leaves clients time to read a whole response before they learn that their request is not read any more.
+    /// Leaves clients time to read a whole response before they learn that their request is not read any more: 100 to
+    /// 200 ms.
     private func scheduleLateResets(_ context: ChannelHandlerContext) {
         lateResetsAreScheduled = true
         context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [weak self] in
-            guard let self, !self.isClosing else { return }
+            guard let self, !self.isClosing, let context = self.context else { return }
             self.lateResetsAreScheduled = false
             self.codec.sendLateResets()
+            if self.codec.owesResets { self.scheduleLateResets(context) }
             self.flush()
         }
     }
@@ -233,7 +236,7 @@ class HTTP2Session: ChannelInboundHandler {
 
     /// A PING when nothing came for an interval; no answer within the timeout ends the connection.
     private func scheduleKeepAlive() {
-        guard let interval = keepAlive.interval, let context else { return }
+        guard let interval = keepAlive.interval, !isClosing, let context else { return }
         keepAliveTimer = context.eventLoop.assumeIsolated().scheduleTask(in: interval) { [weak self] in
             guard let self, !self.isClosing else { return }
             if self.sawBytes {

@@ -37,8 +37,19 @@ extension RetryPolicy {
         return wire
     }
 
+    /// The conditions of `retry_on`, without the spaces around them.
+    private static func conditions(_ text: String) -> [String] {
+        let space = UInt8(ascii: " ")
+        return text.utf8.split(separator: UInt8(ascii: ",")).map { part in
+            var part = part
+            while part.first == space { part.removeFirst() }
+            while part.last == space { part.removeLast() }
+            return String(Substring(part))
+        }
+    }
+
     init(_ wire: WireRoute.Retry, _ reader: WireReader) throws {
-        self.init(retryOn: wire.retryOn.split(separator: ",").map { $0.trimmed })
+        self.init(retryOn: Self.conditions(wire.retryOn))
         retriableStatusCodes = try wire.retriableStatusCodes.map { try reader.status($0) }
         retriableHeaders = try reader.map("retriable_headers", wire.retriableHeaders) { try HeaderMatcher($0, reader) }
         if wire.hasNumRetries { numRetries = wire.numRetries.value }
@@ -111,14 +122,5 @@ extension RetryPolicy {
         let frequency = try reader.unpack(wire.typedConfig, as: PreviousPriorities.self).updateFrequency
         guard frequency > 0 else { throw reader.error("update_frequency must be at least 1") }
         previousPrioritiesFrequency = UInt32(frequency)
-    }
-}
-
-extension Substring {
-    fileprivate var trimmed: String {
-        var text = self
-        while text.first == " " { text.removeFirst() }
-        while text.last == " " { text.removeLast() }
-        return String(text)
     }
 }

@@ -8,6 +8,7 @@ import WeftProto
 ///
 /// A table of a mesh holds thousands of routes, and most updates change a few of them. What is kept are digests of the
 /// bytes and the decoded hosts, which the configuration in force shares; of the last ``tableLimit`` tables by name.
+/// Routes of a large table that have the same bytes, as those of many services have, are decoded once (ADR 0071).
 /// The result is the same as decoding everything anew. Thread-safe.
 final class RouteTableDecoder: Sendable {
     /// Two independent keyed hashes: as good as comparing the bytes, without keeping them.
@@ -44,6 +45,7 @@ final class RouteTableDecoder: Sendable {
 
     private static let tableLimit = 256
     private static let virtualHostsField = 2
+    private static let routesField = 3
     private let state = Mutex(State())
     /// For tables of many hosts; the others do without its making.
     private static let shape = WireShape(of: WireRoute.VirtualHost.protoMessageName)
@@ -59,13 +61,16 @@ final class RouteTableDecoder: Sendable {
         var table = try RouteConfiguration(wire, reader)
         let known = state.withLock { $0.tables[wire.name] } ?? [:]
         var decoded: [Digest: DecodedHost] = [:]
+        var routes: [Digest: Route] = [:]
         decoded.reserveCapacity(parts.elements.count)
         table.virtualHosts.reserveCapacity(parts.elements.count)
         for (index, element) in parts.elements.enumerated() {
             let digest = Digest(element)
             let host =
                 try known[digest]
-                ?? host(element, index, of: wire.name, isOneOfMany: parts.elements.count >= Self.manyHosts, reader)
+                ?? (parts.elements.count >= Self.manyHosts && Self.shape.isObeyed(element)
+                    ? host(element, index, of: wire.name, sharing: &routes, reader)
+                    : host(element, index, of: wire.name, reader))
             reader.add(warnings: host.warnings, ignoredFields: host.ignoredFields)
             table.virtualHosts.append(host.host)
             decoded[digest] = host
@@ -75,16 +80,49 @@ final class RouteTableDecoder: Sendable {
         return table
     }
 
-    private func host(
-        _ bytes: Data, _ index: Int, of table: String, isOneOfMany: Bool, _ reader: WireReader
-    ) throws -> DecodedHost {
+    private func host(_ bytes: Data, _ index: Int, of table: String, _ reader: WireReader) throws -> DecodedHost {
         // A reader of its own: what it finds is told again whenever the host is used again.
-        let inner = WireReader()
+        let inner = WireReader(runtime: reader.runtime)
         inner.resource = table
         let wire = try read(WireRoute.VirtualHost.self, bytes, reader)
-        if !isOneOfMany || !Self.shape.isObeyed(bytes) { try inner.check(wire, at: "virtual_hosts[\(index)]") }
+        try inner.check(wire, at: "virtual_hosts[\(index)]")
         let host = try inner.at("virtual_hosts", index: index) { try VirtualHost(wire, inner) }
         return DecodedHost(host: host, warnings: inner.warnings, ignoredFields: inner.ignoredFields)
+    }
+
+    /// The same for a host without a field that has no effect, whose routes are looked up by their bytes first.
+    /// - Parameter routes: Of the table so far.
+    private func host(
+        _ bytes: Data, _ index: Int, of table: String, sharing routes: inout [Digest: Route], _ reader: WireReader
+    ) throws -> DecodedHost {
+        let inner = WireReader()
+        inner.resource = table
+        guard let parts = RepeatedField.split(bytes, number: Self.routesField) else {
+            throw reader.error("malformed \(WireRoute.VirtualHost.protoMessageName)")
+        }
+        let wire = try read(WireRoute.VirtualHost.self, parts.rest, reader)
+        let host = try inner.at("virtual_hosts", index: index) {
+            var host = try VirtualHost(wire, inner)
+            host.routes.reserveCapacity(parts.elements.count)
+            for (position, element) in parts.elements.enumerated() {
+                host.routes.append(
+                    try inner.at("routes", index: position) { try route(element, sharing: &routes, inner, reader) })
+            }
+            return host
+        }
+        return DecodedHost(host: host, warnings: inner.warnings, ignoredFields: inner.ignoredFields)
+    }
+
+    private func route(
+        _ bytes: Data, sharing routes: inout [Digest: Route], _ inner: WireReader, _ reader: WireReader
+    ) throws -> Route {
+        let digest = Digest(bytes)
+        if let known = routes[digest] { return known }
+        let warnings = inner.warnings.count
+        let route = try Route(try read(WireRoute.Route.self, bytes, reader), inner)
+        // A warning names the place of the route, so each such route gives its own.
+        if inner.warnings.count == warnings { routes[digest] = route }
+        return route
     }
 
     private func read<M: Message>(_ type: M.Type, _ bytes: Data, _ reader: WireReader) throws -> M {

@@ -30,6 +30,11 @@ extension ServerSubscription {
                     differs[name] = .some(version)
                 }
             }
+
+            /// A dictionary keeps the room that it once needed: after a subscription that is as much as a mesh has names.
+            mutating func giveRoomBack() {
+                if differs.isEmpty { differs = [:] }
+            }
         }
 
         private var types: [ResourceType: TypeState] = [:]
@@ -102,6 +107,9 @@ extension ServerSubscription {
                 // Under a wildcard the client waits to hear whether it keeps the resource or not.
                 if state.interest.contains(name) { asked.insert(name) } else { state.differs[name] = nil }
             }
+            if request.resourceNamesSubscribe.count >= 64 {
+                state.interest.names = snapshot.sharing(state.interest.names, type)
+            }
             types[type] = state
             return asked
         }
@@ -134,6 +142,7 @@ extension ServerSubscription {
             let known = names.map { ($0, state.known(type, $0)) }
             state.base = snapshot
             for (name, version) in known { state.set(type, name, to: version) }
+            state.giveRoomBack()
             types[type] = state
         }
 
@@ -176,6 +185,7 @@ extension ServerSubscription {
                     state.set(type, name, to: state.interest.contains(name) ? "" : nil)
                 }
             }
+            state.giveRoomBack()
             types[type] = state
             if response.resources.isEmpty, response.removedResources.isEmpty, !evenIfEmpty { return [] }
             response.nonce = String(nextNonce)

@@ -15,6 +15,8 @@ package final class ResourceShare: Sendable {
     private let predecessor: UInt64?
     private let changed: [ResourceType: [String]]
     private let digests: [ResourceType: UInt64]
+    /// What the last client with many names asked for, by type.
+    private let asked = Mutex<[ResourceType: Set<String>]>([:])
 
     private static let counter = Atomic<UInt64>(0)
 
@@ -68,6 +70,15 @@ package final class ResourceShare: Sendable {
         if old.serial == serial { return [] }
         if old.serial == predecessor { return changed[type] ?? [] }
         return Self.difference(old.resources[type] ?? [:], resources[type] ?? [:])
+    }
+
+    /// The very set that another client asked for, if it has the same names.
+    func sharing(_ names: Set<String>, _ type: ResourceType) -> Set<String> {
+        asked.withLock { asked in
+            if let known = asked[type], known == names { return known }
+            asked[type] = names
+            return names
+        }
     }
 
     private static func difference(_ old: [String: EncodedResource], _ new: [String: EncodedResource]) -> [String] {

@@ -95,8 +95,26 @@ extension LocalMesh {
         let labels = injected ? "{istio-injection: enabled}" : "{}"
         let own = "apiVersion: v1\nkind: Namespace\nmetadata: {name: \(namespace), labels: \(labels)}"
         try await apply(([own] + manifests).joined(separator: "\n---\n"))
-        try await kubectl(
-            "wait", "-n", namespace, "--for=condition=Available", "deployments", "--all", "--timeout=90s", timeout: 100
-        ).checked()
+        let waited = try await kubectl(
+            "wait", "-n", namespace, "--for=condition=Available", "deployments", "--all", "--timeout=180s", timeout: 190
+        )
+        guard waited.status != 0 else { return }
+        throw NotReady(said: waited.err, pods: try await unreadyPods(namespace: namespace))
+    }
+
+    /// Pods that were not ready in time, with what their proxies said.
+    private struct NotReady: Error, CustomStringConvertible {
+        var said: String
+        var pods: String
+        var description: String { said + pods }
+    }
+
+    private func unreadyPods(namespace: String) async throws -> String {
+        var text = ""
+        for pod in try await pods(namespace: namespace) where pod.ready != "2/2" {
+            let log = try await kubectl("logs", "-n", namespace, pod.name, "-c", "istio-proxy", "--tail=30")
+            text += "\(pod.name) \(pod.ready) \(pod.status):\n\(log.out)\(log.err)\n"
+        }
+        return text
     }
 }

@@ -73,9 +73,19 @@ struct TraceTests {
     @Test func reasonsTravelInTheRequestID() {
         let id = "0000000a-1111-4222-8333-444444444444"
         for reason in TraceReason.allCases {
-            #expect(TraceReason(requestID: reason.written(into: id)) == reason)
+            #expect(TraceableID(reason.written(into: id)).reason == reason)
         }
         #expect(TraceReason.sampled.written(into: "no-uuid") == "no-uuid")
+    }
+
+    @Test func newTracesAndSpansHaveIdsOfTheirOwn() {
+        var random = RandomStream(seed: 1)
+        let first = TraceContext(random: &random, isSampled: true)
+        let short = TraceContext(random: &random, isSampled: false, has128Bits: false)
+        let child = first.child(&random)
+        #expect(short.traceHigh == 0 && short.traceLow != first.traceLow && !short.isSampled)
+        #expect(child.traceIDText == first.traceIDText && child.parentID == first.spanID && child.isSampled)
+        #expect(Set([first.spanID, short.spanID, child.spanID, 0]).count == 4)
     }
 
     private func decide(
@@ -87,7 +97,7 @@ struct TraceTests {
         tracing.randomSampling = random
         tracing.overallSampling = overall
         return TraceDecision(tracing).reason(
-            requestID: id, before: TraceReason(requestID: id), hasClientTraceID: clientID, isForced: forced, number: 7)
+            TraceableID(id), hasClientTraceID: clientID, isForced: forced, number: 7)
     }
 
     /// As Envoy's connection manager: the number of the request id decides, so every proxy on the way agrees.

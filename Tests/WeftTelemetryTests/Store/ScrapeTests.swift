@@ -57,12 +57,52 @@ import WeftTelemetry
         #expect(try rates("h_count").count == 1)
         // Nobody said that these count.
         for name in ["g", "u"] { #expect(try value(store, "count_over_time(\(name)[4s])", at: now) == [1]) }
+        // A scrape that fails in between changes nothing about that: it was zero when it was last looked at.
         session.failed(at: Self.start + 4_000, seconds: 0)
         scrape("c{x=\"later\"} 9\n", 3)
-        #expect(try value(store, "count_over_time(c{x=\"later\"}[10s])", at: Self.start + 6_000) == [1])
+        #expect(try value(store, "increase(c{x=\"later\"}[6s])", at: Self.start + 6_000).first.map { $0 >= 9 } == true)
+        // After a long silence nobody knows any more when it was.
+        session.failed(at: Self.start + 8_000, seconds: 0)
+        scrape("c{x=\"much later\"} 9\n", 200)
+        #expect(try value(store, "count_over_time(c{x=\"much later\"}[600s])", at: Self.start + 400_000) == [1])
     }
 
-    @Test(arguments: [(1, 2), (50, 2), (51, 5), (150, 5), (151, 15), (500, 15)])
+    /// A program that has just begun has counted from zero, whatever its first scrape says; one that has long run
+    /// may have counted what another store has.
+    @Test(arguments: [(1_000 as Int64, 2), (400_000, 1)])
+    func aProgramBeginsAtZero(_ age: Int64, _ samples: Double) throws {
+        let store = try TimeSeriesStore(logger: Self.logger)
+        let session = ScrapeSession(store: store, labels: ["instance": "i"], began: Self.start - age)
+        _ = session.ingest(
+            Array("# TYPE c counter\nc 1\n".utf8), openMetrics: false, at: Self.start, seconds: 0)
+        #expect(try value(store, "count_over_time(c[900s])", at: Self.start) == [samples])
+        #expect(try value(store, "rate(c[60s]) > 0", at: Self.start).isEmpty == (samples == 1))
+    }
+
+    /// A pod that gets another label goes on counting where it was.
+    @Test func aTargetThatChangesItsLabelsGoesOn() async throws {
+        let store = try TimeSeriesStore(logger: Self.logger)
+        let clock = Mutex(Self.start)
+        let label = Mutex("a")
+        let requests = Mutex(0)
+        let scraper = Scraper(
+            store: store, logger: Self.logger, now: { clock.withLock { $0 } },
+            targets: { [ScrapeTarget(url: "http://a", labels: ["version": label.withLock { $0 }])] },
+            fetch: { _ in
+                let count = requests.withLock { $0 }
+                let text = count == 0 ? "x 1\n" : "# TYPE c counter\nc \(count)\n"
+                return ScrapeBody(bytes: Array(text.utf8), isOpenMetrics: false)
+            })
+        await scraper.scrapeAll()
+        clock.withLock { $0 += 2_000 }
+        label.withLock { $0 = "b" }
+        requests.withLock { $0 = 1 }
+        await scraper.scrapeAll()
+        #expect(try value(store, "rate(c{version=\"b\"}[60s]) > 0", at: Self.start + 2_000).count == 1)
+        #expect(try value(store, "up", at: Self.start + 2_000) == [1])
+    }
+
+    @Test(arguments: [(1, 1), (20, 1), (21, 2), (50, 2), (51, 5), (150, 5), (151, 15), (500, 15)])
     func fewTargetsAreLookedAtOften(_ count: Int, _ seconds: Int) {
         #expect(Scraper.pause(count) == .seconds(seconds))
     }

@@ -3,7 +3,7 @@
 import { Refused, sendYAML } from "../lib/api.js";
 import { h, link, show } from "../lib/dom.js";
 import { ask } from "../lib/signin.js";
-import { address } from "../lib/state.js";
+import { objectAddress } from "../lib/state.js";
 import { token } from "../lib/token.js";
 
 const severities = { error: "bad", warning: "poor", info: "soft" };
@@ -82,7 +82,7 @@ export function editor(version = null) {
       const answer = await sendYAML(path("apply"), area.value);
       tell(answer);
       result.className = answer.applied ? "good" : "bad";
-      show(result, answer.applied ? ["Applied: ", answer.objects.map((one) => [link(address(["config", one.kind, one.namespace || "-", one.name]), `${one.kind} ${one.name}`), " "])] : "Nothing was applied.");
+      show(result, answer.applied ? ["Applied: ", answer.objects.map((one) => [link(objectAddress(one), `${one.kind} ${one.name}`), " "])] : "Nothing was applied.");
       // What is there now is not what the text began from.
       if (answer.applied) present = null;
     } catch (error) {

@@ -10,30 +10,55 @@ export function names(host, namespace, name, home) {
 
 const routes = (spec) => [...spec.http ?? [], ...spec.tcp ?? [], ...spec.tls ?? []];
 
-/** Marks of objects by kind: `[{ mark, text, object }]`. */
-export function badges(node, objects, workloads) {
+const hostsOf = ({ kind, spec = {} }) => kind === "VirtualService" ? spec.hosts ?? [] : kind === "DestinationRule" && spec.host ? [spec.host] : [];
+
+/**
+ * Objects and workloads, found by the name of a service: a large mesh has as many of them as nodes.
+ * @returns A function from a node to its marks, `[{ mark, text, object }]`.
+ */
+export function marker(objects, workloads) {
+  const byName = new Map(), wide = [], entries = [], owners = new Map();
+  for (const object of objects) {
+    if (object.kind === "WorkloadEntry") entries.push(object);
+    for (const host of new Set(hostsOf(object).map((one) => one.split(".")[0]))) {
+      if (host === "*") wide.push(object);
+      else if (byName.has(host)) byName.get(host).push(object);
+      else byName.set(host, [object]);
+    }
+  }
+  for (const one of workloads) owners.set(`${one.namespace}/${one.name}`, one);
+  return (node) => {
+    const service = node.kind === "service" ? node.name : node.app;
+    // A service of another cluster may stand with its whole name.
+    const first = service?.split(".")[0];
+    const own = owners.get(`${node.namespace}/${node.workload}`) ?? owners.get(`${node.namespace}/${node.name}`);
+    return badges(node, service, [...byName.get(first) ?? [], ...wide], entries, own);
+  };
+}
+
+function badges(node, service, objects, entries, own) {
   const found = [];
   const add = (mark, text, object) => {
     if (!found.some((one) => one.mark === mark)) found.push({ mark, text, object });
   };
-  const service = node.kind === "service" ? node.name : node.app;
   for (const object of objects) {
     const { kind, namespace, spec = {} } = object;
-    if (kind === "VirtualService" && (spec.hosts ?? []).some((host) => names(host, namespace, service, node.namespace))) {
+    if (!hostsOf(object).some((host) => names(host, namespace, service, node.namespace))) continue;
+    if (kind === "VirtualService") {
       add("VS", "virtual service", object);
       for (const rule of routes(spec)) {
         if (rule.fault) add("F", "fault injection", object);
         if (rule.mirror || rule.mirrors?.length) add("M", "mirrored requests", object);
         if (rule.timeout || rule.retries) add("T", "timeout or retries", object);
       }
-    }
-    if (kind === "DestinationRule" && names(spec.host, namespace, service, node.namespace)) {
+    } else {
       const policies = [spec.trafficPolicy, ...(spec.subsets ?? []).map((one) => one.trafficPolicy)].filter(Boolean);
       if (policies.some((one) => one.outlierDetection || one.connectionPool)) add("CB", "circuit breaker", object);
     }
-    if (kind === "WorkloadEntry" && namespace === node.namespace && spec.labels?.app === node.app) add("WE", "workload entry", object);
   }
-  const own = workloads.find((one) => one.namespace === node.namespace && (one.name === node.workload || one.name === node.name));
+  for (const entry of entries) {
+    if (entry.namespace === node.namespace && entry.spec?.labels?.app === node.app) add("WE", "workload entry", entry);
+  }
   if (own?.gateway) add("GW", "gateway", null);
   if (own && !own.gateway && own.meshed < own.pods) add("∅", own.meshed ? "not every pod has a sidecar" : "no sidecar", null);
   return found;

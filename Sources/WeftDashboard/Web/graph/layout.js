@@ -5,7 +5,7 @@ export const size = { width: 168, height: 46, gapX: 170, gapY: 38, padding: 26 }
 /**
  * Places nodes.
  * @param graph `{ nodes: Map, edges: [] }` as ``build`` makes it.
- * @returns `{ places: Map of id to { x, y }, boxes: [{ name, x, y, width, height }], width, height }`.
+ * @returns `{ places: Map of id to { x, y }, boxes: [{ name or app, x, y, width, height }], width, height }`.
  */
 export function layout(graph) {
   const ids = [...graph.nodes.keys()].sort();
@@ -15,7 +15,9 @@ export function layout(graph) {
     next.get(edge.from).push(edge.to);
     previous.get(edge.to).push(edge.from);
   }
-  const column = columns(ids, next);
+  let column = columns(ids, next);
+  // Calls in long circles have long paths: the fewest steps make a picture that one can look at.
+  if (Math.max(...column.values()) > 4 + 2 * Math.sqrt(ids.length)) column = steps(ids, next, previous);
   const rows = [];
   for (const id of ids) (rows[column.get(id)] ??= []).push(id);
   for (let index = 0; index < rows.length; index += 1) rows[index] ??= [];
@@ -55,33 +57,65 @@ function columns(ids, next) {
   return column;
 }
 
+/** The fewest calls to each node from one that nobody calls, or, in circles, from the first. */
+function steps(ids, next, previous) {
+  const column = new Map();
+  const walk = (starts) => {
+    let now = starts;
+    for (let depth = 0; now.length; depth += 1) {
+      for (const id of now) column.set(id, depth);
+      now = [...new Set(now.flatMap((id) => next.get(id)))].filter((id) => !column.has(id));
+    }
+  };
+  walk(ids.filter((id) => !previous.get(id).length));
+  for (const id of ids) if (!column.has(id)) walk([id]);
+  return column;
+}
+
 /** A few sweeps of the barycentre rule: a node stands near the middle of its neighbours; namespaces and apps stay together. */
 function order(rows, next, previous, nodes) {
-  const at = new Map();
-  const number = (row) => row.forEach((id, index) => at.set(id, row.length > 1 ? index / (row.length - 1) : 0.5));
-  const middle = (ids) => ids.length ? ids.reduce((sum, id) => sum + at.get(id), 0) / ids.length : null;
-  const groupOf = (id) => nodes.get(id).namespace;
-  const appOf = (id) => `${nodes.get(id).namespace}/${nodes.get(id).app ?? nodes.get(id).name}`;
-  const sort = (row, neighbours) => {
-    const own = new Map(row.map((id) => [id, middle(neighbours.get(id)) ?? at.get(id)]));
-    const mean = (key) => {
-      const sums = new Map();
-      for (const id of row) {
-        const [sum, count] = sums.get(key(id)) ?? [0, 0];
-        sums.set(key(id), [sum + own.get(id), count + 1]);
-      }
-      return (id) => { const [sum, count] = sums.get(key(id)); return sum / count; };
-    };
-    const group = mean(groupOf), app = mean(appOf);
-    row.sort((a, b) => group(a) - group(b) || groupOf(a).localeCompare(groupOf(b)) || app(a) - app(b)
-      || appOf(a).localeCompare(appOf(b)) || own.get(a) - own.get(b) || a.localeCompare(b));
+  // Text is compared once: what is compared hundreds of thousands of times are numbers.
+  const ranks = (texts) => new Map([...new Set(texts)].sort().map((text, index) => [text, index]));
+  const ids = rows.flat(), all = new Map();
+  const groups = ranks(ids.map((id) => nodes.get(id).namespace));
+  const appOf = (node) => `${node.namespace}/${node.app ?? node.name}`, apps = ranks(ids.map((id) => appOf(nodes.get(id))));
+  for (const id of ids) all.set(id, { id, group: groups.get(nodes.get(id).namespace), app: apps.get(appOf(nodes.get(id))), at: 0, own: 0 });
+  const links = (neighbours) => { for (const one of all.values()) one[neighbours === next ? "next" : "previous"] = neighbours.get(one.id).map((id) => all.get(id)); };
+  links(next);
+  links(previous);
+  const lines = rows.map((row) => row.map((id) => all.get(id)));
+  const number = (row) => row.forEach((one, index) => { one.at = row.length > 1 ? index / (row.length - 1) : 0.5; });
+  const means = (row, key) => {
+    const sums = new Map();
+    for (const one of row) {
+      const sum = sums.get(one[key]) ?? { total: 0, count: 0 };
+      sum.total += one.own;
+      sum.count += 1;
+      sums.set(one[key], sum);
+    }
+    return sums;
+  };
+  const sort = (row, side) => {
+    for (const one of row) {
+      const neighbours = one[side];
+      let sum = 0;
+      for (const other of neighbours) sum += other.at;
+      one.own = neighbours.length ? sum / neighbours.length : one.at;
+    }
+    for (const [key, mean] of [["group", "groupMean"], ["app", "appMean"]]) {
+      const sums = means(row, key);
+      for (const one of row) one[mean] = sums.get(one[key]).total / sums.get(one[key]).count;
+    }
+    row.sort((a, b) => a.groupMean - b.groupMean || a.group - b.group || a.appMean - b.appMean || a.app - b.app
+      || a.own - b.own || (a.id < b.id ? -1 : 1));
     number(row);
   };
-  rows.forEach(number);
+  lines.forEach(number);
   for (let sweep = 0; sweep < 4; sweep += 1) {
-    for (let index = 1; index < rows.length; index += 1) sort(rows[index], previous);
-    for (let index = rows.length - 2; index >= 0; index -= 1) sort(rows[index], next);
+    for (let index = 1; index < lines.length; index += 1) sort(lines[index], "previous");
+    for (let index = lines.length - 2; index >= 0; index -= 1) sort(lines[index], "next");
   }
+  lines.forEach((line, index) => { rows[index] = line.map((one) => one.id); });
 }
 
 /** Each namespace gets a band of its own height over all columns, so that its box overlaps no other. */
@@ -119,6 +153,26 @@ function place(rows, nodes) {
     });
     top += inner + size.padding * 3;
   }
+  boxes.push(...apps(rows, nodes, places));
   const width = size.padding * 4 + rows.length * size.width + Math.max(0, rows.length - 1) * size.gapX;
   return { places, boxes, width, height: top };
+}
+
+/** A box around the versions of an app that stand below each other. */
+function apps(rows, nodes, places) {
+  const boxes = [], margin = 9;
+  const appOf = (id) => nodes.get(id).kind === "service" || !nodes.get(id).app ? null : `${nodes.get(id).namespace}/${nodes.get(id).app}`;
+  for (const row of rows) {
+    for (let start = 0, end = 1; start < row.length; start = end, end += 1) {
+      const app = appOf(row[start]);
+      while (end < row.length && app && appOf(row[end]) === app) end += 1;
+      if (end - start < 2) continue;
+      const first = places.get(row[start]), last = places.get(row[end - 1]);
+      boxes.push({
+        app: nodes.get(row[start]).app, x: first.x - margin, y: first.y - margin - 6, width: size.width + 2 * margin,
+        height: last.y - first.y + size.height + 2 * margin + 6,
+      });
+    }
+  }
+  return boxes;
 }

@@ -7,8 +7,8 @@ const ends = [
 ];
 const by = [...ends, "reporter", "request_protocol"].join(",");
 
-/** The queries that a graph is made of, by name. `window` is in seconds. */
-export function queries(window, quantile = 0.95) {
+/** The queries that a graph is made of, by name. `window` is in seconds; `idle` asks also for what has flown once. */
+export function queries(window, { quantile = 0.95, idle = false } = {}) {
   const over = `[${window}s]`;
   return {
     requests: `sum by (${by},response_code,response_flags,grpc_response_status,connection_security_policy) (rate(istio_requests_total${over})) > 0`,
@@ -17,6 +17,7 @@ export function queries(window, quantile = 0.95) {
     latency: `histogram_quantile(${quantile}, sum by (${by},le) (rate(istio_request_duration_milliseconds_bucket${over})))`,
     requestBytes: `sum by (${by}) (rate(istio_request_bytes_sum${over})) > 0`,
     responseBytes: `sum by (${by}) (rate(istio_response_bytes_sum${over})) > 0`,
+    ...idle ? { known: `count by (${by}) (istio_requests_total)`, knownTCP: `count by (${by}) (istio_tcp_sent_bytes_total)` } : {},
   };
 }
 
@@ -63,9 +64,13 @@ export function isFailure(metric) {
  */
 export function build(data, { view = "versioned", services = false, namespaces = null } = {}) {
   const tallies = new Map();
+  const keyOf = (metric) => {
+    let key = metric.request_protocol ?? "";
+    for (const name of ends) key += `\u0001${metric[name] ?? ""}`;
+    return key;
+  };
   const tally = (metric) => {
-    const side = metric.reporter === "destination" ? "callee" : "caller";
-    const key = [...ends.map((name) => metric[name] ?? ""), metric.request_protocol ?? ""].join("\u0001");
+    const side = metric.reporter === "destination" ? "callee" : "caller", key = keyOf(metric);
     let both = tallies.get(key);
     if (!both) tallies.set(key, both = { metric, caller: null, callee: null });
     return both[side] ??= { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
@@ -92,6 +97,11 @@ export function build(data, { view = "versioned", services = false, namespaces =
   for (const { metric, value } of [...data.requestBytes ?? [], ...data.responseBytes ?? []]) tally(metric).size += value;
   for (const { metric, value } of data.latency ?? []) {
     if (Number.isFinite(value)) tally(metric).latency = value;
+  }
+  for (const { metric } of [...data.known ?? [], ...data.knownTCP ?? []]) {
+    const both = tallies.get(keyOf(metric)) ?? { metric, caller: null, callee: null };
+    both.isKnown = true;
+    tallies.set(keyOf(metric), both);
   }
   return join([...tallies.values()], view, services, namespaces);
 }
@@ -126,10 +136,11 @@ function join(tallies, view, services, namespaces) {
       one.weight += tally.requests;
     }
   };
-  for (const { metric, caller, callee } of tallies) {
+  const nothing = { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
+  for (const { metric, caller, callee, isKnown } of tallies) {
     const flows = (one) => one && (one.requests > 0 || one.bytes > 0);
-    const told = flows(caller) ? caller : callee;
-    if (!flows(told)) continue;
+    const told = flows(caller) ? caller : flows(callee) ? callee : isKnown ? nothing : null;
+    if (!told) continue;
     const from = nodeOf(metric, "source", view), to = nodeOf(metric, "destination", view);
     if (namespaces?.size && !namespaces.has(from.namespace) && !namespaces.has(to.namespace)) continue;
     const policy = callee?.told ? callee : told;
@@ -147,11 +158,12 @@ function join(tallies, view, services, namespaces) {
     }
   }
   finish(nodes, edges);
-  return { nodes, edges: [...edges.values()] };
+  // In an order of their own: the store answers in any.
+  return { nodes, edges: [...edges.values()].sort((a, b) => a.id < b.id ? -1 : 1) };
 }
 
 function finish(nodes, edges) {
-  const called = new Set(), out = new Map();
+  const called = new Set(), busy = new Set(), out = new Map();
   for (const edge of edges.values()) {
     const from = nodes.get(edge.from), to = nodes.get(edge.to);
     from.outbound += edge.requests;
@@ -163,10 +175,13 @@ function finish(nodes, edges) {
   for (const edge of edges.values()) {
     edge.success = edge.requests > 0 ? 1 - edge.failures / edge.requests : null;
     edge.share = edge.requests > 0 ? edge.requests / out.get(edge.from) : null;
-    edge.mutualTLS = edge.told > 0 ? edge.secured / edge.told : null;
+    edge.mutualTLS = edge.told > 0 ? Math.min(1, edge.secured / edge.told) : null;
+    edge.isIdle = edge.requests === 0 && edge.bytes === 0;
+    if (!edge.isIdle) for (const id of [edge.from, edge.to]) busy.add(id);
   }
   for (const node of nodes.values()) {
     node.isRoot = !called.has(node.id);
+    node.isIdle = !busy.has(node.id);
     node.success = node.inbound > 0 ? 1 - node.failed / node.inbound : null;
   }
 }
@@ -181,7 +196,7 @@ const fields = {
     sidecar: (one) => one.hasSidecar !== false, health: (one) => one.health,
   },
   edge: {
-    protocol: (one) => one.protocol, rps: (one) => one.requests, success: (one) => percent(one.success), latency: (one) => one.latency,
+    protocol: (one) => one.protocol, idle: (one) => one.isIdle === true, rps: (one) => one.requests, success: (one) => percent(one.success), latency: (one) => one.latency,
     error: (one) => one.success === null ? null : 100 - percent(one.success), mtls: (one) => percent(one.mutualTLS),
     share: (one) => percent(one.share), throughput: (one) => one.bytes + one.size, health: (one) => one.health,
   },

@@ -4,8 +4,11 @@ import { s } from "../lib/dom.js";
 import { bytes, health, milliseconds, rate, share } from "../lib/format.js";
 import { layout, size } from "./layout.js";
 
-/** Edges above this number are drawn without labels and without movement until one zooms in or chooses one. */
+/** Edges above this number are drawn as one line for each look, without labels; a node's or a line's own come out of it
+ *  when it is chosen. */
 const detailLimit = 300;
+/** What is chosen in a large graph is drawn in detail up to this many edges. */
+const chosenLimit = 600;
 
 export class GraphView {
   /**
@@ -21,41 +24,76 @@ export class GraphView {
     drawing.addEventListener("wheel", (event) => this.zoom(event), { passive: false });
     drawing.addEventListener("pointerdown", (event) => this.grab(event));
     drawing.addEventListener("click", (event) => {
-      if (event.target === drawing && !this.moved) this.select(null, null);
+      if (this.moved || event.target.closest("[data-id]")) return;
+      const edge = this.isLarge ? this.edgeAt(event) : null;
+      if (edge) this.select("edge", edge);
+      else if (event.target === drawing || event.target.closest(".box, .batch")) this.select(null, null);
     });
     drawing.addEventListener("keydown", (event) => this.key(event));
   }
 
   /** Draws `graph`; the view stays where it is while the same nodes are shown. */
   draw(graph, { labels = ["rate"], animate = false, marks = () => [] } = {}) {
-    const started = performance.now();
-    this.graph = graph;
-    const shape = [...graph.nodes.keys()].sort().join("\n") + graph.edges.map((edge) => edge.id).sort().join("\n");
+    let started = performance.now();
+    Object.assign(this, { graph, labels, animate });
+    const shape = [...graph.nodes.keys()].sort().join("\n") + graph.edges.map((edge) => edge.id).join("\n");
     if (shape !== this.shape || !this.placed) this.placed = layout(graph);
+    performance.measure("layout", { start: started });
+    started = performance.now();
     const { placed } = this;
-    const isLarge = graph.edges.length > detailLimit;
-    const boxes = s("g", {}, placed.boxes.map((box) => s("g", { class: "box" },
+    const isLarge = this.isLarge = graph.edges.length > detailLimit;
+    const boxes = s("g", {}, placed.boxes.map((box) => s("g", { class: box.app ? "box app" : "box" }, box.app ? s("title", {}, `app ${box.app}`) : null,
       s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: 10 }),
-      s("text", { x: box.x + 10, y: box.y + 15 }, box.name))));
-    const lines = s("g"), plates = s("g"), nodes = s("g");
+      box.name ? s("text", { x: box.x + 10, y: box.y + 15 }, box.name) : null)));
+    const lines = this.lines = s("g"), plates = this.plates = s("g"), nodes = s("g"), batches = isLarge ? this.batches(graph.edges) : null;
     const out = Map.groupBy(graph.edges, (edge) => edge.from), into = Map.groupBy(graph.edges, (edge) => edge.to);
     // Labels stand where the lines are apart: near the callee when the caller has more lines, else near the caller.
     this.nearCallee = (edge) => out.get(edge.from).length >= into.get(edge.to).length;
-    for (const edge of graph.edges) this.drawEdge(edge, lines, plates, isLarge ? [] : labels, animate && !isLarge);
+    if (!isLarge) for (const edge of graph.edges) this.drawEdge(edge, lines, plates, labels, animate);
     for (const node of graph.nodes.values()) nodes.append(this.drawNode(node, marks(node)));
-    this.drawing.replaceChildren(arrows(), boxes, lines, plates, nodes);
+    const focused = this.drawing.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
+    this.drawing.replaceChildren(arrows(), boxes, ...batches ? [batches] : [], lines, plates, nodes);
     if (shape !== this.shape) {
       this.shape = shape;
       this.fit();
     }
     this.mark();
+    // Who goes from node to node by keyboard stays where he is.
+    if (focused !== undefined) [...this.drawing.querySelectorAll("[data-id]")].find((one) => one.dataset.id === focused)?.focus({ preventScroll: true });
     performance.measure("draw", { start: started });
+  }
+
+  /** All edges of one look as one line, with its arrow heads: thousands of elements less than one for each. */
+  batches(edges) {
+    const lines = {}, heads = {};
+    for (const edge of edges) {
+      const look = lookOf(edge), from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
+      const { path, end, isUp } = course(from, to, edge.from === edge.to, true);
+      const [x, y] = end;
+      (lines[look] ??= []).push(path);
+      (heads[look] ??= []).push(isUp ? `M${x},${y}l-3.5,7h7z` : `M${x},${y}l-7,-3.5v7z`);
+    }
+    return s("g", { class: "batches" }, Object.keys(lines).map((look) => s("g", { class: `batch ${look}` },
+      s("path", { class: "line", d: lines[look].join("") }), s("path", { class: "head", d: heads[look].join("") }))));
+  }
+
+  /** The edge whose line is nearest to the pointer, if it is near. */
+  edgeAt(event) {
+    const frame = this.drawing.getBoundingClientRect(), scale = this.box.width / (frame.width || 1);
+    const x = this.box.x + (event.clientX - frame.left) * scale, y = this.box.y + (event.clientY - frame.top) * scale;
+    let best = null, least = (8 * scale) ** 2;
+    for (const edge of this.graph.edges) {
+      const { points } = course(this.placed.places.get(edge.from), this.placed.places.get(edge.to), edge.from === edge.to, true);
+      const distance = distanceTo(points, x, y, least);
+      if (distance < least) [best, least] = [edge, distance];
+    }
+    return best;
   }
 
   drawEdge(edge, lines, plates, labels, animate) {
     const from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
     const { path, x, y } = course(from, to, edge.from === edge.to, this.nearCallee(edge));
-    const look = edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
+    const look = lookOf(edge);
     const group = s("g", {
       class: `edge ${look}`, tabindex: 0, role: "button", "data-id": edge.id,
       "aria-label": `${edge.from} to ${edge.to}: ${rate(edge.requests)}, success ${share(edge.success)}`,
@@ -73,7 +111,7 @@ export class GraphView {
     if (isSecured) text.push(edge.mutualTLS > 0.001 && edge.mutualTLS < 0.999 ? share(edge.mutualTLS) : "");
     if (!text.length) return;
     const half = Math.max(...text.map((one) => one.length)) * 3.5 + 7, line = (index) => y + (index - (text.length - 1) / 2) * 15;
-    plates.append(s("g", { class: "plate" },
+    plates.append(s("g", { class: "plate", "data-edge": edge.id },
       s("rect", { x: x - half, y: y - text.length * 7.5 - 1, width: half * 2, height: text.length * 15 + 2, rx: 5 }),
       text.map((one, index) => s("text", { x: isSecured && index === text.length - 1 ? x + 7 : x, y: line(index) + 4, "text-anchor": "middle" }, one)),
       isSecured ? lock(x - (text.at(-1) ? text.at(-1).length * 3.5 + 5 : 4), line(text.length - 1) - 6, edge.mutualTLS) : null));
@@ -113,6 +151,13 @@ export class GraphView {
         if (edge.id === this.chosen) { near.add(edge.from); near.add(edge.to); }
         if (edge.from === this.chosen || edge.to === this.chosen) { near.add(edge.id); near.add(edge.from); near.add(edge.to); }
       }
+    }
+    if (this.isLarge) {
+      this.lines.replaceChildren();
+      this.plates.replaceChildren();
+      const own = this.graph.edges.filter((edge) => edge.id === this.chosen || near.has(edge.id));
+      for (const edge of own.slice(0, chosenLimit)) this.drawEdge(edge, this.lines, this.plates, this.labels, this.animate);
+      this.drawing.querySelector(".batches")?.classList.toggle("far", near.size > 0);
     }
     for (const element of this.drawing.querySelectorAll("[data-id]")) {
       element.classList.toggle("far", near.size > 0 && !near.has(element.dataset.id));
@@ -202,12 +247,36 @@ const texts = {
   throughput: (edge) => `${bytes(edge.bytes + edge.size)}/s`,
 };
 
-/** The line of an edge, and the middle of its label. */
+const lookOf = (edge) => edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
+
+/** The square of the distance from a point to a cubic curve, roughly; above `limit` as soon as it cannot be below. */
+function distanceTo([[x1, y1], [x2, y2], [x3, y3], [x4, y4]], x, y, limit) {
+  const slack = Math.sqrt(limit);
+  if (x < Math.min(x1, x2, x3, x4) - slack || x > Math.max(x1, x2, x3, x4) + slack
+    || y < Math.min(y1, y2, y3, y4) - slack || y > Math.max(y1, y2, y3, y4) + slack) return Infinity;
+  let least = Infinity, [px, py] = [x1, y1];
+  for (let step = 1; step <= 24; step += 1) {
+    const t = step / 24, u = 1 - t, a = u ** 3, b = 3 * u * u * t, c = 3 * u * t * t, d = t ** 3;
+    const qx = a * x1 + b * x2 + c * x3 + d * x4, qy = a * y1 + b * y2 + c * y3 + d * y4;
+    const [dx, dy] = [qx - px, qy - py], length = dx * dx + dy * dy || 1;
+    const part = Math.max(0, Math.min(1, ((x - px) * dx + (y - py) * dy) / length));
+    least = Math.min(least, (px + part * dx - x) ** 2 + (py + part * dy - y) ** 2);
+    [px, py] = [qx, qy];
+  }
+  return least;
+}
+
+const curve = (points, more) => {
+  const [[x1, y1], [x2, y2], [x3, y3], [x4, y4]] = points;
+  return { ...more, points, end: points[3], path: `M${x1},${y1} C${x2},${y2} ${x3},${y3} ${x4},${y4}` };
+};
+
+/** The line of an edge as a cubic curve, and the middle of its label; `isUp` where it ends from below. */
 function course(from, to, isLoop, nearCallee) {
   const { width, height } = size;
   if (isLoop) {
     const x = from.x + width / 2, y = from.y;
-    return { path: `M${x - 20},${y} C${x - 40},${y - 40} ${x + 40},${y - 40} ${x + 20},${y}`, x, y: y - 32 };
+    return curve([[x - 20, y], [x - 40, y - 40], [x + 40, y - 40], [x + 20, y]], { x, y: y - 32 });
   }
   if (to.x > from.x) {
     const x1 = from.x + width, y1 = from.y + height / 2, x2 = to.x - 6, y2 = to.y + height / 2;
@@ -215,12 +284,12 @@ function course(from, to, isLoop, nearCallee) {
     const t = nearCallee ? 0.7 : 0.3, u = 1 - t, y = y1 * (u ** 3 + 3 * u * u * t) + y2 * (3 * u * t * t + t ** 3);
     // A long line has its label in the first or last gap between columns.
     const x = nearCallee ? Math.max((x1 + x2) / 2, x2 - size.gapX * 0.4) : Math.min((x1 + x2) / 2, x1 + size.gapX * 0.4);
-    return { path: `M${x1},${y1} C${x1 + bend},${y1} ${x2 - bend},${y2} ${x2},${y2}`, x, y };
+    return curve([[x1, y1], [x1 + bend, y1], [x2 - bend, y2], [x2, y2]], { x, y });
   }
   // Back or beside: round below both.
   const x1 = from.x + width / 2, x2 = to.x + width / 2, y1 = from.y + height, y2 = to.y + height + 6;
   const low = Math.max(y1, y2) + 34;
-  return { path: `M${x1},${y1} C${x1},${low} ${x2},${low} ${x2},${y2}`, x: (x1 + x2) / 2, y: low - 10 };
+  return curve([[x1, y1], [x1, low], [x2, low], [x2, y2]], { x: (x1 + x2) / 2, y: low - 10, isUp: true });
 }
 
 /** The arrow heads, one for each look of a line. */

@@ -44,6 +44,41 @@ export async function query(text, time, signal) {
   return answer.data.result.map((one) => ({ metric: one.metric, value: Number(one.value[1]) }));
 }
 
+/**
+ * Several instant queries at one time: a list like ``query``'s for each of them.
+ *
+ * Our own store answers them in one document that writes every name once: thousands of edges are a tenth of the text. A
+ * Prometheus of another make is asked query by query.
+ */
+export async function queryAll(queries, time, signal) {
+  if (hasTables) {
+    const body = new URLSearchParams(queries.map((one) => ["query", one]));
+    if (time) body.set("time", String(time));
+    try {
+      const answer = parsed(await exchange("/prometheus/table", { method: "POST", body, signal }));
+      return answer.tables.map((table) => rows(table, answer.strings));
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      hasTables = false;
+    }
+  }
+  return Promise.all(queries.map((one) => query(one, time, signal)));
+}
+let hasTables = true;
+
+function rows({ labels, keys, values }, strings) {
+  const names = labels.map((place) => strings[place]);
+  let at = 0;
+  return values.map((value) => {
+    const metric = {};
+    for (const name of names) {
+      const place = keys[at++];
+      if (place >= 0) metric[name] = strings[place];
+    }
+    return { metric, value: value ?? NaN };
+  });
+}
+
 /** A range query: `[{ metric, points: [[seconds, number]] }]`. */
 export async function range(text, start, end, step, signal) {
   const parameters = new URLSearchParams({ query: text, start, end, step });

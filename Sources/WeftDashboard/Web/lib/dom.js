@@ -36,9 +36,13 @@ export function show(element, ...children) {
 /** A link into the dashboard. */
 export const link = (href, ...text) => h("a", { href }, ...text);
 
+/** How tables were sorted by hand, by page and heads: a reading again does not undo it. */
+const sorted = new Map();
+
 /** A table. A cell is text, an element, or `{ value, look, sort }`; a click on a head sorts. */
 export function table(heads, rows, options = {}) {
-  let order = options.order ?? null, down = false;
+  const place = `${location.hash.split("?")[0]} ${heads.join()}`;
+  let { order, down } = sorted.get(place) ?? { order: options.order ?? null, down: false };
   const body = h("tbody");
   const plain = (cell) => cell && typeof cell === "object" && !(cell instanceof Node) ? cell : { value: cell };
   const key = (cell) => {
@@ -46,12 +50,12 @@ export function table(heads, rows, options = {}) {
     return sort ?? (value instanceof Node ? value.textContent : value ?? "");
   };
   const draw = () => {
-    const sorted = order === null ? rows : rows.toSorted((left, right) => {
+    const inOrder = order === null ? rows : rows.toSorted((left, right) => {
       const [a, b] = [key(left[order]), key(right[order])];
       const side = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
       return down ? -side : side;
     });
-    show(body, sorted.map((row) => h("tr", {}, row.map((cell) => {
+    show(body, inOrder.map((row) => h("tr", {}, row.map((cell) => {
       const { value, look } = plain(cell);
       return h("td", { class: look }, value ?? "–");
     }))));
@@ -61,6 +65,7 @@ export function table(heads, rows, options = {}) {
     onclick: () => {
       down = order === index && !down;
       order = index;
+      sorted.set(place, { order, down });
       draw();
     },
   }, head)));

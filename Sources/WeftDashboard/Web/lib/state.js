@@ -1,7 +1,8 @@
 // The page's state is its URL: `#/graph?ns=shop&view=app`. A link is a state; Back and a bookmark bring it again.
 
 export const ranges = [[60, "1 min"], [300, "5 min"], [600, "10 min"], [1800, "30 min"], [3600, "1 h"], [10800, "3 h"], [21600, "6 h"], [86400, "24 h"]];
-export const refreshes = [[0, "paused"], [1, "1 s"], [3, "3 s"], [10, "10 s"], [30, "30 s"], [60, "1 min"]];
+/** `auto` looks again as soon as that costs little: a first request shows within seconds in a small mesh. */
+export const refreshes = [["auto", "automatic"], [0, "paused"], [1, "1 s"], [3, "3 s"], [10, "10 s"], [30, "30 s"], [60, "1 min"]];
 
 /** The place that the URL names: the parts of its path, and its settings. */
 export function place() {
@@ -28,6 +29,11 @@ export function address(parts, settings = {}) {
   const text = kept.toString();
   return `#/${parts.map(encodeURIComponent).join("/")}${text ? `?${text}` : ""}`;
 }
+
+/** The address of an object's page. Kinds of two APIs share a name (`Gateway`), so its group stands behind it; `-` stands
+ *  for the namespace of what has none. */
+export const objectAddress = ({ group, kind, namespace, name }, ...more) =>
+  address(["config", group ? `${kind}.${group}` : kind, namespace || "-", name, ...more]);
 
 /** Changes settings of the present place, without a step in the history, and shows the page anew. */
 export function change(settings) {

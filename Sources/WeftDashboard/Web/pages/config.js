@@ -4,7 +4,7 @@ import { get, remove } from "../lib/api.js";
 import { h, link, show, table } from "../lib/dom.js";
 import { span } from "../lib/format.js";
 import { ask } from "../lib/signin.js";
-import { address, change } from "../lib/state.js";
+import { address, change, objectAddress } from "../lib/state.js";
 import { token } from "../lib/token.js";
 import { yaml } from "../lib/yaml.js";
 import { editor } from "../config/editor.js";
@@ -13,14 +13,12 @@ import { editable, forms } from "../config/forms.js";
 
 export const title = "Configuration";
 
-/** The address of an object's page; `-` stands for the namespace of what has none. */
-const place = (kind, namespace, name, ...more) => address(["config", kind, namespace || "-", name, ...more]);
-
-export function open(main, settings, [kind, part, name, action]) {
-  if (kind === "new") return forms[part] ? openForm(main, part, settings) : write(main, settings);
-  const namespace = part === "-" ? "" : part;
-  if (name && action === "edit") return edit(main, kind, namespace, name);
-  return name ? one(main, kind, namespace, name) : list(main);
+export function open(main, settings, [what, part, name, action]) {
+  if (what === "new") return forms[part] ? openForm(main, part, settings) : write(main, settings);
+  if (!name) return list(main);
+  const [, kind, group = ""] = what.match(/^([^.]*)(?:\.(.*))?$/s);
+  const wanted = { group, kind, namespace: part === "-" ? "" : part, name };
+  return action === "edit" ? edit(main, wanted) : one(main, wanted);
 }
 
 const verdict = (object) => {
@@ -40,29 +38,34 @@ function list(main) {
       const objects = await get("/api/config", signal);
       const chosen = settings.get("kind") ?? "", part = settings.get("name") ?? "";
       needle.value = part;
-      show(kinds, h("option", { value: "" }, "every kind"), [...new Set(objects.map((object) => object.kind))].sort()
+      // A kind that two APIs have is told with its group.
+      const groups = Map.groupBy(objects, (object) => object.kind);
+      const shared = new Set([...groups].filter(([, all]) => new Set(all.map((one) => one.group)).size > 1).map(([kind]) => kind));
+      const kindOf = (object) => shared.has(object.kind) ? `${object.kind}.${object.group}` : object.kind;
+      show(kinds, h("option", { value: "" }, "every kind"), [...new Set(objects.map(kindOf))].sort()
         .map((kind) => h("option", { value: kind, selected: kind === chosen }, kind)));
       const namespaces = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
-      const shown = objects.filter((object) => (!chosen || object.kind === chosen) && object.name.includes(part)
+      const shown = objects.filter((object) => (!chosen || kindOf(object) === chosen) && object.name.includes(part)
         && (!namespaces.size || namespaces.has(object.namespace)));
       const age = (object) => (Date.now() - Date.parse(object.created)) / 1000;
-      show(slot, table(["kind", "namespace", "name", "checks", "age"], shown.map((object) => [object.kind, object.namespace,
-        link(place(object.kind, object.namespace, object.name), object.name), verdict(object),
+      show(slot, table(["kind", "namespace", "name", "checks", "age"], shown.map((object) => [kindOf(object), object.namespace,
+        link(objectAddress(object), object.name), verdict(object),
         { value: span(age(object)), sort: age(object) }]), { empty: "No objects. Make one above, or apply some with kubectl." }));
     },
   };
 }
 
-const read = (kind, namespace, name, signal) => get(`/api/config/object?${new URLSearchParams({ kind, namespace, name })}`, signal);
-const heading = (kind, namespace, name) => h("h1", {}, name, " ", h("small", {}, namespace ? `${kind} in ${namespace}` : kind));
+const parameters = ({ group, kind, namespace, name }) => new URLSearchParams({ ...group ? { group } : {}, kind, namespace, name });
+const read = (wanted, signal) => get(`/api/config/object?${parameters(wanted)}`, signal);
+const heading = ({ kind, namespace, name }) => h("h1", {}, name, " ", h("small", {}, namespace ? `${kind} in ${namespace}` : kind));
 
-function one(main, kind, namespace, name) {
+function one(main, wanted) {
   const slot = h("div"), outcome = h("span", { role: "status" });
-  let group = "";
+  let { group } = wanted;
   const erase = async () => {
     if (!token()) return ask();
     try {
-      await remove(`/api/config/object?${new URLSearchParams({ group, kind, namespace, name })}`);
+      await remove(`/api/config/object?${parameters({ ...wanted, group })}`);
       location.hash = address(["config"]);
     } catch (error) { show(outcome, error.message); }
   };
@@ -72,11 +75,11 @@ function one(main, kind, namespace, name) {
     event.target.dataset.sure = "yes";
     event.target.textContent = "Really delete it";
   } }, "Delete");
-  show(main, heading(kind, namespace, name), h("p", {}, link(address(["config"]), "All objects"), " · ",
-    link(place(kind, namespace, name, "edit"), "Edit"), " ", button, " ", outcome), slot);
+  show(main, heading(wanted), h("p", {}, link(address(["config"]), "All objects"), " · ",
+    link(objectAddress(wanted, "edit"), "Edit"), " ", button, " ", outcome), slot);
   return {
     async refresh(_, signal) {
-      const object = await read(kind, namespace, name, signal);
+      const object = await read(wanted, signal);
       group = object.object.apiVersion.split("/")[0];
       const lines = yaml(object.object).split("\n");
       show(slot, object.messages.length
@@ -88,15 +91,15 @@ function one(main, kind, namespace, name) {
   };
 }
 
-function edit(main, kind, namespace, name) {
+function edit(main, wanted) {
   const slot = h("div");
-  show(main, heading(kind, namespace, name), h("p", {}, link(place(kind, namespace, name), "Back, without a change")), slot);
+  show(main, heading(wanted), h("p", {}, link(objectAddress(wanted), "Back, without a change")), slot);
   let isShown = false;
   return {
     async refresh(_, signal) {
       // What somebody types is not overwritten by what was there.
       if (isShown) return;
-      const { object } = await read(kind, namespace, name, signal);
+      const { object } = await read(wanted, signal);
       const paper = editor(object.metadata.resourceVersion ?? null);
       isShown = true;
       show(slot, paper.element);

@@ -1,30 +1,34 @@
 // The graph: who calls whom, how much, how well, and how safely.
 
-import { get, query, literal } from "../lib/api.js";
+import { get, jaeger, literal, queryAll } from "../lib/api.js";
 import { h, link, s, show, table } from "../lib/dom.js";
 import { bytes, milliseconds, rate, share } from "../lib/format.js";
-import { address, change, remember, window_ } from "../lib/state.js";
-import { badges } from "../graph/badges.js";
+import { address, change, objectAddress, remember, window_ } from "../lib/state.js";
+import { marker } from "../graph/badges.js";
 import { build, expression, queries } from "../graph/model.js";
 import { GraphView } from "../graph/view.js";
 import { panels } from "./panels.js";
+import { digest } from "./traces.js";
 
 const views = [["versioned", "versioned app"], ["app", "app"], ["workload", "workload"], ["service", "service"]];
-const labels = [["rate", "rate"], ["share", "share"], ["success", "success"], ["latency", "p95"], ["throughput", "throughput"], ["mtls", "mTLS"]];
+const labels = [["rate", "rate"], ["share", "share"], ["success", "success"], ["latency", "latency"], ["throughput", "throughput"], ["mtls", "mTLS"]];
+
+const percentiles = [["50", "p50"], ["90", "p90"], ["95", "p95"], ["99", "p99"]];
+const percentile = (settings) => percentiles.some(([value]) => value === settings.get("percentile")) ? settings.get("percentile") : "95";
 
 export const title = "Graph";
 
 export function open(main, settings) {
   const status = h("p", { class: "hint", role: "status" });
   const side = h("aside", { class: "side", "aria-label": "Details" });
-  const drawing = s("svg", { id: "graph", tabindex: 0, role: "application", "aria-label": "Graph of the traffic; arrows move, + and - zoom, 0 shows all, Escape lets go" });
+  const drawing = s("svg", { id: "graph", class: "graph", tabindex: 0, role: "application", "aria-label": "Graph of the traffic; arrows move, + and - zoom, 0 shows all, Escape lets go" });
   const view = new GraphView(drawing, (kind, one) => {
     remember({ chosen: one?.id });
     tell(kind, one);
   });
   const find = field("Find", "find", settings), hide = field("Hide", "hide", settings);
   const chosenLabels = new Set((settings.get("labels") ?? "rate,mtls").split(","));
-  let objects = [], workloads = [], last = null, chosen = [null, null], linked = settings.get("chosen");
+  let workloads = [], marks = () => [], last = null, chosen = [null, null], linked = settings.get("chosen");
 
   show(main,
     h("div", { class: "toolbar", role: "toolbar", "aria-label": "Graph" },
@@ -36,20 +40,24 @@ export function open(main, settings) {
           change({ labels: [...chosenLabels].join(",") || "none" });
         },
       }), text))),
-      toggle("animate", "animation", settings), toggle("services", "service nodes", settings), toggle("idle", "idle nodes", settings),
+      h("label", {}, "Latency ", select(percentiles, percentile(settings), (value) => change({ percentile: value }))),
+      toggle("animate", "animation", settings), toggle("services", "service nodes", settings), toggle("idle", "idle nodes and edges", settings),
       find, hide, h("button", { type: "button", onclick: () => view.fit() }, "Show all")),
     h("div", { class: "stage" }, drawing, side), status, legend());
 
   async function refresh(settings, signal) {
     const { length, end, isPast } = window_(settings);
     const time = isPast ? end : undefined;
-    const asked = queries(length);
+    const asked = queries(length, { quantile: percentile(settings) / 100, idle: settings.get("idle") === "1" });
     const names = Object.keys(asked);
+    let started = performance.now();
     const [results, configuration, known] = await Promise.all([
-      Promise.all(names.map((name) => query(asked[name], time, signal))), get("/api/config", signal), get("/api/workloads", signal),
+      queryAll(Object.values(asked), time, signal), get("/api/config", signal), get("/api/workloads", signal),
     ]);
-    objects = configuration;
     workloads = known;
+    marks = marker(configuration, workloads);
+    performance.measure("read", { start: started });
+    started = performance.now();
     const data = Object.fromEntries(names.map((name, index) => [name, results[index]]));
     const namespaces = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
     const viewName = settings.get("view") ?? "versioned";
@@ -57,9 +65,10 @@ export function open(main, settings) {
     if (settings.get("idle") === "1") addIdle(graph, workloads, viewName, namespaces);
     graph = filter(graph, settings);
     last = graph;
+    performance.measure("build", { start: started });
     view.draw(graph, {
       labels: [...chosenLabels], animate: settings.get("animate") === "1" && !isPast,
-      marks: (node) => badges(node, objects, workloads),
+      marks,
     });
     show(status, graph.nodes.size ? `${graph.nodes.size} nodes, ${graph.edges.length} edges${isPast ? ", a past window" : ""}` : hint(workloads));
     if (linked) {
@@ -95,20 +104,20 @@ export function open(main, settings) {
 
   function nodeNumbers(node) {
     const inbound = last.edges.filter((edge) => edge.to === node.id), outbound = last.edges.filter((edge) => edge.from === node.id);
-    const marks = badges(node, objects, workloads);
+    const found = marks(node);
     const details = node.workload ? address(["workloads", node.namespace, node.workload])
       : node.kind === "service" ? address(["services", node.namespace, node.name]) : address(["applications", node.namespace, node.app ?? node.name]);
     return h("div", { class: "numbers" },
       h("h2", {}, node.name, " ", h("small", {}, `${node.kind} in ${node.namespace}${node.version ? `, ${node.version}` : ""}`)),
-      h("p", {}, link(details, "Details"), " · ", link(address(["traces"], { service: node.app ?? node.name }), "Traces")),
-      marks.length ? h("ul", {}, marks.map((one) => h("li", {}, one.object
-        ? link(address(["config", one.object.kind, one.object.namespace, one.object.name]), `${one.text}: ${one.object.name}`) : one.text))) : null,
-      h("h3", {}, "In"), flows(inbound, (edge) => edge.from), h("h3", {}, "Out"), flows(outbound, (edge) => edge.to));
+      h("p", {}, link(details, "Details"), " · ", link(address(["traces"], { service: service(node) }), "Traces")),
+      found.length ? h("ul", {}, found.map((one) => h("li", {}, one.object
+        ? link(objectAddress(one.object), `${one.text}: ${one.object.name}`) : one.text))) : null,
+      h("h3", {}, "In"), flows(inbound, (edge) => last.nodes.get(edge.from), percentile(settings)), h("h3", {}, "Out"), flows(outbound, (edge) => last.nodes.get(edge.to), percentile(settings)));
   }
 
   function edgeNumbers(edge) {
     const rows = [["protocol", edge.protocol], ["rate", edge.requests ? rate(edge.requests) : "–"], ["share of the caller's", share(edge.share)],
-      ["success", share(edge.success)], ["p95", milliseconds(edge.latency)], ["throughput", `${bytes(edge.bytes + edge.size)}/s`],
+      ["success", share(edge.success)], [`p${percentile(settings)}`, milliseconds(edge.latency)], ["throughput", `${bytes(edge.bytes + edge.size)}/s`],
       ["mutual TLS", share(edge.mutualTLS)]];
     return h("div", { class: "numbers" }, h("h2", {}, last.nodes.get(edge.from).name, " → ", last.nodes.get(edge.to).name),
       h("dl", {}, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
@@ -124,10 +133,20 @@ export function open(main, settings) {
     const from = kind === "edge" ? last.nodes.get(one.from) : null, to = kind === "edge" ? last.nodes.get(one.to) : one;
     const matchers = [...matching("destination", to), ...from ? matching("source", from) : []].join(",");
     panels(slot, matchers, settings, ["requests", "success", "latency"]).catch((error) => show(slot, h("p", { class: "bad" }, error.message)));
-    return slot;
+    const traces = h("div");
+    if (to.kind !== "unknown") newest(service(to), settings).then((found) => show(traces, h("h3", {}, "Newest traces"), found), () => show(traces));
+    return h("div", {}, slot, traces);
   }
 
-  return { refresh };
+  return { refresh, isLive: true };
+}
+
+/** A few traces that a node took part in. */
+async function newest(service, settings) {
+  const { start, end } = window_(settings);
+  const found = (await jaeger("traces", { service, start: start * 1e6, end: end * 1e6, limit: 5 })).map(digest).sort((a, b) => b.start - a.start);
+  return table(["trace", "duration", "failures"], found.map((one) => [link(address(["traces", one.id]), one.name || one.id.slice(0, 8)),
+    { value: milliseconds(one.duration / 1000), sort: one.duration }, { value: one.failures, look: one.failures ? "bad" : "" }]), { empty: "None in this window." });
 }
 
 /** Matchers of the series whose one end is `node`. */
@@ -140,10 +159,16 @@ function matching(end, node) {
   return all;
 }
 
-function flows(edges, other) {
-  return table(["", "rate", "success", "p95"], edges.map((edge) => [other(edge), { value: edge.requests ? rate(edge.requests) : `${bytes(edge.bytes)}/s`, sort: edge.requests },
+/** Edges as a table: the node at the other end, and what flows. */
+export function flows(edges, other, percentile) {
+  return table(["", "rate", "success", `p${percentile}`], edges.map((edge) => [title_(other(edge)), { value: edge.requests ? rate(edge.requests) : `${bytes(edge.bytes)}/s`, sort: edge.requests },
     { value: share(edge.success), sort: edge.success ?? -1 }, { value: milliseconds(edge.latency), sort: edge.latency ?? -1 }]), { empty: "None." });
 }
+
+const title_ = (node) => `${node.name}${node.version ? ` ${node.version}` : ""} ${node.namespace}`;
+
+/** The name under which a node's proxies and programs tell their spans. */
+const service = (node) => `${node.app ?? node.name}.${node.namespace}`;
 
 function summary(graph) {
   const requests = graph.edges.filter((edge) => graph.nodes.get(edge.from)?.isRoot);

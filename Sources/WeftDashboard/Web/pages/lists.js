@@ -1,11 +1,16 @@
 // Overview, namespaces, applications, workloads, services: a list of each, and a page for one.
 
-import { get, literal } from "../lib/api.js";
-import { h, link, show, table, tabs } from "../lib/dom.js";
+import { get, getText, literal, queryAll } from "../lib/api.js";
+import { h, link, s, show, table, tabs } from "../lib/dom.js";
 import { sparkline } from "../lib/chart.js";
-import { health, rate, share } from "../lib/format.js";
-import { address } from "../lib/state.js";
+import { date, health, rate, share, span } from "../lib/format.js";
+import { needsToken } from "../lib/signin.js";
+import { address, objectAddress, window_ } from "../lib/state.js";
+import { token } from "../lib/token.js";
 import { names } from "../graph/badges.js";
+import { build, queries } from "../graph/model.js";
+import { GraphView } from "../graph/view.js";
+import { flows } from "./graph.js";
 import { openLogs } from "./logs.js";
 import { numbers } from "./numbers.js";
 import { panels } from "./panels.js";
@@ -145,20 +150,42 @@ function detail(kind, main, namespace, name, part) {
       const objects = about(data.objects, namespace, { app: own[0]?.app, service: kind === "services" ? name : undefined, labels: own[0]?.labels });
       if (part === "config") return show(slot, configuration(objects));
       const one = data.numbers.of(namespace, name);
-      const charts = h("div");
+      const charts = h("div"), around = await neighbours(kind, namespace, name, settings, signal);
       show(slot, h("div", { class: "cards" },
         h("section", {}, h("h2", {}, "Traffic in"), h("dl", {}, [["rate", rate(one.rate)], ["success", share(one.success)], ["mutual TLS", share(one.mutualTLS)]]
           .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)])), link(address(["graph"], { ns: namespace, find: `name = "${name}"` }), "In the graph")),
         h("section", {}, h("h2", {}, "Pods"), table(["pod", "address", "version", "ready", "sidecar"], own.flatMap((workload) => workload.instances.map((pod) =>
           [pod.name, pod.address, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no"])), { empty: "No pods." })),
-        h("section", {}, h("h2", {}, "Configuration"), configuration(objects))), charts);
+        h("section", {}, h("h2", {}, "Configuration"), configuration(objects)), ...around.tables), around.drawing, charts);
+      around.draw();
       return panels(charts, ['reporter="destination"', ...matchers[kind](namespace, name, "destination")].join(","), settings, ["requests", "success", "latency"], signal);
     },
   };
 }
 
+/** One thing with who calls it and whom it calls: as a small graph, and as tables. */
+async function neighbours(kind, namespace, name, settings, signal) {
+  const { length, end, isPast } = window_(settings), asked = queries(length);
+  const results = await queryAll(Object.values(asked), isPast ? end : undefined, signal);
+  const data = Object.fromEntries(Object.keys(asked).map((key, index) => [key, results[index]]));
+  const whole = build(data, { view: { workloads: "workload", applications: "app", services: "service" }[kind], namespaces: new Set([namespace]) });
+  const own = [...whole.nodes.values()].find((node) => node.namespace === namespace && node.name === name)?.id;
+  const edges = whole.edges.filter((edge) => edge.from === own || edge.to === own);
+  const ids = new Set([own, ...edges.flatMap((edge) => [edge.from, edge.to])]);
+  const graph = { edges, nodes: new Map([...whole.nodes].filter(([id]) => ids.has(id))) };
+  const drawing = s("svg", { class: "graph mini", tabindex: 0, role: "application", "aria-label": `Who calls ${name}, and whom it calls` });
+  const view = new GraphView(drawing, (what, node) => {
+    if (what === "node" && node.id !== own && node.kind !== "unknown") location.hash = address([kind, node.namespace, node.name]);
+  });
+  const side = (title, list, other) => h("section", {}, h("h2", {}, title), flows(list, (edge) => whole.nodes.get(other(edge)), 95));
+  return {
+    drawing: own ? drawing : null, draw: () => { if (own) view.draw(graph, { labels: ["rate", "mtls"] }); },
+    tables: [side("Called by", edges.filter((edge) => edge.to === own), (edge) => edge.from), side("Calls", edges.filter((edge) => edge.from === own), (edge) => edge.to)],
+  };
+}
+
 function configuration(objects) {
-  return table(["kind", "name", "checks"], objects.map((one) => [one.kind, link(address(["config", one.kind, one.namespace, one.name]), one.name), marks([one])]), { empty: "No object speaks about it." });
+  return table(["kind", "name", "checks"], objects.map((one) => [one.kind, link(objectAddress(one), one.name), marks([one])]), { empty: "No object speaks about it." });
 }
 
 async function proxies(slot, data, namespace, name, signal) {
@@ -167,9 +194,31 @@ async function proxies(slot, data, namespace, name, signal) {
   const all = (await get("/api/proxies", signal)).filter((one) => pods.has(one.name));
   if (!all.length) return show(slot, h("p", { class: "hint" }, "No proxy of this workload is connected."));
   const details = await Promise.all(all.slice(0, 5).map((one) => get(`/api/proxy?${new URLSearchParams({ name: one.name })}`, signal)));
-  return show(slot, syncTable(all), details.map((document, index) => [h("h2", {}, all[index].name),
-    Object.entries(document).map(([type, entries]) => h("details", {}, h("summary", {}, `${type} (${entries.length})`),
-      entries.map((entry) => h("details", {}, h("summary", {}, entry.name), h("pre", {}, JSON.stringify(entry.value, null, 2))))))]));
+  const shown = all.slice(0, 5), chains = await Promise.all(shown.map((one) => certificates(namespace, one.name.slice(0, -namespace.length - 1), signal)));
+  // A reading again leaves open what somebody opened.
+  const open = new Set([...slot.querySelectorAll("details[open]")].map((one) => one.dataset.key));
+  return show(slot, syncTable(all), details.map((document, index) => [h("h2", {}, all[index].name), h("h3", {}, "Certificates"), chains[index],
+    Object.entries(document).map(([type, entries]) => folded(open, `${index} ${type}`, `${type} (${entries.length})`,
+      entries.map((entry) => folded(open, `${index} ${type} ${entry.name}`, entry.name, h("pre", {}, JSON.stringify(entry.value, null, 2))))))]));
+}
+
+const folded = (open, key, title, content) => h("details", { "data-key": key, open: open.has(key) }, h("summary", {}, title), content);
+
+/** What a proxy proves itself with, and whom it trusts. */
+async function certificates(namespace, pod, signal) {
+  if (!token()) return needsToken("Certificates are read with your own rights.");
+  let all;
+  try {
+    all = JSON.parse(await getText(`/api/certificates?${new URLSearchParams({ namespace, pod })}`, signal));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return h("p", { class: "bad" }, error.message);
+  }
+  return table(["use", "names", "serial number", "valid from", "until", "left"], all.map((one) => {
+    const left = (Date.parse(one.until) - Date.now()) / 1000;
+    return [one.use, { value: one.names.join(", ") || "–", look: "list" }, one.serial, date(Date.parse(one.from) / 1000), date(Date.parse(one.until) / 1000),
+      { value: left > 0 ? span(left) : "expired", look: left > 3600 ? "good" : left > 0 ? "poor" : "bad", sort: left }];
+  }), { empty: "The proxy has no certificate." });
 }
 
 const look = { SYNCED: "good", STALE: "poor", REJECTED: "bad" };

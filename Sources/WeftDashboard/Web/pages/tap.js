@@ -36,7 +36,7 @@ function pairs(value, name = "") {
 }
 
 export function open(main, settings) {
-  const body = h("tbody"), status = h("p", { role: "status", class: "hint" }, "Nothing is told until you start."), told = { requests: 0, lost: 0, proxies: 0 };
+  const body = h("tbody"), status = h("p", { role: "status", class: "hint" }, "Nothing is told until you start."), told = { requests: 0, lost: 0, proxies: 0, silent: 0 };
   const button = h("button", { type: "button", onclick: () => source ? stop("Stopped.") : start() }, "Start");
   const reporters = [["destination", "callee"], ["source", "caller"], ["", "both"]];
   let source = null;
@@ -65,12 +65,14 @@ export function open(main, settings) {
     const parameters = asked();
     try { await get(`/api/tap/check?${parameters}`); } catch (error) { return stop(error.message); }
     source = new EventSource(`/api/tap?${parameters}`);
-    Object.assign(told, { requests: 0, lost: 0 });
+    Object.assign(told, { requests: 0, lost: 0, silent: 0 });
     show(button, "Stop");
     show(status, "Asking the proxies …");
-    const say = () => show(status, `${told.proxies} proxies tell; ${told.requests} requests${told.lost ? `, ${told.lost} more were left out: narrow the filter` : ""}.`);
+    const say = () => show(status, `${told.proxies} proxies tell; ${told.requests} requests${told.lost ? `, ${told.lost} more were left out: narrow the filter` : ""}.${told.silent
+      ? ` ${told.silent} more are Envoy, which has no tap: what they exchange with others is told by those.` : ""}`);
     const on = (name, take) => source.addEventListener(name, (event) => { take(JSON.parse(event.data)); say(); });
     on("hello", ({ proxies }) => { told.proxies = proxies; });
+    on("silent", ({ proxies }) => { told.silent = proxies; });
     on("lost", ({ count }) => { told.lost += count; });
     on("request", (entry) => {
       told.requests += 1;

@@ -31,7 +31,7 @@ struct GatewayAPIObjects: Sendable {
             guard version == "v1" || version.hasPrefix(GatewayAPI.group) else { continue }
             kinds[version == "v1" ? object.kind : GatewayAPI.group, default: []].append(object)
         }
-        var own = SnapshotReader(objects: kinds[GatewayAPI.group] ?? [], cache: cache)
+        var own = SnapshotReader(objects: ObjectsByKind(kinds[GatewayAPI.group] ?? []), cache: cache)
         classes = own.configs()
         gateways = own.configs()
         listenerSets = own.configs()
