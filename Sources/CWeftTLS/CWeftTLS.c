@@ -382,14 +382,39 @@ static size_t take(BIO *output, char *text, size_t capacity) {
     return length;
 }
 
-size_t weft_tls_subject(const uint8_t *der, size_t length, char *text, size_t capacity) {
+static size_t print_name(
+    const uint8_t *der, size_t length, X509_NAME *(*name)(const X509 *), char *text, size_t capacity) {
     X509 *certificate = parse(der, length);
     BIO *output = BIO_new(BIO_s_mem());
     size_t written = 0;
     if (certificate != NULL && output != NULL &&
-        X509_NAME_print_ex(output, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) >= 0)
+        X509_NAME_print_ex(output, name(certificate), 0, XN_FLAG_RFC2253) >= 0)
         written = take(output, text, capacity);
     BIO_free(output);
+    X509_free(certificate);
+    return written;
+}
+
+size_t weft_tls_subject(const uint8_t *der, size_t length, char *text, size_t capacity) {
+    return print_name(der, length, X509_get_subject_name, text, capacity);
+}
+
+size_t weft_tls_issuer(const uint8_t *der, size_t length, char *text, size_t capacity) {
+    return print_name(der, length, X509_get_issuer_name, text, capacity);
+}
+
+size_t weft_tls_serial(const uint8_t *der, size_t length, char *text, size_t capacity) {
+    X509 *certificate = parse(der, length);
+    if (certificate == NULL) return 0;
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), NULL);
+    char *digits = number == NULL ? NULL : BN_bn2hex(number);
+    size_t written = 0;
+    if (digits != NULL && strlen(digits) < capacity) {
+        written = strlen(digits);
+        memcpy(text, digits, written + 1);
+    }
+    OPENSSL_free(digits);
+    BN_free(number);
     X509_free(certificate);
     return written;
 }

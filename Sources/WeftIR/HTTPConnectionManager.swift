@@ -5,6 +5,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
         case inline(RouteConfiguration)
         /// Fetched by RDS under this name.
         case rds(String)
+        /// One of several tables, by what a header says.
+        case scoped(ScopedRoutes)
     }
     /// `forward_client_cert_details`: what to do with `x-forwarded-client-cert`.
     package enum ForwardClientCert: String, Sendable, Hashable, Codable {
@@ -27,7 +29,8 @@ package struct HTTPConnectionManager: Sendable, Hashable, Codable {
     package var statPrefix: String
     package var codec = Codec.auto
     package var routes: Routes
-    /// The file that holds ``Routes/rds(_:)`` (`rds.config_source.path_config_source`); `nil` is the ADS stream.
+    /// The file that holds what ``routes`` names (`rds.config_source.path_config_source`, or the `rds_config_source` of
+    /// scoped routes); `nil` is the ADS stream.
     package var routesFile: String?
     package var filters: [HTTPFilter]
     package var useRemoteAddress = false

@@ -115,9 +115,45 @@ package enum NetworkFilter: Sendable, Hashable, Codable {
     case stats(StatsFilter)
     case connectionLimit(ConnectionLimit)
     case externalAuthorization(ConnectionAuthorization)
+    case connectionRateLimit(ConnectionRateLimit)
+    case connectionQuota(ConnectionQuota)
     /// The server name that the client asked for is the TCP proxy's cluster
     /// (`envoy.extensions.filters.network.sni_cluster.v3.SniCluster`).
     case sniCluster
+}
+
+/// Refuses connections that come faster than a bucket fills
+/// (`envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit`).
+package struct ConnectionRateLimit: Sendable, Hashable, Codable {
+    package var statPrefix: String
+    package var bucket: LocalRateLimit.Bucket
+    package var isEnabled = true
+
+    package init(statPrefix: String, bucket: LocalRateLimit.Bucket) {
+        self.statPrefix = statPrefix
+        self.bucket = bucket
+    }
+}
+
+/// Asks a rate limit service about each connection (`envoy.extensions.filters.network.ratelimit.v3.RateLimit`).
+package struct ConnectionQuota: Sendable, Hashable, Codable {
+    package var statPrefix: String
+    package var domain: String
+    /// What is counted; values may hold substitution operators.
+    package var descriptors: [[RateLimitDescriptor.Entry]]
+    package var service: GRPCServiceTarget
+    package var timeoutMilliseconds: UInt64 = 20
+    /// A service that does not answer refuses.
+    package var failureModeDenies = false
+
+    package init(
+        statPrefix: String, domain: String, descriptors: [[RateLimitDescriptor.Entry]], service: GRPCServiceTarget
+    ) {
+        self.statPrefix = statPrefix
+        self.domain = domain
+        self.descriptors = descriptors
+        self.service = service
+    }
 }
 
 /// Refuses connections beyond a number (`envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit`).

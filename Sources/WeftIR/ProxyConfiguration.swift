@@ -4,6 +4,8 @@
 package struct ProxyConfiguration: Sendable, Hashable, Codable {
     package var listeners: [String: Listener] = [:]
     package var routes: [String: RouteConfiguration] = [:]
+    /// Scopes of route tables that came by SRDS.
+    package var scopes: [String: RouteScope] = [:]
     package var clusters: [String: Cluster] = [:]
     package var endpoints: [String: ClusterLoadAssignment] = [:]
     package var secrets: [String: Secret] = [:]

@@ -6,6 +6,7 @@ import WeftCore
 import WeftHTTP
 package import WeftIR
 import WeftTransport
+package import WeftXDS
 
 /// The proxy without its agent: workers, sockets and the configuration they serve.
 ///
@@ -32,6 +33,8 @@ package final class DataPlane: Sendable {
         /// Files that listeners and clusters come from, next to what ``apply(_:)`` is given.
         package var listenersFile: String?
         package var clustersFile: String?
+        /// What `runtime_key`s in files stand for.
+        package var runtime = RuntimeValues()
         /// How connections of listeners that changed, and all at the end, are asked to go.
         package var drain = DrainSettings()
         /// The process whose sockets are taken over.
@@ -111,6 +114,7 @@ package final class DataPlane: Sendable {
         var first = State(builder: SnapshotBuilder(tables: routeTables), snapshot: empty)
         first.resourceFiles.listenersFile = options.listenersFile
         first.resourceFiles.clustersFile = options.clustersFile
+        first.resourceFiles.runtime = options.runtime
         first.builder.home = options.home
         first.isWaitingForParent = options.parent != nil
         state = Mutex(first)

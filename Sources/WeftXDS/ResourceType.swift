@@ -2,7 +2,7 @@
 ///
 /// The order of the cases is the order of a push: what others refer to goes first (make before break).
 package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Comparable {
-    case cluster, endpoint, listener, route, secret
+    case cluster, endpoint, listener, scope, route, secret
     /// The names that a proxy answers DNS questions for.
     case names
 
@@ -16,6 +16,7 @@ package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Compa
         case .cluster: "type.googleapis.com/envoy.config.cluster.v3.Cluster"
         case .endpoint: "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment"
         case .listener: "type.googleapis.com/envoy.config.listener.v3.Listener"
+        case .scope: "type.googleapis.com/envoy.config.route.v3.ScopedRouteConfiguration"
         case .route: "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
         case .secret: "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
         case .names: "type.googleapis.com/istio.networking.nds.v1.NameTable"
@@ -28,14 +29,21 @@ package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Compa
         case .cluster: "CDS"
         case .endpoint: "EDS"
         case .listener: "LDS"
+        case .scope: "SRDS"
         case .route: "RDS"
         case .secret: "SDS"
         case .names: "NDS"
         }
     }
 
-    /// Listeners, clusters and the name table are subscribed to as a whole; the others by the names that these refer to.
-    package var isWildcardByDefault: Bool { self == .cluster || self == .listener || self == .names }
+    /// Listeners, clusters, scopes and the name table are subscribed to as a whole; the others by the names that these
+    /// refer to.
+    package var isWildcardByDefault: Bool {
+        switch self {
+        case .cluster, .listener, .scope, .names: true
+        case .endpoint, .route, .secret: false
+        }
+    }
 
     package static func < (left: ResourceType, right: ResourceType) -> Bool { left.rawValue < right.rawValue }
 }

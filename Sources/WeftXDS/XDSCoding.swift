@@ -13,6 +13,7 @@ package struct XDSEncoder: Sendable {
         try pack(listener.without(exchange: target).wire(target))
     }
     package func encode(_ routes: RouteConfiguration) throws -> Google_Protobuf_Any { try pack(routes.wire(target)) }
+    package func encode(_ scope: RouteScope) throws -> Google_Protobuf_Any { try pack(scope.wire(target)) }
     package func encode(_ cluster: Cluster) throws -> Google_Protobuf_Any {
         try pack(cluster.without(exchange: target).wire(target))
     }
@@ -25,6 +26,7 @@ package struct XDSEncoder: Sendable {
     package func encode(_ resource: DecodedResource) throws -> Google_Protobuf_Any {
         switch resource {
         case .listener(let value): try encode(value)
+        case .scope(let value): try encode(value)
         case .route(let value): try encode(value)
         case .cluster(let value): try encode(value)
         case .endpoints(let value): try encode(value)
@@ -59,14 +61,16 @@ package struct XDSDecoder: Sendable {
     }
 
     private let tables = RouteTableDecoder()
+    private let runtime: RuntimeValues
 
-    package init() {}
+    /// - Parameter runtime: Values of the proxy that what is decoded is for.
+    package init(runtime: RuntimeValues = RuntimeValues()) { self.runtime = runtime }
 
     package func decode(_ any: Google_Protobuf_Any) throws -> Result {
         guard let type = ResourceType(typeURL: any.typeURL) else {
             throw XDSDecodingError(resource: any.typeURL, field: "", reason: "unknown resource type")
         }
-        let reader = WireReader()
+        let reader = WireReader(runtime: runtime)
         do {
             let value: DecodedResource =
                 switch type {
@@ -79,6 +83,7 @@ package struct XDSDecoder: Sendable {
                             ClusterLoadAssignment.init))
                 case .listener:
                     .listener(try named(reader.unpack(any, as: WireListener.self), \.name, reader, Listener.init))
+                case .scope: .scope(try named(reader.unpack(any, as: WireScope.self), \.name, reader, RouteScope.init))
                 case .route: .route(try tables.decode(any.value, reader))
                 case .secret: .secret(try named(reader.unpack(any, as: WireSecret.self), \.name, reader, Secret.init))
                 case .names: .names(NameTable(try reader.unpack(any, as: WireNames.self)))

@@ -53,6 +53,13 @@ struct Bootstrap {
             """
             node: {id: differential, cluster: differential}
             admin: {address: {socket_address: {address: \(address), port_value: \(adminPort)}}}
+            layered_runtime:
+              layers:
+              - name: first
+                static_layer: {weft.all: 0, weft.none: 0, weft.text: "100", weft.word: some, weft.status: 418}
+              - name: second
+                static_layer:
+                  weft: {all: 100, many: 101, parts: {numerator: 1000000, denominator: MILLION}, less: {numerator: 0}}
             static_resources:
               listeners:
             \(indent(listeners.joined(separator: "\n"), 2))

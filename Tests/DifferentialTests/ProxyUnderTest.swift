@@ -108,15 +108,16 @@ final class ProxyUnderTest: Sendable {
     ) {
         stream.send(text)
         var reader = WireReader()
+        var finals = 0
         while ContinuousClock.now < deadline {
-            while result.responses.count < sending.responses || sending.untilClosed,
+            // An informational response comes before a final one and does not count.
+            while finals < sending.responses || sending.untilClosed,
                 let next = reader.next(isResponse: true, hasBody: !sending.isHead, ended: result.ended)
             {
                 result.responses.append(next)
-                // An informational response comes before the final one.
+                if next.status >= 200 || next.status == 101 { finals += 1 }
             }
-            let final = result.responses.count { $0.status >= 200 || $0.status == 101 }
-            if result.ended || (final >= sending.responses && !sending.untilClosed) { break }
+            if result.ended || (finals >= sending.responses && !sending.untilClosed) { break }
             switch stream.receive(within: 200) {
             case .bytes(let bytes): reader.buffer += bytes
             case .closed, .reset: result.ended = true

@@ -169,15 +169,18 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
     def options(answer):
         if answer.HasField("immediate_response"):
             return list(answer.immediate_response.headers.set_headers)
-        return list(getattr(answer, answer.WhichOneof("response")).response.header_mutation.set_headers)
+        inner = getattr(answer, answer.WhichOneof("response"))
+        common = inner if hasattr(inner, "header_mutation") else inner.response
+        return list(common.header_mutation.set_headers)
 
     def answer(self, kind, part, told, context):
-        """Steps are `KIND-VERB=VALUE`, KIND one of q (request headers), qb, p (response headers), pb."""
-        short = {"request_headers": "q", "request_body": "qb", "response_headers": "p", "response_body": "pb"}[kind]
+        """Steps are `KIND-VERB=VALUE`, KIND one of q (request headers), qb, qt, p (response headers), pb, pt."""
+        short = {"request_headers": "q", "request_body": "qb", "request_trailers": "qt", "response_headers": "p",
+                 "response_body": "pb", "response_trailers": "pt"}[kind]
         answer = external_processor_pb2.ProcessingResponse()
         inner = getattr(answer, kind)
         inner.SetInParent()
-        common = inner.response
+        common = inner if kind.endswith("trailers") else inner.response
         for name, value in told:
             which, _, verb = name.partition("-")
             if which != short:
@@ -190,6 +193,9 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
                 common.header_mutation.remove_headers.append(value)
             elif verb == "body":
                 common.body_mutation.body = value.encode()
+            elif verb == "upper":
+                # The same whatever the pieces are.
+                common.body_mutation.body = part.body.upper()
             elif verb == "replace":
                 common.status = external_processor_pb2.CommonResponse.CONTINUE_AND_REPLACE
                 common.body_mutation.body = value.encode()
@@ -201,6 +207,9 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
                 if kind.endswith("headers"):
                     pairs = [(field.key, field.value or field.raw_value.decode()) for field in part.headers.headers]
                     text = json.dumps([shown(pairs), part.end_of_stream])
+                elif kind.endswith("trailers"):
+                    pairs = [(field.key, field.value or field.raw_value.decode()) for field in part.trailers.headers]
+                    text = json.dumps(shown(pairs))
                 else:
                     text = json.dumps([part.body.decode(), part.end_of_stream])
                 common.header_mutation.set_headers.append(option("x-seen-" + short + ":" + text, append=False))

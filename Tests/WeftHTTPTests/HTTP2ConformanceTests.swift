@@ -244,8 +244,76 @@ import Testing
         #expect(peer.requests.count == 1)
         peer.connection.sendLateResets()
         peer.collect()
+        // Nothing yet: they might leave together with their responses.
+        #expect(peer.frames.isEmpty && peer.connection.owesResets)
+        peer.connection.sendLateResets()
+        peer.collect()
         #expect(peer.frames == [WireFrame(3, 0, 7, [0, 0, 0, 0])])
         #expect(!peer.connection.owesResets)
+    }
+
+    /// A response between two looks of the timer waits for the look after the next.
+    @Test func eachResetWaitsAWholePeriod() {
+        let peer = WirePeer()
+        func answer(_ id: UInt32) {
+            peer.feed([.post(id)])
+            if let reference = peer.references.last {
+                peer.connection.send(ResponseHead(status: 403), on: reference, endStream: true)
+            }
+        }
+        func tick() -> [UInt32] {
+            peer.collect()
+            peer.clear()
+            peer.connection.sendLateResets()
+            peer.collect()
+            return peer.frames.filter { $0.type == 3 }.map(\.id)
+        }
+        answer(1)
+        #expect(tick() == [])
+        answer(3)
+        #expect(tick() == [1])
+        #expect(tick() == [3])
+        #expect(tick() == [] && !peer.connection.owesResets)
+    }
+
+    /// What a client does wrong on a stream that waits for its reset is answered by the one reset that is sent.
+    @Test func aDroppedStreamIsResetOnce() {
+        let peer = WirePeer()
+        peer.feed([.post(1)])
+        peer.connection.send(ResponseHead(status: 403), on: peer.references[0], endStream: true)
+        // PRIORITY that depends on itself: a stream error.
+        peer.feed([WireFrame(2, 0, 1, [0, 0, 0, 1, 16])])
+        for _ in 0..<2 { peer.connection.sendLateResets() }
+        peer.collect()
+        #expect(peer.frames.filter { $0.type == 3 } == [WireFrame(3, 0, 1, [0, 0, 0, 1])])
+    }
+
+    /// Bytes that are thrown away are credited to the connection, padding too, and never to the stream: whoever goes
+    /// on sending stops after one window of it.
+    @Test func droppedBytesGiveCreditToTheConnectionAlone() {
+        let peer = WirePeer()
+        peer.feed([.post(1)])
+        peer.connection.send(ResponseHead(status: 403), on: peer.references[0], endStream: true)
+        peer.collect()
+        peer.clear()
+        for _ in 0..<200 { peer.feed([.data(1, 16_000)]) }
+        peer.collect()
+        #expect(peer.verdict == "fine")
+        let updates = peer.frames.filter { $0.type == 8 }
+        #expect(!updates.isEmpty && updates.allSatisfy { $0.id == 0 })
+        #expect(peer.bodyBytes == 0)
+    }
+
+    /// A drain neither waits for late resets nor is held up by them.
+    @Test func drainDoesNotWaitForLateResets() {
+        let peer = WirePeer()
+        peer.feed([.post(1)])
+        peer.connection.startDrain()
+        peer.connection.finishDrain()
+        peer.connection.send(ResponseHead(status: 403), on: peer.references[0], endStream: true)
+        #expect(peer.connection.isDrained)
+        peer.collect()
+        #expect(!peer.frames.contains { $0.type == 3 })
     }
 
     @Test func fewResetsWait() {
@@ -256,7 +324,7 @@ import Testing
         }
         peer.collect()
         #expect(peer.frames.filter { $0.type == 3 }.count == 50)
-        peer.connection.sendLateResets()
+        for _ in 0..<2 { peer.connection.sendLateResets() }
         peer.collect()
         let told = peer.frames.filter { $0.type == 3 }.map(\.id)
         let expected: [UInt32] = (0..<150).map { $0 * 2 + 1 }

@@ -86,6 +86,28 @@ import WeftIdentity
         #expect(!whole.isWaiting && whole.configuration == new)
     }
 
+    /// A scope is not served before the route table that it names; those that were there are served meanwhile.
+    @Test func scopesWaitForTheirRoutes() {
+        var warming = ConfigurationWarming()
+        var wanted = configuration(route: "unused")
+        let scoped = ScopedRoutes(name: "s", key: [.init(header: "x-scope")])
+        let manager = HTTPConnectionManager(statPrefix: "s", routes: .scoped(scoped), filters: [])
+        wanted.listeners["l"]?.filterChains[0].filters = [.httpConnectionManager(manager)]
+        #expect(warming.serve(wanted, isPatient: true).isWaiting)
+        wanted.scopes["a"] = RouteScope(name: "a", key: ["a"], table: .rds("ra"))
+        #expect(warming.serve(wanted, isPatient: true).isWaiting)
+        wanted.routes["ra"] = RouteConfiguration(name: "ra", virtualHosts: [])
+        #expect(warming.serve(wanted, isPatient: true).configuration == wanted)
+        var next = wanted
+        next.scopes["a"]?.table = .rds("rb")
+        next.routes = [:]
+        let held = warming.serve(next, isPatient: true)
+        #expect(held.isWaiting && held.configuration.scopes == wanted.scopes)
+        #expect(held.configuration.routes["ra"] != nil)
+        next.routes["rb"] = RouteConfiguration(name: "rb", virtualHosts: [])
+        #expect(warming.serve(next, isPatient: true).configuration == next)
+    }
+
     @Test func theFirstListenersWaitForEndpoints() {
         var warming = ConfigurationWarming()
         var all = ProxyConfiguration()

@@ -195,8 +195,12 @@ private struct Folder: ~Copyable {
     /// A static listener that waits for routes of a server is held back, others are served at once.
     @Test func listenersThatWaitAreHeldBack() throws {
         let value = bootstrap { value in
-            for (name, file) in [("waits", nil), ("does-not", "/rds")] as [(String, String?)] {
-                var manager = HTTPConnectionManager(statPrefix: "m", routes: .rds("r"), filters: [])
+            let scopes = HTTPConnectionManager.Routes.scoped(ScopedRoutes(name: "s", key: [.init(header: "x")]))
+            let all: [(String, String?, HTTPConnectionManager.Routes)] = [
+                ("waits", nil, .rds("r")), ("does-not", "/rds", .rds("r")), ("waits-for-scopes", nil, scopes),
+            ]
+            for (name, file, routes) in all {
+                var manager = HTTPConnectionManager(statPrefix: "m", routes: routes, filters: [])
                 manager.routesFile = file
                 var listener = Listener(name: name, address: .ip("127.0.0.1", port: 0))
                 listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
@@ -216,6 +220,14 @@ private struct Folder: ~Copyable {
             { value in
                 value.ads = nil
                 let manager = HTTPConnectionManager(statPrefix: "m", routes: .rds("r"), filters: [])
+                var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 0))
+                listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+                value.configuration.listeners["l"] = listener
+            },
+            { value in
+                value.ads = nil
+                let scoped = ScopedRoutes(name: "s", key: [.init(header: "x")])
+                let manager = HTTPConnectionManager(statPrefix: "m", routes: .scoped(scoped), filters: [])
                 var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 0))
                 listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
                 value.configuration.listeners["l"] = listener

@@ -173,7 +173,9 @@ import WeftProto
     static var processing: ExternalProcessing {
         var processing = ExternalProcessing(service: target)
         processing.failureModeAllows = true
-        processing.mode.requestBody = .buffered
+        processing.mode.requestBody = .streamed
+        processing.mode.responseBody = .bufferedPartial
+        processing.mode.responseTrailers = true
         processing.mode.responseHeaders = false
         processing.messageTimeoutMilliseconds = 900
         processing.maxMessageTimeoutMilliseconds = 2_000
@@ -279,7 +281,7 @@ import WeftProto
         var check = ExternalAuthorization.Wire()
         check.failureModeAllow = true
         var processing = Self.processing.wire()
-        processing.processingMode.requestBodyMode = .streamed
+        processing.processingMode.requestBodyMode = .fullDuplexStreamed
         var quota = Self.quota.wire()
         quota.domain = ""
         var rules = Self.quota.wire()

@@ -109,6 +109,41 @@ struct SubscriptionTests {
         #expect(again[0].initialResourceVersions.keys.sorted() == ["a", "b"])
     }
 
+    /// A listener that wants scopes makes the client ask for them, and for the route tables that they name.
+    @Test func clientAsksForScopesAndTheirRoutes() throws {
+        var configuration = ProxyConfiguration()
+        let scoped = ScopedRoutes(name: "s", key: [.init(header: "x-scope")])
+        let manager = HTTPConnectionManager(
+            statPrefix: "s", routes: .scoped(scoped), filters: [HTTPFilter(name: "router", kind: .router)])
+        var listener = Listener(name: "l", address: .ip("0.0.0.0", port: 80))
+        listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+        configuration.listeners["l"] = listener
+        configuration.scopes["one"] = RouteScope(name: "one", key: ["1"], table: .rds("r1"))
+        configuration.routes["r1"] = RouteConfiguration(name: "r1", virtualHosts: [])
+        configuration.routes["r2"] = RouteConfiguration(name: "r2", virtualHosts: [])
+        var server = ServerSubscription.Delta()
+        var client = ClientSubscription(node: .init())
+        var current = try XDSSnapshot(configuration, target: .weft)
+        func run(_ opening: [ClientSubscription.Request]) {
+            var queue = opening
+            while !queue.isEmpty {
+                for response in server.receive(queue.removeFirst(), snapshot: current).responses {
+                    queue += client.receive(response).requests
+                }
+            }
+        }
+        run(client.connect())
+        #expect(client.configuration.scopes == configuration.scopes)
+        #expect(Set(client.configuration.routes.keys) == ["r1"])
+        // A scope that goes takes its route table with it; the new one brings another.
+        configuration.scopes = ["two": RouteScope(name: "two", key: ["2"], table: .rds("r2"))]
+        current = try XDSSnapshot(configuration, target: .weft)
+        for response in server.push(current) { run(client.receive(response).requests) }
+        #expect(client.configuration.scopes == configuration.scopes)
+        #expect(Set(client.configuration.routes.keys) == ["r2"])
+        #expect(client.connect().map(\.typeURL).contains(ResourceType.scope.typeURL))
+    }
+
     /// The client's state of the world against the server's: what is left out goes, names are whole lists, a rejection
     /// keeps the version.
     @Test func stateOfTheWorldClient() throws {

@@ -237,6 +237,14 @@ import WeftProto
         chain.filters = [
             .connectionLimit(ConnectionLimit(statPrefix: "c", maximum: 7)), .sniCluster,
             .externalAuthorization(check),
+            .connectionRateLimit(
+                ConnectionRateLimit(
+                    statPrefix: "l",
+                    bucket: LocalRateLimit.Bucket(maxTokens: 3, tokensPerFill: 2, fillIntervalMilliseconds: 60))),
+            .connectionQuota(
+                ConnectionQuota(
+                    statPrefix: "q", domain: "d", descriptors: [[.init("a", "b"), .init("c", "%PROTOCOL%")]],
+                    service: GRPCServiceTarget(cluster: "limits"))),
             .tcpProxy(TCPProxy(statPrefix: "t", cluster: .cluster("c"))),
         ]
         chain.match.sourceType = .external
@@ -251,6 +259,54 @@ import WeftProto
         tls.ticketKeys = nil
         listener.filterChains[0].tls = tls
         #expect(try roundTrip(.listener(listener)) == .listener(listener))
+    }
+
+    @Test func routeTablesByScope() throws {
+        let table = RouteConfiguration(name: "t", virtualHosts: [VirtualHost(name: "h", domains: ["*"], routes: [])])
+        let scopes = [
+            RouteScope(name: "one", key: ["a", "b"], table: .inline(table)),
+            RouteScope(name: "two", key: ["a", "c"], table: .rds("named")),
+        ]
+        for scope in scopes { #expect(try roundTrip(.scope(scope)) == .scope(scope)) }
+        let key: [ScopedRoutes.KeyPart] = [
+            .init(header: "x-scope", elementSeparator: ",", piece: .index(2)),
+            .init(header: "x-more", elementSeparator: ";", piece: .element(separator: "=", key: "zone")),
+        ]
+        for listed in [scopes, nil] {
+            var manager = HTTPConnectionManager(
+                statPrefix: "s", routes: .scoped(ScopedRoutes(name: "r", key: key, scopes: listed)),
+                filters: [HTTPFilter(name: "router", kind: .router)])
+            manager.routesFile = listed == nil ? nil : "/routes.yaml"
+            var listener = Listener(name: "l", address: .ip("0.0.0.0", port: 80))
+            listener.filterChains = [FilterChain(name: "c", filters: [.httpConnectionManager(manager)])]
+            guard case .listener(let back) = try roundTrip(.listener(listener)) else { return #expect(Bool(false)) }
+            #expect(back.managers.first?.routes == manager.routes)
+            #expect(back.managers.first?.routesFile == manager.routesFile)
+        }
+    }
+
+    @Test func badScopesAreRefused() throws {
+        func refusal(_ change: (inout WireScope) -> Void) -> String? {
+            var wire = WireScope()
+            wire.name = "one"
+            wire.routeConfigurationName = "r"
+            wire.key.fragments = [.with { $0.stringKey = "a" }]
+            change(&wire)
+            do {
+                _ = try XDSDecoder().decode(pack(wire))
+                return nil
+            } catch { return "\(error)" }
+        }
+        #expect(refusal { _ in } == nil)
+        #expect(refusal { $0.key.fragments = [] }?.contains("key.fragments are missing") == true)
+        #expect(refusal { $0.key.fragments[0].type = nil }?.contains("string_key is missing") == true)
+        #expect(refusal { $0.routeConfigurationName = "" }?.contains("exactly one") == true)
+        #expect(refusal { $0.routeConfiguration.name = "x" }?.contains("exactly one") == true)
+        let same = [
+            RouteScope(name: "x", key: ["k"], table: .rds("r")), RouteScope(name: "y", key: ["k"], table: .rds("r")),
+        ]
+        #expect(RouteScope.repeatedKey(same) == "scopes x and y have the same key [\"k\"]")
+        #expect(RouteScope.repeatedKey(same.prefix(1)) == nil)
     }
 
     @Test func everyKindOfSecret() throws {

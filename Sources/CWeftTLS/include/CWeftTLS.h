@@ -45,6 +45,10 @@ typedef void (*weft_tls_name_callback)(
 int weft_tls_each_name(const uint8_t *der, size_t length, weft_tls_name_callback callback, void *context);
 /// The subject as RFC 2253 writes it, zero-terminated. Returns its length, or 0 if it does not fit.
 size_t weft_tls_subject(const uint8_t *der, size_t length, char *text, size_t capacity);
+/// The issuer, likewise.
+size_t weft_tls_issuer(const uint8_t *der, size_t length, char *text, size_t capacity);
+/// The serial number in lower-case hexadecimal, likewise.
+size_t weft_tls_serial(const uint8_t *der, size_t length, char *text, size_t capacity);
 /// SHA-256 of the subject public key info, 32 bytes.
 int weft_tls_key_digest(const uint8_t *der, size_t length, uint8_t *digest);
 /// Copies a peer's certificate chain, leaf first, as PEM. `connection` is an SSL. Returns its length; 0 if there is none

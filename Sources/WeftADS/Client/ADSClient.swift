@@ -60,6 +60,8 @@ package struct ADSClient: Sendable {
         package var wildcards: [ResourceType] = [.cluster, .listener]
         /// Resources from elsewhere; what they name by ADS is subscribed to.
         package var base = ProxyConfiguration()
+        /// What `runtime_key`s in resources stand for.
+        package var runtime = RuntimeValues()
         /// Delta ADS, or state of the world.
         package var isDelta = true
         /// Metadata of every stream, besides the token.
@@ -218,7 +220,8 @@ private actor ClientState {
 
     init(_ configuration: ADSClient.Configuration, delegate: any ADSClientDelegate, logger: Logger) {
         subscription = ClientSubscription(
-            node: configuration.node.wire, wildcards: configuration.wildcards, base: configuration.base)
+            node: configuration.node.wire, wildcards: configuration.wildcards, base: configuration.base,
+            runtime: configuration.runtime)
         self.delegate = delegate
         self.logger = logger
     }

@@ -45,6 +45,7 @@ extension ResourceType {
         case .cluster: "cluster"
         case .listener: "listener"
         case .endpoint: "endpoint"
+        case .scope: "scope"
         case .route: "route"
         case .secret: "secret"
         case .names: "name_table"

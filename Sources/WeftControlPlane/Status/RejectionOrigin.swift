@@ -45,6 +45,7 @@ enum RejectionOrigin {
                 case .cluster: configuration.clusters[name].flatMap { try? JSONValue(encoding: $0) }
                 case .listener: configuration.listeners[name].flatMap { try? JSONValue(encoding: $0) }
                 case .endpoint: configuration.endpoints[name].flatMap { try? JSONValue(encoding: $0) }
+                case .scope: configuration.scopes[name].flatMap { try? JSONValue(encoding: $0) }
                 case .route: configuration.routes[name].flatMap { try? JSONValue(encoding: $0) }
                 case .secret, .names: nil
                 }

@@ -128,8 +128,7 @@ extension HTTP2Connection {
         // RFC 9113, 8.1: a whole response makes the rest of the request needless. A client that still sends may throw
         // the response away when it reads RST_STREAM together with it (curl 7.88 does), so that comes later.
         if role == .server, !streams[slot].isTunnel {
-            if lateResets.count >= Self.lateResetLimit { writeReset(lateResets.removeFirst(), .noError) }
-            lateResets.append(streams[slot].id)
+            if let oldest = lateResets.add(streams[slot].id) { writeReset(oldest, .noError) }
             flood.streamCompleted()
             forgetReset(slot)
         }
@@ -150,20 +149,20 @@ extension HTTP2Connection {
         remove(slot)
     }
 
-    /// Server: whether ``sendLateResets()`` has something to say.
+    /// Server: whether ``sendLateResets()`` has something to say, now or later.
     package var owesResets: Bool { !lateResets.isEmpty }
 
-    /// Server: tells the client which requests it may stop sending, some time after their responses left.
+    /// Server: tells the client which requests it may stop sending. For a timer: what was answered since the last call
+    /// waits for the next one, so that no reset leaves together with its response.
     package func sendLateResets() {
-        guard failure == nil else { return }
-        for id in lateResets { writeReset(id, .noError) }
-        lateResets.removeAll(keepingCapacity: true)
+        guard failure == nil, !isClosed else { return }
+        for id in lateResets.takeDue() { writeReset(id, .noError) }
     }
 
     /// A frame for a stream that was dropped: no error, and when it is the request's last one, no reset is due.
     func ignoreLate(_ id: UInt32, endStream: Bool) -> Bool {
         guard resets.contains(id) else { return false }
-        if endStream, let index = lateResets.firstIndex(of: id) { lateResets.remove(at: index) }
+        if endStream { lateResets.forget(id) }
         return true
     }
 

@@ -57,8 +57,7 @@ package final class HTTP2Connection {
     var flood: HTTP2FloodGuard
     var resets = HTTP2ResetMemory()
     /// Server: streams answered before their requests ended, whose clients have not been told to stop.
-    var lateResets: [UInt32] = []
-    static let lateResetLimit = 100
+    var lateResets = HTTP2LateResets()
 
     /// Milliseconds, as of the last bytes.
     var now: UInt64 = 0
@@ -217,6 +216,8 @@ package final class HTTP2Connection {
     private func resetStream(_ id: UInt32, _ code: HTTP2ErrorCode, _ reason: HTTP2Reason) {
         statistics?.count(reason)
         writeReset(id, code)
+        // A stream is reset once.
+        lateResets.forget(id)
         resets.insert(id)
         if let slot = streams.slot(of: id) {
             let ref = HTTP2StreamRef(id: id, slot: slot)

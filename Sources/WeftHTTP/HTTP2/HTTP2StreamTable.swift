@@ -153,3 +153,38 @@ struct HTTP2ResetMemory {
 
     func contains(_ id: UInt32) -> Bool { id <= forgotten || ring.contains(id) }
 }
+
+/// Streams whose RST_STREAM waits for the client to have read the response. Few: the oldest goes at once when one too
+/// many comes.
+struct HTTP2LateResets {
+    private static let limit = 100
+    /// Oldest first.
+    private var ids: [UInt32] = []
+    /// How many of them were there at the last ``takeDue()``.
+    private var old = 0
+
+    var isEmpty: Bool { ids.isEmpty }
+
+    /// - Returns: What can wait no longer.
+    mutating func add(_ id: UInt32) -> UInt32? {
+        ids.append(id)
+        guard ids.count > Self.limit else { return nil }
+        old = max(0, old - 1)
+        return ids.removeFirst()
+    }
+
+    /// The client has ended or given up the request, or was told.
+    mutating func forget(_ id: UInt32) {
+        guard !ids.isEmpty, let place = ids.firstIndex(of: id) else { return }
+        ids.remove(at: place)
+        if place < old { old -= 1 }
+    }
+
+    /// What has waited since the last call.
+    mutating func takeDue() -> [UInt32] {
+        let due = Array(ids.prefix(old))
+        ids.removeFirst(old)
+        old = ids.count
+        return due
+    }
+}

@@ -3,13 +3,35 @@
 package struct ExternalProcessing: Sendable, Hashable, Codable {
     /// Which parts of an exchange are shown (`ProcessingMode`).
     package struct Mode: Sendable, Hashable, Codable {
-        package enum Body: String, Sendable, Hashable, Codable { case none, buffered }
+        package enum Body: String, Sendable, Hashable, Codable {
+            case none
+            /// Whole; what is too large is refused.
+            case buffered
+            /// As far as it fits; the rest is not shown.
+            case bufferedPartial
+            /// Piece by piece.
+            case streamed
+        }
         package var requestHeaders = true
         package var responseHeaders = true
+        package var requestTrailers = false
+        package var responseTrailers = false
         package var requestBody = Body.none
         package var responseBody = Body.none
 
         package init() {}
+
+        /// Whether a length that was announced may become wrong without anybody saying so.
+        package var dropsRequestLength: Bool { Self.dropsLength(requestBody, headers: requestHeaders) }
+        package var dropsResponseLength: Bool { Self.dropsLength(responseBody, headers: responseHeaders) }
+
+        private static func dropsLength(_ body: Body, headers: Bool) -> Bool {
+            switch body {
+            case .none: false
+            case .buffered: !headers
+            case .bufferedPartial, .streamed: true
+            }
+        }
     }
     package enum RouteCache: String, Sendable, Hashable, Codable { case `default`, clear, retain }
     /// What a route or virtual host changes (`ExtProcOverrides`); `nil` leaves the filter's.

@@ -30,6 +30,8 @@ package enum FormatOperator: Sendable, Hashable {
 
     case plain(FormatOperatorName)
     case request(Header)
+    /// The value up to its first question mark.
+    case requestWithoutQuery(Header)
     case response(Header)
     case trailer(Header)
     case startTime(Time)
@@ -46,6 +48,7 @@ package enum FormatOperator: Sendable, Hashable {
     package init(_ name: String, _ arguments: String?) throws(FormatError) {
         switch name {
         case "REQ": self = .request(try Self.header(name, arguments))
+        case "REQ_WITHOUT_QUERY": self = .requestWithoutQuery(try Self.header(name, arguments))
         case "RESP": self = .response(try Self.header(name, arguments))
         case "TRAILER": self = .trailer(try Self.header(name, arguments))
         case "START_TIME", "START_TIME_LOCAL":
@@ -56,6 +59,7 @@ package enum FormatOperator: Sendable, Hashable {
         case "GRPC_STATUS": self = .grpcStatus(try Self.style(arguments))
         case "GRPC_STATUS_NUMBER": self = .grpcStatus(.number)
         case "DYNAMIC_METADATA": self = .dynamicMetadata(Self.parts(try Self.needed(name, arguments)))
+        case "METADATA": self = .dynamicMetadata(try Self.metadata(try Self.needed(name, arguments)))
         case "QUERY_PARAM": self = .queryParameter(try Self.needed(name, arguments))
         case "QUERY_PARAMS": self = .queryParameters
         case "PATH": self = try Self.path(arguments ?? "")
@@ -86,6 +90,17 @@ package enum FormatOperator: Sendable, Hashable {
     }
 
     private static func parts(_ text: String) -> [String] { text.split(separator: ":").map(String.init) }
+
+    /// - Returns: The path of dynamic metadata; the proxy keeps no other for logs.
+    private static func metadata(_ arguments: String) throws(FormatError) -> [String] {
+        let words = parts(arguments)
+        guard words.first == "DYNAMIC", words.count > 1 else {
+            throw FormatError(
+                "%METADATA(…)% takes DYNAMIC and a namespace, %METADATA(DYNAMIC:NAMESPACE:KEY)%; other kinds are not "
+                    + "implemented; found \"\(arguments)\"")
+        }
+        return Array(words.dropFirst())
+    }
 
     private static func header(_ name: String, _ arguments: String?) throws(FormatError) -> Header {
         let names = try needed(name, arguments).split(separator: "?", omittingEmptySubsequences: false).map(String.init)

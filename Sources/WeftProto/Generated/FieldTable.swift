@@ -762,7 +762,7 @@ package enum FieldTable {
         3 omit_empty_values bool - -
         4 content_type string - -
         5 text_format_source message =format envoy.config.core.v3.DataSource
-        6 formatters message *! -
+        6 formatters message * envoy.config.core.v3.TypedExtensionConfig
         7 json_format_options message ! -
         M envoy.config.core.v3.TcpKeepalive
         1 keepalive_probes message - google.protobuf.UInt32Value
@@ -1300,6 +1300,16 @@ package enum FieldTable {
         M envoy.config.route.v3.RouteMatch.TlsContextMatchOptions
         1 presented message - google.protobuf.BoolValue
         2 validated message - google.protobuf.BoolValue
+        M envoy.config.route.v3.ScopedRouteConfiguration
+        1 name string - -
+        2 route_configuration_name string - -
+        3 key message - envoy.config.route.v3.ScopedRouteConfiguration.Key
+        4 on_demand bool - -
+        5 route_configuration message - envoy.config.route.v3.RouteConfiguration
+        M envoy.config.route.v3.ScopedRouteConfiguration.Key
+        1 fragments message * envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
+        M envoy.config.route.v3.ScopedRouteConfiguration.Key.Fragment
+        1 string_key string =type -
         M envoy.config.route.v3.Tracing
         1 client_sampling message - envoy.type.v3.FractionalPercent
         2 random_sampling message - envoy.type.v3.FractionalPercent
@@ -2103,7 +2113,7 @@ package enum FieldTable {
         28 request_timeout message - google.protobuf.Duration
         29 max_request_headers_kb message - google.protobuf.UInt32Value
         30 normalize_path message - google.protobuf.BoolValue
-        31 scoped_routes message !=route_specifier -
+        31 scoped_routes message =route_specifier envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
         32 preserve_external_request_id bool - -
         33 merge_slashes bool - -
         34 server_header_transformation enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.ServerHeaderTransformation
@@ -2198,6 +2208,34 @@ package enum FieldTable {
         3 body message - envoy.config.core.v3.DataSource
         4 body_format_override message - envoy.config.core.v3.SubstitutionFormatString
         5 headers_to_add message * envoy.config.core.v3.HeaderValueOption
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds
+        1 scoped_rds_config_source message - envoy.config.core.v3.ConfigSource
+        2 srds_resources_locator string - -
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
+        1 scoped_route_configurations message * envoy.config.route.v3.ScopedRouteConfiguration
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes
+        1 name string - -
+        2 scope_key_builder message - envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
+        3 rds_config_source message - envoy.config.core.v3.ConfigSource
+        4 scoped_route_configurations_list message =config_specifier envoy.extensions.filters.network.http_connection_manager.v3.ScopedRouteConfigurationsList
+        5 scoped_rds message =config_specifier envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder
+        1 fragments message * envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder
+        1 header_value_extractor message =type envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor
+        1 name string - -
+        2 element_separator string - -
+        3 index uint32 =extract_type -
+        4 element message =extract_type envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
+        M envoy.extensions.filters.network.http_connection_manager.v3.ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement
+        1 separator string - -
+        2 key string - -
+        M envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
+        1 stat_prefix string - -
+        2 token_bucket message - envoy.type.v3.TokenBucket
+        3 runtime_enabled message - envoy.config.core.v3.RuntimeFeatureFlag
+        4 share_key string - -
         M envoy.extensions.filters.network.ratelimit.v3.RateLimit
         1 stat_prefix string - -
         2 domain string - -
@@ -2256,6 +2294,8 @@ package enum FieldTable {
         1 name string - -
         2 weight uint32 - -
         3 metadata_match message - envoy.config.core.v3.Metadata
+        M envoy.extensions.formatter.metadata.v3.Metadata
+        M envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery
         M envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
         1 forward_reason_phrase bool - -
         2 formatter_type_on_envoy_headers enum ! -

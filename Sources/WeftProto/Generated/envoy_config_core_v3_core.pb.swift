@@ -937,6 +937,8 @@ package nonisolated struct Envoy_Config_Core_V3_SubstitutionFormatString: Sendab
 
   package var contentType: String = String()
 
+  package var formatters: [Envoy_Config_Core_V3_TypedExtensionConfig] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_Format: Equatable, Sendable {
@@ -3329,7 +3331,7 @@ nonisolated extension Envoy_Config_Core_V3_RuntimeUInt32: SwiftProtobuf.Message,
 
 nonisolated extension Envoy_Config_Core_V3_SubstitutionFormatString: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SubstitutionFormatString"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}text_format\0\u{3}json_format\0\u{3}omit_empty_values\0\u{3}content_type\0\u{3}text_format_source\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}text_format\0\u{3}json_format\0\u{3}omit_empty_values\0\u{3}content_type\0\u{3}text_format_source\0\u{1}formatters\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3373,6 +3375,7 @@ nonisolated extension Envoy_Config_Core_V3_SubstitutionFormatString: SwiftProtob
           self.format = .textFormatSource(v)
         }
       }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.formatters) }()
       default: break
       }
     }
@@ -3403,6 +3406,9 @@ nonisolated extension Envoy_Config_Core_V3_SubstitutionFormatString: SwiftProtob
     try { if case .textFormatSource(let v)? = self.format {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
     } }()
+    if !self.formatters.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.formatters, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3410,6 +3416,7 @@ nonisolated extension Envoy_Config_Core_V3_SubstitutionFormatString: SwiftProtob
     if lhs.format != rhs.format {return false}
     if lhs.omitEmptyValues != rhs.omitEmptyValues {return false}
     if lhs.contentType != rhs.contentType {return false}
+    if lhs.formatters != rhs.formatters {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

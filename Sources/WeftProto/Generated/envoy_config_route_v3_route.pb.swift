@@ -2332,6 +2332,88 @@ package nonisolated struct Envoy_Config_Route_V3_RateLimit: Sendable {
   fileprivate var _hitsAddend: Envoy_Config_Route_V3_RateLimit.HitsAddend? = nil
 }
 
+package nonisolated struct Envoy_Config_Route_V3_ScopedRouteConfiguration: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var onDemand: Bool {
+    get {_storage._onDemand}
+    set {_uniqueStorage()._onDemand = newValue}
+  }
+
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
+
+  package var routeConfigurationName: String {
+    get {_storage._routeConfigurationName}
+    set {_uniqueStorage()._routeConfigurationName = newValue}
+  }
+
+  package var routeConfiguration: Envoy_Config_Route_V3_RouteConfiguration {
+    get {_storage._routeConfiguration ?? Envoy_Config_Route_V3_RouteConfiguration()}
+    set {_uniqueStorage()._routeConfiguration = newValue}
+  }
+  /// Returns true if `routeConfiguration` has been explicitly set.
+  package var hasRouteConfiguration: Bool {_storage._routeConfiguration != nil}
+  /// Clears the value of `routeConfiguration`. Subsequent reads from it will return its default value.
+  package mutating func clearRouteConfiguration() {_uniqueStorage()._routeConfiguration = nil}
+
+  package var key: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key {
+    get {_storage._key ?? Envoy_Config_Route_V3_ScopedRouteConfiguration.Key()}
+    set {_uniqueStorage()._key = newValue}
+  }
+  /// Returns true if `key` has been explicitly set.
+  package var hasKey: Bool {_storage._key != nil}
+  /// Clears the value of `key`. Subsequent reads from it will return its default value.
+  package mutating func clearKey() {_uniqueStorage()._key = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct Key: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var fragments: [Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.Fragment] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated struct Fragment: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var type: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.Fragment.OneOf_Type? = nil
+
+      package var stringKey: String {
+        get {
+          if case .stringKey(let v)? = type {return v}
+          return String()
+        }
+        set {type = .stringKey(newValue)}
+      }
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package nonisolated enum OneOf_Type: Equatable, Sendable {
+        case stringKey(String)
+
+      }
+
+      package init() {}
+    }
+
+    package init() {}
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
 
 fileprivate nonisolated let _protobuf_package = "envoy.config.route.v3"
@@ -5791,6 +5873,175 @@ nonisolated extension Envoy_Config_Route_V3_RateLimit.HitsAddend: SwiftProtobuf.
   package static func ==(lhs: Envoy_Config_Route_V3_RateLimit.HitsAddend, rhs: Envoy_Config_Route_V3_RateLimit.HitsAddend) -> Bool {
     if lhs._number != rhs._number {return false}
     if lhs.format != rhs.format {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_ScopedRouteConfiguration: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ScopedRouteConfiguration"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}route_configuration_name\0\u{1}key\0\u{3}on_demand\0\u{3}route_configuration\0")
+
+  fileprivate class _StorageClass {
+    var _onDemand: Bool = false
+    var _name: String = String()
+    var _routeConfigurationName: String = String()
+    var _routeConfiguration: Envoy_Config_Route_V3_RouteConfiguration? = nil
+    var _key: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _onDemand = source._onDemand
+      _name = source._name
+      _routeConfigurationName = source._routeConfigurationName
+      _routeConfiguration = source._routeConfiguration
+      _key = source._key
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._routeConfigurationName) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._key) }()
+        case 4: try { try decoder.decodeSingularBoolField(value: &_storage._onDemand) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._routeConfiguration) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      if !_storage._routeConfigurationName.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._routeConfigurationName, fieldNumber: 2)
+      }
+      try { if let v = _storage._key {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      if _storage._onDemand != false {
+        try visitor.visitSingularBoolField(value: _storage._onDemand, fieldNumber: 4)
+      }
+      try { if let v = _storage._routeConfiguration {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_ScopedRouteConfiguration, rhs: Envoy_Config_Route_V3_ScopedRouteConfiguration) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._onDemand != rhs_storage._onDemand {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._routeConfigurationName != rhs_storage._routeConfigurationName {return false}
+        if _storage._routeConfiguration != rhs_storage._routeConfiguration {return false}
+        if _storage._key != rhs_storage._key {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_ScopedRouteConfiguration.Key: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_ScopedRouteConfiguration.protoMessageName + ".Key"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}fragments\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.fragments) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.fragments.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.fragments, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key, rhs: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key) -> Bool {
+    if lhs.fragments != rhs.fragments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.Fragment: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.protoMessageName + ".Fragment"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}string_key\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.type != nil {try decoder.handleConflictingOneOf()}
+          self.type = .stringKey(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .stringKey(let v)? = self.type {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.Fragment, rhs: Envoy_Config_Route_V3_ScopedRouteConfiguration.Key.Fragment) -> Bool {
+    if lhs.type != rhs.type {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -46,6 +46,192 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
   fileprivate var _configSource: Envoy_Config_Core_V3_ConfigSource? = nil
 }
 
+package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: String {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
+
+  package var scopeKeyBuilder: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder {
+    get {_storage._scopeKeyBuilder ?? Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder()}
+    set {_uniqueStorage()._scopeKeyBuilder = newValue}
+  }
+  /// Returns true if `scopeKeyBuilder` has been explicitly set.
+  package var hasScopeKeyBuilder: Bool {_storage._scopeKeyBuilder != nil}
+  /// Clears the value of `scopeKeyBuilder`. Subsequent reads from it will return its default value.
+  package mutating func clearScopeKeyBuilder() {_uniqueStorage()._scopeKeyBuilder = nil}
+
+  package var rdsConfigSource: Envoy_Config_Core_V3_ConfigSource {
+    get {_storage._rdsConfigSource ?? Envoy_Config_Core_V3_ConfigSource()}
+    set {_uniqueStorage()._rdsConfigSource = newValue}
+  }
+  /// Returns true if `rdsConfigSource` has been explicitly set.
+  package var hasRdsConfigSource: Bool {_storage._rdsConfigSource != nil}
+  /// Clears the value of `rdsConfigSource`. Subsequent reads from it will return its default value.
+  package mutating func clearRdsConfigSource() {_uniqueStorage()._rdsConfigSource = nil}
+
+  package var configSpecifier: OneOf_ConfigSpecifier? {
+    get {return _storage._configSpecifier}
+    set {_uniqueStorage()._configSpecifier = newValue}
+  }
+
+  package var scopedRouteConfigurationsList: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList {
+    get {
+      if case .scopedRouteConfigurationsList(let v)? = _storage._configSpecifier {return v}
+      return Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList()
+    }
+    set {_uniqueStorage()._configSpecifier = .scopedRouteConfigurationsList(newValue)}
+  }
+
+  package var scopedRds: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds {
+    get {
+      if case .scopedRds(let v)? = _storage._configSpecifier {return v}
+      return Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds()
+    }
+    set {_uniqueStorage()._configSpecifier = .scopedRds(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_ConfigSpecifier: Equatable, Sendable {
+    case scopedRouteConfigurationsList(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList)
+    case scopedRds(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds)
+
+  }
+
+  package nonisolated struct ScopeKeyBuilder: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var fragments: [Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated struct FragmentBuilder: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var type: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.OneOf_Type? = nil
+
+      package var headerValueExtractor: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor {
+        get {
+          if case .headerValueExtractor(let v)? = type {return v}
+          return Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor()
+        }
+        set {type = .headerValueExtractor(newValue)}
+      }
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package nonisolated enum OneOf_Type: Equatable, Sendable {
+        case headerValueExtractor(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor)
+
+      }
+
+      package nonisolated struct HeaderValueExtractor: Sendable {
+        // SwiftProtobuf.Message conformance is added in an extension below. See the
+        // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+        // methods supported on all messages.
+
+        package var name: String = String()
+
+        package var elementSeparator: String = String()
+
+        package var extractType: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.OneOf_ExtractType? = nil
+
+        package var index: UInt32 {
+          get {
+            if case .index(let v)? = extractType {return v}
+            return 0
+          }
+          set {extractType = .index(newValue)}
+        }
+
+        package var element: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement {
+          get {
+            if case .element(let v)? = extractType {return v}
+            return Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement()
+          }
+          set {extractType = .element(newValue)}
+        }
+
+        package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+        package nonisolated enum OneOf_ExtractType: Equatable, Sendable {
+          case index(UInt32)
+          case element(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement)
+
+        }
+
+        package nonisolated struct KvElement: Sendable {
+          // SwiftProtobuf.Message conformance is added in an extension below. See the
+          // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+          // methods supported on all messages.
+
+          package var separator: String = String()
+
+          package var key: String = String()
+
+          package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+          package init() {}
+        }
+
+        package init() {}
+      }
+
+      package init() {}
+    }
+
+    package init() {}
+  }
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var scopedRdsConfigSource: Envoy_Config_Core_V3_ConfigSource {
+    get {_scopedRdsConfigSource ?? Envoy_Config_Core_V3_ConfigSource()}
+    set {_scopedRdsConfigSource = newValue}
+  }
+  /// Returns true if `scopedRdsConfigSource` has been explicitly set.
+  package var hasScopedRdsConfigSource: Bool {self._scopedRdsConfigSource != nil}
+  /// Clears the value of `scopedRdsConfigSource`. Subsequent reads from it will return its default value.
+  package mutating func clearScopedRdsConfigSource() {self._scopedRdsConfigSource = nil}
+
+  package var srdsResourcesLocator: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _scopedRdsConfigSource: Envoy_Config_Core_V3_ConfigSource? = nil
+}
+
+package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var scopedRouteConfigurations: [Envoy_Config_Route_V3_ScopedRouteConfiguration] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -111,6 +297,14 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
       return Envoy_Config_Route_V3_RouteConfiguration()
     }
     set {_uniqueStorage()._routeSpecifier = .routeConfig(newValue)}
+  }
+
+  package var scopedRoutes: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes {
+    get {
+      if case .scopedRoutes(let v)? = _storage._routeSpecifier {return v}
+      return Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes()
+    }
+    set {_uniqueStorage()._routeSpecifier = .scopedRoutes(newValue)}
   }
 
   package var httpFilters: [Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter] {
@@ -387,6 +581,7 @@ package nonisolated struct Envoy_Extensions_Filters_Network_HttpConnectionManage
   package nonisolated enum OneOf_RouteSpecifier: Equatable, Sendable {
     case rds(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_Rds)
     case routeConfig(Envoy_Config_Route_V3_RouteConfiguration)
+    case scopedRoutes(Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes)
 
   }
 
@@ -857,6 +1052,382 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
   }
 }
 
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ScopedRoutes"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}scope_key_builder\0\u{3}rds_config_source\0\u{3}scoped_route_configurations_list\0\u{3}scoped_rds\0")
+
+  fileprivate class _StorageClass {
+    var _name: String = String()
+    var _scopeKeyBuilder: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder? = nil
+    var _rdsConfigSource: Envoy_Config_Core_V3_ConfigSource? = nil
+    var _configSpecifier: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.OneOf_ConfigSpecifier?
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _name = source._name
+      _scopeKeyBuilder = source._scopeKeyBuilder
+      _rdsConfigSource = source._rdsConfigSource
+      _configSpecifier = source._configSpecifier
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._scopeKeyBuilder) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._rdsConfigSource) }()
+        case 4: try {
+          var v: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList?
+          var hadOneofValue = false
+          if let current = _storage._configSpecifier {
+            hadOneofValue = true
+            if case .scopedRouteConfigurationsList(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._configSpecifier = .scopedRouteConfigurationsList(v)
+          }
+        }()
+        case 5: try {
+          var v: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds?
+          var hadOneofValue = false
+          if let current = _storage._configSpecifier {
+            hadOneofValue = true
+            if case .scopedRds(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._configSpecifier = .scopedRds(v)
+          }
+        }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._name, fieldNumber: 1)
+      }
+      try { if let v = _storage._scopeKeyBuilder {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      try { if let v = _storage._rdsConfigSource {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
+      switch _storage._configSpecifier {
+      case .scopedRouteConfigurationsList?: try {
+        guard case .scopedRouteConfigurationsList(let v)? = _storage._configSpecifier else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      }()
+      case .scopedRds?: try {
+        guard case .scopedRds(let v)? = _storage._configSpecifier else { preconditionFailure() }
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      }()
+      case nil: break
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._scopeKeyBuilder != rhs_storage._scopeKeyBuilder {return false}
+        if _storage._rdsConfigSource != rhs_storage._rdsConfigSource {return false}
+        if _storage._configSpecifier != rhs_storage._configSpecifier {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.protoMessageName + ".ScopeKeyBuilder"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}fragments\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.fragments) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.fragments.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.fragments, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder) -> Bool {
+    if lhs.fragments != rhs.fragments {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.protoMessageName + ".FragmentBuilder"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}header_value_extractor\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor?
+        var hadOneofValue = false
+        if let current = self.type {
+          hadOneofValue = true
+          if case .headerValueExtractor(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.type = .headerValueExtractor(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if case .headerValueExtractor(let v)? = self.type {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder) -> Bool {
+    if lhs.type != rhs.type {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.protoMessageName + ".HeaderValueExtractor"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}element_separator\0\u{1}index\0\u{1}element\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.elementSeparator) }()
+      case 3: try {
+        var v: UInt32?
+        try decoder.decodeSingularUInt32Field(value: &v)
+        if let v = v {
+          if self.extractType != nil {try decoder.handleConflictingOneOf()}
+          self.extractType = .index(v)
+        }
+      }()
+      case 4: try {
+        var v: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement?
+        var hadOneofValue = false
+        if let current = self.extractType {
+          hadOneofValue = true
+          if case .element(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.extractType = .element(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.elementSeparator.isEmpty {
+      try visitor.visitSingularStringField(value: self.elementSeparator, fieldNumber: 2)
+    }
+    switch self.extractType {
+    case .index?: try {
+      guard case .index(let v)? = self.extractType else { preconditionFailure() }
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 3)
+    }()
+    case .element?: try {
+      guard case .element(let v)? = self.extractType else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.elementSeparator != rhs.elementSeparator {return false}
+    if lhs.extractType != rhs.extractType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.protoMessageName + ".KvElement"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}separator\0\u{1}key\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.separator) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.separator.isEmpty {
+      try visitor.visitSingularStringField(value: self.separator, fieldNumber: 1)
+    }
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes.ScopeKeyBuilder.FragmentBuilder.HeaderValueExtractor.KvElement) -> Bool {
+    if lhs.separator != rhs.separator {return false}
+    if lhs.key != rhs.key {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ScopedRds"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}scoped_rds_config_source\0\u{3}srds_resources_locator\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._scopedRdsConfigSource) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.srdsResourcesLocator) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._scopedRdsConfigSource {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    if !self.srdsResourcesLocator.isEmpty {
+      try visitor.visitSingularStringField(value: self.srdsResourcesLocator, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRds) -> Bool {
+    if lhs._scopedRdsConfigSource != rhs._scopedRdsConfigSource {return false}
+    if lhs.srdsResourcesLocator != rhs.srdsResourcesLocator {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ScopedRouteConfigurationsList"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}scoped_route_configurations\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.scopedRouteConfigurations) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.scopedRouteConfigurations.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.scopedRouteConfigurations, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList, rhs: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRouteConfigurationsList) -> Bool {
+    if lhs.scopedRouteConfigurations != rhs.scopedRouteConfigurations {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpFilter: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HttpFilter"
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{4}\u{3}typed_config\0\u{4}\u{2}is_optional\0\u{1}disabled\0")
@@ -920,7 +1491,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
 
 nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HttpConnectionManager"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{2}\u{2}tracing\0\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{3}internal_address_config\0\u{3}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{4}\u{2}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{3}request_id_extension\0\u{3}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{3}scheme_header_transformation\0\u{4}\u{3}append_x_forwarded_port\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}codec_type\0\u{3}stat_prefix\0\u{1}rds\0\u{3}route_config\0\u{3}http_filters\0\u{2}\u{2}tracing\0\u{3}http_protocol_options\0\u{3}http2_protocol_options\0\u{3}server_name\0\u{4}\u{2}drain_timeout\0\u{3}access_log\0\u{3}use_remote_address\0\u{3}generate_request_id\0\u{3}forward_client_cert_details\0\u{3}set_current_client_cert_details\0\u{3}proxy_100_continue\0\u{3}xff_num_trusted_hops\0\u{4}\u{2}skip_xff_append\0\u{1}via\0\u{3}upgrade_configs\0\u{3}stream_idle_timeout\0\u{3}internal_address_config\0\u{3}delayed_close_timeout\0\u{4}\u{2}request_timeout\0\u{3}max_request_headers_kb\0\u{3}normalize_path\0\u{3}scoped_routes\0\u{3}preserve_external_request_id\0\u{3}merge_slashes\0\u{3}server_header_transformation\0\u{3}common_http_protocol_options\0\u{3}request_id_extension\0\u{3}always_set_request_id_in_response\0\u{3}local_reply_config\0\u{3}strip_matching_host_port\0\u{3}stream_error_on_invalid_http_message\0\u{3}request_headers_timeout\0\u{3}strip_any_host_port\0\u{4}\u{3}path_with_escaped_slashes_action\0\u{4}\u{2}strip_trailing_host_dot\0\u{3}scheme_header_transformation\0\u{4}\u{3}append_x_forwarded_port\0")
 
   fileprivate class _StorageClass {
     var _codecType: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_HttpConnectionManager.CodecType = .auto
@@ -1081,6 +1652,19 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         case 28: try { try decoder.decodeSingularMessageField(value: &_storage._requestTimeout) }()
         case 29: try { try decoder.decodeSingularMessageField(value: &_storage._maxRequestHeadersKb) }()
         case 30: try { try decoder.decodeSingularMessageField(value: &_storage._normalizePath) }()
+        case 31: try {
+          var v: Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_ScopedRoutes?
+          var hadOneofValue = false
+          if let current = _storage._routeSpecifier {
+            hadOneofValue = true
+            if case .scopedRoutes(let m) = current {v = m}
+          }
+          try decoder.decodeSingularMessageField(value: &v)
+          if let v = v {
+            if hadOneofValue {try decoder.handleConflictingOneOf()}
+            _storage._routeSpecifier = .scopedRoutes(v)
+          }
+        }()
         case 32: try { try decoder.decodeSingularBoolField(value: &_storage._preserveExternalRequestID) }()
         case 33: try { try decoder.decodeSingularBoolField(value: &_storage._mergeSlashes) }()
         case 34: try { try decoder.decodeSingularEnumField(value: &_storage._serverHeaderTransformation) }()
@@ -1130,7 +1714,7 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
         guard case .routeConfig(let v)? = _storage._routeSpecifier else { preconditionFailure() }
         try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
       }()
-      case nil: break
+      default: break
       }
       if !_storage._httpFilters.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._httpFilters, fieldNumber: 5)
@@ -1197,6 +1781,9 @@ nonisolated extension Envoy_Extensions_Filters_Network_HttpConnectionManager_V3_
       } }()
       try { if let v = _storage._normalizePath {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
+      } }()
+      try { if case .scopedRoutes(let v)? = _storage._routeSpecifier {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 31)
       } }()
       if _storage._preserveExternalRequestID != false {
         try visitor.visitSingularBoolField(value: _storage._preserveExternalRequestID, fieldNumber: 32)

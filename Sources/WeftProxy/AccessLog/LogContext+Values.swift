@@ -10,6 +10,9 @@ extension LogContext {
         switch operation {
         case .plain(let name): return value(name)
         case .request(let header): return FormatValue(request(header.name) ?? header.alternative.flatMap(request))
+        case .requestWithoutQuery(let header):
+            let text = request(header.name) ?? header.alternative.flatMap(request)
+            return FormatValue(text.map { String($0.prefix { $0 != "?" }) })
         case .response(let header):
             return FormatValue(field(response, header.name) ?? header.alternative.flatMap { field(response, $0) })
         case .trailer(let header):

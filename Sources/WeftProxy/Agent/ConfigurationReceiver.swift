@@ -42,6 +42,9 @@ actor ConfigurationReceiver: ADSClientDelegate {
 
     func apply(_ update: ADSUpdate) async -> ADSVerdict {
         for warning in update.warnings { logger.debug("\(update.type.shortName): \(warning)") }
+        if update.type == .scope, let problem = RouteScope.repeatedKey(update.configuration.scopes.values) {
+            return .reject(problem)
+        }
         types.insert(update.type)
         latest = update.configuration.merging(base)
         status.heard(update)
@@ -98,7 +101,7 @@ extension ProxyConfiguration {
         case .listener(let value): listeners[value.name] != nil
         case .cluster(let value): clusters[value.name] != nil
         case .secret(let value): secrets[value.name] != nil
-        case .route, .endpoints, .names: false
+        case .route, .scope, .endpoints, .names: false
         }
     }
 

@@ -2,7 +2,7 @@ import WeftIR
 
 /// Holds back what is not complete yet, so that no request meets a half of a change. Pure.
 ///
-/// A listener waits for the routes it names, everything waits for the endpoints of clusters that are new; what was
+/// A listener waits for the routes it names, scopes for theirs, everything waits for the endpoints of clusters that are new; what was
 /// served before is served until then.
 struct ConfigurationWarming {
     private(set) var served = ProxyConfiguration()
@@ -41,6 +41,13 @@ struct ConfigurationWarming {
                 result.routes[route] = served.routes[route]
             }
         }
+        if wanted.usesScopeDiscovery, Self.lacksScopes(wanted) {
+            isWaiting = true
+            result.scopes = served.scopes
+            for name in served.scopes.values.compactMap(\.namedRoutes) where result.routes[name] == nil {
+                result.routes[name] = served.routes[name]
+            }
+        }
         if isWaiting, !hasServed {
             result.listeners = [:]
             return (result, true)
@@ -54,6 +61,7 @@ struct ConfigurationWarming {
         var result = wanted
         result.listeners = served.listeners
         result.routes = served.routes
+        result.scopes = served.scopes
         result.clusters.merge(served.clusters) { new, _ in new }
         result.endpoints.merge(served.endpoints) { new, _ in new }
         result.secrets.merge(served.secrets) { new, _ in new }
@@ -75,14 +83,15 @@ struct ConfigurationWarming {
         service(cluster).contains { all.endpoints[$0] == nil }
     }
 
+    /// Scopes have not come, or name routes that have not.
+    private static func lacksScopes(_ all: ProxyConfiguration) -> Bool {
+        all.scopes.isEmpty || all.scopes.values.compactMap(\.namedRoutes).contains { all.routes[$0] == nil }
+    }
+
     /// The routes that a listener gets by name.
     private static func routes(of listener: Listener) -> Set<String> {
         var names: Set<String> = []
-        for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
-            for case .httpConnectionManager(let manager) in chain.filters {
-                if case .rds(let name) = manager.routes, manager.routesFile == nil { names.insert(name) }
-            }
-        }
+        for manager in listener.managers where manager.routesFile == nil { names.formUnion(manager.namedRoutes) }
         return names
     }
 }

@@ -37,6 +37,7 @@ struct StandaloneDiscovery: Sendable {
         configuration.isDelta = server.isDelta
         configuration.headers = server.metadata
         configuration.base = bootstrap.configuration
+        configuration.runtime = RuntimeValues(bootstrap.runtime)
         configuration.wildcards = [
             bootstrap.clusters == .ads ? .cluster : nil, bootstrap.listeners == .ads ? .listener : nil,
         ].compactMap { $0 }
@@ -77,7 +78,8 @@ struct StandaloneDiscovery: Sendable {
         result.listeners = all.listeners.filter { _, listener in
             var alone = ProxyConfiguration()
             alone.listeners[listener.name] = listener
-            return alone.references[.route]?.isEmpty != false
+            let references = alone.references
+            return references[.route]?.isEmpty != false && references[.scope] == nil
         }
         return result
     }

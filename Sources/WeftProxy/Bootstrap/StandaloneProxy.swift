@@ -30,6 +30,7 @@ struct StandaloneProxy {
         var resources = ResourceFileReader()
         resources.listenersFile = bootstrap.listeners?.file
         resources.clustersFile = bootstrap.clusters?.file
+        resources.runtime = RuntimeValues(bootstrap.runtime)
         let (listed, unusable) = resources.resolve(bootstrap.configuration)
         let (configuration, unread) = files.resolve(listed)
         var builder = SnapshotBuilder()
@@ -51,6 +52,7 @@ struct StandaloneProxy {
         options.concurrency = workers
         options.listenersFile = bootstrap.listeners?.file
         options.clustersFile = bootstrap.clusters?.file
+        options.runtime = RuntimeValues(bootstrap.runtime)
         options.serviceCluster = bootstrap.node.cluster
         options.node = MetricsNode(id: bootstrap.node.id, metadata: bootstrap.node.metadata, principal: nil)
         options.labelPrefix = "envoy_"

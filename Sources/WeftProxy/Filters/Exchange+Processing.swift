@@ -19,12 +19,13 @@ extension Exchange {
         }
         let session = ProcessingSession(self, processor, settings)
         keptState().processing = session
+        defer { if settings.mode.dropsRequestLength, !session.isDone { head.headers.remove(.contentLength) } }
         guard settings.mode.requestHeaders else { return showRequestBody(session) ? .pause : .next }
         var message = ProcessingSession.Request()
         let fields = head.pseudoFields + head.headers.fields.map { ($0.name.lowercased(), $0.value) }
         message.requestHeaders.headers = ProcessingSession.headerMap(fields, processor.selection)
         message.requestHeaders.endOfStream = requestEnded && bodyBytes == 0
-        session.show(message, .requestHeaders)
+        session.show(message, .request, .headers)
         return .pause
     }
 
@@ -44,53 +45,79 @@ extension Exchange {
 
     /// - Returns: Whether the chain waits for it.
     private func showRequestBody(_ session: ProcessingSession) -> Bool {
-        guard session.mode.requestBody == .buffered, !isUpgrade, !requestEnded || bodyBytes > 0 else { return false }
+        guard !isUpgrade else { return false }
+        let mode = session.mode.requestBody
+        guard mode != .none, !requestEnded || bodyBytes > 0 else {
+            holdTrailers(session)
+            return false
+        }
+        // What is there as a whole is shown as a whole, whatever the mode.
         if requestEnded {
             showWholeBody(session)
-        } else {
-            session.awaitsRequestBody = true
-            awaitBody(limit: ProcessingSession.bodyLimit) { [weak self] in self?.showWholeBody(session) }
+            return true
+        }
+        if mode == .streamed {
+            let early = body
+            body = []
+            bodyBytes = 0
+            session.startStreaming(.request, early)
+            return false
+        }
+        session.awaitsRequestBody = true
+        awaitBody(limit: ProcessingSession.bodyLimit, takesPart: mode == .bufferedPartial) { [weak self] in
+            self?.showWholeBody(session)
         }
         return true
     }
 
     private func showWholeBody(_ session: ProcessingSession) {
         session.awaitsRequestBody = false
-        guard bodyBytes > 0 else { return runFilters() }
+        guard bodyBytes > 0 else {
+            holdTrailers(session)
+            return runFilters()
+        }
         var message = ProcessingSession.Request()
         message.requestBody.body = body.reduce(into: Data()) { $0.append(contentsOf: $1.readableBytesView) }
-        message.requestBody.endOfStream = requestTrailers == nil
-        session.show(message, .requestBody)
+        message.requestBody.endOfStream = requestEnded && requestTrailers == nil
+        session.request.shownPieces = body.count
+        session.show(message, .request, .body)
+    }
+
+    /// Trailers that came before the router began are shown while it sends what was before them.
+    private func holdTrailers(_ session: ProcessingSession) {
+        guard requestEnded, let trailers = requestTrailers, session.showsTrailers(.request) else { return }
+        requestEnded = false
+        requestTrailers = nil
+        receiveEnd(trailers: trailers)
     }
 
     func requestBodyProcessed(_ answer: CommonAnswer, _ session: ProcessingSession) {
         guard apply(answer, session) else { return }
         if answer.hasBodyMutation {
             guard Self.fits(answer.bodyMutation, head.headers) else { return session.fail(.length) }
-            replaceRequestBody(answer.bodyMutation)
+            replaceRequestBody(answer.bodyMutation, shown: session.request.shownPieces)
         }
+        holdTrailers(session)
         runFilters()
     }
 
     /// Whether a new body is as long as the headers say, if they say anything.
-    private static func fits(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation, _ headers: HeaderBlock) -> Bool {
-        guard let new = bytes(mutation), let said = headers[.contentLength].flatMap(ASCII.decimal) else { return true }
+    static func fits(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation, _ headers: HeaderBlock) -> Bool {
+        guard let new = mutation.bytes, let said = headers[.contentLength].flatMap(ASCII.decimal) else { return true }
         return said == UInt64(new.readableBytes)
     }
 
-    private func replaceRequestBody(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation) {
-        guard let new = Self.bytes(mutation) else { return }
-        body = new.readableBytes == 0 ? [] : [new]
-        bodyBytes = new.readableBytes
+    /// - Parameter shown: How many buffers of it the processor has seen; `nil` is all that there are.
+    private func replaceRequestBody(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation, shown: Int? = nil) {
+        guard let new = mutation.bytes else { return }
+        let rest = body.dropFirst(shown ?? body.count)
+        body = (new.readableBytes == 0 ? [] : [new]) + rest
+        bodyBytes = body.reduce(0) { $0 + $1.readableBytes }
     }
 
-    /// - Returns: `nil` when the body stays.
-    private static func bytes(_ mutation: Envoy_Service_ExtProc_V3_BodyMutation) -> ByteBuffer? {
-        switch mutation.mutation {
-        case .body(let bytes): ByteBuffer(bytes: bytes)
-        case .clearBody_p(true): ByteBuffer()
-        case .clearBody_p(false), .streamedResponse, nil: nil
-        }
+    /// Back-pressure towards who sends a side of the exchange.
+    func setReading(_ side: ProcessingSide, _ on: Bool) {
+        if side == .request { stream.setReading(on) } else { attempt?.setReading(on) }
     }
 
     /// - Returns: False when the exchange has been answered.
@@ -105,6 +132,7 @@ extension Exchange {
         }
         for name in changes.removed { head.headers.drop(name) }
         for change in changes.set { apply(toRequest: change) }
+        if session.mode.dropsRequestLength { head.headers.remove(.contentLength) }
         clearRoute(answer, session)
         return true
     }
@@ -117,128 +145,6 @@ extension Exchange {
             case .retain: false
             }
         if isWanted { chooseRouteAnew() }
-    }
-
-    // MARK: Response
-
-    /// - Returns: Whether the response waits for the processor; what follows of it goes to the session then.
-    func holds(_ response: ResponseHead, endStream: Bool, _ session: ProcessingSession) -> Bool {
-        guard !session.isDone, session.mode.responseHeaders || session.mode.responseBody == .buffered && !endStream
-        else {
-            session.hasPassedResponse = true
-            return false
-        }
-        session.held = response
-        session.heldEnd.isThere = endStream
-        if session.mode.responseHeaders {
-            var message = ProcessingSession.Request()
-            let fields =
-                [(":status", String(response.status))]
-                + response.headers.fields.map { ($0.name.lowercased(), $0.value) }
-            message.responseHeaders.headers = ProcessingSession.headerMap(fields, session.processor.selection)
-            message.responseHeaders.endOfStream = endStream
-            session.show(message, .responseHeaders)
-        }
-        return true
-    }
-
-    func hold(_ bytes: ByteBuffer, _ session: ProcessingSession) {
-        session.heldBody.append(bytes)
-        session.heldBytes += bytes.readableBytes
-        guard session.heldBytes > ProcessingSession.bodyLimit else { return }
-        if session.mode.responseBody == .buffered {
-            session.stop()
-            session.dropResponse()
-            reply(.service(status: 500, body: "", flag: "-", details: "response_payload_too_large"))
-        } else {
-            attempt?.setReading(false)
-        }
-    }
-
-    func holdEnd(_ trailers: HeaderBlock?, _ session: ProcessingSession) {
-        session.heldEnd = (trailers, true)
-        if session.phase == .idle { showResponseBody(session) }
-    }
-
-    func responseHeadersProcessed(_ answer: CommonAnswer, _ session: ProcessingSession) {
-        guard applyToResponse(answer, session) else { return }
-        if answer.status == .continueAndReplace {
-            if answer.hasBodyMutation {
-                session.held?.headers.remove(.contentLength)
-                replaceResponseBody(answer.bodyMutation, session)
-                // What the upstream still sends is replaced too.
-                session.heldEnd = (nil, true)
-                attempt?.abandon()
-                attempt = nil
-            }
-            return release(session)
-        }
-        guard session.mode.responseBody == .buffered, !session.heldEnd.isThere || session.heldBytes > 0 else {
-            return release(session)
-        }
-        if session.heldEnd.isThere { showResponseBody(session) }
-    }
-
-    private func showResponseBody(_ session: ProcessingSession) {
-        guard session.heldBytes > 0 else { return release(session) }
-        var message = ProcessingSession.Request()
-        message.responseBody.body = session.heldBody.reduce(into: Data()) {
-            $0.append(contentsOf: $1.readableBytesView)
-        }
-        message.responseBody.endOfStream = session.heldEnd.trailers == nil
-        session.show(message, .responseBody)
-    }
-
-    func responseBodyProcessed(_ answer: CommonAnswer, _ session: ProcessingSession) {
-        guard applyToResponse(answer, session) else { return }
-        if answer.hasBodyMutation, let held = session.held {
-            guard Self.fits(answer.bodyMutation, held.headers) else { return session.fail(.length) }
-            replaceResponseBody(answer.bodyMutation, session)
-        }
-        release(session)
-    }
-
-    private func replaceResponseBody(
-        _ mutation: Envoy_Service_ExtProc_V3_BodyMutation, _ session: ProcessingSession
-    ) {
-        guard let new = Self.bytes(mutation) else { return }
-        session.heldBody = new.readableBytes == 0 ? [] : [new]
-        session.heldBytes = new.readableBytes
-    }
-
-    /// - Returns: False when the exchange has been answered.
-    private func applyToResponse(_ answer: CommonAnswer, _ session: ProcessingSession) -> Bool {
-        guard answer.hasHeaderMutation else { return true }
-        guard let changes = session.changes(answer.headerMutation) else {
-            session.fail(.mutation)
-            return false
-        }
-        for name in changes.removed { session.held?.headers.drop(name) }
-        for change in changes.set {
-            if change.name == ":status" {
-                if let status = UInt16(change.value), (200..<600).contains(status) { session.held?.status = status }
-            } else if !change.name.hasPrefix(":") {
-                session.held?.headers.apply(change)
-            }
-        }
-        record.status = Int(session.held?.status ?? 0)
-        return true
-    }
-
-    /// Lets the held response go on.
-    private func release(_ session: ProcessingSession) {
-        guard var response = session.held else { return }
-        session.held = nil
-        session.hasPassedResponse = true
-        let (pieces, end) = (session.heldBody, session.heldEnd)
-        session.heldBody = []
-        let isEmpty = end.isThere && pieces.isEmpty && end.trailers == nil
-        deliver(&response, endStream: isEmpty, isMore: !pieces.isEmpty)
-        guard !isFinished else { return }
-        for piece in pieces { receive(responseBody: piece, isMore: true) }
-        if end.isThere { return receiveResponseEnd(trailers: end.trailers) }
-        stream.flush()
-        attempt?.setReading(true)
     }
 
     // MARK: The processor's end

@@ -127,7 +127,7 @@ extension Exchange {
 
     /// Forgets the route: what a filter has changed may lead to another one.
     func chooseRouteAnew() {
-        decision = nil
+        forgetRoute()
         weightedIndex = nil
     }
 
@@ -156,6 +156,7 @@ extension Exchange {
             reply(.bodyTooLarge)
             return nil
         }
+        if let session = state.processing, session.takes(bytes, .request) { return nil }
         return bytes
     }
 

@@ -13,24 +13,24 @@ import WeftXDS
 final class ProcessingSession {
     typealias Request = Envoy_Service_ExtProc_V3_ProcessingRequest
     typealias Response = Envoy_Service_ExtProc_V3_ProcessingResponse
-    enum Phase { case idle, requestHeaders, requestBody, responseHeaders, responseBody }
 
     let processor: ExternalProcessor
     let settings: ExternalProcessing
     private(set) var mode: ExternalProcessing.Mode
-    var phase = Phase.idle
+    var request = ProcessingDirection()
+    var response = ProcessingDirection()
     /// The processor has failed or left: nothing more is shown.
     private(set) var isDone = false
+    /// What the processor has answered goes on, and is not shown again.
+    var isPassing = false
     /// The request's body is gathered for the processor.
     var awaitsRequestBody = false
     /// The response went on, so that nothing more will be shown.
     var hasPassedResponse = false
     /// The stream failed while nothing was waited for: the next message finds out.
     private var earlyFailure: Failure?
-    private unowned let exchange: Exchange
+    unowned let exchange: Exchange
     private var stream: GRPCStream?
-    private var timer: Scheduled<Void>?
-    private var wasExtended = false
 
     // The response, as far as it is held.
     var held: ResponseHead?
@@ -48,13 +48,13 @@ final class ProcessingSession {
     }
 
     /// Shows a part of the exchange and waits for what the processor says.
-    func show(_ message: Request, _ phase: Phase) {
+    func show(_ message: Request, _ side: ProcessingSide, _ phase: ProcessingDirection.Phase) {
         guard let bytes: [UInt8] = try? message.serializedBytes() else { return fail(.internalError) }
-        self.phase = phase
-        awaitsRequestBody = false
+        self[side].phase = phase
+        if side == .request { awaitsRequestBody = false }
         if let earlyFailure { return fail(earlyFailure) }
-        wasExtended = false
-        startTimer(settings.messageTimeoutMilliseconds)
+        self[side].wasExtended = false
+        startTimer(side, settings.messageTimeoutMilliseconds)
         processor.counts.messagesSent.wrappingAdd(1, ordering: .relaxed)
         (stream ?? open()).send(bytes)
     }
@@ -63,8 +63,9 @@ final class ProcessingSession {
         let made = GRPCStream()
         stream = made
         processor.counts.streamsStarted.wrappingAdd(1, ordering: .relaxed)
-        made.onMessage = { [unowned self] in receive($0) }
-        made.onClose = { [unowned self] failure in closed(failure) }
+        // What the processor says may end the exchange, which owns this session: neither may go before all is done.
+        made.onMessage = { [unowned self] bytes in withExtendedLifetime((self, exchange)) { receive(bytes) } }
+        made.onClose = { [unowned self] failure in withExtendedLifetime((self, exchange)) { closed(failure) } }
         var head = OwnRequest.grpc(
             "/envoy.service.ext_proc.v3.ExternalProcessor/Process", to: settings.service, timeoutMilliseconds: 0,
             metadata: exchange.metadata(for: settings.service))
@@ -73,18 +74,18 @@ final class ProcessingSession {
         return made
     }
 
-    private func startTimer(_ milliseconds: UInt64) {
-        timer?.cancel()
+    private func startTimer(_ side: ProcessingSide, _ milliseconds: UInt64) {
+        self[side].timer?.cancel()
         let span = TimeAmount.milliseconds(Int64(clamping: milliseconds))
-        timer = exchange.worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [unowned self] in
+        self[side].timer = exchange.worker.eventLoop.assumeIsolated().scheduleTask(in: span) { [unowned self] in
             processor.counts.messageTimeouts.wrappingAdd(1, ordering: .relaxed)
-            fail(.timeout)
+            withExtendedLifetime((self, exchange)) { fail(.timeout) }
         }
     }
 
-    private func stopTimer() {
-        timer?.cancel()
-        timer = nil
+    func stopTimer(_ side: ProcessingSide) {
+        self[side].timer?.cancel()
+        self[side].timer = nil
     }
 
     // MARK: Answers
@@ -99,34 +100,38 @@ final class ProcessingSession {
         if message.hasDynamicMetadata {
             exchange.keptState().metadata["envoy.filters.http.ext_proc"] = DynamicValue(message.dynamicMetadata)
         }
-        switch (phase, message.response) {
-        case (_, .immediateResponse(let answer)?):
+        switch (request.phase, response.phase, message.response) {
+        case (_, _, .immediateResponse(let answer)?):
             guard !settings.ignoresImmediateResponse else { return fail(.spurious) }
             stop()
             exchange.answer(answer, self)
-        case (.requestHeaders, .requestHeaders(let answer)?):
+        case (.headers, _, .requestHeaders(let answer)?):
             takeMode(message)
-            settle()
+            settle(.request)
             exchange.requestHeadersProcessed(answer.response, self)
-        case (.requestBody, .requestBody(let answer)?):
-            settle()
+        case (.body, _, .requestBody(let answer)?):
+            settle(.request)
             exchange.requestBodyProcessed(answer.response, self)
-        case (.responseHeaders, .responseHeaders(let answer)?):
+        case (.pieces, _, .requestBody(let answer)?): pieceProcessed(answer.response, .request)
+        case (.trailers, _, .requestTrailers(let answer)?): trailersProcessed(answer.headerMutation, .request)
+        case (_, .headers, .responseHeaders(let answer)?):
             takeMode(message)
-            settle()
+            settle(.response)
             exchange.responseHeadersProcessed(answer.response, self)
-        case (.responseBody, .responseBody(let answer)?):
-            settle()
+        case (_, .body, .responseBody(let answer)?):
+            settle(.response)
             exchange.responseBodyProcessed(answer.response, self)
+        case (_, .pieces, .responseBody(let answer)?): pieceProcessed(answer.response, .response)
+        case (_, .trailers, .responseTrailers(let answer)?): trailersProcessed(answer.headerMutation, .response)
         default:
             processor.counts.spuriousMessages.wrappingAdd(1, ordering: .relaxed)
             fail(.spurious)
         }
     }
 
-    private func settle() {
-        stopTimer()
-        phase = .idle
+    func settle(_ side: ProcessingSide) {
+        stopTimer(side)
+        self[side].phase = .idle
     }
 
     private func takeMode(_ message: Response) {
@@ -139,18 +144,18 @@ final class ProcessingSession {
     private func extend(_ message: Response) {
         let wanted = UInt64(clamping: message.overrideMessageTimeout.seconds).multipliedReportingOverflow(by: 1_000)
         let milliseconds = wanted.partialValue &+ UInt64(max(0, message.overrideMessageTimeout.nanos)) / 1_000_000
-        guard !wasExtended, timer != nil, !wanted.overflow, milliseconds >= 1,
-            milliseconds <= settings.maxMessageTimeoutMilliseconds
+        let waiting = [ProcessingSide.request, .response].first { self[$0].timer != nil && !self[$0].wasExtended }
+        guard let waiting, !wanted.overflow, milliseconds >= 1, milliseconds <= settings.maxMessageTimeoutMilliseconds
         else { return }
-        wasExtended = true
-        startTimer(milliseconds)
+        self[waiting].wasExtended = true
+        startTimer(waiting, milliseconds)
     }
 
     private func closed(_ failure: GRPCCallFailure?) {
         stream = nil
         guard !isDone, !exchange.isFinished else { return }
         guard let failure else { return leave() }
-        guard phase != .idle || awaitsRequestBody || held != nil else {
+        guard request.isBusy || response.isBusy || awaitsRequestBody || held != nil else {
             if hasPassedResponse { stop() } else { earlyFailure = .call(failure) }
             return
         }
@@ -159,9 +164,16 @@ final class ProcessingSession {
 
     /// The processor has seen enough, or is left out.
     private func leave() {
-        let isWaiting = phase == .requestHeaders || phase == .requestBody || awaitsRequestBody
+        let isWaiting = request.phase == .headers || request.phase == .body || awaitsRequestBody
+        let (towards, back) = (request.pieces, response.pieces)
         stop()
         exchange.processorLeft(self, wasWaiting: isWaiting)
+        for piece in towards { pass(piece, .request) }
+        for piece in back { pass(piece, .response) }
+        for side in [ProcessingSide.request, .response] where self[side].isPaused && !exchange.isFinished {
+            self[side].isPaused = false
+            exchange.setReading(side, true)
+        }
     }
 
     // MARK: The end
@@ -216,47 +228,11 @@ final class ProcessingSession {
     /// Nothing more is shown or heard.
     func stop() {
         isDone = true
-        stopTimer()
-        phase = .idle
+        for side in [ProcessingSide.request, .response] {
+            settle(side)
+            self[side].pieces = []
+        }
         stream?.giveUp()
         stream = nil
-    }
-
-    // MARK: Messages
-
-    static func headerMap(
-        _ fields: [(String, String)], _ selection: CompiledHeaderSelection
-    ) -> Envoy_Config_Core_V3_HeaderMap {
-        var map = Envoy_Config_Core_V3_HeaderMap()
-        map.headers = fields.filter { selection.shows($0.0) }.map { name, value in
-            var field = Envoy_Config_Core_V3_HeaderValue()
-            field.key = name
-            field.rawValue = .init(value.utf8)
-            return field
-        }
-        return map
-    }
-
-    /// The changes that the rules let through; `nil` when one makes the answer an error.
-    func changes(_ mutation: Envoy_Service_ExtProc_V3_HeaderMutation) -> (set: [HeaderChange], removed: [String])? {
-        var removed: [String] = []
-        for name in mutation.removeHeaders.map({ $0.lowercased() }) {
-            switch processor.rules.verdict(name, removes: true) {
-            case .allowed: removed.append(name)
-            case .ignored: processor.counts.rejectedMutations.wrappingAdd(1, ordering: .relaxed)
-            case .failure: return nil
-            }
-        }
-        var set: [HeaderChange] = []
-        for option in mutation.setHeaders {
-            let change = HeaderChange(option, joins: false)
-            guard change.isValid else { return nil }
-            switch processor.rules.verdict(change.name) {
-            case .allowed: set.append(change)
-            case .ignored: processor.counts.rejectedMutations.wrappingAdd(1, ordering: .relaxed)
-            case .failure: return nil
-            }
-        }
-        return (set, removed)
     }
 }

@@ -105,11 +105,7 @@ extension Exchange {
             // Before all else, and the upstream is told nothing of the host before it.
             if let host = weighted.hostRewrite { head.host = host }
         }
-        if let decision, decision.changesRequest {
-            if !decision.route.requestHeaders.isEmpty { applyToRequest(decision.route.requestHeaders) }
-            if !decision.virtualHost.requestHeaders.isEmpty { applyToRequest(decision.virtualHost.requestHeaders) }
-            if let table = decision.tableRequestHeaders { applyToRequest(table) }
-        }
+        if let decision { for mutations in decision.requestMutations { applyToRequest(mutations) } }
         if forwarding.rewritesPath { rewritePath(forwarding.action) }
         if forwarding.rewritesHost { rewriteHost(forwarding.action) }
     }
@@ -204,10 +200,8 @@ extension Exchange {
     /// What the route and its virtual host say about responses, the proxy's own among them.
     func applyResponseMutations(_ headers: inout HeaderBlock) {
         if let weighted { apply(weighted.responseHeaders, to: &headers) }
-        guard let decision, decision.changesResponse else { return }
-        if !decision.route.responseHeaders.isEmpty { apply(decision.route.responseHeaders, to: &headers) }
-        if !decision.virtualHost.responseHeaders.isEmpty { apply(decision.virtualHost.responseHeaders, to: &headers) }
-        if let table = decision.tableResponseHeaders { apply(table, to: &headers) }
+        guard let decision else { return }
+        for mutations in decision.responseMutations { apply(mutations, to: &headers) }
     }
 
     /// To an own reply. A route that does not forward has a say in its own answer alone, not in what a filter said

@@ -24,7 +24,8 @@ extension Exchange {
         next.host = target.authority
         next.target = target.path
         next.scheme = target.isHTTPS ? .https : .http
-        guard routeTable?.route(next, random: worker.decisions.next()) != nil else { return false }
+        let table = connection.manager.scopes == nil ? routeTable : scopedTable(of: next)
+        guard table?.route(next, random: worker.decisions.next()) != nil else { return false }
         next.headers.set("x-envoy-original-url", "\(isHTTPS ? "https" : "http")://\(head.host)\(head.target)")
         let dropsBody = response.status == 303 && head.method != .get && head.method != .head
         if dropsBody {

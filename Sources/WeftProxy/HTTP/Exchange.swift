@@ -139,12 +139,23 @@ final class Exchange: HTTPStreamReceiver {
 
     var routeTable: RouteTable? {
         if let foundTable { return foundTable }
-        foundTable = currentTable
+        let manager = connection.manager
+        foundTable =
+            if let name = manager.routesName { worker.snapshot.routes[name] } else {
+                manager.table ?? scopedTable(of: head)
+            }
         return foundTable
     }
 
-    private var currentTable: RouteTable? {
-        if let name = connection.manager.routesName { worker.snapshot.routes[name] } else { connection.manager.table }
+    /// The route is looked for again, and the scope too: what its key is made of may have changed.
+    func forgetRoute() {
+        decision = nil
+        if connection.manager.scopes != nil { foundTable = nil }
+    }
+
+    /// With `scoped_routes`, the table for a request with this head.
+    func scopedTable(of head: RequestHead) -> RouteTable? {
+        connection.manager.scopes?.table(of: head, in: worker.snapshot)
     }
 
     // MARK: request body
@@ -156,7 +167,7 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     /// Towards the upstream, and into what is kept for another try.
-    private func deliver(_ bytes: ByteBuffer) {
+    func deliver(_ bytes: ByteBuffer) {
         if isTunnel || attempt?.isStreaming == true {
             attempt?.write(bytes, isMore: stream.batchesReads)
             if !isTunnel, attempt?.isWritable == false { stream.setReading(false) }
@@ -182,13 +193,15 @@ final class Exchange: HTTPStreamReceiver {
         if attempt?.isStreaming == true { attempt?.flush() }
     }
 
-    func receiveEnd(trailers: HeaderBlock?) {
+    func receiveEnd(trailers all: HeaderBlock?) {
+        let trailers = takesTrailers(original.version, !manager.dropsTrailers) ? all : nil
+        if let session = filterState?.processing, session.takesEnd(trailers, .request) { return }
         if let compressor = filterState?.compression?.requestCompressor, !isFinished {
             deliver(compressor.compress(ByteBuffer(), isLast: true))
         }
         requestEnded = true
         completedAt = .now()
-        requestTrailers = takesTrailers(original.version, !manager.dropsTrailers) ? trailers : nil
+        requestTrailers = trailers
         for shadow in shadows { shadow.end(requestTrailers) }
         if isTunnel { noteClientLeft() }
         if isTunnel || attempt?.isStreaming == true { attempt?.writeEnd(upstreamTrailers) }
@@ -385,7 +398,7 @@ final class Exchange: HTTPStreamReceiver {
             attempt?.startTunnel()
             return
         }
-        if let session = filterState?.processing, holds(response, endStream: endStream, session) { return }
+        if let session = filterState?.processing, holds(&response, endStream: endStream, session) { return }
         deliver(&response, endStream: endStream, isMore: isMore)
     }
 
@@ -404,7 +417,14 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receive(responseBody bytes: ByteBuffer, isMore: Bool) {
-        if let session = filterState?.processing, session.held != nil { return hold(bytes, session) }
+        if let session = filterState?.processing {
+            if session.held != nil { return hold(bytes, session) }
+            if session.takes(bytes, .response) { return }
+        }
+        pass(responseBody: bytes, isMore: isMore)
+    }
+
+    func pass(responseBody bytes: ByteBuffer, isMore: Bool) {
         var bytes = bytes
         if let state = filterState {
             guard let filtered = filter(responseBody: bytes, state) else { return }
@@ -418,7 +438,14 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receiveResponseEnd(trailers: HeaderBlock?) {
-        if let session = filterState?.processing, session.held != nil { return holdEnd(trailers, session) }
+        if let session = filterState?.processing {
+            if session.held != nil { return holdEnd(trailers, session) }
+            if session.takesEnd(trailers, .response) { return }
+        }
+        passResponseEnd(trailers: trailers)
+    }
+
+    func passResponseEnd(trailers: HeaderBlock?) {
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
         if connection.manager.keeps.contains(.trailers) { record.keptExtras().responseTrailers = trailers }
         if let compressor = filterState?.compression?.responseCompressor {

@@ -109,28 +109,12 @@ final class HTTPConnection: DownstreamConnectionDelegate {
             connection.info.ownNames.isEmpty ? [worker.localPrincipal].compactMap { $0 } : connection.info.ownNames
         parts += own.map { "By=\($0)" }
         parts.append("Hash=\(peer.fingerprint)")
-        if details.cert { parts.append("Cert=\"\(Self.escaped(peer.certificatePEM))\"") }
-        if details.chain { parts.append("Chain=\"\(Self.escaped(peer.chainPEM))\"") }
+        if details.cert { parts.append("Cert=\"\(PercentEncoding.pem(peer.certificatePEM))\"") }
+        if details.chain { parts.append("Chain=\"\(PercentEncoding.pem(peer.chainPEM))\"") }
         if details.subject { parts.append("Subject=\"\(peer.subject)\"") }
         if details.uri { parts += peer.uriNames.map { "URI=\($0)" } }
         if details.dns { parts += peer.dnsNames.map { "DNS=\($0)" } }
         return parts.joined(separator: ";")
-    }
-
-    /// PEM in a header: what is no letter, digit or dash is percent-encoded.
-    private static func escaped(_ pem: String) -> String {
-        var text = ""
-        for character in pem {
-            switch character {
-            case "\n": text += "%0A"
-            case " ": text += "%20"
-            case "+": text += "%2B"
-            case "/": text += "%2F"
-            case "=": text += "%3D"
-            default: text.append(character)
-            }
-        }
-        return text
     }
 
     func open(stream: DownstreamStream, head: consuming RequestHead, endStream: Bool) -> any HTTPStreamReceiver {

@@ -191,6 +191,26 @@ final class DownstreamConnection {
 
     private func enter(_ chain: CompiledChain, _ applicationProtocol: String?) {
         guard admit(chain.limiters) else { return }
+        guard chain.gates.isEmpty else { return pass(chain.gates[...], chain, applicationProtocol) }
+        serve(chain, applicationProtocol)
+    }
+
+    /// Through one gate after the other.
+    private func pass(_ gates: ArraySlice<ConnectionRateGate>, _ chain: CompiledChain, _ applicationProtocol: String?) {
+        guard let gate = gates.first else { return serve(chain, applicationProtocol) }
+        gate.ask(info, worker, channel) { [self] verdict in
+            if let refusal = verdict {
+                record.flag = "RL"
+                record.details = refusal
+                record.termination = refusal
+                worker.logs.connectionEnded(info, record, logs: chain.logs, worker)
+                return channel.close(promise: nil)
+            }
+            pass(gates.dropFirst(), chain, applicationProtocol)
+        }
+    }
+
+    private func serve(_ chain: CompiledChain, _ applicationProtocol: String?) {
         switch chain.terminal {
         case .none: channel.close(promise: nil)
         case .tcp(let proxy):

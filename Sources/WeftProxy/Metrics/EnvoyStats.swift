@@ -35,6 +35,7 @@ struct EnvoyStats {
         for chain in plane.snapshot.listeners.values.flatMap({ $0.chains + [$0.defaultChain].compactMap { $0 } }) {
             for engine in chain.networkRBAC { result += access(engine, "", network: engine.statPrefix) }
             for authorizer in chain.authorizers { result += authorization(authorizer) }
+            for gate in chain.gates { result += rates(gate) }
             guard case .http(let manager) = chain.terminal else { continue }
             if manager.tracing != nil { result += tracing(manager) }
             let prefix = manager.manager.statPrefix
@@ -49,6 +50,16 @@ struct EnvoyStats {
             }
         }
         return Self.merged(result)
+    }
+
+    private func rates(_ gate: ConnectionRateGate) -> [EnvoyStat] {
+        let (filter, prefix, values) = gate.counts
+        let label = filter == "ratelimit" ? "ratelimit_prefix" : "local_network_ratelimit_prefix"
+        return values.map { name, value in
+            EnvoyStat(
+                name: "\(filter).\(prefix).\(name)", metric: "\(filter)_\(name)", labels: [(label, prefix)],
+                value: value)
+        }
     }
 
     /// Of the filters that ask services: ext_authz, ratelimit, ext_proc.

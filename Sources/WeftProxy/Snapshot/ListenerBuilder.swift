@@ -103,7 +103,7 @@ struct ListenerBuilder {
             chain, tls: context, isWaitingForSecret: isWaiting, acceptsPeer: { names.accepts($0) },
             ownNames: chain.tls.map(secrets.factory.ownNames) ?? [], networkRBAC: filters.engines,
             authorizers: filters.authorizers,
-            limiters: filters.limiters, terminal: filters.terminal, logs: filters.logs,
+            limiters: filters.limiters, gates: filters.gates, terminal: filters.terminal, logs: filters.logs,
             lineage: isSame ? known?.compiled.lineage : nil)
         return Chain(chain: chain, secrets: contents, compiled: compiled, problems: problems)
     }
@@ -113,6 +113,7 @@ struct ListenerBuilder {
         private(set) var engines: [RBACEngine] = []
         private(set) var authorizers: [ConnectionAuthorizer] = []
         private(set) var limiters: [ConnectionLimiter] = []
+        private(set) var gates: [ConnectionRateGate] = []
         private(set) var terminal = CompiledChain.Terminal.none
         /// Of TCP connections.
         private(set) var logs: [CompiledAccessLog] = []
@@ -149,6 +150,10 @@ struct ListenerBuilder {
                     let place = authorizers.count
                     let kept = isSame && place < known?.authorizers.count ?? 0 ? known?.authorizers[place] : nil
                     authorizers.append(kept ?? ConnectionAuthorizer(check))
+                case .connectionRateLimit, .connectionQuota:
+                    let place = gates.count
+                    let kept = isSame && place < known?.gates.count ?? 0 ? known?.gates[place] : nil
+                    if let gate = kept ?? ConnectionRateGate(filter) { gates.append(gate) }
                 case .stats, .sniCluster: break
                 }
             }

@@ -14,6 +14,7 @@ enum ResourceCheck {
         switch resource {
         case .listener(let listener): problem(listener)
         case .route(let table): problem(table, tables)
+        case .scope(let scope): problem(scope)
         case .secret(let secret): problem(secret)
         case .cluster, .endpoints, .names: nil
         }
@@ -36,14 +37,18 @@ enum ResourceCheck {
             }
         }
         if let first = FilterChainMatcher(listener.filterChains).problems.first { return first }
-        for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
-            for case .httpConnectionManager(let manager) in chain.filters {
-                if case .inline(let table) = manager.routes, let problem = problem(table, RouteTables()) {
-                    return problem
-                }
+        return listener.managers.lazy.compactMap { manager in
+            switch manager.routes {
+            case .inline(let table): problem(table, RouteTables())
+            case .scoped(let scoped): (scoped.scopes ?? []).lazy.compactMap { problem($0) }.first
+            case .rds: nil
             }
-        }
-        return nil
+        }.first
+    }
+
+    private static func problem(_ scope: RouteScope) -> String? {
+        guard case .inline(let table) = scope.table else { return nil }
+        return problem(table, RouteTables()).map { "scope \(scope.name): \($0)" }
     }
 
     /// Patterns must compile, and no domain may be served twice.

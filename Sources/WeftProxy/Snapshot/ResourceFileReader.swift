@@ -19,6 +19,8 @@ struct ResourceFileReader {
     /// `dynamic_resources.lds_config` and `cds_config`.
     var listenersFile: String?
     var clustersFile: String?
+    /// What `runtime_key`s in files stand for.
+    var runtime = RuntimeValues()
     private var files: [String: File] = [:]
 
     private struct File {
@@ -99,10 +101,10 @@ struct ResourceFileReader {
     private static func missing(_ configuration: ProxyConfiguration) -> [String] {
         var problems: Set<String> = []
         for manager in configuration.managers {
-            guard case .rds(let name) = manager.routes, let file = manager.routesFile,
-                configuration.routes[name] == nil
-            else { continue }
-            problems.insert("\(file): holds no route configuration \(name)")
+            guard let file = manager.routesFile else { continue }
+            for name in manager.namedRoutes where configuration.routes[name] == nil {
+                problems.insert("\(file): holds no route configuration \(name)")
+            }
         }
         for cluster in configuration.clusters.values {
             guard let file = cluster.endpointsFile, let name = cluster.assignmentName,
@@ -120,7 +122,7 @@ struct ResourceFileReader {
         file.state = state
         file.problems = []
         do {
-            let content = try Self.content(path)
+            let content = try Self.content(path, runtime)
             take(content, type, into: &file)
         } catch let failure as BootstrapDecoder.Failure {
             file.problems = failure.problems.map(\.description)
@@ -150,12 +152,13 @@ struct ResourceFileReader {
         }
     }
 
-    private static func content(_ path: String) throws -> ResourceFile.Content {
+    private static func content(_ path: String, _ runtime: RuntimeValues) throws -> ResourceFile.Content {
         guard let data = try? Data(contentsOf: URL(filePath: path)) else {
             throw Unreadable(description: "cannot be read: \(unsafe String(cString: strerror(errno)))")
         }
-        if path.hasSuffix(".pb") { return try ResourceFile.content(binary: [UInt8](data)) }
-        return try ResourceFile.content(try YAMLReader.value(in: String(decoding: data, as: UTF8.self), file: path))
+        if path.hasSuffix(".pb") { return try ResourceFile.content(binary: [UInt8](data), runtime: runtime) }
+        return try ResourceFile.content(
+            try YAMLReader.value(in: String(decoding: data, as: UTF8.self), file: path), runtime: runtime)
     }
 
     private struct Unreadable: Error, CustomStringConvertible { var description: String }
@@ -172,18 +175,11 @@ struct FileState: Equatable {
 }
 
 extension ProxyConfiguration {
-    /// The HTTP connection managers of all listeners.
-    fileprivate var managers: [HTTPConnectionManager] {
-        listeners.values.flatMap { listener in
-            (listener.filterChains + [listener.defaultFilterChain].compactMap { $0 }).flatMap(\.filters)
-        }.compactMap { if case .httpConnectionManager(let manager) = $0 { manager } else { nil } }
-    }
-
     fileprivate func hasStatic(_ resource: DecodedResource) -> Bool {
         switch resource {
         case .listener(let value): listeners[value.name] != nil
         case .cluster(let value): clusters[value.name] != nil
-        case .route, .endpoints, .secret, .names: false
+        case .route, .scope, .endpoints, .secret, .names: false
         }
     }
 }

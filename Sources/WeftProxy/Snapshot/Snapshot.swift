@@ -13,6 +13,8 @@ package final class Snapshot: Sendable {
     package let configuration: ProxyConfiguration
     package let listeners: [String: CompiledListener]
     package let routes: [String: RouteTable]
+    /// Scopes that came by SRDS.
+    let scopes: CompiledScope.Index
     package let clusters: [String: CompiledCluster]
     /// Listeners by the destination they stand for, `ip_port`.
     let byDestination: [String: CompiledListener]
@@ -61,6 +63,7 @@ package final class Snapshot: Sendable {
         self.configuration = configuration
         self.listeners = listeners
         self.routes = routes
+        scopes = CompiledScope.index(configuration.scopes.values, reusing: previous?.scopes ?? [:])
         self.clusters = clusters
     }
 
@@ -169,6 +172,7 @@ package final class CompiledChain: Sendable {
     let limiters: [ConnectionLimiter]
     /// Of TCP connections: what is not as Istio's metrics are; `nil` is nothing.
     let metricChanges: MetricChanges?
+    let gates: [ConnectionRateGate]
     /// The TCP proxy's cluster is what the client asked for by SNI.
     let clusterIsServerName: Bool
     let terminal: Terminal
@@ -187,11 +191,14 @@ package final class CompiledChain: Sendable {
         _ chain: FilterChain, tls: NIOSSLContext?, isWaitingForSecret: Bool,
         acceptsPeer: @escaping @Sendable (PeerIdentity?) -> Bool, ownNames: [String], networkRBAC: [RBACEngine],
         authorizers: [ConnectionAuthorizer] = [],
-        limiters: [ConnectionLimiter], terminal: Terminal, logs: [CompiledAccessLog] = [], lineage: Lineage? = nil
+        limiters: [ConnectionLimiter], gates: [ConnectionRateGate] = [], terminal: Terminal,
+        logs: [CompiledAccessLog] = [],
+        lineage: Lineage? = nil
     ) {
         self.logs = logs
         self.lineage = lineage ?? Lineage()
         self.limiters = limiters
+        self.gates = gates
         self.ownNames = ownNames
         if case .http(let manager) = terminal {
             wantsPeerChain = manager.manager.clientCertDetails.chain
@@ -239,6 +246,8 @@ package final class CompiledManager: Sendable {
     let filters: [Filter]
     /// For inline routes.
     let table: RouteTable?
+    /// For tables by scope.
+    let scopes: CompiledScopes?
     let stats: StatsFilter.Reporter?
     /// What is not as Istio's metrics are; `nil` is nothing.
     let metricChanges: MetricChanges?
@@ -283,8 +292,10 @@ package final class CompiledManager: Sendable {
         case .inline(let routes):
             let known = previous?.table
             let table = known?.configuration == routes ? known : nil
-            (self.table, routesName) = (table ?? RouteTable(routes, reusing: known), nil)
-        case .rds(let name): (table, routesName) = (nil, name)
+            (self.table, scopes, routesName) = (table ?? RouteTable(routes, reusing: known), nil, nil)
+        case .rds(let name): (table, scopes, routesName) = (nil, nil, name)
+        case .scoped(let routes):
+            (table, scopes, routesName) = (nil, CompiledScopes(routes, reusing: previous?.scopes), nil)
         }
         normalizer = Self.normalizer(manager)
         serverName = manager.serverName ?? "envoy"
@@ -306,7 +317,7 @@ package final class CompiledManager: Sendable {
             default: [String]()
             }
         }
-        self.problems = problems + policies + (table?.problems ?? [])
+        self.problems = problems + policies + (table?.problems ?? []) + (scopes?.problems ?? [])
     }
 
     private static func compile(_ filter: HTTPFilter) -> Filter {

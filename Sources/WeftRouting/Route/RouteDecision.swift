@@ -9,9 +9,10 @@ package final class RouteDecision: Sendable {
     package let route: Route
     /// Position of the route in its virtual host.
     package let index: Int
-    /// Header mutations of the whole table; `nil` when it has none.
-    package let tableRequestHeaders: HeaderMutations?
-    package let tableResponseHeaders: HeaderMutations?
+    /// Header mutations of the route, its virtual host and the table, in the order in which they are made; without
+    /// those that are empty.
+    package let requestMutations: [HeaderMutations]
+    package let responseMutations: [HeaderMutations]
     /// For routes that forward.
     package let forward: CompiledForward?
     /// Policies of `typed_per_filter_config`, by filter name; `nil` turns the filter off on this route.
@@ -22,9 +23,6 @@ package final class RouteDecision: Sendable {
     package let clusterFilters: [[String: CompiledRouteFilter]]
     /// What requests are counted under; `nil` is nothing.
     package let rateLimits: RouteRateLimits?
-    /// Whether the route or its virtual host changes headers of requests, or of responses.
-    package let changesRequest: Bool
-    package let changesResponse: Bool
     package let countsAttemptsInRequest: Bool
     package let countsAttemptsInResponse: Bool
     /// The regex of a redirect.
@@ -43,8 +41,12 @@ package final class RouteDecision: Sendable {
         virtualHost: VirtualHost, route: Route, index: Int, table: RouteConfiguration? = nil,
         reusing previous: RouteDecision? = nil
     ) {
-        tableRequestHeaders = table?.requestHeaders.isEmpty == false ? table?.requestHeaders : nil
-        tableResponseHeaders = table?.responseHeaders.isEmpty == false ? table?.responseHeaders : nil
+        func inOrder(_ mutations: [HeaderMutations?]) -> [HeaderMutations] {
+            let all = mutations.compactMap { $0 }.filter { !$0.isEmpty }
+            return table?.mostSpecificMutationsWin == true ? all.reversed() : all
+        }
+        requestMutations = inOrder([route.requestHeaders, virtualHost.requestHeaders, table?.requestHeaders])
+        responseMutations = inOrder([route.responseHeaders, virtualHost.responseHeaders, table?.responseHeaders])
         self.virtualHost = virtualHost
         self.route = route
         self.index = index
@@ -52,10 +54,6 @@ package final class RouteDecision: Sendable {
         self.levels = levels
         clusterFilters = Self.clusterFilters(route, levels)
         rateLimits = Self.rateLimits(route, virtualHost)
-        changesRequest =
-            !route.requestHeaders.isEmpty || !virtualHost.requestHeaders.isEmpty || tableRequestHeaders != nil
-        changesResponse =
-            !route.responseHeaders.isEmpty || !virtualHost.responseHeaders.isEmpty || tableResponseHeaders != nil
         countsAttemptsInRequest = virtualHost.includeRequestAttemptCount
         countsAttemptsInResponse = virtualHost.includeAttemptCountInResponse
         let filters = RouteFilters(levels, reusing: previous)

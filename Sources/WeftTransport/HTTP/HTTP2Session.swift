@@ -199,13 +199,15 @@ class HTTP2Session: ChannelInboundHandler {
         noteDrained(context)
     }
 
-    /// Leaves clients time to read a whole response before they learn that their request is not read any more.
+    /// Leaves clients time to read a whole response before they learn that their request is not read any more: 100 to
+    /// 200 ms.
     private func scheduleLateResets(_ context: ChannelHandlerContext) {
         lateResetsAreScheduled = true
         context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { [weak self] in
-            guard let self, !self.isClosing else { return }
+            guard let self, !self.isClosing, let context = self.context else { return }
             self.lateResetsAreScheduled = false
             self.codec.sendLateResets()
+            if self.codec.owesResets { self.scheduleLateResets(context) }
             self.flush()
         }
     }

@@ -40,14 +40,14 @@ package final class HoldHandler: ChannelInboundHandler, RemovableChannelHandler 
         guard let context else { return }
         self.context = nil
         onClose = nil
+        // Before the next one may hold the connection in its turn.
+        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
         build()
         guard context.channel.isActive else { return }
         for bytes in early { context.fireChannelRead(wrapInboundOut(bytes)) }
         if !early.isEmpty { context.fireChannelReadComplete() }
         if inputClosed { context.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
         early = []
-        try? context.channel.syncOptions?.setOption(.autoRead, value: true)
-        context.read()
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 }

@@ -43,9 +43,19 @@ package struct PeerIdentity: Sendable {
     package var principal: String? { uriNames.first ?? dnsNames.first }
 
     /// The subject as RFC 2253 writes it; empty when there is none. Parses the certificate.
-    package var subject: String {
+    package var subject: String { unsafe text(weft_tls_subject) }
+
+    /// The issuer, likewise. Parses the certificate.
+    package var issuer: String { unsafe text(weft_tls_issuer) }
+
+    /// The serial number in lower-case hexadecimal. Parses the certificate.
+    package var serialNumber: String { unsafe text(weft_tls_serial) }
+
+    private func text(
+        _ read: (UnsafePointer<UInt8>?, Int, UnsafeMutablePointer<CChar>?, Int) -> Int
+    ) -> String {
         var text = [CChar](repeating: 0, count: 4096)
-        let length = unsafe weft_tls_subject(certificateDER, certificateDER.count, &text, text.count)
+        let length = unsafe read(certificateDER, certificateDER.count, &text, text.count)
         return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 

@@ -17,10 +17,10 @@ package final class BootstrapDecoder {
     }
 
     private static let message = "envoy.config.bootstrap.v3.Bootstrap"
-    private let reader = WireReader()
+    private let reader: WireReader
     private var problems: [FieldProblem] = []
 
-    private init() {}
+    private init(_ runtime: [String: JSONValue]) { reader = WireReader(runtime: RuntimeValues(runtime)) }
 
     /// - Throws: ``Failure`` with every problem that was found.
     package static func decode(_ value: JSONValue) throws(Failure) -> Result {
@@ -30,8 +30,10 @@ package final class BootstrapDecoder {
         guard let wire = try? Envoy_Config_Bootstrap_V3_Bootstrap(serializedBytes: bytes) else {
             throw Failure(problems: [FieldProblem(path: "", reason: "is no bootstrap")])
         }
-        let decoder = BootstrapDecoder()
-        let bootstrap = decoder.read(wire)
+        let runtime = runtime(wire.layeredRuntime)
+        let decoder = BootstrapDecoder(runtime)
+        var bootstrap = decoder.read(wire)
+        bootstrap.runtime = runtime
         guard decoder.problems.isEmpty else { throw Failure(problems: decoder.problems) }
         return Result(
             bootstrap: bootstrap, warnings: decoder.reader.warnings, ignoredFields: decoder.reader.ignoredFields)
@@ -51,7 +53,6 @@ package final class BootstrapDecoder {
         bootstrap.localCluster = wire.clusterManager.localClusterName
         readStatic(wire.staticResources, &bootstrap.configuration)
         readDynamic(wire.dynamicResources, &bootstrap)
-        readRuntime(wire.layeredRuntime, &bootstrap)
         if wire.hasOverloadManager {
             attempt("overload_manager") { bootstrap.overload = try Overload(wire.overloadManager, reader) }
         }
@@ -115,15 +116,17 @@ package final class BootstrapDecoder {
         }
     }
 
-    private func readRuntime(_ wire: Envoy_Config_Bootstrap_V3_LayeredRuntime, _ bootstrap: inout Bootstrap) {
+    private static func runtime(_ wire: Envoy_Config_Bootstrap_V3_LayeredRuntime) -> [String: JSONValue] {
+        var runtime: [String: JSONValue] = [:]
         for layer in wire.layers {
             guard case .staticLayer(let fields) = layer.layerSpecifier else { continue }
-            for (key, value) in fields.fields { flatten(key, value.json, into: &bootstrap.runtime) }
+            for (key, value) in fields.fields { flatten(key, value.json, into: &runtime) }
         }
+        return runtime
     }
 
     /// `{"a": {"b": 1}}` and `{"a.b": 1}` are the same setting.
-    private func flatten(_ key: String, _ value: JSONValue, into runtime: inout [String: JSONValue]) {
+    private static func flatten(_ key: String, _ value: JSONValue, into runtime: inout [String: JSONValue]) {
         // A fraction is a value, not a level.
         guard case .object(let members) = value, members["numerator"] == nil else {
             runtime[key] = value
@@ -143,6 +146,7 @@ extension ProxyConfiguration {
             case .cluster(let value): clusters[value.name] != nil
             case .secret(let value): secrets[value.name] != nil
             case .route(let value): routes[value.name] != nil
+            case .scope(let value): scopes[value.name] != nil
             case .endpoints(let value): endpoints[value.clusterName] != nil
             case .names: names != nil
             }

@@ -17,7 +17,7 @@ package enum ResourceFile {
 
     /// - Throws: ``BootstrapDecoder/Failure`` with every problem that was found; a file is good as a whole or not at all.
     package static func decode(_ value: JSONValue) throws(BootstrapDecoder.Failure) -> [XDSDecoder.Result] {
-        let content = read(try response(value))
+        let content = read(try response(value), RuntimeValues())
         guard content.problems.isEmpty else {
             throw BootstrapDecoder.Failure(problems: content.problems.map { FieldProblem(path: "", reason: $0) })
         }
@@ -25,16 +25,20 @@ package enum ResourceFile {
     }
 
     /// - Throws: ``BootstrapDecoder/Failure`` if the value is no `DiscoveryResponse`.
-    package static func content(_ value: JSONValue) throws(BootstrapDecoder.Failure) -> Content {
-        read(try response(value))
+    package static func content(
+        _ value: JSONValue, runtime: RuntimeValues = RuntimeValues()
+    ) throws(BootstrapDecoder.Failure) -> Content {
+        read(try response(value), runtime)
     }
 
     /// The same of a file in binary (`.pb`).
-    package static func content(binary bytes: [UInt8]) throws(BootstrapDecoder.Failure) -> Content {
+    package static func content(
+        binary bytes: [UInt8], runtime: RuntimeValues = RuntimeValues()
+    ) throws(BootstrapDecoder.Failure) -> Content {
         guard let wire = try? Envoy_Service_Discovery_V3_DiscoveryResponse(serializedBytes: bytes) else {
             throw BootstrapDecoder.Failure(problems: [FieldProblem(path: "", reason: "is no DiscoveryResponse")])
         }
-        return read(wire)
+        return read(wire, runtime)
     }
 
     private static func response(
@@ -49,12 +53,14 @@ package enum ResourceFile {
         return wire
     }
 
-    private static func read(_ wire: Envoy_Service_Discovery_V3_DiscoveryResponse) -> Content {
+    private static func read(
+        _ wire: Envoy_Service_Discovery_V3_DiscoveryResponse, _ runtime: RuntimeValues
+    ) -> Content {
         var content = Content()
         for (index, resource) in wire.resources.enumerated() {
             if let name = ResourceName.of(resource) { content.names.insert(name) }
             do {
-                content.results.append(try XDSDecoder().decode(resource))
+                content.results.append(try XDSDecoder(runtime: runtime).decode(resource))
             } catch {
                 content.problems.append("resources[\(index)]: \(error)")
             }

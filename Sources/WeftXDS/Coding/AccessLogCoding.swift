@@ -71,6 +71,7 @@ extension AccessLog.Format {
         case .jsonFormat(let members): self = .json([String: JSONValue](members))
         case nil: self = .standard
         }
+        try wire.checkFormatters(reader)
         for text in strings {
             do throws(FormatError) { _ = try FormatTemplate(text) } catch { throw reader.error("\(error)") }
         }
@@ -90,6 +91,23 @@ extension AccessLog.Format {
         case .standard: return []
         case .text(let text): return [text]
         case .json(let members): return members.values.flatMap(strings)
+        }
+    }
+}
+
+extension Envoy_Config_Core_V3_SubstitutionFormatString {
+    /// The operators of these extensions are always there.
+    func checkFormatters(_ reader: WireReader) throws {
+        for (index, formatter) in formatters.enumerated() {
+            let any = formatter.typedConfig
+            if any.holds(Envoy_Extensions_Formatter_ReqWithoutQuery_V3_ReqWithoutQuery.self)
+                || any.holds(Envoy_Extensions_Formatter_Metadata_V3_Metadata.self)
+            {
+                continue
+            }
+            throw reader.at("formatters", index: index) {
+                reader.error("formatter \(formatter.name) (\(any.messageName)) is not supported")
+            }
         }
     }
 }

@@ -46,13 +46,15 @@ extension AccessLogFilter {
     init(_ wire: Envoy_Config_Accesslog_V3_AccessLogFilter, _ reader: WireReader) throws {
         switch wire.filterSpecifier {
         case .statusCodeFilter(let filter):
-            self = .status(.init(filter.comparison), filter.comparison.value.defaultValue)
+            self = .status(.init(filter.comparison), reader.runtime.number(filter.comparison.value))
         case .durationFilter(let filter):
-            self = .duration(.init(filter.comparison), filter.comparison.value.defaultValue)
+            self = .duration(.init(filter.comparison), reader.runtime.number(filter.comparison.value))
         case .notHealthCheckFilter: self = .notHealthCheck
         case .traceableFilter: self = .traceable
         case .runtimeFilter(let filter):
-            self = .runtime(FractionalPercent(filter.percentSampled), isIndependent: filter.useIndependentRandomness)
+            self = .runtime(
+                reader.runtime.sampled(filter.runtimeKey, filter.percentSampled),
+                isIndependent: filter.useIndependentRandomness)
         case .andFilter(let filter): self = .and(try Self.several("and_filter", filter.filters, reader))
         case .orFilter(let filter): self = .or(try Self.several("or_filter", filter.filters, reader))
         case .headerFilter(let filter): self = .header(try HeaderMatcher(filter.header, reader))

@@ -34,10 +34,10 @@ extension LoadBalancing {
         self.init()
         switch wire.lbConfig {
         case .roundRobinLbConfig(let config):
-            if config.hasSlowStartConfig { slowStart = SlowStart(config.slowStartConfig) }
+            if config.hasSlowStartConfig { slowStart = SlowStart(config.slowStartConfig, reader) }
         case .leastRequestLbConfig(let config):
-            if config.hasActiveRequestBias { activeRequestBias = config.activeRequestBias.defaultValue }
-            if config.hasSlowStartConfig { slowStart = SlowStart(config.slowStartConfig) }
+            if config.hasActiveRequestBias { activeRequestBias = reader.runtime.number(config.activeRequestBias) }
+            if config.hasSlowStartConfig { slowStart = SlowStart(config.slowStartConfig, reader) }
         case .ringHashLbConfig(let config):
             hashFunction = config.hashFunction == .murmurHash2 ? .murmurHash2 : .xxHash
             if config.hasMaximumRingSize { maximumRingSize = config.maximumRingSize.value }
@@ -79,9 +79,9 @@ extension LoadBalancing.SlowStart {
         return wire
     }
 
-    init(_ wire: WireCluster.SlowStartConfig) {
+    init(_ wire: WireCluster.SlowStartConfig, _ reader: WireReader) {
         self.init(windowMilliseconds: wire.slowStartWindow.milliseconds)
-        if wire.hasAggression { aggression = wire.aggression.defaultValue }
+        if wire.hasAggression { aggression = reader.runtime.number(wire.aggression) }
         if wire.hasMinWeightPercent { minimumWeightPercent = wire.minWeightPercent.value }
     }
 }

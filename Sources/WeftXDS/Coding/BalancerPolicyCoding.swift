@@ -45,7 +45,7 @@ extension Cluster {
         if any.holds(WireRoundRobin.self) {
             let wire = try reader.unpack(any, as: WireRoundRobin.self)
             loadBalancer = .roundRobin
-            if wire.hasSlowStartConfig { balancing.slowStart = .init(wire.slowStartConfig) }
+            if wire.hasSlowStartConfig { balancing.slowStart = .init(wire.slowStartConfig, reader) }
             readLocality(wire.localityLbConfig)
         } else if any.holds(WireLeastRequest.self) {
             try readLeastRequest(try reader.unpack(any, as: WireLeastRequest.self), reader)
@@ -73,8 +73,8 @@ extension Cluster {
 
     private mutating func readLeastRequest(_ wire: WireLeastRequest, _ reader: WireReader) throws {
         loadBalancer = .leastRequest(choiceCount: wire.hasChoiceCount ? wire.choiceCount.value : 2)
-        if wire.hasActiveRequestBias { balancing.activeRequestBias = wire.activeRequestBias.defaultValue }
-        if wire.hasSlowStartConfig { balancing.slowStart = .init(wire.slowStartConfig) }
+        if wire.hasActiveRequestBias { balancing.activeRequestBias = reader.runtime.number(wire.activeRequestBias) }
+        if wire.hasSlowStartConfig { balancing.slowStart = .init(wire.slowStartConfig, reader) }
         balancing.scansAllHosts = wire.selectionMethod == .fullScan
         readLocality(wire.localityLbConfig)
     }
@@ -141,9 +141,9 @@ extension Cluster {
 }
 
 extension LoadBalancing.SlowStart {
-    fileprivate init(_ wire: Envoy_Extensions_LoadBalancingPolicies_Common_V3_SlowStartConfig) {
+    fileprivate init(_ wire: Envoy_Extensions_LoadBalancingPolicies_Common_V3_SlowStartConfig, _ reader: WireReader) {
         self.init(windowMilliseconds: wire.slowStartWindow.milliseconds)
-        if wire.hasAggression { aggression = wire.aggression.defaultValue }
+        if wire.hasAggression { aggression = reader.runtime.number(wire.aggression) }
         if wire.hasMinWeightPercent { minimumWeightPercent = wire.minWeightPercent.value }
     }
 }

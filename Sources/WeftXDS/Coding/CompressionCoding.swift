@@ -29,7 +29,7 @@ extension CompressorFilter {
         gzip = try reader.at("compressor_library") { try Gzip(wire.compressorLibrary, reader) }
         let direction = wire.responseDirectionConfig
         if wire.hasResponseDirectionConfig {
-            response = Direction(direction.commonConfig)
+            response = Direction(direction.commonConfig, reader)
             skipsResponsesWithETag = direction.disableOnEtagHeader
             removesAcceptEncoding = direction.removeAcceptEncodingHeader
             uncompressibleStatuses = direction.uncompressibleResponseCodes
@@ -37,11 +37,13 @@ extension CompressorFilter {
             // The fields that stood here before there were two directions.
             if wire.hasContentLength { response.minimumLength = wire.contentLength.value }
             if !wire.contentType.isEmpty { response.contentTypes = wire.contentType }
-            if wire.runtimeEnabled.hasDefaultValue { response.isEnabled = wire.runtimeEnabled.defaultValue.value }
+            if wire.hasRuntimeEnabled {
+                response.isEnabled = reader.runtime.flag(wire.runtimeEnabled, otherwise: response.isEnabled)
+            }
             skipsResponsesWithETag = wire.disableOnEtagHeader
             removesAcceptEncoding = wire.removeAcceptEncodingHeader
         }
-        if wire.hasRequestDirectionConfig { request = Direction(wire.requestDirectionConfig.commonConfig) }
+        if wire.hasRequestDirectionConfig { request = Direction(wire.requestDirectionConfig.commonConfig, reader) }
     }
 }
 
@@ -56,9 +58,9 @@ extension CompressorFilter.Direction {
         return wire
     }
 
-    fileprivate init(_ wire: WireCompressor.CommonDirectionConfig) {
+    fileprivate init(_ wire: WireCompressor.CommonDirectionConfig, _ reader: WireReader) {
         self.init()
-        if wire.enabled.hasDefaultValue { isEnabled = wire.enabled.defaultValue.value }
+        if wire.hasEnabled { isEnabled = reader.runtime.flag(wire.enabled, otherwise: isEnabled) }
         if wire.hasMinContentLength { minimumLength = wire.minContentLength.value }
         if !wire.contentType.isEmpty { contentTypes = wire.contentType }
     }
@@ -158,8 +160,8 @@ extension DecompressorFilter {
         if gunzip.hasMaxInflateRatio {
             maximumRatio = UInt32(try reader.number(gunzip.maxInflateRatio.value, 1...1032, "max_inflate_ratio"))
         }
-        request = Direction(wire.requestDirectionConfig.commonConfig)
-        response = Direction(wire.responseDirectionConfig.commonConfig)
+        request = Direction(wire.requestDirectionConfig.commonConfig, reader)
+        response = Direction(wire.responseDirectionConfig.commonConfig, reader)
         if wire.requestDirectionConfig.hasAdvertiseAcceptEncoding {
             advertisesGzip = wire.requestDirectionConfig.advertiseAcceptEncoding.value
         }
@@ -175,9 +177,9 @@ extension DecompressorFilter.Direction {
         return wire
     }
 
-    fileprivate init(_ wire: WireDecompressor.CommonDirectionConfig) {
+    fileprivate init(_ wire: WireDecompressor.CommonDirectionConfig, _ reader: WireReader) {
         self.init()
-        if wire.enabled.hasDefaultValue { isEnabled = wire.enabled.defaultValue.value }
+        if wire.hasEnabled { isEnabled = reader.runtime.flag(wire.enabled, otherwise: isEnabled) }
         ignoresNoTransform = wire.ignoreNoTransformHeader
     }
 }

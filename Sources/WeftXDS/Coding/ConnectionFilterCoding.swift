@@ -5,6 +5,8 @@ import WeftProto
 
 typealias WireProxyProtocol = Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol
 typealias WireConnectionLimit = Envoy_Extensions_Filters_Network_ConnectionLimit_V3_ConnectionLimit
+typealias WireConnectionRateLimit = Envoy_Extensions_Filters_Network_LocalRatelimit_V3_LocalRateLimit
+typealias WireConnectionQuota = Envoy_Extensions_Filters_Network_Ratelimit_V3_RateLimit
 typealias WireSNICluster = Envoy_Extensions_Filters_Network_SniCluster_V3_SniCluster
 typealias WireUpstreamProxyProtocol = Envoy_Extensions_TransportSockets_ProxyProtocol_V3_ProxyProtocolUpstreamTransport
 
@@ -22,7 +24,60 @@ extension ConnectionLimit {
         guard wire.maxConnections.value > 0 else { throw reader.error("max_connections must be at least 1") }
         self.init(statPrefix: wire.statPrefix, maximum: wire.maxConnections.value)
         delayMilliseconds = wire.delay.milliseconds
-        if wire.hasRuntimeEnabled { isEnabled = wire.runtimeEnabled.defaultValue.value }
+        if wire.hasRuntimeEnabled { isEnabled = reader.runtime.flag(wire.runtimeEnabled) }
+    }
+}
+
+extension ConnectionRateLimit {
+    func wire() -> WireConnectionRateLimit {
+        var wire = WireConnectionRateLimit()
+        wire.statPrefix = statPrefix
+        wire.tokenBucket = bucket.wire()
+        if !isEnabled { wire.runtimeEnabled.defaultValue = .init(false) }
+        return wire
+    }
+
+    init(_ wire: WireConnectionRateLimit, _ reader: WireReader) throws {
+        self.init(
+            statPrefix: wire.statPrefix,
+            bucket: try reader.at("token_bucket") { try LocalRateLimit.Bucket(wire.tokenBucket, reader) })
+        if wire.hasRuntimeEnabled { isEnabled = reader.runtime.flag(wire.runtimeEnabled) }
+    }
+}
+
+extension ConnectionQuota {
+    func wire() -> WireConnectionQuota {
+        var wire = WireConnectionQuota()
+        wire.statPrefix = statPrefix
+        wire.domain = domain
+        wire.descriptors = descriptors.map { entries in
+            var value = Envoy_Extensions_Common_Ratelimit_V3_RateLimitDescriptor()
+            value.entries = entries.map { $0.wire() }
+            return value
+        }
+        wire.timeout = .init(milliseconds: timeoutMilliseconds)
+        wire.failureModeDeny = failureModeDenies
+        wire.rateLimitService.grpcService = service.wire()
+        wire.rateLimitService.transportApiVersion = .v3
+        return wire
+    }
+
+    init(_ wire: WireConnectionQuota, _ reader: WireReader) throws {
+        guard !wire.domain.isEmpty else { throw reader.error("domain is missing") }
+        guard !wire.descriptors.isEmpty else { throw reader.error("descriptors are missing") }
+        let descriptors = try reader.map("descriptors", wire.descriptors) { descriptor in
+            guard !descriptor.hasLimit, !descriptor.hasHitsAddend else {
+                throw reader.error("limit and hits_addend are not supported here")
+            }
+            return descriptor.entries.map { RateLimitDescriptor.Entry($0.key, $0.value) }
+        }
+        self.init(
+            statPrefix: wire.statPrefix, domain: wire.domain, descriptors: descriptors,
+            service: try reader.at("rate_limit_service.grpc_service") {
+                try GRPCServiceTarget(wire.rateLimitService.grpcService, reader)
+            })
+        if wire.hasTimeout { timeoutMilliseconds = wire.timeout.milliseconds }
+        failureModeDenies = wire.failureModeDeny
     }
 }
 

@@ -53,13 +53,13 @@ extension ExternalAuthorization {
         statusOnError = try wire.statusOnError.status(reader) ?? 403
         validatesMutations = wire.validateMutations
         metadataNamespaces = wire.metadataContextNamespaces
-        if wire.hasFilterEnabled { enabled = wire.filterEnabled.share }
+        if wire.hasFilterEnabled { enabled = reader.runtime.fraction(wire.filterEnabled) }
         if wire.hasFilterEnabledMetadata {
             enabledMetadata = try reader.at("filter_enabled_metadata") {
                 try DynamicMetadataMatcher(wire.filterEnabledMetadata, reader)
             }
         }
-        deniesWhenDisabled = wire.denyAtDisable.defaultValue.value
+        deniesWhenDisabled = reader.runtime.flag(wire.denyAtDisable)
         includesPeerCertificate = wire.includePeerCertificate
         includesTLSSession = wire.includeTlsSession
         statPrefix = wire.statPrefix

@@ -61,22 +61,31 @@ extension ExternalProcessing.Mode {
         var wire = Wire()
         wire.requestHeaderMode = requestHeaders ? .send : .skip
         wire.responseHeaderMode = responseHeaders ? .send : .skip
-        wire.requestBodyMode = requestBody == .buffered ? .buffered : .none
-        wire.responseBodyMode = responseBody == .buffered ? .buffered : .none
+        wire.requestBodyMode = Self.wire(requestBody)
+        wire.responseBodyMode = Self.wire(responseBody)
+        wire.requestTrailerMode = requestTrailers ? .send : .default
+        wire.responseTrailerMode = responseTrailers ? .send : .default
         return wire
     }
 
-    init(_ wire: Wire, _ reader: WireReader) throws {
-        if wire.requestTrailerMode == .send || wire.responseTrailerMode == .send {
-            throw reader.error("trailers are not sent to processors")
+    private static func wire(_ body: Body) -> Wire.BodySendMode {
+        switch body {
+        case .none: .none
+        case .buffered: .buffered
+        case .bufferedPartial: .bufferedPartial
+        case .streamed: .streamed
         }
+    }
+
+    init(_ wire: Wire, _ reader: WireReader) throws {
         guard let mode = Self(wire) else {
-            throw reader.error("bodies are sent NONE or BUFFERED; the other modes are not supported")
+            throw reader.error(
+                "bodies are sent NONE, BUFFERED, BUFFERED_PARTIAL or STREAMED; other modes are not supported")
         }
         self = mode
     }
 
-    /// Absent fields are the API's defaults: headers are sent, bodies are not.
+    /// Absent fields are the API's defaults: headers are sent, bodies and trailers are not.
     /// - Returns: `nil` for a mode of bodies that the proxy does not have.
     package init?(_ wire: Wire) {
         self.init()
@@ -87,12 +96,16 @@ extension ExternalProcessing.Mode {
         }
         requestBody = request
         responseBody = response
+        requestTrailers = wire.requestTrailerMode == .send
+        responseTrailers = wire.responseTrailerMode == .send
     }
 
     private static func body(_ wire: Wire.BodySendMode) -> Body? {
         switch wire {
         case .none: Body.none
         case .buffered: .buffered
+        case .bufferedPartial: .bufferedPartial
+        case .streamed: .streamed
         default: nil
         }
     }

@@ -176,8 +176,8 @@ extension CORSPolicy {
         maxAge = wire.maxAge
         if wire.hasAllowCredentials { allowCredentials = wire.allowCredentials.value }
         if wire.hasAllowPrivateNetworkAccess { allowPrivateNetworkAccess = wire.allowPrivateNetworkAccess.value }
-        if wire.hasFilterEnabled { enabled = wire.filterEnabled.share }
-        if wire.hasShadowEnabled { shadow = wire.shadowEnabled.share }
+        if wire.hasFilterEnabled { enabled = reader.runtime.fraction(wire.filterEnabled) }
+        if wire.hasShadowEnabled { shadow = reader.runtime.fraction(wire.shadowEnabled) }
         if wire.hasForwardNotMatchingPreflights {
             forwardNotMatchingPreflights = wire.forwardNotMatchingPreflights.value
         }

@@ -200,6 +200,12 @@ extension NetworkFilter {
         case .externalAuthorization(let check):
             wire.name = "envoy.filters.network.ext_authz"
             wire.typedConfig = try pack(check.wire())
+        case .connectionRateLimit(let limit):
+            wire.name = "envoy.filters.network.local_ratelimit"
+            wire.typedConfig = try pack(limit.wire())
+        case .connectionQuota(let quota):
+            wire.name = "envoy.filters.network.ratelimit"
+            wire.typedConfig = try pack(quota.wire())
         case .sniCluster:
             wire.name = "envoy.filters.network.sni_cluster"
             wire.typedConfig = try pack(WireSNICluster())
@@ -223,6 +229,11 @@ extension NetworkFilter {
         case WireConnectionAuthorization.protoMessageName:
             self = .externalAuthorization(
                 try ConnectionAuthorization(reader.unpack(any, as: WireConnectionAuthorization.self), reader))
+        case WireConnectionRateLimit.protoMessageName:
+            self = .connectionRateLimit(
+                try ConnectionRateLimit(reader.unpack(any, as: WireConnectionRateLimit.self), reader))
+        case WireConnectionQuota.protoMessageName:
+            self = .connectionQuota(try ConnectionQuota(reader.unpack(any, as: WireConnectionQuota.self), reader))
         case WireSNICluster.protoMessageName:
             _ = try reader.unpack(any, as: WireSNICluster.self)
             self = .sniCluster

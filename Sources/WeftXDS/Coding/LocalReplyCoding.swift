@@ -51,6 +51,7 @@ extension LocalReplies.Format {
     }
 
     fileprivate init(_ wire: WireFormat, _ reader: WireReader) throws {
+        try wire.checkFormatters(reader)
         switch wire.format {
         case .textFormat(let text): self.init(.text(text))
         case .textFormatSource(let source):
@@ -93,7 +94,7 @@ extension LocalReplies.Condition {
                 case .ne: .notEqual
                 default: .equal
                 }
-            self = .status(comparison, filter.comparison.value.defaultValue)
+            self = .status(comparison, reader.runtime.number(filter.comparison.value))
         case .responseFlagFilter(let filter): self = .flags(filter.flags)
         case .headerFilter(let filter): self = .header(try HeaderMatcher(filter.header, reader))
         case .andFilter(let list): self = .and(try list.filters.map { try Self($0, reader) })

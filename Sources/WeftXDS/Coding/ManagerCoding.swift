@@ -16,6 +16,7 @@ extension HTTPConnectionManager {
         case .rds(let name):
             wire.rds.routeConfigName = name
             wire.rds.configSource = .init(file: routesFile)
+        case .scoped(let scoped): wire.scopedRoutes = try scoped.wire(routesFile: routesFile, target)
         }
         wire.httpFilters = try filters.compactMap { try $0.wire(target) }
         if router != RouterOptions(), let last = wire.httpFilters.indices.last {
@@ -136,6 +137,9 @@ extension HTTPConnectionManager {
         case .rds(let rds):
             routes = .rds(rds.routeConfigName)
             file = try reader.at("rds.config_source") { try rds.configSource.file(reader) }
+        case .scopedRoutes(let scoped):
+            routes = .scoped(try reader.at("scoped_routes") { try ScopedRoutes(scoped, reader) })
+            file = try reader.at("scoped_routes.rds_config_source") { try scoped.rdsConfigSource.file(reader) }
         case nil: throw reader.error("route specifier of a kind that is not supported")
         }
         let filters = try reader.map("http_filters", wire.httpFilters) { try HTTPFilter.read($0, reader) }.compactMap {

@@ -178,8 +178,8 @@ extension LocalRateLimit {
         }
         actions = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
         status = try wire.status.status(reader) ?? 429
-        enabled = wire.filterEnabled.share
-        enforced = wire.filterEnforced.share
+        enabled = reader.runtime.fraction(wire.filterEnabled)
+        enforced = reader.runtime.fraction(wire.filterEnforced)
         responseHeaders = .init(wire.responseHeadersToAdd, remove: [])
         requestHeadersWhenNotEnforced = .init(wire.requestHeadersToAddWhenNotEnforced, remove: [])
         addsRateLimitHeaders = wire.enableXRatelimitHeaders == .draftVersion03
@@ -247,7 +247,9 @@ extension GlobalRateLimit {
         }
         requestType = type
         failureModeDenies = wire.failureModeDeny
-        if wire.hasFailureModeDenyPercent { failureModeDenyShare = wire.failureModeDenyPercent.share }
+        if wire.hasFailureModeDenyPercent {
+            failureModeDenyShare = reader.runtime.fraction(wire.failureModeDenyPercent)
+        }
         resourceExhausted = wire.rateLimitedAsResourceExhausted
         addsRateLimitHeaders = wire.enableXRatelimitHeaders == .draftVersion03
         omitsRateLimitedHeader = wire.disableXEnvoyRatelimitedHeader
@@ -255,8 +257,8 @@ extension GlobalRateLimit {
         statusOnError = try wire.statusOnError.status(reader) ?? 500
         responseHeaders = .init(wire.responseHeadersToAdd, remove: [])
         statPrefix = wire.statPrefix
-        if wire.hasFilterEnabled { enabled = wire.filterEnabled.share }
-        if wire.hasFilterEnforced { enforced = wire.filterEnforced.share }
+        if wire.hasFilterEnabled { enabled = reader.runtime.fraction(wire.filterEnabled) }
+        if wire.hasFilterEnforced { enforced = reader.runtime.fraction(wire.filterEnforced) }
         rules = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
     }
 }

@@ -87,7 +87,3 @@ extension Envoy_Type_V3_HttpStatus {
         code == .empty ? nil : try reader.status(UInt32(clamping: code.rawValue))
     }
 }
-
-extension Envoy_Config_Core_V3_RuntimeFractionalPercent {
-    var share: FractionalPercent { FractionalPercent(defaultValue) }
-}

@@ -100,7 +100,7 @@ extension RouteAction {
         if wire.hasRetryPolicy {
             retryPolicy = try reader.at("retry_policy") { try RetryPolicy(wire.retryPolicy, reader) }
         }
-        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        mirrors = wire.requestMirrorPolicies.map { Mirror($0, reader) }
         hashPolicies = try reader.map("hash_policy", wire.hashPolicy) { try HashPolicy($0, reader) }
         upgrades = wire.upgradeConfigs.map {
             var upgrade = UpgradeConfig(type: $0.upgradeType, enabled: $0.hasEnabled ? $0.enabled.value : true)

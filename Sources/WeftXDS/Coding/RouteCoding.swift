@@ -32,7 +32,7 @@ extension RouteConfiguration {
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         internalOnlyHeaders = wire.internalOnlyHeaders
         mostSpecificMutationsWin = wire.mostSpecificHeaderMutationsWins
-        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        mirrors = wire.requestMirrorPolicies.map { Mirror($0, reader) }
         try checkDomains(reader)
     }
 
@@ -88,7 +88,7 @@ extension VirtualHost {
         includeRequestAttemptCount = wire.includeRequestAttemptCount
         includeAttemptCountInResponse = wire.includeAttemptCountInResponse
         includeTimeoutRetryHeader = wire.includeIsTimeoutRetryHeader
-        mirrors = wire.requestMirrorPolicies.map(Mirror.init)
+        mirrors = wire.requestMirrorPolicies.map { Mirror($0, reader) }
         if wire.hasHedgePolicy { hedge = RouteAction.Hedge(wire.hedgePolicy) }
         perFilter = try PerRouteFilter.read(wire.typedPerFilterConfig, reader)
         rateLimits = try reader.map("rate_limits", wire.rateLimits) { try RateLimitRule($0, reader) }
@@ -206,7 +206,7 @@ extension RouteMatch {
             try DynamicMetadataMatcher($0, reader)
         }
         grpcOnly = wire.hasGrpc
-        if wire.hasRuntimeFraction { runtimeFraction = FractionalPercent(wire.runtimeFraction.defaultValue) }
+        if wire.hasRuntimeFraction { runtimeFraction = reader.runtime.fraction(wire.runtimeFraction) }
     }
 }
 

@@ -85,10 +85,10 @@ extension Mirror {
         return wire
     }
 
-    init(_ wire: WireRoute.Action.RequestMirrorPolicy) {
+    init(_ wire: WireRoute.Action.RequestMirrorPolicy, _ reader: WireReader) {
         self.init(
             cluster: wire.cluster,
-            fraction: wire.hasRuntimeFraction ? FractionalPercent(wire.runtimeFraction.defaultValue) : .all)
+            fraction: wire.hasRuntimeFraction ? reader.runtime.fraction(wire.runtimeFraction) : .all)
         clusterHeader = wire.clusterHeader.isEmpty ? nil : wire.clusterHeader
         keepsHost = wire.disableShadowHostSuffixAppend
     }

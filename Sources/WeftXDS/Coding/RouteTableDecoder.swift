@@ -82,7 +82,7 @@ final class RouteTableDecoder: Sendable {
 
     private func host(_ bytes: Data, _ index: Int, of table: String, _ reader: WireReader) throws -> DecodedHost {
         // A reader of its own: what it finds is told again whenever the host is used again.
-        let inner = WireReader()
+        let inner = WireReader(runtime: reader.runtime)
         inner.resource = table
         let wire = try read(WireRoute.VirtualHost.self, bytes, reader)
         try inner.check(wire, at: "virtual_hosts[\(index)]")

@@ -7,6 +7,11 @@ final class WireReader {
     private(set) var warnings: [String] = []
     /// Full names of the fields that have no effect, as often as they were met.
     private(set) var ignoredFields: [String] = []
+    /// What `runtime_key`s stand for.
+    let runtime: RuntimeValues
+
+    init(runtime: RuntimeValues = RuntimeValues()) { self.runtime = runtime }
+
     /// A field on the way to where decoding is. Made into text only when there is something to tell.
     private struct Step: CustomStringConvertible {
         var field: String

@@ -12,6 +12,7 @@ package struct EncodedConfiguration: Sendable {
         let encoder = XDSEncoder(target: target)
         var wire: [ResourceType: [String: Google_Protobuf_Any]] = [
             .listener: try configuration.listeners.mapValues { try encoder.encode($0) },
+            .scope: try configuration.scopes.mapValues { try encoder.encode($0) },
             .route: try configuration.routes.mapValues { try encoder.encode($0) },
             .cluster: try configuration.clusters.mapValues { try encoder.encode($0) },
             .endpoint: try configuration.endpoints.mapValues { try encoder.encode($0) },

@@ -3,8 +3,6 @@
 /// `refused` is for what changes who may do what, or what is matched; `ignored` for what a request survives without.
 enum FieldExceptions {
     static let text = """
-        envoy.config.accesslog.v3.RuntimeFilter
-          accepted 1 runtime_key: percent_sampled counts
         envoy.config.bootstrap.v3.Admin
           ignored 1 access_log_path: admin requests are not logged
           ignored 5 access_log: admin requests are not logged
@@ -70,22 +68,12 @@ enum FieldExceptions {
           accepted 11 listening_addresses: the proxy gives its own
         envoy.config.core.v3.PathConfigSource
           accepted 2 watched_directory: a file that is replaced is read again without it
-        envoy.config.core.v3.RuntimeFeatureFlag
-          ignored 2 runtime_key: the default value always counts
-        envoy.config.core.v3.RuntimeDouble
-          ignored 2 runtime_key: the default value always counts
-        envoy.config.core.v3.RuntimeFractionalPercent
-          ignored 2 runtime_key: the default value always counts
-        envoy.config.core.v3.RuntimeUInt32
-          ignored 3 runtime_key: the default value always counts
         envoy.config.core.v3.SchemeHeaderTransformation
           ignored 2 match_upstream: the scheme is the client's
         envoy.config.core.v3.SocketAddress
           refused 5 resolver_name: only the system's resolver is there
           ignored 6 ipv4_compat: an IPv6 socket takes IPv6 alone
           refused 7 network_namespace_filepath: not implemented
-        envoy.config.core.v3.SubstitutionFormatString
-          refused 6 formatters: the formatters METADATA and REQ_WITHOUT_QUERY are not implemented
         envoy.config.trace.v3.OpenTelemetryConfig
           refused 5 sampler: the sampling of the connection manager decides
         envoy.config.trace.v3.ZipkinConfig
@@ -136,10 +124,11 @@ enum FieldExceptions {
         envoy.config.route.v3.Route
           ignored 16 per_request_buffer_limit_bytes: the limits are the proxy's own
           refused 17 filter_action: not implemented
+        envoy.config.route.v3.ScopedRouteConfiguration
+          ignored 4 on_demand: the route table of a scope is asked for at once
         envoy.config.route.v3.RouteConfiguration
           ignored 7 validate_clusters: a route to no cluster answers as cluster_not_found_response_code says
           refused 9 vhds: not implemented
-          ignored 10 most_specific_header_mutations_wins: the most general level is applied last
           refused 15 ignore_path_parameters_in_path_matching: path parameters take part in matching
         envoy.config.route.v3.VirtualHost
           refused 21 matcher: not implemented
@@ -166,10 +155,11 @@ enum FieldExceptions {
         envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol
           ignored 1 rules: values of the header do not become metadata
           ignored 6 tlv_location: values of the header do not become metadata
+        envoy.extensions.filters.network.http_connection_manager.v3.ScopedRds
+          refused 2 srds_resources_locator: scopes are asked for as a whole
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
           ignored 12 drain_timeout: connections close after their exchange
           ignored 40 stream_error_on_invalid_http_message: a bad message always ends its connection
-          refused 31 scoped_routes: not implemented
           refused 46 original_ip_detection_extensions: not implemented
         envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.InternalAddressConfig
           ignored 1 unix_sockets: callers over Unix sockets are no internal ones
@@ -179,17 +169,12 @@ enum FieldExceptions {
           accepted 5 transport_api_version: v3 is what there is
           ignored 7 bootstrap_metadata_labels_key: not implemented
           ignored 9 send_tls_alert_on_denial: the connection is closed without an alert
-        envoy.extensions.filters.network.ratelimit.v3.RateLimit
-          refused 1 stat_prefix: the filter is not implemented
-          refused 2 domain: the filter is not implemented
-          refused 3 descriptors: the filter is not implemented
-          refused 4 timeout: the filter is not implemented
-          refused 5 failure_mode_deny: the filter is not implemented
-          refused 6 rate_limit_service: the filter is not implemented
         envoy.extensions.filters.network.rbac.v3.RBAC
           ignored 4 enforcement_type: rules are applied once, when the connection opens
           refused 6 matcher: not implemented
           ignored 7 shadow_matcher: not implemented
+        envoy.extensions.filters.network.local_ratelimit.v3.LocalRateLimit
+          refused 4 share_key: each filter has a bucket of its own
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
           ignored 15 access_log_flush_interval: a connection is logged when it ends
         envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TunnelingConfig

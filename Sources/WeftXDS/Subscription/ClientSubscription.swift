@@ -5,6 +5,7 @@ package import WeftProto
 /// and what to send next. Pure.
 ///
 /// Listeners and clusters are wildcard subscriptions; endpoints, routes and secrets follow the names that these use.
+/// Scopes are asked for as a whole from when a listener wants them.
 /// A resource that cannot be used is refused by name, the others of its response are applied, and what was there
 /// before stays in force.
 package struct ClientSubscription: Sendable {
@@ -32,7 +33,7 @@ package struct ClientSubscription: Sendable {
     private let wildcards: [ResourceType]
     /// What does not come by this stream and may name resources that do.
     private let base: ProxyConfiguration
-    private let decoder = XDSDecoder()
+    private let decoder: XDSDecoder
     private var names: [ResourceType: Set<String>] = [:]
     /// Types asked for on the current stream.
     private var opened: Set<ResourceType> = []
@@ -41,10 +42,12 @@ package struct ClientSubscription: Sendable {
     /// - Parameters:
     ///   - wildcards: Of clusters and listeners, those that come by this stream.
     ///   - base: A bootstrap's static resources; what they name by ADS is subscribed to.
+    ///   - runtime: What `runtime_key`s stand for.
     package init(
         node: Envoy_Config_Core_V3_Node, wildcards: [ResourceType] = [.cluster, .listener],
-        base: ProxyConfiguration = ProxyConfiguration()
+        base: ProxyConfiguration = ProxyConfiguration(), runtime: RuntimeValues = RuntimeValues()
     ) {
+        decoder = XDSDecoder(runtime: runtime)
         self.node = node
         self.wildcards = wildcards
         self.base = base
@@ -56,6 +59,7 @@ package struct ClientSubscription: Sendable {
         opened = []
         nodeSent = false
         var requests = wildcards.map { open($0) }
+        if wantsScopes { requests.append(open(.scope)) }
         for type in [ResourceType.endpoint, .route, .secret] where !(names[type] ?? []).isEmpty {
             requests.append(open(type))
         }
@@ -130,6 +134,7 @@ package struct ClientSubscription: Sendable {
     private mutating func resubscribe(after type: ResourceType) -> [Request] {
         guard type.isWildcardByDefault else { return [] }
         var requests: [Request] = []
+        if wantsScopes, !opened.contains(.scope) { requests.append(open(.scope)) }
         let references = configuration.references.merging(base.references) { $0.union($1) }
         for type in [ResourceType.endpoint, .route, .secret] {
             let before = names[type] ?? []
@@ -151,6 +156,8 @@ package struct ClientSubscription: Sendable {
         }
         return requests
     }
+
+    private var wantsScopes: Bool { base.usesScopeDiscovery || configuration.usesScopeDiscovery }
 
     private mutating func blank(_ type: ResourceType) -> Request {
         var request = Request()

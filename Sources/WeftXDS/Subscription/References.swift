@@ -3,6 +3,7 @@ package import WeftIR
 /// A resource of any type, decoded.
 package enum DecodedResource: Sendable, Hashable {
     case listener(Listener)
+    case scope(RouteScope)
     case route(RouteConfiguration)
     case cluster(Cluster)
     case endpoints(ClusterLoadAssignment)
@@ -12,6 +13,7 @@ package enum DecodedResource: Sendable, Hashable {
     package var type: ResourceType {
         switch self {
         case .listener: .listener
+        case .scope: .scope
         case .route: .route
         case .cluster: .cluster
         case .endpoints: .endpoint
@@ -22,6 +24,7 @@ package enum DecodedResource: Sendable, Hashable {
     package var name: String {
         switch self {
         case .listener(let value): value.name
+        case .scope(let value): value.name
         case .route(let value): value.name
         case .cluster(let value): value.name
         case .endpoints(let value): value.clusterName
@@ -35,6 +38,7 @@ extension ProxyConfiguration {
     package mutating func set(_ resource: DecodedResource) {
         switch resource {
         case .listener(let value): listeners[value.name] = value
+        case .scope(let value): scopes[value.name] = value
         case .route(let value): routes[value.name] = value
         case .cluster(let value): clusters[value.name] = value
         case .endpoints(let value): endpoints[value.clusterName] = value
@@ -46,6 +50,7 @@ extension ProxyConfiguration {
     package mutating func remove(_ type: ResourceType, _ name: String) {
         switch type {
         case .listener: listeners[name] = nil
+        case .scope: scopes[name] = nil
         case .route: routes[name] = nil
         case .cluster: clusters[name] = nil
         case .endpoint: endpoints[name] = nil
@@ -54,7 +59,7 @@ extension ProxyConfiguration {
         }
     }
 
-    /// Names of endpoints, routes and secrets (those that come by ADS) that listeners and clusters use.
+    /// Names of endpoints, routes and secrets (those that come by ADS) that listeners and clusters use; `*` for scopes.
     package var references: [ResourceType: Set<String>] {
         var secrets: Set<String> = []
         var routes: Set<String> = []
@@ -71,12 +76,16 @@ extension ProxyConfiguration {
         for listener in listeners.values {
             for chain in listener.filterChains + [listener.defaultFilterChain].compactMap({ $0 }) {
                 add(chain.tls?.common, chain.tls?.ticketKeys)
-                for case .httpConnectionManager(let manager) in chain.filters {
-                    if case .rds(let name) = manager.routes, manager.routesFile == nil { routes.insert(name) }
-                }
+            }
+            for manager in listener.managers where manager.routesFile == nil {
+                routes.formUnion(manager.namedRoutes)
+                if manager.usesScopeDiscovery { routes.formUnion(scopes.values.compactMap(\.namedRoutes)) }
             }
         }
         let streamed = clusters.values.filter { $0.endpointsFile == nil }.compactMap(\.assignmentName)
-        return [.endpoint: Set(streamed), .route: routes, .secret: secrets]
+        var all: [ResourceType: Set<String>] = [.endpoint: Set(streamed), .route: routes, .secret: secrets]
+        // Asked for as a whole.
+        if usesScopeDiscovery { all[.scope] = ["*"] }
+        return all
     }
 }

@@ -4,7 +4,8 @@ enum HandWritten {
         routing + headerMatching + rewriting + replying + manipulating + timing + retrying + mirroring + filtering
         + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
         + processing + limits + hedging + redirecting + trusting + observing + bodies + tunnelling + downstreamTLS
-        + upstreamTLS + upstreamLimits + tunnels + chains + grpcCases + http2Cases + overHTTP2
+        + upstreamTLS + upstreamLimits + tunnels + gates + scoping + tables + chains + grpcCases + http2Cases
+        + overHTTP2
 }
 
 /// One route of a table; the rest of the table answers 404 by having no route.

@@ -51,6 +51,16 @@ extension HandWritten {
                 log(fields(["%REQ(X-A)%", "v=%REQ(X-A)%", "%RESPONSE_CODE%"]), more: ", omit_empty_values: true")),
         DifferentialCase("log-path", manager: "normalize_path: true", get("/a/../b?x=1"), get("/c"))
             .logging(log(fields(["%REQ(:PATH)%", "%PATH(NQ)%", "%PATH(WQ:PATH)%", "%PATH(NQ:ORIG)%"]))),
+        DifferentialCase("log-without-query", get("/a?x=1", "x-a: b?c?d"), get("/c"), get("/?"))
+            .logging(
+                log(
+                    fields([
+                        "%REQ_WITHOUT_QUERY(:PATH)%", "%REQ_WITHOUT_QUERY(X-NONE?X-A)%", "%REQ_WITHOUT_QUERY(:PATH):1%",
+                        "%REQ_WITHOUT_QUERY(X-NONE)%", "%METADATA(DYNAMIC:none:key)%",
+                    ]),
+                    more: ", formatters: [{name: q, typed_config: {\"@type\": "
+                        + "\(Bootstrap.type("formatter.req_without_query.v3.ReqWithoutQuery"))}}, {name: m, typed_config: "
+                        + "{\"@type\": \(Bootstrap.type("formatter.metadata.v3.Metadata"))}}]")),
         DifferentialCase(
             "log-rewritten", route("prefix: /old", "route: {cluster: a, prefix_rewrite: /new}"), get("/old/x?y=1")
         ).logging(
@@ -117,6 +127,16 @@ extension HandWritten {
             "log-filter-runtime-all", "runtime_filter: {runtime_key: k, percent_sampled: {numerator: 100}}", get("/")),
         filtered(
             "log-filter-runtime-none", "runtime_filter: {runtime_key: k, percent_sampled: {numerator: 0}}", get("/")),
+        filtered(
+            "log-filter-runtime-off",
+            "runtime_filter: {runtime_key: weft.none, percent_sampled: {numerator: 100}}", get("/")),
+        filtered(
+            "log-filter-runtime-on",
+            "runtime_filter: {runtime_key: weft.all, percent_sampled: {numerator: 0}}", get("/")),
+        filtered(
+            "log-filter-status-runtime",
+            "status_code_filter: {comparison: {op: GE, value: {default_value: 600, runtime_key: weft.status}}}",
+            get("/"), get("/teapot")),
         filtered("log-filter-not-health-check", "not_health_check_filter: {}", get("/")),
         filtered("log-filter-type", "log_type_filter: {types: [DownstreamEnd]}", get("/")),
         filtered("log-filter-type-other", "log_type_filter: {types: [DownstreamEnd], exclude: true}", get("/")),

@@ -316,6 +316,65 @@ extension HandWritten {
                 get("/", "x-do: size=100000"),
             ]),
         process(
+            "processing-pieces",
+            fields: "processing_mode: {request_body_mode: STREAMED, response_body_mode: STREAMED}",
+            [
+                post("/", "hello", "x-proc: qb-upper;pb-upper"), get("/", "x-proc: q-see;qb-fail"),
+                post("/", "hello", "x-proc: qb-clear"), post("/", "hello", "x-proc: qb-see;pb-see"),
+                raw(
+                    "POST / HTTP/1.1\nhost: {host}\nx-id: {id}\nx-proc: q-see;qb-upper\ntransfer-encoding: chunked\n\n3\nabc\n2\nde\n0\n\n"
+                ),
+                get("/", "x-do: chunked;body=chunks", "x-proc: pb-upper"), get("/", "x-do: size=600000"),
+                post("/", String(repeating: "long ", count: 60_000), "x-proc: qb-upper"),
+                get("/", "x-do: status=204", "x-proc: p-set=x-late:1"),
+                request("HEAD", "/", ["x-proc: p-set=x-late:1"]),
+                post("/", "hello", "x-proc: qb-fail"),
+            ]),
+        process(
+            "processing-pieces-alone",
+            fields: "processing_mode: {request_header_mode: SKIP, response_header_mode: SKIP, "
+                + "request_body_mode: STREAMED, response_body_mode: STREAMED}",
+            [post("/", "hello", "x-do: size=70000"), get("/", "x-do: chunked;body=chunks")]),
+        process(
+            "processing-part",
+            fields: "processing_mode: {request_body_mode: BUFFERED_PARTIAL, response_body_mode: BUFFERED_PARTIAL}",
+            [
+                post("/", "hello", "x-proc: qb-see;qb-upper;pb-upper"),
+                post("/", "hello", "x-proc: qb-body=changed;pb-set=x-late:1"), get("/", "x-do: chunked;body=chunks"),
+            ]),
+        process(
+            "processing-whole-alone",
+            fields: "processing_mode: {request_header_mode: SKIP, response_header_mode: SKIP, "
+                + "request_body_mode: BUFFERED, response_body_mode: BUFFERED}",
+            [post("/", "hello"), get("/", "x-do: body=whole")]),
+        DifferentialCase(
+            "processing-trailers",
+            routes("match: {prefix: /}, route: {cluster: h2}"),
+            filters: processFilter(
+                "processing_mode: {request_trailer_mode: SEND, response_trailer_mode: SEND, request_body_mode: STREAMED, "
+                    + "response_body_mode: STREAMED}", "services"),
+            requests: [
+                post(
+                    "/", "body", "x-do: body=answer;trailer=x-end:1", "x-proc: pt-set=x-new:2;pt-remove=x-end;pb-upper"
+                )
+                .http2(),
+                post("/", "body", "x-do: body=answer;trailer=x-end:1", "x-proc: pt-see").http2(),
+                get("/", "x-do: body=answer", "x-proc: pt-fail").http2(),
+                raw(
+                    "POST / HTTP/1.1\nhost: {host}\nx-id: {id}\nx-proc: qt-set=x-more:1;qt-remove=x-t\n"
+                        + "transfer-encoding: chunked\n\n3\nabc\n0\nx-t: 1\n\n"
+                ).http2(),
+            ]),
+        DifferentialCase(
+            "processing-trailers-alone",
+            routes("match: {prefix: /}, route: {cluster: h2}"),
+            filters: processFilter(
+                "processing_mode: {request_trailer_mode: SEND, response_trailer_mode: SEND}", "services"),
+            requests: [
+                post("/", "body", "x-do: body=answer;trailer=x-end:1", "x-proc: pt-set=x-new:2").http2(),
+                post("/", "body", "x-do: trailer=x-end:1", "x-proc: pt-fail").http2(),
+            ]),
+        process(
             "processing-replace",
             [get("/", "x-proc: p-replace=instead"), post("/", "hello", "x-proc: q-replace=instead")]),
         process(

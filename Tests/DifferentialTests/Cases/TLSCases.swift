@@ -14,6 +14,17 @@ extension HandWritten {
     private static let client = TLSClient(certificate: "client")
     private static let stranger = TLSClient(certificate: "stranger")
 
+    /// A log of what the client's certificate says.
+    private static var peerLog: String {
+        let names = [
+            "URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "SUBJECT", "ISSUER", "SERIAL", "CERT", "FINGERPRINT_256",
+        ]
+        let fields = names.map { "p\($0): \"%DOWNSTREAM_PEER_\($0)%\"" }.joined(separator: ", ")
+        return "{name: more, typed_config: {\"@type\": \(Bootstrap.type("access_loggers.file.v3.FileAccessLog")), "
+            + "path: {logpath}, log_format: {json_format: {id: \"%REQ(X-ID)%\", \(fields), "
+            + "own: \"%DOWNSTREAM_LOCAL_URI_SAN%\"}}}}"
+    }
+
     /// TLS that a listener ends.
     static let downstreamTLS: [DifferentialCase] = [
         DifferentialCase(
@@ -48,6 +59,8 @@ extension HandWritten {
         DifferentialCase(
             "mtls-optional", get("/").over(client), get("/").over(.plain), get("/").over(stranger)
         ).securely(mutual(demands: false)),
+        DifferentialCase("log-peer", get("/").over(client), get("/").over(.plain)).securely(mutual(demands: false))
+            .logging(peerLog),
         DifferentialCase("mtls-uri", get("/").over(client)).securely(
             mutual(", match_typed_subject_alt_names: [{san_type: URI, matcher: {prefix: \"spiffe://td/\"}}]")),
         DifferentialCase("mtls-uri-wrong", get("/").over(client)).securely(

@@ -10,6 +10,8 @@ struct FormatTemplateTests {
         ("%START_TIME(%Y-%m-%dT%H:%M:%S.%3f)%", "V(start %Y-%m-%dT%H:%M:%S.%3f)"),
         ("%START_TIME(%s%3f(x))%%PROTOCOL%", "V(start %s%3f(x)) V(PROTOCOL)"),
         ("%DYNAMIC_METADATA(a.b:c:d)%", "V(metadata [\"a.b\", \"c\", \"d\"])"),
+        ("%METADATA(DYNAMIC:a.b:c)%", "V(metadata [\"a.b\", \"c\"])"),
+        ("%REQ_WITHOUT_QUERY(X-A?:PATH):7%", "V(without query x-a ? :path :7)"),
         ("%RESPONSE_CODE_DETAILS(ALLOW_WHITESPACES)%", "V(RESPONSE_CODE_DETAILS)"),
         ("%GRPC_STATUS(SNAKE_STRING)%", "V(grpc snake)"), ("%GRPC_STATUS_NUMBER%", "V(grpc number)"),
     ])
@@ -27,6 +29,8 @@ struct FormatTemplateTests {
         switch operation {
         case .plain(let name): name.rawValue
         case .request(let header): "request \(header.name)\(header.alternative.map { " ? \($0)" } ?? "")"
+        case .requestWithoutQuery(let header):
+            "without query \(header.name)\(header.alternative.map { " ? \($0)" } ?? "")"
         case .startTime(let time): "start \(time.format ?? "-")"
         case .dynamicMetadata(let path): "metadata \(path)"
         case .grpcStatus(let style): "grpc \(style)"
@@ -40,6 +44,7 @@ struct FormatTemplateTests {
         ("%REQ%", "needs an argument"), ("%REQ(A?B?C)%", "one header or two"), ("%PROTOCOL(X)%", "takes no arguments"),
         ("%DOWNSTREAM_TLS_CIPHER%", "is not implemented"), ("%GRPC_STATUS(X)%", "CAMEL_STRING"),
         ("%COMMON_DURATION(DS_RX_BEG:X:ms)%", "takes DS_RX_BEG"), ("%PATH(XX)%", "takes WQ or NQ"),
+        ("%METADATA(ROUTE:a:b)%", "takes DYNAMIC"), ("%METADATA(DYNAMIC)%", "takes DYNAMIC"),
     ])
     func refuses(_ text: String, _ reason: String) {
         let error = #expect(throws: FormatError.self) { try FormatTemplate(text) }
