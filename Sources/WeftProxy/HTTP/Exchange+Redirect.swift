@@ -62,6 +62,11 @@ extension Exchange {
         guard case .forward(let action)? = resolveRoute()?.route.action else { return nil }
         return ClusterChoice.name(action.cluster, random: 0, header: { header($0) })
     }
+
+    /// With `scoped_routes`, the table for a request with this head.
+    func scopedTable(of head: RequestHead) -> RouteTable? {
+        connection.manager.scopes?.table(of: head, in: worker.snapshot)
+    }
 }
 
 /// An absolute `http` or `https` URL, cut into what a request needs of it.

@@ -153,11 +153,6 @@ final class Exchange: HTTPStreamReceiver {
         if connection.manager.scopes != nil { foundTable = nil }
     }
 
-    /// With `scoped_routes`, the table for a request with this head.
-    func scopedTable(of head: RequestHead) -> RouteTable? {
-        connection.manager.scopes?.table(of: head, in: worker.snapshot)
-    }
-
     // MARK: request body
 
     func receive(body bytes: ByteBuffer) {
