@@ -99,14 +99,17 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         let authority = CurrentAuthority(try await load(loader))
         shownAuthority.current = authority
         let serving = try ServingCertificate(
-            authority: authority, namespace: settings.namespace, lifetime: settings.servingCertificateSeconds)
+            authority: authority, namespace: settings.namespace, revision: settings.revision,
+            lifetime: settings.servingCertificateSeconds)
         let root = RootPublisher(
             client: client, files: { authority.trustFiles },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader },
             logger: Logger(label: "ca"))
         let patcher = WebhookPatcher(
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
-            canServe: { [sources] in sources.hasReadyEndpoint(of: "istiod") },
+            canServe: { [sources, service = ServingCertificate.service(ofRevision: settings.revision)] in
+                sources.hasReadyEndpoint(of: service)
+            },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
@@ -167,7 +170,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
         return GatewayController(client: client, sources: sources, ownership: ownership, logger: logger) {
             var injection = InjectionSettings(meshConfig: sources.meshConfig(logger: logger).json, revision: revision)
             injection.apply(values: sources.injectionValues)
-            let istiod = revision == "default" ? "istiod" : "istiod-\(revision)"
+            let istiod = ServingCertificate.service(ofRevision: revision)
             return GatewayDeployment.Settings(
                 image: injection.proxyImage, mesh: injection.mesh, proxyConfig: injection.proxyConfig,
                 controlPlane: "\(istiod).\(namespace).svc:15012", revision: revision)

@@ -89,9 +89,18 @@ extension EndToEnd {
             #expect(classes.contains("istio ") && classes.contains("weft "), "\(classes)")
             let attached = try await column(mesh, "gateways", "edge", "{.status.listeners[*].attachedRoutes}")
             #expect(attached == "1 0")
-            let route = try await column(
-                mesh, "httproutes", "edge", "{range .status.parents[0].conditions[*]}{.type}={.status}/{.reason} {end}")
-            #expect(route == "Accepted=True/Accepted ResolvedRefs=False/BackendNotFound ")
+            // How far the proxies are comes when they have answered.
+            let route = try await eventually("the route's state is told") {
+                let text = try await column(
+                    mesh, "httproutes", "edge",
+                    "{range .status.parents[0].conditions[*]}{.type}={.status}/{.reason} {end}")
+                let conditions = Set(text.split(separator: " "))
+                return conditions.contains("Reconciled=True/Reconciled") ? conditions : nil
+            }
+            #expect(
+                route == [
+                    "Accepted=True/Accepted", "ResolvedRefs=False/BackendNotFound", "Reconciled=True/Reconciled",
+                ])
         }
 
         @Test func requestsGoThroughTheDeployedGateway() async throws {

@@ -162,8 +162,10 @@ extension EndToEnd {
 
         @Test func errorsAreExactAndARetryShows() async throws {
             let mesh = try await Self.ready.value
-            let source = "reporter=\"source\",destination_service_name=\"flaky\""
-            let callee = "reporter=\"destination\",destination_workload=\"flaky\""
+            // What another test's workload sent just before may not be scraped yet.
+            let from = "source_workload=\"client\""
+            let source = "\(from),reporter=\"source\",destination_service_name=\"flaky\""
+            let callee = "\(from),reporter=\"destination\",destination_workload=\"flaky\""
             let run = UUID().uuidString
             let grown = try await growth(
                 mesh,

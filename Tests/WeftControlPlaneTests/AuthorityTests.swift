@@ -30,7 +30,8 @@ import WeftIdentity
 
     @Test func aRenewedServingCertificateIsAnotherOneOfTheSameAuthority() throws {
         let authority = CurrentAuthority(try CertificateAuthority(selfSignedFor: "cluster.local"))
-        let serving = try ServingCertificate(authority: authority, namespace: "istio-system", lifetime: 60)
+        let serving = try ServingCertificate(
+            authority: authority, namespace: "istio-system", revision: "default", lifetime: 60)
         let first = serving.current
         try serving.renew()
         #expect(serving.current != first)
@@ -38,6 +39,15 @@ import WeftIdentity
         #expect(info.dnsNames.contains("istiod.istio-system.svc"))
         #expect(info.notAfter.timeIntervalSinceNow < 61)
         #expect(info.serialNumber != (try CertificateInfo.all(inPEM: first.chainPEM).first?.serialNumber))
+    }
+
+    /// The webhooks of `istiod-canary` are called by its own Service's name.
+    @Test func aRevisionHasItsOwnNamesToo() throws {
+        let serving = try ServingCertificate(
+            authority: CurrentAuthority(try CertificateAuthority(selfSignedFor: "cluster.local")),
+            namespace: "istio-system", revision: "canary", lifetime: 60)
+        let names = try #require(CertificateInfo.all(inPEM: serving.current.chainPEM).first).dnsNames
+        #expect(names.contains("istiod-canary.istio-system.svc") && names.contains("istiod.istio-system.svc"))
     }
 
     @Test func aReplacedSecretIsTakenOrTheLogSaysWhatToDo() throws {

@@ -10,7 +10,8 @@ struct UninstallCommand: AsyncParsableCommand {
         commandName: "uninstall", abstract: "Remove the mesh from a cluster.",
         discussion: """
             Your mesh objects and their kinds stay, so that a later install finds them again. With --purge they go too, and
-            so do the mesh's signing key and its namespace. Sidecars of running pods stay until the pods are restarted.
+            so do the mesh's signing key and its namespace. With --revision, or when another revision is installed too, what
+            the others need stays. Sidecars of running pods stay until the pods are restarted.
             Example:
               weft uninstall --purge -y
             """)
@@ -34,11 +35,20 @@ struct UninstallCommand: AsyncParsableCommand {
                 try confirm("This removes \(what) from \(client.configuration.server). Proceed?")
             }
             let removal = Removal(client: client)
-            let (shared, own) = Self.split(installation.objects)
+            let others = try await otherRevisions(client, settings)
+            if purge, !others.isEmpty {
+                throw CommandFailure(
+                    "--purge takes away what revisions \(others.joined(separator: ", ")) need too: uninstall them first, "
+                        + "each with --revision")
+            }
+            let kept = Self.objects(of: others, namespace: settings.namespace)
+            let (shared, own) = Self.split(installation.objects.filter { !kept.contains($0.reference) })
             for object in own.reversed() { try await removal.remove(object) }
             // While it lives, a control plane writes its ConfigMaps again.
             try await removal.waitUntilGone(podsOf: installation.deployments, namespace: settings.namespace)
-            for object in try await leftovers(client, settings) { try await removal.remove(object) }
+            if others.isEmpty {
+                for object in try await leftovers(client, settings) { try await removal.remove(object) }
+            }
             if purge {
                 let installer = Installer(client: client)
                 var owned: [KubernetesObject] = []
@@ -50,6 +60,24 @@ struct UninstallCommand: AsyncParsableCommand {
                 for object in owned { try await removal.waitUntilGone(object) }
             }
             print(removal.count == 0 ? "Nothing of the mesh was found." : "✔ Uninstall complete")
+        }
+    }
+
+    /// Revisions of the control plane that stay.
+    private func otherRevisions(_ client: KubernetesClient, _ settings: InstallSettings) async throws -> [String] {
+        try await client.list(.deployments, namespace: settings.namespace).items
+            .filter { $0.labels["app"] == "istiod" }
+            .map { $0.labels["istio.io/rev"] ?? "default" }
+            .filter { $0 != settings.revision }.sorted()
+    }
+
+    /// What control planes of these revisions cannot do without: accounts and rights are common to all revisions.
+    private static func objects(of revisions: [String], namespace: String) -> Set<ResourceReference> {
+        revisions.reduce(into: []) { kept, revision in
+            var settings = InstallSettings(profile: .minimal)
+            settings.namespace = namespace
+            settings.revision = revision
+            kept.formUnion(MeshInstallation(settings).objects.map(\.reference))
         }
     }
 
@@ -113,7 +141,9 @@ private final class Removal {
     func waitUntilGone(podsOf deployments: [String], namespace: String) async throws {
         try await installer.wait("the end of the pods in \(namespace)") {
             let pods = try await client.list(.pods, namespace: namespace).items.filter { pod in
-                deployments.contains { pod.name.hasPrefix("\($0)-") }
+                // DEPLOYMENT-HASH-SUFFIX: `istiod-canary` is another deployment than `istiod`.
+                let owner = pod.name.split(separator: "-").dropLast(2).joined(separator: "-")
+                return deployments.contains(owner)
             }
             return pods.isEmpty ? nil : pods.map(\.name).joined(separator: ", ") + " still there"
         }

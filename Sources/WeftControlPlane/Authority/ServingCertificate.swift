@@ -17,19 +17,27 @@ final class ServingCertificate: Sendable {
     private let lifetime: Double
     private let state: Mutex<State>
 
-    /// What the control plane is called in the cluster.
-    static func names(namespace: String, service: String = "istiod") -> [String] {
-        [
-            "\(service).\(namespace).svc", "\(service).\(namespace)", "\(service).\(namespace).svc.cluster.local",
-            service,
-        ]
+    /// The Service of a revision's control plane.
+    static func service(ofRevision revision: String) -> String {
+        revision == "default" ? "istiod" : "istiod-\(revision)"
+    }
+
+    /// What the control plane is called in the cluster: its revision's Service, and the common one, by which sidecars
+    /// that moved from another revision may know it.
+    private static func names(namespace: String, revision: String) -> [String] {
+        Set([service(ofRevision: revision), "istiod"]).sorted().flatMap { service in
+            [
+                "\(service).\(namespace).svc", "\(service).\(namespace)",
+                "\(service).\(namespace).svc.cluster.local", service,
+            ]
+        }
     }
 
     /// - Parameter lifetime: in seconds.
-    init(authority: CurrentAuthority, namespace: String, lifetime: Double) throws {
+    init(authority: CurrentAuthority, namespace: String, revision: String, lifetime: Double) throws {
         self.authority = authority
         self.lifetime = lifetime
-        names = Self.names(namespace: namespace)
+        names = Self.names(namespace: namespace, revision: revision)
         state = Mutex(try Self.issue(authority.value, names, lifetime))
     }
 

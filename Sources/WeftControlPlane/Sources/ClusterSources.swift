@@ -23,6 +23,8 @@ struct ClusterSources: Sendable {
     let gatewayDeployments: Informer
     let namespace: String
     let revision: String
+    private let meshConfigName: String
+    private let injectorName: String
     /// The Secret with the signing key came, changed or went.
     let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
@@ -50,6 +52,11 @@ struct ClusterSources: Sendable {
     ) {
         self.namespace = namespace
         self.revision = revision
+        // As `weft install --revision` names them, and Istio's installation.
+        let suffix = revision == "default" ? "" : "-\(revision)"
+        let (meshConfigName, injectorName) = ("istio" + suffix, "istio-sidecar-injector" + suffix)
+        self.meshConfigName = meshConfigName
+        self.injectorName = injectorName
         let authorityChanges = ChangeSignal()
         self.authorityChanges = authorityChanges
         func informer(_ resource: APIResource, namespace: String? = nil, name: String? = nil) -> Informer {
@@ -71,8 +78,8 @@ struct ClusterSources: Sendable {
             if isAuthority, change.key.namespace == namespace { authorityChanges.notify("signing key") }
             if Self.matters(change) { signal.notify("Secret") }
         }
-        meshConfigMap = informer(.configMaps, namespace: namespace, name: "istio")
-        injectorConfigMap = informer(.configMaps, namespace: namespace, name: Self.injectorName)
+        meshConfigMap = informer(.configMaps, namespace: namespace, name: meshConfigName)
+        injectorConfigMap = informer(.configMaps, namespace: namespace, name: injectorName)
         gatewayAPI = Self.gatewayKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -156,11 +163,9 @@ struct ClusterSources: Sendable {
         }
     }
 
-    private static let injectorName = "istio-sidecar-injector"
-
     /// What the installation says about injection: key `values` of its ConfigMap; `{}` when it cannot be read.
     var injectionValues: JSONValue {
-        let text = injectorConfigMap.store[namespace, Self.injectorName]?.json[path: "data", "values"]?.stringValue
+        let text = injectorConfigMap.store[namespace, injectorName]?.json[path: "data", "values"]?.stringValue
         return text.flatMap { try? JSONValue(parsing: $0) } ?? [:]
     }
 
@@ -170,15 +175,15 @@ struct ClusterSources: Sendable {
     func meshFindings(logger: Logger) -> [Diagnostic] {
         MeshConfigChecks.findings(
             meshConfig(logger: logger).json,
-            configMap: ResourceReference(kind: "ConfigMap", namespace: namespace, name: "istio"))
+            configMap: ResourceReference(kind: "ConfigMap", namespace: namespace, name: meshConfigName))
     }
 
     /// What the injector reads besides ConfigMaps.
     var proxyConfigs: [KubernetesObject] { istio.first { $0.kind.kind == "ProxyConfig" }?.store.all ?? [] }
 
-    /// The document under key `mesh` of ConfigMap `istio`; the last good one when the present one cannot be read.
+    /// The document under key `mesh` of the revision's ConfigMap (`istio`, `istio-canary`); the last good one when the present one cannot be read.
     func meshConfig(logger: Logger) -> (typed: MeshConfig, json: JSONValue) {
-        let text = meshConfigMap.store[namespace, "istio"]?.json[path: "data", "mesh"]?.stringValue ?? ""
+        let text = meshConfigMap.store[namespace, meshConfigName]?.json[path: "data", "mesh"]?.stringValue ?? ""
         return lastMeshConfig.read(text, logger: logger)
     }
 

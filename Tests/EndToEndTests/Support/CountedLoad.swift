@@ -74,14 +74,15 @@ struct CountedLoad {
 }
 
 extension Caller {
-    /// Requests one after the other, every twentieth with `delay` of 300 ms where the URL takes one.
+    /// Requests one after the other, with a `delay` of 15 ms, every twentieth of 300 ms, where the URL takes one.
     ///
-    /// Times begin when the request may be sent: what the sidecar sees of it, without the name's look-up.
+    /// Times begin when the request may be sent: what the sidecar sees of it, without the name's look-up. The delay keeps
+    /// what the client itself needs (half a millisecond) from counting for more than a bucket.
     /// - Parameter mark: text whose presence in the body is told.
     func load(_ url: String, count: Int, mark: String = "no such text") async throws -> [SentRequest] {
         let script = """
             for i in $(seq \(count)); do
-              delay=0; [ $((i % 20)) = 0 ] && delay=300ms
+              delay=15ms; [ $((i % 20)) = 0 ] && delay=300ms
               body=$(curl -s -w '\\n%{http_code} %{time_pretransfer} %{time_total}' --max-time 20 "\(url)?delay=$delay")
               case "$body" in *'\(mark)'*) marked=1;; *) marked=0;; esac
               echo "${body##*$'\\n'} $marked $(date +%s.%3N)"
