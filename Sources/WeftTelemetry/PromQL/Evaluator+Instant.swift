@@ -61,6 +61,21 @@ private struct RangeWindow: Sendable {
     }
 
     private func read(_ series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
+        [.rate, .increase, .delta].contains(function) ? changes(of: series) : readAll(series)
+    }
+
+    /// Without keeping a sample.
+    private func changes(of series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
+        var samples = 0
+        let values = series.map { one in
+            let change = one.change(from: start, through: end)
+            samples += change.count
+            return RangeMath.extrapolated(function, change, start, end)
+        }
+        return (values, samples)
+    }
+
+    private func readAll(_ series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
         var buffer = SampleBuffer()
         var samples = 0
         let values = series.map { one in

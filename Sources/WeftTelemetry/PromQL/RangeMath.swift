@@ -75,32 +75,32 @@ enum RangeMath {
         _ function: PromQLFunction, _ times: [Int64], _ values: [Double], _ window: Range<Int>, _ start: Int64,
         _ end: Int64
     ) -> Double {
-        guard window.count > 1 else { return none }
-        let (first, last) = (window.lowerBound, window.upperBound - 1)
+        var change = WindowChange()
+        for index in window { change.add(times[index], values[index]) }
+        return extrapolated(function, change, start, end)
+    }
+
+    /// - Parameter change: of the samples from `start` through `end`.
+    static func extrapolated(
+        _ function: PromQLFunction, _ change: WindowChange, _ start: Int64, _ end: Int64
+    ) -> Double {
+        guard change.count > 1 else { return none }
         let isCounter = function != .delta
-        var change = values[last] - values[first]
-        if isCounter {
-            // A counter that fell has begun again from zero.
-            var before = 0.0
-            for index in window {
-                if values[index] < before { change += before }
-                before = values[index]
-            }
-        }
-        var toStart = Double(times[first] - start) / 1000
-        let toEnd = Double(end - times[last]) / 1000
-        let sampled = Double(times[last] - times[first]) / 1000
-        let spacing = sampled / Double(window.count - 1)
-        if isCounter, change > 0, values[first] >= 0 {
+        let difference = isCounter ? change.ofCounter : change.ofGauge
+        var toStart = Double(change.firstTime - start) / 1000
+        let toEnd = Double(end - change.lastTime) / 1000
+        let sampled = Double(change.lastTime - change.firstTime) / 1000
+        let spacing = sampled / Double(change.count - 1)
+        if isCounter, difference > 0, change.first >= 0 {
             // Counters do not go below zero, so neither does the extrapolation.
-            toStart = min(toStart, sampled * (values[first] / change))
+            toStart = min(toStart, sampled * (change.first / difference))
         }
         let threshold = spacing * 1.1
         let covered =
             sampled + (toStart < threshold ? toStart : spacing / 2) + (toEnd < threshold ? toEnd : spacing / 2)
         var factor = covered / sampled
         if function == .rate { factor /= Double(end - start) / 1000 }
-        return change * factor
+        return difference * factor
     }
 
     private static func instant(

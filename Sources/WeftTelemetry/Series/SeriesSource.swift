@@ -39,6 +39,15 @@ package struct SelectedSeries: Sendable {
             chunk.read(from: from, through: through, keepingStale: keepingStale, into: &buffer)
         }
     }
+
+    /// The change over the samples that ``read(from:through:keepingStale:into:)`` would give without stale ones.
+    func change(from: Int64, through: Int64) -> WindowChange {
+        var change = WindowChange()
+        for chunk in chunks where chunk.maxTime >= from && chunk.minTime <= through {
+            chunk.add(to: &change, from: from, through: through)
+        }
+        return change
+    }
 }
 
 /// What a query reads from: a store, or a list in a test.

@@ -1,3 +1,6 @@
+import Dispatch
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -97,37 +100,62 @@ final class Block: @unchecked Sendable {
     ) throws(DiskError) -> Int {
         let entries = try index()
         var damaged = 0
-        var wanted: [(position: Int, entry: Entry)] = []
+        var wanted: [Wanted] = []
         var index = 0
         for (position, id) in ids.enumerated() {
             if ids.count < 64 { index = entries.partition(before: id) }
             while index < entries.count, entries[index].id < id { index += 1 }
             if index < entries.count, entries[index].id == id { wanted.append((position, entries[index])) }
         }
-        var next = 0
-        while next < wanted.count {
-            // Neighbours are read in one go.
-            let start = wanted[next].entry.offset
-            var end = next
-            while end < wanted.count, wanted[end].entry.offset + wanted[end].entry.length - start <= 1 << 20 {
-                end += 1
-            }
-            end = max(end, next + 1)
-            let last = wanted[end - 1].entry
-            guard start >= 0, last.offset + last.length <= indexOffset else {
-                throw DiskError(operation: "read chunks of", path: path, code: EIO)
-            }
-            let bytes = try file.read(at: start, count: last.offset + last.length - start)
-            for (position, entry) in wanted[next..<end] {
-                let base = entry.offset - start
-                guard base >= 0, base + entry.length <= bytes.count else { continue }
-                damaged += Self.chunks(bytes[base..<base + entry.length]) { chunk in
-                    if chunk.maxTime >= from, chunk.minTime <= through { body(position, chunk) }
-                }
-            }
-            next = end
+        let (all, stretches) = (wanted, Self.stretches(wanted))
+        let read = SharedStretches(count: stretches.count)
+        DispatchQueue.concurrentPerform(iterations: stretches.count) { number in
+            read.set(number, stretch(all[stretches[number]], from: from, through: through))
+        }
+        for stretch in read.all {
+            if let failure = stretch.failure { throw failure }
+            damaged += stretch.damaged
+            for (position, chunk) in stretch.chunks { body(position, chunk) }
         }
         return damaged
+    }
+
+    private typealias Wanted = (position: Int, entry: Entry)
+
+    /// Neighbours are read in one go, of a megabyte at most.
+    private static func stretches(_ wanted: [Wanted]) -> [Range<Int>] {
+        var stretches: [Range<Int>] = []
+        var start = 0
+        while start < wanted.count {
+            var end = start + 1
+            let first = wanted[start].entry.offset
+            while end < wanted.count, wanted[end].entry.offset + wanted[end].entry.length - first <= 1 << 20 {
+                end += 1
+            }
+            stretches.append(start..<end)
+            start = end
+        }
+        return stretches
+    }
+
+    private func stretch(_ wanted: ArraySlice<Wanted>, from: Int64, through: Int64) -> SharedStretches.Stretch {
+        var result = SharedStretches.Stretch()
+        guard let start = wanted.first?.entry.offset, let last = wanted.last?.entry else { return result }
+        guard start >= 0, last.offset + last.length <= indexOffset else {
+            result.failure = DiskError(operation: "read chunks of", path: path, code: EIO)
+            return result
+        }
+        do throws(DiskError) {
+            let bytes = try file.read(at: start, count: last.offset + last.length - start)
+            for (position, entry) in wanted {
+                let base = entry.offset - start
+                guard base >= 0, base + entry.length <= bytes.count else { continue }
+                result.damaged += Self.chunks(bytes[base..<base + entry.length]) { chunk in
+                    if chunk.maxTime >= from, chunk.minTime <= through { result.chunks.append((position, chunk)) }
+                }
+            }
+        } catch { result.failure = error }
+        return result
     }
 
     /// - Returns: How many chunks could not be read.
@@ -198,4 +226,18 @@ final class Block: @unchecked Sendable {
         footer.fixed(Checksum.crc32c(footer.bytes))
         return footer.bytes
     }
+}
+
+/// What the threads of one reading bring, each to its own place.
+private final class SharedStretches: Sendable {
+    struct Stretch: Sendable {
+        var chunks: [(position: Int, chunk: Chunk)] = []
+        var damaged = 0
+        var failure: DiskError?
+    }
+    private let parts: Mutex<[Stretch]>
+
+    init(count: Int) { parts = Mutex(Array(repeating: Stretch(), count: count)) }
+    func set(_ place: Int, _ part: Stretch) { parts.withLock { $0[place] = part } }
+    var all: [Stretch] { parts.withLock { $0 } }
 }

@@ -48,6 +48,25 @@ package struct Chunk: Sendable, Hashable {
         }
     }
 
+    /// Adds the samples in the time to a change, as ``read(from:through:keepingStale:into:)`` would append them.
+    func add(to change: inout WindowChange, from: Int64, through: Int64) {
+        let floor = change.count > 0 ? change.lastTime : Int64.min
+        bytes.withUnsafeBufferPointer { raw in
+            guard let base = raw.baseAddress else { return }
+            var decoder = ChunkDecoder(base, byteCount: raw.count, samples: count)
+            let isWhole = minTime >= from && maxTime <= through && minTime > floor
+            while decoder.next() {
+                if !isWhole, decoder.time > through { return }
+                let isKept =
+                    (isWhole || (decoder.time >= from && decoder.time > floor)) && !StaleMarker.isStale(decoder.value)
+                if isKept { change.add(decoder.time, decoder.value) }
+                guard isWhole else { continue }
+                let repeats = decoder.skipRepeats()
+                if isKept, repeats > 0 { change.repeats(repeats, through: decoder.time) }
+            }
+        }
+    }
+
     /// The number of samples that can be read, for checks.
     package var readableSamples: Int {
         bytes.withUnsafeBufferPointer { raw in
@@ -115,6 +134,25 @@ struct ChunkDecoder {
         bits.skip(count * 2)
         left -= count
         return count
+    }
+
+    /// Passes over the next samples that have the value of this one and come in step.
+    /// - Returns: how many they were.
+    @inline(__always)
+    mutating func skipRepeats() -> Int {
+        var all = 0
+        while true {
+            let count = repeats()
+            guard count > 0 else { return all }
+            let (span, overflow) = delta.multipliedReportingOverflow(by: Int64(count))
+            let (next, overflows) = time.addingReportingOverflow(span)
+            guard !overflow, !overflows else {
+                left = 0
+                return all
+            }
+            time = next
+            all += count
+        }
     }
 
     /// The time of a sample that comes in step; `false` where the bytes make no sense.
