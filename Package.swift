@@ -216,7 +216,7 @@ let package = Package(
             name: "WeftADS",
             dependencies: [
                 "WeftCore", "WeftIR", "WeftIdentity", "WeftProto", "WeftXDS", grpcCore, grpcNIO, grpcProtobuf, protobuf,
-                logging, nioSSL, certificateReloading,
+                logging, nioCore, nioSSL, certificateReloading,
             ], swiftSettings: strict),
         .target(
             name: "WeftAdmin",

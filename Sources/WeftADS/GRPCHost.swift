@@ -1,6 +1,7 @@
 package import GRPCCore
 import GRPCNIOTransportHTTP2
 import NIOCertificateReloading
+import NIOCore
 import NIOSSL
 package import WeftIdentity
 
@@ -40,6 +41,9 @@ package struct GRPCHost: Sendable {
                 config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
                 config.connection.keepalive.clientBehavior.allowWithoutCalls = true
                 config.connection.maxGraceTime = .seconds(1)
+                // With NIO's 128 the kernel drops what hundreds of proxies send when they come at once, and some of them
+                // try again only after 31 s (tcp_synack_retries). The kernel's own limit (net.core.somaxconn) holds too.
+                config.channelDebuggingCallbacks.onBindTCPListener = { $0.setOption(.backlog, value: 4096) }
             })
         server = GRPCServer(transport: transport, services: services)
     }
