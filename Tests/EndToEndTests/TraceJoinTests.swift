@@ -92,20 +92,17 @@ extension EndToEnd {
         /// of three asks for no ratings, so each look is at several pages.
         private func expectJoined(_ mesh: LocalMesh, applications: [String], _ script: String) async throws {
             var last: [Spans] = []
-            do {
-                try await eventually("one trace with the application's span and every hop's", within: 90) {
-                    () -> Bool? in
-                    let pages = try await python(mesh, script).split(separator: "\n").map(String.init)
-                    // Proxies send their spans in batches.
-                    return try? await eventually("the spans of \(pages)", within: 15) { () -> Bool? in
-                        last = []
-                        for page in pages { last.append(try await trace(mesh, page)) }
-                        return last.contains { isWhole($0, applications) } ? true : nil
-                    }
+            _ = try? await eventually("one trace with the application's span and every hop's", within: 90) {
+                () -> Bool? in
+                let pages = try await python(mesh, script).split(separator: "\n").map(String.init)
+                // Proxies send their spans in batches.
+                return try? await eventually("the spans of \(pages)", within: 15) { () -> Bool? in
+                    last = []
+                    for page in pages { last.append(try await trace(mesh, page)) }
+                    return last.contains { isWhole($0, applications) } ? true : nil
                 }
-            } catch {
-                Issue.record("\(error); last seen: \(last)")
             }
+            #expect(last.contains { isWhole($0, applications) }, "no page has a whole trace; last seen: \(last)")
         }
 
         /// Whether a span of the ratings is reached from the application through the page and the reviews without a gap,

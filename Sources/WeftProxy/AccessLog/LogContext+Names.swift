@@ -1,4 +1,5 @@
 import NIOCore
+import WeftCore
 import WeftHTTP
 import WeftIR
 import WeftRouting
@@ -57,7 +58,7 @@ extension LogContext {
         case .peerEmailNames: return FormatValue(filled(info.peer?.emailNames.joined(separator: ",")))
         case .peerIssuer: return FormatValue(filled(info.peer?.issuer))
         case .peerSerial: return FormatValue(filled(info.peer?.serialNumber))
-        case .peerCertificate: return FormatValue(filled(info.peer.map { PercentEncoding.pem($0.certificatePEM) }))
+        case .peerCertificate: return FormatValue(filled(info.peer.map { $0.certificatePEM.pathEscaped }))
         case .ownURINames: return FormatValue(info.isTLS ? filled(info.ownNames.joined(separator: ",")) : nil)
         case .peerSubject: return FormatValue(filled(info.peer?.subject))
         case .peerFingerprint: return FormatValue(info.peer?.fingerprint)

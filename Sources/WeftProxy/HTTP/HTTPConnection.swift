@@ -1,4 +1,5 @@
 import NIOCore
+import WeftCore
 import WeftHTTP
 import WeftIR
 import WeftMetrics
@@ -109,8 +110,8 @@ final class HTTPConnection: DownstreamConnectionDelegate {
             connection.info.ownNames.isEmpty ? [worker.localPrincipal].compactMap { $0 } : connection.info.ownNames
         parts += own.map { "By=\($0)" }
         parts.append("Hash=\(peer.fingerprint)")
-        if details.cert { parts.append("Cert=\"\(PercentEncoding.pem(peer.certificatePEM))\"") }
-        if details.chain { parts.append("Chain=\"\(PercentEncoding.pem(peer.chainPEM))\"") }
+        if details.cert { parts.append("Cert=\"\(peer.certificatePEM.pathEscaped)\"") }
+        if details.chain { parts.append("Chain=\"\(peer.chainPEM.pathEscaped)\"") }
         if details.subject { parts.append("Subject=\"\(peer.subject)\"") }
         if details.uri { parts += peer.uriNames.map { "URI=\($0)" } }
         if details.dns { parts += peer.dnsNames.map { "DNS=\($0)" } }

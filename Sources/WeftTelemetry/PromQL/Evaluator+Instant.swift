@@ -1,6 +1,3 @@
-import Dispatch
-import Synchronization
-
 /// One window of many series: what an instant query over an hour of a whole mesh is made of.
 extension Evaluator {
     /// Series that are read together; time and samples are checked in between.
@@ -45,15 +42,14 @@ private struct RangeWindow: Sendable {
     func values(of series: ArraySlice<SelectedSeries>, share: Int) -> (values: [Double], samples: Int) {
         let parts = (series.count + share - 1) / share
         guard parts > 1 else { return read(series) }
-        let results = SharedResults(count: parts)
-        DispatchQueue.concurrentPerform(iterations: parts) { part in
+        let results = AllCores.map(parts) { part in
             let low = series.startIndex + part * share
-            results.set(part, read(series[low..<min(low + share, series.endIndex)]))
+            return read(series[low..<min(low + share, series.endIndex)])
         }
         var values: [Double] = []
         values.reserveCapacity(series.count)
         var samples = 0
-        for part in results.all {
+        for part in results {
             values += part.values
             samples += part.samples
         }
@@ -88,14 +84,4 @@ private struct RangeWindow: Sendable {
         }
         return (values, samples)
     }
-}
-
-/// What the threads of one reading bring, each to its own place.
-private final class SharedResults: Sendable {
-    typealias Part = (values: [Double], samples: Int)
-    private let parts: Mutex<[Part]>
-
-    init(count: Int) { parts = Mutex(Array(repeating: ([], 0), count: count)) }
-    func set(_ place: Int, _ part: Part) { parts.withLock { $0[place] = part } }
-    var all: [Part] { parts.withLock { $0 } }
 }

@@ -1,6 +1,3 @@
-import Dispatch
-import Synchronization
-
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -108,11 +105,8 @@ final class Block: @unchecked Sendable {
             if index < entries.count, entries[index].id == id { wanted.append((position, entries[index])) }
         }
         let (all, stretches) = (wanted, Self.stretches(wanted))
-        let read = SharedStretches(count: stretches.count)
-        DispatchQueue.concurrentPerform(iterations: stretches.count) { number in
-            read.set(number, stretch(all[stretches[number]], from: from, through: through))
-        }
-        for stretch in read.all {
+        let read = AllCores.map(stretches.count) { stretch(all[stretches[$0]], from: from, through: through) }
+        for stretch in read {
             if let failure = stretch.failure { throw failure }
             damaged += stretch.damaged
             for (position, chunk) in stretch.chunks { body(position, chunk) }
@@ -121,6 +115,13 @@ final class Block: @unchecked Sendable {
     }
 
     private typealias Wanted = (position: Int, entry: Entry)
+
+    /// What one reading brings.
+    private struct Stretch: Sendable {
+        var chunks: [(position: Int, chunk: Chunk)] = []
+        var damaged = 0
+        var failure: DiskError?
+    }
 
     /// Neighbours are read in one go, of a megabyte at most.
     private static func stretches(_ wanted: [Wanted]) -> [Range<Int>] {
@@ -138,8 +139,8 @@ final class Block: @unchecked Sendable {
         return stretches
     }
 
-    private func stretch(_ wanted: ArraySlice<Wanted>, from: Int64, through: Int64) -> SharedStretches.Stretch {
-        var result = SharedStretches.Stretch()
+    private func stretch(_ wanted: ArraySlice<Wanted>, from: Int64, through: Int64) -> Stretch {
+        var result = Stretch()
         guard let start = wanted.first?.entry.offset, let last = wanted.last?.entry else { return result }
         guard start >= 0, last.offset + last.length <= indexOffset else {
             result.failure = DiskError(operation: "read chunks of", path: path, code: EIO)
@@ -226,18 +227,4 @@ final class Block: @unchecked Sendable {
         footer.fixed(Checksum.crc32c(footer.bytes))
         return footer.bytes
     }
-}
-
-/// What the threads of one reading bring, each to its own place.
-private final class SharedStretches: Sendable {
-    struct Stretch: Sendable {
-        var chunks: [(position: Int, chunk: Chunk)] = []
-        var damaged = 0
-        var failure: DiskError?
-    }
-    private let parts: Mutex<[Stretch]>
-
-    init(count: Int) { parts = Mutex(Array(repeating: Stretch(), count: count)) }
-    func set(_ place: Int, _ part: Stretch) { parts.withLock { $0[place] = part } }
-    var all: [Stretch] { parts.withLock { $0 } }
 }
