@@ -52,6 +52,7 @@ struct ProxyRun: AsyncParsableCommand {
         if !others.isEmpty { logs.logger("weft-proxy").debug("ignored: \(others.joined(separator: " "))") }
         let settings = AgentSettings(
             role: role, environment: ProcessInfo.processInfo.environment, domain: domain, concurrency: concurrency)
+        Environment.set(settings.canonicalEnvironment)
         if let envoy {
             try await EnvoyAgent(settings: settings, logs: logs, path: envoy).run()
             return

@@ -146,8 +146,12 @@ struct TelemetryProviders {
         }
         var tracing = OpenTelemetryTracing()
         tracing.exporter = exporter
-        tracing.serviceName = scope.tracingServiceName
-        tracing.detectsEnvironment = settings.resourceDetectors?.environment != nil
+        let knowsItsName = scope.proxy.knowsItsName
+        if !knowsItsName {
+            let names = CanonicalName(labels: scope.proxy.labels)
+            tracing.serviceName = names.tracingService(in: scope.proxy.namespace)
+        }
+        tracing.detectsEnvironment = knowsItsName || settings.resourceDetectors?.environment != nil
         return tracing
     }
 
@@ -191,11 +195,5 @@ extension Scope {
             return .json(own ?? AccessLogFormat.json.mapValues { .string($0) })
         }
         return .text(mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 } ?? AccessLogFormat.text)
-    }
-
-    /// Under which name a proxy's spans go: its service in its namespace.
-    fileprivate var tracingServiceName: String {
-        let names = TelemetrySettings.serviceLabels.compactMap { proxy.labels[$0] }
-        return "\(names.first { !$0.isEmpty } ?? "istio-proxy").\(proxy.namespace)"
     }
 }
