@@ -139,7 +139,7 @@ struct TelemetrySettings {
         let named = rules.inForce.filter { names($0).contains(provider) }.map(\.resource)
         for resource in named.isEmpty ? [mesh] : named {
             let diagnostic = Diagnostic(
-                .error, code: "IST0101", resource: resource, path: named.isEmpty ? "data.mesh" : "spec",
+                problem.severity, code: "IST0101", resource: resource, path: named.isEmpty ? "data.mesh" : "spec",
                 message: problem.message, hint: problem.hint)
             if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
         }
