@@ -184,7 +184,7 @@ let package = Package(
         .target(name: "CWeftTLS", dependencies: [nioSSL]),
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
+        .target(name: "WeftCore", dependencies: [], swiftSettings: hot),
         .target(name: "WeftMetrics", dependencies: [], swiftSettings: hot),
         // model
         .target(name: "WeftHTTP", dependencies: ["CWeftZlib", nioCore], swiftSettings: hot),
@@ -194,7 +194,7 @@ let package = Package(
         .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
         .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
-        .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
+        .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
         .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
@@ -231,7 +231,7 @@ let package = Package(
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
         .target(
-            name: "WeftTelemetry", dependencies: ["CWeftZlib", "WeftCore", "WeftRouting", logging],
+            name: "WeftTelemetry", dependencies: ["CWeftZlib", "WeftCore", logging],
             swiftSettings: strict),
         .target(
             name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],

@@ -84,7 +84,8 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
             logger.warning("proxy \(node.id) refused: \(refusal)")
             throw RPCError(code: .invalidArgument, message: refusal.description)
         }
-        let loop = StreamLoop(machine, session: session, delegate: delegate, gate: gate, write: write)
+        let loop = StreamLoop(
+            machine, session: session, delegate: delegate, gate: gate, logger: logger, write: write)
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { for await snapshot in session.snapshots { try await loop.publish(snapshot) } }
