@@ -16,6 +16,11 @@ let strict: [SwiftSetting] = [
 let hot: [SwiftSetting] =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+/// A release build of the proxy answers the exclusivity checks of SwiftNIO, which is compiled with them, by two empty
+/// functions of CWeftLinux (ADR 0024, ADR 0086).
+let withoutChecks = LinkerSetting.unsafeFlags(
+    ["-Xlinker", "--wrap=swift_beginAccess", "-Xlinker", "--wrap=swift_endAccess"], .when(configuration: .release))
+
 /// Generated code takes the language mode alone.
 let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
@@ -294,7 +299,8 @@ let package = Package(
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
-        .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
+        .executableTarget(
+            name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict, linkerSettings: [withoutChecks]),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
     ] + fuzzRunner + benches + testTargets.filter { onlyTests?.contains($0.name) ?? true }

@@ -5,10 +5,10 @@ import WeftRouting
 
 /// Whether a request is traced, its span, and the headers that carry the trace on. In the order that Envoy has.
 extension Exchange {
-    private static let forceTrace: HeaderName = "x-envoy-force-trace"
-    private static let clientTraceID: HeaderName = "x-client-trace-id"
-    private static let decoratorOperation: HeaderName = "x-envoy-decorator-operation"
-    private static let serviceCluster: HeaderName = "x-envoy-downstream-service-cluster"
+    private static var forceTrace: HeaderName { "x-envoy-force-trace" }
+    private static var clientTraceID: HeaderName { "x-client-trace-id" }
+    private static var decoratorOperation: HeaderName { "x-envoy-decorator-operation" }
+    private static var serviceCluster: HeaderName { "x-envoy-downstream-service-cluster" }
 
     /// After the path is normal, before any filter.
     func startTrace(_ tracing: CompiledTracing) {
