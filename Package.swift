@@ -86,8 +86,8 @@ let testTargets: [Target] = [
     tests(
         "WeftDashboard",
         [
-            "TestSupport", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes", "WeftTelemetry",
-            hummingbird, logging,
+            "TestSupport", "WeftADS", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes",
+            "WeftTelemetry", hummingbird, logging,
         ]),
     tests("WeftMetrics"),
     tests(

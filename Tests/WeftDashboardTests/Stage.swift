@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import Synchronization
 import TestSupport
+import WeftADS
 import WeftAdmin
 import WeftConfig
 import WeftCore
@@ -54,6 +55,9 @@ final class Stage: Sendable {
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: ShownAuthority()))
         Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
+        // A proxy that has no tap, and none that has one.
+        TapRoutes(hub: TapHub(), silent: { [TapNode(pod: "front-v1-abc-1", namespace: "shop", workload: "front-v1")] })
+            .addDashboard(to: router, isEnabled: true)
         let service = HTTPService(
             router: router, sockets: [.address(host: "127.0.0.1", port: port)], logger: logger)
         serving.withLock { $0 = Task { try await service.run() } }

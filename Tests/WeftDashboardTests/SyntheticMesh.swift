@@ -69,6 +69,14 @@ struct SyntheticMesh: Sendable {
         return mesh
     }()
 
+    /// The shop, with a workload that calls nobody and an edge over which nothing flows.
+    static let quiet: SyntheticMesh = {
+        var mesh = shop
+        mesh.workloads.append(Workload(namespace: "shop", app: "spare"))
+        mesh.edges.append(Edge(from: mesh.workloads[4], to: mesh.workloads[1], rate: 0))
+        return mesh
+    }()
+
     /// Names that are markup, for every place that a stranger fills.
     static let hostileText = "\"'><img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
 

@@ -94,11 +94,11 @@ function start() {
     show(main, h("p", {}, "There is no such page."));
     opened = { refresh: async () => {} };
     controls();
-    return;
+    return undefined;
   }
   opened = found.open(main, settings, rest);
   controls();
-  refresh();
+  return refresh();
 }
 
 async function findNamespaces() {
@@ -111,6 +111,6 @@ async function findNamespaces() {
 
 addEventListener("hashchange", start);
 addEventListener("token", controls);
-start();
-findNamespaces();
+// What the page shows comes first.
+Promise.resolve(start()).finally(findNamespaces);
 setInterval(findNamespaces, 30000);

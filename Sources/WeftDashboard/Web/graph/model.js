@@ -63,17 +63,24 @@ export function isFailure(metric) {
  * @returns `{ nodes: Map, edges: [] }`.
  */
 export function build(data, { view = "versioned", services = false, namespaces = null } = {}) {
-  const tallies = new Map();
+  const tallies = new Map(), numbers = new Map(), units = [];
+  // Each text has a number, of two units: a key is as short as a set has names, however long its texts are.
+  const take = (text, at) => {
+    let number = numbers.get(text);
+    if (number === undefined) numbers.set(text, number = numbers.size);
+    units[2 * at] = number & 0xffff;
+    units[2 * at + 1] = number >> 16;
+  };
   const keyOf = (metric) => {
-    let key = metric.request_protocol ?? "";
-    for (const name of ends) key += `\u0001${metric[name] ?? ""}`;
-    return key;
+    for (let index = 0; index < ends.length; index += 1) take(metric[ends[index]], index);
+    take(metric.request_protocol, ends.length);
+    return String.fromCharCode(...units);
   };
   const tally = (metric) => {
     const side = metric.reporter === "destination" ? "callee" : "caller", key = keyOf(metric);
     let both = tallies.get(key);
     if (!both) tallies.set(key, both = { metric, caller: null, callee: null });
-    return both[side] ??= { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
+    return both[side] ??= { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: [], size: 0 };
   };
   const policy = (metric, value, into) => {
     const told = metric.connection_security_policy;
@@ -87,7 +94,7 @@ export function build(data, { view = "versioned", services = false, namespaces =
     const flags = metric.response_flags && metric.response_flags !== "-" ? ` ${metric.response_flags}` : "";
     const grpc = metric.request_protocol === "grpc" && metric.grpc_response_status ? ` (gRPC ${metric.grpc_response_status})` : "";
     const answer = `${metric.response_code ?? "0"}${grpc}${flags}`;
-    into.answers[answer] = (into.answers[answer] ?? 0) + value;
+    into.answers.push([answer, value]);
   }
   for (const { metric, value } of [...data.sent ?? [], ...data.received ?? []]) {
     const into = tally(metric);
@@ -118,7 +125,7 @@ function join(tallies, view, services, namespaces) {
     if (!one) {
       edges.set(key, one = {
         id: key, from: from.id, to: to.id, protocol, requests: 0, failures: 0, bytes: 0, size: 0, secured: 0, told: 0,
-        latency: null, weight: 0, answers: {}, hosts: {},
+        latency: null, weight: 0, parts: [],
       });
     }
     one.requests += tally.requests;
@@ -127,16 +134,14 @@ function join(tallies, view, services, namespaces) {
     one.size += tally.size;
     one.secured += policy.secured;
     one.told += policy.told;
-    for (const [answer, value] of Object.entries(tally.answers)) one.answers[answer] = (one.answers[answer] ?? 0) + value;
-    const host = named(metric.destination_service);
-    if (host) one.hosts[host] = (one.hosts[host] ?? 0) + tally.requests + tally.bytes;
+    one.parts.push({ host: metric.destination_service, tally });
     if (tally.latency !== null) {
       // Edges of one pair are joined by their share of the requests: exact only when there is one.
       one.latency = ((one.latency ?? 0) * one.weight + tally.latency * tally.requests) / (one.weight + tally.requests || 1);
       one.weight += tally.requests;
     }
   };
-  const nothing = { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
+  const nothing = { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: [], size: 0 };
   for (const { metric, caller, callee, isKnown } of tallies) {
     const flows = (one) => one && (one.requests > 0 || one.bytes > 0);
     const told = flows(caller) ? caller : flows(callee) ? callee : isKnown ? nothing : null;
@@ -161,6 +166,19 @@ function join(tallies, view, services, namespaces) {
   // In an order of their own: the store answers in any.
   return { nodes, edges: [...edges.values()].sort((a, b) => a.id < b.id ? -1 : 1) };
 }
+
+/** Sums by name: `[[name, sum]]`. */
+function sums(pairs) {
+  const all = new Map();
+  for (const [name, value] of pairs) all.set(name, (all.get(name) ?? 0) + value);
+  return [...all].sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** What an edge was answered, `[[answer, rate]]`: made up for the one that is looked at, not for thousands. */
+export const answersOf = (edge) => sums(edge.parts.flatMap(({ tally }) => tally.answers));
+
+/** The hosts that an edge's requests were for, `[[host, requests and bytes]]`. */
+export const hostsOf = (edge) => sums(edge.parts.filter(({ host }) => named(host)).map(({ host, tally }) => [host, tally.requests + tally.bytes]));
 
 function finish(nodes, edges) {
   const called = new Set(), busy = new Set(), out = new Map();

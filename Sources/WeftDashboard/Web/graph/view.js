@@ -122,7 +122,7 @@ export class GraphView {
     const short = node.name.length > 23 ? `${node.name.slice(0, 22)}…` : node.name;
     const below = node.version ? node.version : node.kind;
     const group = s("g", {
-      class: `node ${node.kind} ${node.isIdle ? "idle" : health(node.success)}`, tabindex: 0, role: "button", "data-id": node.id,
+      class: `node ${node.kind} ${node.isIdle ? "idle" : node.success === null ? "calls" : health(node.success)}`, tabindex: 0, role: "button", "data-id": node.id,
       transform: `translate(${x},${y})`, "aria-label": `${node.kind} ${node.name} in ${node.namespace}, success ${share(node.success)}`,
       onclick: () => this.select("node", node),
     },
@@ -130,9 +130,7 @@ export class GraphView {
     s("rect", { width: size.width, height: size.height, rx: node.kind === "service" ? 22 : 7 }),
     s("text", { x: size.width / 2, y: 20, "text-anchor": "middle" }, short),
     s("text", { x: size.width / 2, y: 36, "text-anchor": "middle", class: "soft" }, below));
-    marks.slice(0, 6).forEach((one, index) => group.append(s("g", { class: "badge", transform: `translate(${8 + index * 26},-8)` },
-      s("title", {}, one.text), s("rect", { width: 24, height: 15, rx: 4 }),
-      s("text", { x: 12, y: 11.5, "text-anchor": "middle" }, one.mark))));
+    marks.slice(0, 6).forEach((one, index) => group.append(badge(one, index)));
     return group;
   }
 
@@ -229,6 +227,18 @@ export class GraphView {
     } else return;
     event.preventDefault();
   }
+}
+
+/** One mark of a node. A large mesh has thousands of a few kinds: the first of a kind is built, the others are its copies. */
+const badges = new Map();
+function badge({ mark, text }, index) {
+  const key = `${index} ${mark} ${text}`;
+  let kind = badges.get(key);
+  if (!kind) {
+    badges.set(key, kind = s("g", { class: "badge", transform: `translate(${8 + index * 26},-8)` }, s("title", {}, text),
+      s("rect", { width: 24, height: 15, rx: 4 }), s("text", { x: 12, y: 11.5, "text-anchor": "middle" }, mark)));
+  }
+  return kind.cloneNode(true);
 }
 
 /** A padlock: closed where all is mutual TLS, open where nothing is, pale in between. */

@@ -5,7 +5,7 @@ import { h, link, s, show, table } from "../lib/dom.js";
 import { bytes, milliseconds, rate, share } from "../lib/format.js";
 import { address, change, objectAddress, remember, window_ } from "../lib/state.js";
 import { marker } from "../graph/badges.js";
-import { build, expression, queries } from "../graph/model.js";
+import { answersOf, build, expression, hostsOf, queries } from "../graph/model.js";
 import { GraphView } from "../graph/view.js";
 import { panels } from "./panels.js";
 import { digest } from "./traces.js";
@@ -119,11 +119,12 @@ export function open(main, settings) {
     const rows = [["protocol", edge.protocol], ["rate", edge.requests ? rate(edge.requests) : "–"], ["share of the caller's", share(edge.share)],
       ["success", share(edge.success)], [`p${percentile(settings)}`, milliseconds(edge.latency)], ["throughput", `${bytes(edge.bytes + edge.size)}/s`],
       ["mutual TLS", share(edge.mutualTLS)]];
+    const hosts = hostsOf(edge);
     return h("div", { class: "numbers" }, h("h2", {}, last.nodes.get(edge.from).name, " → ", last.nodes.get(edge.to).name),
       h("dl", {}, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      h("h3", {}, "Answers"), table(["answer", "rate"], Object.entries(edge.answers).sort().map(([answer, value]) => [answer, { value: rate(value), sort: value }]), { empty: "No requests." }),
-      h("h3", {}, "Hosts"), table(["host", "share"], Object.entries(edge.hosts).map(([host, value]) => {
-        const all = Object.values(edge.hosts).reduce((sum, one) => sum + one, 0);
+      h("h3", {}, "Answers"), table(["answer", "rate"], answersOf(edge).map(([answer, value]) => [answer, { value: rate(value), sort: value }]), { empty: "No requests." }),
+      h("h3", {}, "Hosts"), table(["host", "share"], hosts.map(([host, value]) => {
+        const all = hosts.reduce((sum, [, one]) => sum + one, 0);
         return [host, share(value / all)];
       }), { empty: "None known." }));
   }
