@@ -105,6 +105,7 @@ struct WebFile: Sendable {
         script("pages/mesh.js", PackageResources.mesh_js),
         script("pages/metrics.js", PackageResources.metrics_js),
         script("pages/numbers.js", PackageResources.numbers_js),
+        script("pages/overview.js", PackageResources.overview_js),
         script("pages/panels.js", PackageResources.panels_js), script("pages/tap.js", PackageResources.tap_js),
         script("pages/traces.js", PackageResources.traces_js),
     ]

@@ -25,14 +25,18 @@ final class Stage: Sendable {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private let serving = Mutex<Task<Void, any Error>?>(nil)
 
-    init(_ mesh: SyntheticMesh, server: String = "http://127.0.0.1:1") throws {
+    /// - Parameter tools: Another stage, which stands for a Prometheus and a Jaeger of the user's own.
+    init(_ mesh: SyntheticMesh, server: String = "http://127.0.0.1:1", tools: Stage? = nil) throws {
         client = KubernetesClient(configuration: KubernetesConfiguration(server: server))
         sources = ClusterSources(client: client, namespace: "istio-system", signal: ChangeSignal())
         coordinator = PushCoordinator(
             sources: sources, metrics: ControlPlaneMetrics(),
             status: StatusWriter(client: client, ownership: Ownership(revision: "default"), logger: logger),
             logger: logger)
-        telemetry = try WeftControlPlane.Telemetry(settings: ControlPlaneSettings(), client: client, targets: { [] })
+        var settings = ControlPlaneSettings()
+        settings.prometheusURL = tools.map { $0.address + "prometheus" }
+        settings.tracingURL = tools.map { $0.address + "jaeger" }
+        telemetry = try WeftControlPlane.Telemetry(settings: settings, client: client, targets: { [] })
         port = try Self.freePort()
         _ = sources.pods.store.replace(with: mesh.pods)
         _ = sources.services.store.replace(with: mesh.services)

@@ -26,6 +26,12 @@ final class LogBuffer {
 
     func removeAll() { count = 0 }
 
+    func removeFirst(_ written: Int) {
+        let rest = count - written
+        if rest > 0, written > 0 { memory.copyMemory(from: memory + written, byteCount: rest) }
+        count = max(0, rest)
+    }
+
     private func grow(for more: Int) {
         let wanted = max(capacity * 2, count + more)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 8)

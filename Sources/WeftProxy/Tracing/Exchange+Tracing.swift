@@ -137,7 +137,7 @@ extension Exchange {
         var tags = requestTags(tracing)
         tags.append(("request_size", String(record.bytesReceived)))
         tags.append(("response_size", String(record.bytesSent)))
-        tags += commonTags(context, tracing)
+        tags += commonTags(context, tracing) + decisionTags(context)
         worker.tracers.add(span.finished(tags, now: now, isError: isTraceError), of: tracing)
     }
 
@@ -176,6 +176,21 @@ extension Exchange {
         tags.append(("grpc.authority", head.host))
         tags.append(("grpc.content_type", head.headers.string(.contentType) ?? ""))
         if let limit = head.headers.string(.grpcTimeout) { tags.append(("grpc.timeout", limit)) }
+        return tags
+    }
+
+    /// Which object and route decided, why it ended as it did (a policy's name is in the details of a refusal), and how often
+    /// it was tried again.
+    private func decisionTags(_ context: LogContext) -> [(String, String)] {
+        var tags: [(String, String)] = []
+        if let origin = decidedBy {
+            tags.append(("weft.config", origin))
+            if let route = filled(context.value(.routeName).string) { tags.append(("weft.route", route)) }
+        }
+        if let details = filled(context.value(.responseCodeDetails).string), details != "via_upstream" {
+            tags.append(("response_code_details", details))
+        }
+        if attemptCount > 1 { tags.append(("retry.count", String(attemptCount - 1))) }
         return tags
     }
 
