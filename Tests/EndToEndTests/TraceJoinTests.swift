@@ -151,6 +151,22 @@ extension EndToEnd {
             }
         }
 
+        /// Without a Telemetry or a provider: the mesh as it is installed.
+        @Test func aFreshMeshKeepsTraces() async throws {
+            let mesh = try await Self.ready.value
+            try await expectJoined(
+                mesh, applications: [],
+                """
+                import os, urllib.request
+                for _ in range(6):
+                    trace_id = os.urandom(16).hex()
+                    headers = {"traceparent": f"00-{trace_id}-{os.urandom(8).hex()}-01"}
+                    request = urllib.request.Request("http://productpage:9080/productpage", headers=headers)
+                    urllib.request.urlopen(request, timeout=20).read()
+                    print(trace_id)
+                """)
+        }
+
         @Test func zipkinAndB3() async throws {
             let mesh = try await Self.ready.value
             try await traced(mesh, by: "own-zipkin") {

@@ -8,6 +8,18 @@ enum DeltaWire {
     static let listener = "type.googleapis.com/envoy.config.listener.v3.Listener"
     static let route = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
+    /// `Node.metadata`, as far as a proxy's makes a difference to what it is sent: `CANONICAL_NAMES: "true"`.
+    fileprivate static func metadata(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        var value = allocator.buffer(capacity: 8)
+        value.writeField(3, "true")
+        var entry = allocator.buffer(capacity: 32)
+        entry.writeField(1, "CANONICAL_NAMES")
+        entry.writeField(2, value)
+        var fields = allocator.buffer(capacity: 40)
+        fields.writeField(1, entry)
+        return fields
+    }
+
     /// What a `DeltaDiscoveryRequest` says.
     struct Request {
         var typeURL: String
@@ -23,6 +35,7 @@ enum DeltaWire {
             if let node {
                 var inner = allocator.buffer(capacity: 128)
                 inner.writeField(1, node)
+                inner.writeField(3, DeltaWire.metadata(allocator))
                 inner.writeField(6, "weft-proxy")
                 message.writeField(1, inner)
             }

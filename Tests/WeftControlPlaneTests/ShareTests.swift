@@ -10,11 +10,15 @@ import WeftXDS
 
 /// Proxies of one class share what is made for them, and the class is all that it is made from.
 @Suite struct ShareTests {
-    private func session(_ pod: String, _ address: String, kind: ProxyIdentity.Kind = .sidecar, app: String = "a")
+    private func session(
+        _ pod: String, _ address: String, kind: ProxyIdentity.Kind = .sidecar, app: String = "a",
+        metadata: JSONValue = .object([:])
+    )
         -> ProxySession
     {
-        let identity = ProxyIdentity(
+        var identity = ProxyIdentity(
             kind: kind, address: address, podName: pod, namespace: "dev", labels: ["app": app])
+        identity.metadata = metadata
         return ProxySession(
             id: pod, identity: identity, isAuthenticated: true, userAgent: "weft-proxy", version: "1",
             publish: { _, _ in })
@@ -63,6 +67,18 @@ import WeftXDS
         #expect(first == second)
         #expect(first[0] == other[0])
         #expect(first[1] != other[1])
+    }
+
+    /// Spans tell of the workload: only proxies that know their own names can share what they send by.
+    @Test(arguments: [true, false])
+    func tracingDividesWhoDoesNotKnowItsName(_ isNamed: Bool) throws {
+        let settings: JSONValue = ["defaultProviders": ["tracing": ["weft"]]]
+        let mesh = try settings.decode(MeshConfig.self)
+        let snapshot = MeshSnapshot(objects: objects, meshConfig: mesh)
+        let metadata: JSONValue = isNamed ? ["CANONICAL_NAMES": "true"] : .object([:])
+        let first = ShareKey.keys(of: session("a-1", "10.0.0.1", metadata: metadata), in: snapshot)
+        let other = ShareKey.keys(of: session("b-1", "10.0.0.3", app: "b", metadata: metadata), in: snapshot)
+        #expect((first[0] == other[0]) == isNamed)
     }
 
     /// What tells two senders apart must be in the key of what they send by.

@@ -100,6 +100,14 @@ import WeftManifests
         #expect(try YAMLReader.value(in: mesh)["trustDomain"] == "cluster.local")
     }
 
+    @Test func spansGoToTheControlPlaneUnlessACollectorIsNamed() throws {
+        let usual = InstallSettings(profile: .default).effectiveMeshConfig
+        #expect(usual[path: "defaultProviders", "tracing"] == ["weft"])
+        #expect(usual[path: "defaultProviders", "metrics"] == ["prometheus"])
+        let own = try InstallSettings(assignments: ["meshConfig.defaultConfig.tracing.zipkin.address=zipkin.ops:9411"])
+        #expect(own.effectiveMeshConfig[path: "defaultProviders", "tracing"] == nil)
+    }
+
     @Test(arguments: [
         "profile=nope", "nonsense", "what.ever=1", "components.cni.enabled=true",
         "components.egressGateways.enabled=perhaps",

@@ -24,6 +24,29 @@ import WeftIdentity
         #expect(settings.concurrency == 2)
     }
 
+    @Test(arguments: [
+        (["app": "web"], [:], ["web", "latest", "service.name=web.dev"]),
+        ([:], [:], ["unknown", "latest", "service.name=istio-proxy.dev"]),
+        (
+            ["app": "web", "service.istio.io/canonical-name": "shop", "service.istio.io/canonical-revision": "v2"],
+            ["OTEL_RESOURCE_ATTRIBUTES": "team=a"], ["shop", "v2", "team=a,service.name=shop.dev"]
+        ),
+        (
+            ["app": "web"], ["OTEL_RESOURCE_ATTRIBUTES": "service.name=own", "CANONICAL_SERVICE": "mine"],
+            ["mine", "latest", "service.name=own"]
+        ),
+    ])
+    func canonicalNamesAreInTheEnvironment(
+        _ labels: [String: String], _ environment: [String: String], _ expected: [String]
+    ) {
+        let description = NodeDescription(
+            role: .sidecar, environment: environment, namespace: "dev", account: "web", address: "10.1.2.3",
+            proxyConfig: .object([:]), labels: labels, annotations: [:])
+        #expect(description.node.metadata["CANONICAL_NAMES"] == "true")
+        let names = ["CANONICAL_SERVICE", "CANONICAL_REVISION", "OTEL_RESOURCE_ATTRIBUTES"]
+        #expect(names.map { description.canonicalEnvironment[$0] } == expected)
+    }
+
     @Test func oneWorkerUnlessAskedFor() {
         #expect(AgentSettings(role: .router, environment: [:]).concurrency == 1)
     }

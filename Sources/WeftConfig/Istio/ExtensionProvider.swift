@@ -63,6 +63,8 @@ package struct ExtensionProvider: Sendable, Hashable, Codable {
         package var http: HTTP?
         package var grpc: GRPC?
         package var resourceDetectors: ResourceDetectors?
+
+        package init(service: String, port: Int) { (self.service, self.port) = (service, port) }
     }
     /// Spans in Zipkin's JSON (`ZipkinTracingProvider`).
     package struct Zipkin: Sendable, Hashable, Codable {
@@ -101,6 +103,9 @@ package struct ExtensionProvider: Sendable, Hashable, Codable {
         package var additionalResponseHeadersToLog: [String]?
         package var additionalResponseTrailersToLog: [String]?
     }
+    /// The provider behind which `weftd` takes spans; there without being defined.
+    package static let weft = "weft"
+
     package var name: String?
     package var envoyExtAuthzHttp: AuthorizationByHTTP?
     package var envoyExtAuthzGrpc: AuthorizationByGRPC?
@@ -119,5 +124,5 @@ package struct ExtensionProvider: Sendable, Hashable, Codable {
     package var lightstep: JSONValue?
     package var opencensus: JSONValue?
 
-    package init() {}
+    package init(name: String? = nil) { self.name = name }
 }

@@ -134,6 +134,10 @@ package struct InstallSettings: Sendable, Hashable {
             "rootNamespace": .string(namespace), "trustDomain": .string(mesh.trustDomain),
         ]
         if profile == .demo { base["accessLogFile"] = "/dev/stdout" }
+        // A collector of the user's own, in the older way, is not passed over for weftd's.
+        if meshConfig[path: "defaultConfig", "tracing"] == nil {
+            base[path: "defaultProviders", "tracing"] = [.string(ExtensionProvider.weft)]
+        }
         return Self.merge(base, meshConfig)
     }
 

@@ -8,6 +8,11 @@ import Musl
 enum Environment {
     static func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
+    /// For this process and those that it starts. Only before there are other threads that read the environment.
+    static func set(_ variables: [String: String]) {
+        for (name, value) in variables { setenv(name, value, 1) }
+    }
+
     /// `nil` when the kernel does not say.
     static let hostname: String? = {
         var name = [CChar](repeating: 0, count: 256)

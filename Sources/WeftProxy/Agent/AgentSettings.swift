@@ -44,6 +44,8 @@ package struct AgentSettings: Sendable {
     package var discovery: HostAndPort
     package var authority: HostAndPort
     package var node: ADSNode
+    /// For the process's environment: see ``CanonicalName/marker``.
+    package var canonicalEnvironment: [String: String]
     package var namespace: String
     package var identity: SPIFFEIdentity?
     package var instanceIP: String
@@ -99,13 +101,13 @@ package struct AgentSettings: Sendable {
         probers = Self.json(environment["ISTIO_KUBE_APP_PROBERS"])?.objectValue ?? [:]
         capturesDNS = environment["ISTIO_META_DNS_CAPTURE"]?.lowercased() == "true"
         applicationMetrics = Self.json(environment["ISTIO_PROMETHEUS_ANNOTATIONS"])
-        node =
-            NodeDescription(
-                role: role, environment: environment, namespace: namespace, account: account, address: instanceIP,
-                domain: domain, proxyConfig: proxyConfig,
-                labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
-                annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? "")
-            ).node
+        let description = NodeDescription(
+            role: role, environment: environment, namespace: namespace, account: account, address: instanceIP,
+            domain: domain, proxyConfig: proxyConfig,
+            labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
+            annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? ""))
+        node = description.node
+        canonicalEnvironment = description.canonicalEnvironment
     }
 
     /// How to reach the control plane, with the token and the roots of the moment.

@@ -1,5 +1,6 @@
 import WeftADS
 import WeftCore
+import WeftIR
 
 /// Makes the node (id and metadata) that the proxy shows the control plane, with Istio's names.
 struct NodeDescription {
@@ -22,12 +23,27 @@ struct NodeDescription {
         return ADSNode(id: id, cluster: "\(app).\(namespace)", metadata: .object(metadata(pod)))
     }
 
+    /// What ``CanonicalName/marker`` promises of the environment; what is there already stays.
+    var canonicalEnvironment: [String: String] {
+        let names = CanonicalName(labels: labels)
+        var attributes = environment["OTEL_RESOURCE_ATTRIBUTES"] ?? ""
+        if !attributes.split(separator: ",").contains(where: { $0.hasPrefix("service.name=") }) {
+            attributes += "\(attributes.isEmpty ? "" : ",")service.name=\(names.tracingService(in: namespace))"
+        }
+        let (service, revision) = (CanonicalName.serviceVariable, CanonicalName.revisionVariable)
+        return [
+            service: environment[service] ?? names.service ?? CanonicalName.unknownService,
+            revision: environment[revision] ?? names.revision, "OTEL_RESOURCE_ATTRIBUTES": attributes,
+        ]
+    }
+
     private func metadata(_ pod: String) -> [String: JSONValue] {
         var result: [String: JSONValue] = [
             "NAME": .string(pod), "NAMESPACE": .string(namespace), "SERVICE_ACCOUNT": .string(account),
             "ISTIO_VERSION": .string(Self.istioVersion), "INSTANCE_IPS": .string(address), "CLUSTER_ID": "Kubernetes",
             "MESH_ID": "cluster.local", "LABELS": .object(labels.mapValues { .string($0) }),
             "ANNOTATIONS": .object(annotations.mapValues { .string($0) }), "PROXY_CONFIG": proxyConfig,
+            CanonicalName.marker: "true",
         ]
         for (name, value) in environment {
             if name.hasPrefix("ISTIO_METAJSON_") {

@@ -53,6 +53,7 @@ struct ProxyRun: AsyncParsableCommand {
         let environment = ProcessInfo.processInfo.environment
         let settings = AgentSettings(
             role: role, environment: environment, domain: domain, concurrency: concurrency)
+        Environment.set(settings.canonicalEnvironment)
         if let files = ProxylessFiles(environment: environment, paths: settings.paths) {
             try await GRPCAgent(settings: settings, files: files, logs: logs).run()
             return

@@ -106,9 +106,11 @@ enum OTLPSpans {
                 if parts.count == 2 { all.append((parts[0], parts[1])) }
             }
         }
-        let name = settings.serviceName.isEmpty ? "unknown_service:envoy" : settings.serviceName
-        all.removeAll { $0.0 == "service.name" }
-        all.append(("service.name", name))
+        // What is detected comes before what is configured.
+        if !all.contains(where: { $0.0 == "service.name" }) {
+            let name = settings.serviceName.isEmpty ? "unknown_service:envoy" : settings.serviceName
+            all.append(("service.name", name))
+        }
         if !node.id.isEmpty { all.append(("service.instance.id", node.id)) }
         return all
     }

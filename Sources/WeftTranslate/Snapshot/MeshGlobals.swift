@@ -35,10 +35,11 @@ final class MeshGlobals: Sendable, Hashable {
 
     private static func askedHosts(_ snapshot: MeshSnapshot) -> Set<String> {
         var hosts: Set<String> = []
-        for provider in snapshot.meshConfig.extensionProviders ?? [] {
+        let mesh = snapshot.meshConfig
+        for provider in (mesh.extensionProviders ?? []) + TelemetryProviders.builtIn(in: mesh) {
             collectServices((try? JSONValue(encoding: provider)) ?? .null, into: &hosts)
         }
-        if let collector = TelemetryProviders.defaultCollector(of: snapshot.meshConfig) { hosts.insert(collector.host) }
+        if let collector = TelemetryProviders.defaultCollector(of: mesh) { hosts.insert(collector.host) }
         for rule in snapshot.requestAuthentications.flatMap({ $0.spec.jwtRules ?? [] }) {
             if let address = rule.jwksUri.flatMap(HTTPAddress.init) { hosts.insert(address.host) }
         }

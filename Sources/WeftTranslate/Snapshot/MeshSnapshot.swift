@@ -50,6 +50,10 @@ package struct MeshSnapshot: Sendable {
     private(set) var serviceNamespaces: [String: [Int]]
     /// See ``selectorKeys(of:rootNamespace:)``.
     let selectorKeys: [String: Set<String>]
+    /// Whether proxies of every namespace may trace.
+    let tracesEverywhere: Bool
+    /// Those in which proxies may trace.
+    let tracedNamespaces: Set<String>
     /// True if some rule prefers endpoints on the caller's own node.
     let tellsNodesApart: Bool
     /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
@@ -110,11 +114,9 @@ package struct MeshSnapshot: Sendable {
             rootNamespace: meshConfig.effectiveRootNamespace)
         let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
         keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
-        if meshConfig.tracesByDefault { keys["", default: []].formUnion(TelemetrySettings.tracedLabels) }
-        for telemetry in telemetries where !(telemetry.spec.tracing ?? []).isEmpty {
-            let isWide = telemetry.namespace == meshConfig.effectiveRootNamespace
-            keys[isWide ? "" : telemetry.namespace, default: []].formUnion(TelemetrySettings.tracedLabels)
-        }
+        let traced = telemetries.filter { !($0.spec.tracing ?? []).isEmpty }.map(\.namespace)
+        tracesEverywhere = meshConfig.tracesByDefault || traced.contains(meshConfig.effectiveRootNamespace)
+        tracedNamespaces = Set(traced)
         selectorKeys = keys
         tellsNodesApart =
             services.contains { $0.distribution == .sameNode }

@@ -28,7 +28,8 @@ package struct ProxyClass: Sendable, Hashable {
 
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
-        "CERTIFICATE_PROVIDERS", "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR", "INTERCEPTION_MODE",
+        CanonicalName.marker, "CERTIFICATE_PROVIDERS", "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR",
+        "INTERCEPTION_MODE",
         "ISTIO_PROXY_VERSION", "ISTIO_VERSION", "MESH_ID", "NETWORK",
     ]
 
@@ -59,8 +60,13 @@ package struct ProxyClass: Sendable, Hashable {
 
     /// The class with only what can matter to traffic that a sidecar sends: workloads of one namespace mostly share it.
     func outbound(in snapshot: MeshSnapshot) -> ProxyClass {
-        ProxyClass(outbound: self, labels: snapshot.outboundLabelKeys(in: namespace))
+        let keys = snapshot.outboundLabelKeys(in: namespace)
+        let isNamed = snapshot.traces(in: namespace) && !knowsItsName
+        return ProxyClass(outbound: self, labels: isNamed ? keys.union(CanonicalName.labels) : keys)
     }
+
+    /// Whether the proxy has its canonical name in its environment.
+    var knowsItsName: Bool { metadata[CanonicalName.marker]?.stringValue == "true" }
 }
 
 /// The key of what sidecars that send alike have in common.
@@ -85,6 +91,9 @@ extension MeshSnapshot {
     func outboundLabelKeys(in namespace: String) -> Set<String> {
         selectorKeys[namespace, default: []].union(selectorKeys[""] ?? [])
     }
+
+    /// Whether a namespace's proxies may trace; spans tell which workload sent them.
+    func traces(in namespace: String) -> Bool { tracesEverywhere || tracedNamespaces.contains(namespace) }
 
     /// Label keys that selectors for senders use, by the namespace in which they are in force; `""` is everywhere.
     static func selectorKeys(of objects: [KubernetesObject], rootNamespace: String) -> [String: Set<String>] {

@@ -8,21 +8,27 @@ struct TelemetryProviders {
 
     /// Why a provider cannot be used.
     struct Problem: Error {
+        var severity = Diagnostic.Severity.error
         var message: String
         var hint: String
     }
 
     /// Providers that are there without being defined.
-    private static let builtIn: [String: ExtensionProvider] = {
-        var prometheus = ExtensionProvider()
+    static func builtIn(in mesh: MeshConfig) -> [ExtensionProvider] {
+        var prometheus = ExtensionProvider(name: "prometheus")
         prometheus.prometheus = .object([:])
-        var envoy = ExtensionProvider()
+        var envoy = ExtensionProvider(name: "envoy")
         envoy.envoyFileAccessLog = ExtensionProvider.FileLog(path: "/dev/stdout")
-        return ["prometheus": prometheus, "envoy": envoy]
-    }()
+        var weft = ExtensionProvider(name: ExtensionProvider.weft)
+        // Where Jaeger's collector would be: who installs the real one later gets the spans there.
+        weft.opentelemetry = ExtensionProvider.OpenTelemetry(
+            service: "jaeger-collector.\(mesh.effectiveRootNamespace).svc.\(MeshSnapshot.clusterDomain)", port: 4317)
+        return [prometheus, envoy, weft]
+    }
 
     func provider(_ name: String) -> ExtensionProvider? {
-        (scope.mesh.extensionProviders ?? []).first { $0.name == name } ?? Self.builtIn[name]
+        scope.mesh.extensionProviders?.first { $0.name == name }
+            ?? Self.builtIn(in: scope.mesh).first { $0.name == name }
     }
 
     func isPrometheus(_ name: String) -> Bool { provider(name)?.prometheus != nil }
@@ -140,8 +146,12 @@ struct TelemetryProviders {
         }
         var tracing = OpenTelemetryTracing()
         tracing.exporter = exporter
-        tracing.serviceName = scope.tracingServiceName
-        tracing.detectsEnvironment = settings.resourceDetectors?.environment != nil
+        let knowsItsName = scope.proxy.knowsItsName
+        if !knowsItsName {
+            let names = CanonicalName(labels: scope.proxy.labels)
+            tracing.serviceName = names.tracingService(in: scope.proxy.namespace)
+        }
+        tracing.detectsEnvironment = knowsItsName || settings.resourceDetectors?.environment != nil
         return tracing
     }
 
@@ -157,7 +167,9 @@ struct TelemetryProviders {
         let namespace = parts.count == 2 ? parts[0] : nil
         let found = scope.services.first { $0.host == host && (namespace == nil || $0.namespace == namespace) }
         guard let service = found else {
+            // A Sidecar may have left it out on purpose.
             throw Problem(
+                severity: scope.sidecar == nil ? .error : .warning,
                 message: "extension provider \"\(provider)\": no service \(text) is known to this proxy",
                 hint: "create the Service or ServiceEntry, and let the namespace's Sidecar reach it")
         }
@@ -183,11 +195,5 @@ extension Scope {
             return .json(own ?? AccessLogFormat.json.mapValues { .string($0) })
         }
         return .text(mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 } ?? AccessLogFormat.text)
-    }
-
-    /// Under which name a proxy's spans go: its service in its namespace.
-    fileprivate var tracingServiceName: String {
-        let names = TelemetrySettings.serviceLabels.compactMap { proxy.labels[$0] }
-        return "\(names.first { !$0.isEmpty } ?? "istio-proxy").\(proxy.namespace)"
     }
 }

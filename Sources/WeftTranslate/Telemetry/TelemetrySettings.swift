@@ -18,11 +18,6 @@ struct TelemetrySettings {
     private(set) var server = Side()
     private(set) var diagnostics: [Diagnostic] = []
 
-    /// Labels that name the service that a workload belongs to, the best first.
-    static let serviceLabels = ["service.istio.io/canonical-name", "app.kubernetes.io/name", "app"]
-    private static let revisionLabel = "service.istio.io/canonical-revision"
-    /// Labels that spans tell of: where proxies trace, they tell senders apart.
-    static let tracedLabels = Set(serviceLabels + [revisionLabel])
     /// Percent of requests that are traced when nothing says how many; Istio's default.
     private static let defaultSampling = 1.0
 
@@ -115,16 +110,23 @@ struct TelemetrySettings {
 
     /// What Istio's spans tell of the workload.
     private func istioTags(_ scope: Scope) -> [CustomTag] {
-        let labels = scope.proxy.labels
-        let service = Self.serviceLabels.lazy.compactMap { labels[$0] }.first
+        let names = CanonicalName(labels: scope.proxy.labels)
+        typealias Source = CustomTag.Source
+        let own: (service: Source, revision: Source) =
+            scope.proxy.knowsItsName
+            ? (
+                .environment(name: CanonicalName.serviceVariable, default: CanonicalName.unknownService),
+                .environment(name: CanonicalName.revisionVariable, default: CanonicalName.unknownRevision)
+            ) : (.literal(names.service ?? CanonicalName.unknownService), .literal(names.revision))
         let values: [(String, String?)] = [
-            ("istio.canonical_revision", labels[Self.revisionLabel] ?? "latest"),
-            ("istio.canonical_service", service ?? "unknown"),
             ("istio.cluster_id", scope.proxy.metadata["CLUSTER_ID"]?.stringValue),
             ("istio.mesh_id", scope.proxy.metadata["MESH_ID"]?.stringValue ?? scope.mesh.effectiveTrustDomain),
             ("istio.namespace", scope.proxy.namespace),
         ]
-        return values.compactMap { name, value in value.map { CustomTag(tag: name, source: .literal($0)) } }
+        return [
+            CustomTag(tag: "istio.canonical_revision", source: own.revision),
+            CustomTag(tag: "istio.canonical_service", source: own.service),
+        ] + values.compactMap { name, value in value.map { CustomTag(tag: name, source: .literal($0)) } }
     }
 
     // MARK: - Problems
@@ -139,7 +141,7 @@ struct TelemetrySettings {
         let named = rules.inForce.filter { names($0).contains(provider) }.map(\.resource)
         for resource in named.isEmpty ? [mesh] : named {
             let diagnostic = Diagnostic(
-                .error, code: "IST0101", resource: resource, path: named.isEmpty ? "data.mesh" : "spec",
+                problem.severity, code: "IST0101", resource: resource, path: named.isEmpty ? "data.mesh" : "spec",
                 message: problem.message, hint: problem.hint)
             if !diagnostics.contains(diagnostic) { diagnostics.append(diagnostic) }
         }
