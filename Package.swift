@@ -16,6 +16,11 @@ let strict: [SwiftSetting] = [
 let hot: [SwiftSetting] =
     strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
 
+/// A release build of the proxy answers the exclusivity checks of SwiftNIO, which is compiled with them, by two empty
+/// functions of CWeftLinux (ADR 0024, ADR 0086).
+let withoutChecks = LinkerSetting.unsafeFlags(
+    ["-Xlinker", "--wrap=swift_beginAccess", "-Xlinker", "--wrap=swift_endAccess"], .when(configuration: .release))
+
 /// Generated code takes the language mode alone.
 let generated: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
@@ -81,8 +86,8 @@ let testTargets: [Target] = [
     tests(
         "WeftDashboard",
         [
-            "TestSupport", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes", "WeftTelemetry",
-            hummingbird, logging,
+            "TestSupport", "WeftADS", "WeftAdmin", "WeftConfig", "WeftControlPlane", "WeftCore", "WeftKubernetes",
+            "WeftTelemetry", hummingbird, logging,
         ]),
     tests("WeftMetrics"),
     tests(
@@ -186,7 +191,7 @@ let package = Package(
         .target(name: "CWeftTLS", dependencies: [nioSSL]),
         // Counts heap allocations; tests alone link it.
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        .target(name: "WeftCore", dependencies: [], swiftSettings: strict),
+        .target(name: "WeftCore", dependencies: [], swiftSettings: hot),
         .target(name: "WeftMetrics", dependencies: [], swiftSettings: hot),
         // model
         .target(name: "WeftHTTP", dependencies: ["CWeftZlib", nioCore], swiftSettings: hot),
@@ -196,7 +201,7 @@ let package = Package(
         .target(name: "WeftYAML", dependencies: ["WeftCore", yams], swiftSettings: strict),
         .target(name: "WeftConfig", dependencies: ["WeftCore", "WeftYAML"], swiftSettings: strict),
         // pure
-        .target(name: "WeftRouting", dependencies: ["WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
+        .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
         .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
@@ -233,7 +238,7 @@ let package = Package(
             dependencies: ["WeftIdentity", "WeftProto", grpcCore, grpcNIO, grpcProtobuf, logging], swiftSettings: strict
         ),
         .target(
-            name: "WeftTelemetry", dependencies: ["CWeftZlib", "WeftCore", "WeftRouting", logging],
+            name: "WeftTelemetry", dependencies: ["CWeftZlib", "WeftCore", logging],
             swiftSettings: strict),
         .target(
             name: "WeftDashboard", dependencies: ["WeftCore", hummingbird], resources: [.embedInCode("Web")],
@@ -296,7 +301,8 @@ let package = Package(
         // run
         .executableTarget(name: "weft", dependencies: ["WeftCLI"], swiftSettings: strict),
         .executableTarget(name: "weftd", dependencies: ["WeftControlPlane", argumentParser], swiftSettings: strict),
-        .executableTarget(name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict),
+        .executableTarget(
+            name: "weft-proxy", dependencies: ["WeftProxy"], swiftSettings: strict, linkerSettings: [withoutChecks]),
         .executableTarget(name: "weft-node", dependencies: ["WeftNode"], swiftSettings: strict),
         .executableTarget(name: "weft-samples", dependencies: ["WeftSamples", argumentParser], swiftSettings: strict),
     ] + fuzzRunner + benches + testTargets.filter { onlyTests?.contains($0.name) ?? true }

@@ -77,9 +77,20 @@ struct WebFile: Sendable {
         WebFile(path: path, type: "text/javascript; charset=utf-8", bytes: bytes)
     }
 
-    static let all: [WebFile] = [
-        WebFile(path: "/", type: "text/html; charset=utf-8", bytes: PackageResources.index_html),
-        WebFile(path: "style.css", type: "text/css; charset=utf-8", bytes: PackageResources.style_css),
+    /// Names every script in the page's head: a browser that learns of them one import after the other waits for each
+    /// depth of imports.
+    private static func page(_ bytes: [UInt8]) -> WebFile {
+        let links = scripts.map { "<link rel=\"modulepreload\" href=\"/\($0.path)\">\n" }.joined()
+        let text = String(decoding: bytes, as: UTF8.self).replacing("</head>", with: links + "</head>")
+        return WebFile(path: "/", type: "text/html; charset=utf-8", bytes: Array(text.utf8))
+    }
+
+    static let all: [WebFile] =
+        scripts + [
+            page(PackageResources.index_html),
+            WebFile(path: "style.css", type: "text/css; charset=utf-8", bytes: PackageResources.style_css),
+        ]
+    private static let scripts: [WebFile] = [
         script("main.js", PackageResources.main_js),
         script("lib/api.js", PackageResources.api_js), script("lib/chart.js", PackageResources.chart_js),
         script("lib/dom.js", PackageResources.dom_js), script("lib/format.js", PackageResources.format_js),
@@ -94,6 +105,7 @@ struct WebFile: Sendable {
         script("pages/mesh.js", PackageResources.mesh_js),
         script("pages/metrics.js", PackageResources.metrics_js),
         script("pages/numbers.js", PackageResources.numbers_js),
+        script("pages/overview.js", PackageResources.overview_js),
         script("pages/panels.js", PackageResources.panels_js), script("pages/tap.js", PackageResources.tap_js),
         script("pages/traces.js", PackageResources.traces_js),
     ]

@@ -59,6 +59,8 @@ final class Worker: @unchecked Sendable {
     /// Failures of downstream HTTP/2 connections, of all workers.
     let http2: HTTP2Statistics
     let flushes: FlushBatch
+    /// The time, to which all that one read leads to happens at once.
+    var now: NIODeadline { flushes.clock.now }
     let overload: OverloadState
 
     init(

@@ -55,9 +55,10 @@ struct EgressHosts {
             let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
             guard parts.count == 2, parts[0] != "~" else { continue }
             if parts[0].hasPrefix("~") {
-                excluded.append(Pattern(namespace: String(parts[0].dropFirst()), host: parts[1]))
+                excluded.append(Pattern(namespace: String(parts[0].dropFirst()), host: parts[1].smallLetters))
             } else {
-                included.append(Pattern(namespace: parts[0] == "." ? namespace : parts[0], host: parts[1]))
+                let space = parts[0] == "." ? namespace : parts[0]
+                included.append(Pattern(namespace: space, host: parts[1].smallLetters))
             }
         }
     }

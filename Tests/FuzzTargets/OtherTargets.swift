@@ -47,7 +47,7 @@ extension FuzzTarget {
         words: ["(", ")", "[", "]", "{1,2}", "*", "+", "?", "|", "\\", "(?i)", "[^", "\\pL", "{1000}", ".*"]
     ) { bytes in
         let (pattern, input) = halves(bytes)
-        guard let regex = try? WeftRouting.Regex(pattern) else { return nil }
+        guard let regex = try? WeftCore.Regex(pattern) else { return nil }
         return regex.matches(input) == regex.matches(Array(input)) ? nil : "two answers for one input"
     }
 

@@ -145,14 +145,16 @@ import WeftTelemetry
             let time = try best { _ = try engine.range(expression, start: end - 3_600_000, end: end, step: 15_000) }
             report.line("1 h in steps of 15 s: `\(query)`", time.text, goal: time.milliseconds <= 300)
         }
-        for (query, isGoal) in [
-            ("sum by (destination_service_name) (rate(istio_requests_total[1h]))", true),
-            ("sum(increase({__name__=~\"istio_.+\"}[1h]))", true),
-            ("histogram_quantile(0.99, sum by (le) (rate(istio_request_duration_milliseconds_bucket[1h])))", true),
+        for query in [
+            "sum by (destination_service_name) (rate(istio_requests_total[1h]))",
+            "sum(increase({__name__=~\"istio_.+\"}[1h]))",
+            // A window that cuts the oldest chunks, which must be decoded then.
+            "sum(increase({__name__=~\"istio_.+\"}[50m]))",
+            "histogram_quantile(0.99, sum by (le) (rate(istio_request_duration_milliseconds_bucket[1h])))",
         ] {
             let expression = try PromQLParser.parse(query)
             let time = try best { _ = try engine.instant(expression, at: end) }
-            report.line("over 1 h: `\(query)`", time.text, goal: isGoal ? time.milliseconds <= 300 : nil)
+            report.line("at one time: `\(query)`", time.text, goal: time.milliseconds <= 300)
         }
         let all = "sum by (destination_service_name) (rate(istio_requests_total[1m]))"
         let expression = try PromQLParser.parse(all)

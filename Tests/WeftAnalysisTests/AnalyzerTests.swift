@@ -262,8 +262,10 @@ struct AnalyzerTests {
                     "{selector: {app: backend}, servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ['*.example']}]}"
                 )),
         Case(
-            code: "IST0133", text: "Schema validation warning: spec.rules: a DENY policy without `rules`",
-            bad: object("AuthorizationPolicy", "{action: DENY}", group: "security.istio.io/v1"),
+            code: "IST0133", text: "Schema validation warning: spec.rules[0]: on TCP ports this DENY rule",
+            bad: object(
+                "AuthorizationPolicy", "{action: DENY, rules: [{to: [{operation: {methods: [GET]}}]}]}",
+                group: "security.istio.io/v1"),
             good: object("AuthorizationPolicy", "{action: DENY, rules: [{}]}", group: "security.istio.io/v1")),
         Case(
             code: "IST0110", text: "The Sidecar objects [other,sample] in namespace dev select the same workload pod",
@@ -293,7 +295,10 @@ struct AnalyzerTests {
             code: "IST0144", text: "User ID (UID) 1337 is reserved for the sidecar proxy",
             bad: pod("securityContext: {runAsUser: 1337}, containers: [{name: app}, {name: istio-proxy}]"),
             good: pod(
-                "containers: [{name: app}, {name: istio-proxy, securityContext: {runAsUser: 1337}}]")),
+                "containers: [{name: app}, {name: istio-proxy, securityContext: {runAsUser: 1337}}]")
+                // The control plane has no proxy beside it.
+                + "apiVersion: v1\nkind: Pod\nmetadata: {name: istiod, namespace: dev, labels: {app: istiod}}\n"
+                + "spec: {securityContext: {runAsUser: 1337}, containers: [{name: discovery}]}\n---\n"),
         Case(
             code: "IST0145", text: "Conflict with gateways dev/other: the same port 80 and hosts [a.example]",
             bad: gateway(host: "a.example", credential: "c") + gateway("other", host: "a.example", credential: "d"),

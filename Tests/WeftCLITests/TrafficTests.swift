@@ -21,8 +21,22 @@ import WeftCore
         TrafficReport(
             .workloads,
             [
-                "requests": try answer([(workload("a"), "10"), (workload("b"), "4"), (workload("idle"), "0")]),
-                "failures": try answer([(workload("a"), "1")]), "calls": try answer([(workload("a"), "1.5")]),
+                "requests": try answer([
+                    (workload("a", ["response_code": "200"]), "5"), (workload("a", ["response_code": "503"]), "1"),
+                    (
+                        workload(
+                            "a", ["request_protocol": "grpc", "response_code": "200", "grpc_response_status": "14"]),
+                        "1.5"
+                    ),
+                    (
+                        workload(
+                            "a", ["request_protocol": "grpc", "response_code": "200", "grpc_response_status": "5"]),
+                        "1"
+                    ), (workload("b", ["response_code": "404"]), "4"),
+                    (workload("idle", ["response_code": "200"]), "0"),
+                ]),
+                // What a caller counts of a workload that has no proxy of its own for it.
+                "others": try answer([(workload("a", ["response_code": "200"]), "1.5")]),
                 "p50": try answer([(workload("a"), "3.25"), (workload("b"), "NaN")]),
                 "p99": try answer([(workload("a"), "120"), (workload("b"), "250")]),
                 "sent": try answer([(workload("tcp"), "1000")]), "received": try answer([(workload("tcp"), "24")]),
@@ -61,7 +75,7 @@ import WeftCore
         let window = try TrafficWindow("5m")
         for view in TrafficReport.View.allCases {
             let queries = TrafficReport.queries(view, window: window, namespace: "a\"b\\")
-            #expect(queries.count == 9)
+            #expect(queries.count == 8)
             for (name, text) in queries {
                 #expect(text.contains("namespace=\"a\\\"b\\\\\""), "\(view) \(name)")
                 #expect(text.contains("[5m]") && text.contains(view.labels.joined(separator: ",")), "\(view) \(name)")

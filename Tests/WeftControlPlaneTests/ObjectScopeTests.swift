@@ -43,6 +43,31 @@ import WeftTranslate
         #expect(found == expected)
     }
 
+    @Test(
+        arguments: [
+            ("VirtualService", ["hosts": ["cart"]], [true, false, false, false]),
+            ("VirtualService", ["hosts": ["cart"], "gateways": []], [true, false, false, false]),
+            ("VirtualService", ["hosts": ["cart"], "gateways": ["edge"]], [false, true, true, true]),
+            // Whoever hands over to it may be bound to a gateway.
+            ("VirtualService", ["http": [["name": "delegate"]]], [true, true, true, true]),
+            ("DestinationRule", ["host": "cart", "exportTo": ["."]], [true, true, true, false]),
+            (
+                "DestinationRule",
+                [
+                    "host": "cart",
+                    "workloadSelector": ["matchLabels": [GatewayLabels.gatewayName: "front"]],
+                ], [false, true, false, false]
+            ),
+        ] as [(String, JSONValue, [Bool])])
+    func concernsOfTrafficRules(_ kind: String, _ spec: JSONValue, _ expected: [Bool]) {
+        let scope = ObjectScope(meshConfig: MeshConfig())
+        let found = Self.proxies.map {
+            scope.concerns(
+                Self.object(kind, spec, group: "networking.istio.io"), kind: $0.0, namespace: $0.1, labels: $0.2)
+        }
+        #expect(found == expected)
+    }
+
     /// Both APIs have Gateways.
     @Test func oneNameInTwoAPIsAreTwoObjects() throws {
         let ours = Self.object("Gateway", [:])

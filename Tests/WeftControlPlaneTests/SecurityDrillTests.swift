@@ -7,6 +7,7 @@ import NIOCore
 import SwiftASN1
 import SwiftProtobuf
 import Synchronization
+import TestSupport
 import Testing
 import WeftADS
 import WeftCA
@@ -225,6 +226,55 @@ import X509
         }
         #expect(logged("refused", "the node says namespace istio-system, its credential says bookinfo"))
         #expect(logged("refused", "the node says service account gateway, its credential says reviews"))
+    }
+
+    /// A proxy that is who it says asks for a Secret of another namespace: it gets nothing, and the log names both.
+    @Test func secretsOfOthers() async throws {
+        struct Empty: ADSDelegate {
+            func connected(_ session: ADSSession) async throws { session.publish(.empty) }
+            func sent(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, names: [String])
+                async
+            {}
+            func delivered(_ session: ADSSession, number: UInt64) async {}
+            func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async {}
+            func rejected(
+                _ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String
+            ) async {}
+            func disconnected(_ session: ADSSession) async {}
+        }
+        let tokens = tokens
+        let server = ADSServer(
+            authentication: .token { try await tokens.identity(of: $0) }, delegate: Empty(), logger: lines.logger)
+        let transport = HTTP2ServerTransport.Posix(
+            address: .ipv4(host: "127.0.0.1", port: 0), transportSecurity: .plaintext)
+        try await withGRPCServer(transport: transport, services: [server]) { server in
+            let port = try #require(try await server.listeningAddress?.ipv4?.port)
+            let client = try HTTP2ClientTransport.Posix(
+                target: .ipv4(address: "127.0.0.1", port: port), transportSecurity: .plaintext)
+            try await withGRPCClient(transport: client) { client in
+                var message = Envoy_Service_Discovery_V3_DeltaDiscoveryRequest()
+                message.node.id = "sidecar~10.0.0.1~reviews-1.bookinfo~bookinfo.svc.cluster.local"
+                message.node.metadata.fields["NAMESPACE"] = .with { $0.stringValue = "bookinfo" }
+                message.typeURL = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
+                message.resourceNamesSubscribe = ["kubernetes-gateway://istio-system/shop-credential"]
+                let request = message
+                let given = Mutex<[Envoy_Service_Discovery_V3_DeltaDiscoveryResponse]>([])
+                try await Envoy_Service_Discovery_V3_AggregatedDiscoveryService.Client(wrapping: client)
+                    .deltaAggregatedResources(
+                        request: StreamingClientRequest(metadata: ["authorization": "Bearer good"]) {
+                            try await $0.write(request)
+                            try await eventually("the server has answered") {
+                                given.withLock { $0.isEmpty } ? nil : true
+                            }
+                        }
+                    ) { response in
+                        for try await message in response.messages { given.withLock { $0.append(message) } }
+                    }
+                #expect(given.withLock { $0.allSatisfy { $0.resources.isEmpty } })
+            }
+        }
+        #expect(
+            logged("withheld from sidecar~10.0.0.1~reviews-1.bookinfo", "istio-system/shop-credential", "\(reviews)"))
     }
 
     // MARK: - Debugging

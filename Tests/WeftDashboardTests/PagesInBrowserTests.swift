@@ -10,8 +10,10 @@ import WeftCore
         ("graph", ["gate", "front", "cart", "stock", "40.0 rps"]),
         ("graph?view=app&labels=rate,share,success", ["cart"]),
         ("graph?view=workload", ["cart-v2"]), ("graph?view=service", ["cart"]), ("graph?idle=1&animate=1", ["front"]),
+        ("overview", ["shop", "92.0 rps", "PERMISSIVE", "3 healthy", "1 failing"]),
         ("namespaces", ["shop", "edge"]), ("applications", ["cart", "front"]), ("workloads", ["cart-v2", "stock-v1"]),
         ("services", ["cart", "http 80"]), ("workloads/shop/cart-v1", ["36.0 rps", "cart-v1-abc-1"]),
+        ("workloads/shop/cart-v1/traffic", ["Called by", "front-v1", "Calls", "stock-v1"]),
         ("workloads/shop/cart-v1/in", ["Requests by caller", "front-v1 shop"]),
         ("workloads/shop/front-v1/out", ["Requests by destination", "cart shop"]),
         ("workloads/shop/cart-v1/config", ["VirtualService"]), ("workloads/shop/cart-v1/proxy", ["No proxy"]),
@@ -20,9 +22,15 @@ import WeftCore
         ("config/VirtualService/shop/cart", ["subset: v2"]), ("traces?service=front.shop", ["10 traces", "GET /"]),
         ("traces/00000000000000aa0000000000000000", ["stock.shop", "GET /stock"]),
         ("traces/00000000000000aa0000000000000001/00000000000000aa0000000000000002", ["Two traces"]),
-        ("traces/dependencies", ["front.shop", "cart.shop"]), ("metrics", ["Requests by answer"]),
-        ("metrics/service", ["Request size"]), ("metrics/workload", ["TCP connections"]),
-        ("metrics/performance", ["Memory"]), ("metrics/control", ["Configuration pushes"]),
+        ("traces/dependencies", ["front.shop", "cart.shop"]),
+        ("metrics", ["Requests by answer", "p95 by destination"]),
+        ("metrics/service", ["Told by the callers", "Told by the service", "Request size"]),
+        ("metrics/workload", ["In", "Out", "TCP connections", "Success by destination"]),
+        ("metrics/performance", ["Memory"]),
+        (
+            "metrics/control",
+            ["Configuration pushes", "Why pushes began", "Validation", "Injection", "Telemetry store"]
+        ),
         ("config/GatewayClass/-/everywhere", ["controllerName"]), ("config/new", ["New objects"]),
         ("config/new/shift", ["Traffic shifting", "Service"]),
         ("config/new/route", ["Request routing"]), ("config/new/fault", ["Fault injection"]),
@@ -31,7 +39,7 @@ import WeftCore
         ("config/VirtualService/shop/cart/edit", ["Back, without a change"]),
         ("workloads/shop/cart-v1/logs", ["Logs are read with your own rights"]),
         ("tap", ["Nothing is told until you start"]),
-        ("mesh", ["Control plane", "No proxy is connected"]), ("nothing", ["There is no such page"]),
+        ("mesh", ["Control plane", "No proxy is connected", "certificate"]), ("nothing", ["There is no such page"]),
     ]
 
     @Test func everyPageShowsItsNumbersWithoutComplaint() async throws {
@@ -97,6 +105,44 @@ import WeftCore
                 "the whole graph again",
                 until: "document.querySelector('.side .numbers').textContent.includes('The whole graph')")
             #expect(page.complaints == [])
+        }
+    }
+
+    /// With `--prometheus-url` and `--tracing-url` the pages read the tools' numbers, and complain of nothing.
+    @Test func pagesReadTheRealTools() async throws {
+        let tools = try Stage(.shop)
+        try await tools.start()
+        do {
+            try await StagedBrowser.run(.empty, tools: tools) { page, _, visit in
+                for (path, word) in [
+                    ("graph?view=workload", "40.0 rps"), ("traces?service=front.shop", "10 traces"),
+                    ("metrics/service", "Told by the service"), ("graph?view=app", "cart"),
+                ] {
+                    try await visit(path)
+                    #expect(try await page.text("document.querySelector('main').textContent").contains(word), "\(path)")
+                    #expect(page.complaints == [], "\(path)")
+                }
+            }
+        } catch {
+            await tools.end()
+            throw error
+        }
+        await tools.end()
+    }
+
+    /// Numbers as the pages write them.
+    @Test func numbersHaveTheirUnits() async throws {
+        try await StagedBrowser.run(.empty) { page, _, visit in
+            try await visit("mesh")
+            for (call, expected) in [
+                ("bytes(0.5)", "0.5 B"), ("bytes(0)", "0 B"), ("bytes(7)", "7 B"), ("bytes(1500)", "1.5 kB"),
+                ("bytes(25e6)", "25 MB"), ("milliseconds(0.25)", "250 µs"), ("milliseconds(1500)", "1.50 s"),
+                ("share(0.9996)", "99.96%"), ("share(1)", "100%"), ("rate(0.001)", "1.0e-3 rps"), ("span(7200)", "2 h"),
+                (#"moment(1.25).replace(/\d\d:\d\d:0/, "")"#, "1.250"),
+            ] {
+                let text = try await page.text("import('/lib/format.js').then((one) => one.\(call))")
+                #expect(text == expected, "\(call)")
+            }
         }
     }
 

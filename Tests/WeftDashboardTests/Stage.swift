@@ -4,6 +4,7 @@ import Hummingbird
 import Logging
 import Synchronization
 import TestSupport
+import WeftADS
 import WeftAdmin
 import WeftConfig
 import WeftCore
@@ -24,14 +25,18 @@ final class Stage: Sendable {
     private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     private let serving = Mutex<Task<Void, any Error>?>(nil)
 
-    init(_ mesh: SyntheticMesh, server: String = "http://127.0.0.1:1") throws {
+    /// - Parameter tools: Another stage, which stands for a Prometheus and a Jaeger of the user's own.
+    init(_ mesh: SyntheticMesh, server: String = "http://127.0.0.1:1", tools: Stage? = nil) throws {
         client = KubernetesClient(configuration: KubernetesConfiguration(server: server))
         sources = ClusterSources(client: client, namespace: "istio-system", signal: ChangeSignal())
         coordinator = PushCoordinator(
             sources: sources, metrics: ControlPlaneMetrics(),
             status: StatusWriter(client: client, ownership: Ownership(revision: "default"), logger: logger),
             logger: logger)
-        telemetry = try WeftControlPlane.Telemetry(settings: ControlPlaneSettings(), client: client, targets: { [] })
+        var settings = ControlPlaneSettings()
+        settings.prometheusURL = tools.map { $0.address + "prometheus" }
+        settings.tracingURL = tools.map { $0.address + "jaeger" }
+        telemetry = try WeftControlPlane.Telemetry(settings: settings, client: client, targets: { [] })
         port = try Self.freePort()
         _ = sources.pods.store.replace(with: mesh.pods)
         _ = sources.services.store.replace(with: mesh.services)
@@ -54,6 +59,9 @@ final class Stage: Sendable {
                 coordinator: coordinator, sources: sources, telemetry: telemetry, authority: ShownAuthority()))
         Dashboard.addEditing(to: router, editor: ConfigurationEditor(client: client, sources: sources))
         telemetry.routes.addQueries(to: router)
+        // A proxy that has no tap, and none that has one.
+        TapRoutes(hub: TapHub(), silent: { [TapNode(pod: "front-v1-abc-1", namespace: "shop", workload: "front-v1")] })
+            .addDashboard(to: router, isEnabled: true)
         let service = HTTPService(
             router: router, sockets: [.address(host: "127.0.0.1", port: port)], logger: logger)
         serving.withLock { $0 = Task { try await service.run() } }

@@ -11,9 +11,9 @@ enum StagedBrowser {
     /// - Parameter body: gets `visit`, which opens a page by what stands behind `#/` and waits until it has shown what
     ///   it read.
     static func run(
-        _ mesh: SyntheticMesh, _ body: (BrowserPage, Stage, Visit) async throws -> Void
+        _ mesh: SyntheticMesh, tools: Stage? = nil, _ body: (BrowserPage, Stage, Visit) async throws -> Void
     ) async throws {
-        let stage = try Stage(mesh)
+        let stage = try Stage(mesh, tools: tools)
         do {
             try await stage.start()
             let browser = try Browser(name: "pages")

@@ -19,6 +19,14 @@ struct SyntheticMesh: Sendable {
         var rate: Int
         var code = "200"
         var isSecured = true
+        /// The service as the callee names it, where that is not its app's name.
+        var calleesName: String?
+        /// Every request takes from 10 to 50 ms; otherwise half of them are faster.
+        var speed = Speed.mixed
+        /// The caller answered by itself: nobody else knows of it.
+        var isLost = false
+
+        enum Speed: Sendable { case fast, mixed, slow }
     }
 
     var workloads: [Workload] = []
@@ -26,6 +34,8 @@ struct SyntheticMesh: Sendable {
     var configuration: [KubernetesObject] = []
     /// Names in traces: service and operation.
     var spanNames: [(service: String, operation: String)] = []
+    /// What the services of apps are called; like the app if it is not here.
+    var serviceNames: [String: String] = [:]
     /// Milliseconds between two scrapes.
     var step: Int64 = 15_000
 
@@ -66,6 +76,33 @@ struct SyntheticMesh: Sendable {
                 "gateway.networking.k8s.io/v1", "GatewayClass", "", "everywhere", ["controllerName": "weft.io/test"]),
         ]
         mesh.spanNames = [("front.shop", "GET /"), ("cart.shop", "GET /cart"), ("stock.shop", "GET /stock")]
+        return mesh
+    }()
+
+    /// The shop, with a workload that calls nobody and an edge over which nothing flows.
+    static let quiet: SyntheticMesh = {
+        var mesh = shop
+        mesh.workloads.append(Workload(namespace: "shop", app: "spare"))
+        mesh.edges.append(Edge(from: mesh.workloads[4], to: mesh.workloads[1], rate: 0))
+        return mesh
+    }()
+
+    /// A caller and a callee that give a service two names, a fast and a slow version, and a fault that the caller injects;
+    /// the service's name is not its app's.
+    static let market: SyntheticMesh = {
+        let gate = Workload(namespace: "market", app: "gate")
+        let quick = Workload(namespace: "market", app: "stall")
+        let slow = Workload(namespace: "market", app: "stall", version: "v2")
+        var mesh = SyntheticMesh(workloads: [gate, quick, slow])
+        mesh.edges = [
+            Edge(from: gate, to: quick, rate: 18, calleesName: "stand", speed: .fast),
+            Edge(from: gate, to: slow, rate: 2, calleesName: "stand", speed: .slow),
+            Edge(from: gate, to: quick, rate: 5, code: "503", speed: .fast, isLost: true),
+        ]
+        mesh.serviceNames = ["stall": "booth"]
+        mesh.configuration = [
+            object("networking.istio.io/v1", "VirtualService", "market", "booth", ["hosts": ["booth"], "http": []])
+        ]
         return mesh
     }()
 
@@ -147,7 +184,10 @@ extension SyntheticMesh {
         return workloads.filter { seen.insert("\($0.namespace)/\($0.app)").inserted }.map { workload in
             KubernetesObject([
                 "apiVersion": "v1", "kind": "Service",
-                "metadata": ["namespace": .string(workload.namespace), "name": .string(workload.app)],
+                "metadata": [
+                    "namespace": .string(workload.namespace),
+                    "name": .string(serviceNames[workload.app] ?? workload.app),
+                ],
                 "spec": ["selector": ["app": .string(workload.app)], "ports": [["name": "http", "port": 80]]],
             ])
         }
@@ -163,7 +203,8 @@ extension SyntheticMesh {
         let session = ScrapeSession(store: store, labels: ["job": "kubernetes-pods"])
         let start = now - 120_000
         let templates = edges.flatMap { edge in
-            ["source", "destination"].filter { $0 == "source" || edges.count < 1_000 }.map { (edge, labels(edge, $0)) }
+            ["source", "destination"].filter { $0 == "source" || edges.count < 1_000 && !edge.isLost }
+                .map { (edge, labels(edge, $0)) }
         }
         for time in stride(from: start, through: now + 300_000, by: Int(step)) {
             var text = ""
@@ -175,24 +216,29 @@ extension SyntheticMesh {
     private func labels(_ edge: Edge, _ reporter: String) -> String {
         let security = reporter == "source" ? "unknown" : edge.isSecured ? "mutual_tls" : "none"
         let (from, to) = (edge.from, edge.to)
+        let own = serviceNames[to.app] ?? to.app
+        let service = reporter == "destination" ? edge.calleesName ?? own : own
         return [
             ("reporter", reporter), ("source_workload", from.name), ("source_workload_namespace", from.namespace),
             ("source_canonical_service", from.app), ("source_canonical_revision", from.version),
-            ("destination_service", "\(to.app).\(to.namespace).svc.cluster.local"),
-            ("destination_service_name", to.app), ("destination_service_namespace", to.namespace),
-            ("destination_workload", to.name), ("destination_workload_namespace", to.namespace),
-            ("destination_canonical_service", to.app), ("destination_canonical_revision", to.version),
+            ("destination_service", "\(service).\(to.namespace).svc.cluster.local"),
+            ("destination_service_name", service), ("destination_service_namespace", to.namespace),
+            ("destination_workload", edge.isLost ? "unknown" : to.name),
+            ("destination_workload_namespace", edge.isLost ? "unknown" : to.namespace),
+            ("destination_canonical_service", edge.isLost ? "unknown" : to.app),
+            ("destination_canonical_revision", edge.isLost ? "unknown" : to.version),
             ("request_protocol", "http"), ("response_code", edge.code), ("response_flags", "-"),
             ("connection_security_policy", security),
         ].map { "\($0.0)=\(JSONValue.string($0.1).text())" }.joined(separator: ",")
     }
 
-    /// Half of the requests take at most 10 ms, the rest at most 50 ms.
+    /// Of mixed requests half take at most 10 ms, the rest at most 50 ms.
     private func append(_ edge: Edge, _ labels: String, _ seconds: Int, to text: inout String) {
         let count = edge.rate * seconds
         text += "istio_requests_total{\(labels)} \(count)\n"
-        for (bound, share) in [("10", 2), ("50", 1), ("+Inf", 1)] {
-            text += "istio_request_duration_milliseconds_bucket{\(labels),le=\"\(bound)\"} \(count / share)\n"
+        let quick = [.fast: count, .mixed: count / 2, .slow: 0][edge.speed] ?? 0
+        for (bound, below) in [("10", quick), ("50", count), ("+Inf", count)] {
+            text += "istio_request_duration_milliseconds_bucket{\(labels),le=\"\(bound)\"} \(below)\n"
         }
         text += "istio_response_bytes_sum{\(labels)} \(count * 1000)\n"
     }

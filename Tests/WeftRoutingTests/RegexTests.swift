@@ -1,5 +1,5 @@
 import Testing
-import WeftRouting
+import WeftCore
 
 @Suite struct RegexTests {
     @Test(arguments: [

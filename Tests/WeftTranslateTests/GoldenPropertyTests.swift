@@ -23,6 +23,14 @@ struct GoldenPropertyTests {
         }
     }
 
+    /// What a case makes can be shown by `/config_dump`, down to the last message, for either proxy.
+    @Test(arguments: GoldenCase.all, [Target.weft, .envoy])
+    func canBeShown(_ golden: GoldenCase, target: Target) throws {
+        let configuration = try golden.input().translate().0
+        let text = try ConfigDump.json(configuration, target: target).text()
+        for cluster in configuration.clusters.values { #expect(text.contains("\"\(cluster.name)\""), "\(golden.name)") }
+    }
+
     /// Written for Envoy: weft-proxy answers 503 for a cluster that is not there, as the field asks.
     private static let harmless: Set = ["envoy.config.route.v3.RouteConfiguration.validate_clusters"]
 

@@ -159,6 +159,30 @@ struct TrafficEdgeTests {
         #expect(mesh.request("two") == "outbound|80||two.dev.svc.cluster.local")
     }
 
+    /// Two rules whose hosts differ in case alone are two rules for one host: the older one has it, and no table has a name
+    /// twice, which a proxy would refuse together with all other hosts of the table.
+    @Test func hostsThatDifferInCaseAreOneHost() throws {
+        let mesh = try TrafficMesh(
+            istio(
+                "VirtualService", "a", created: "2020-01-01T00:00:00Z",
+                "{hosts: [Zed.example.com], http: [{directResponse: {status: 201}}]}")
+                + istio(
+                    "VirtualService", "b", created: "2021-01-01T00:00:00Z",
+                    "{hosts: [zed.example.com], http: [{directResponse: {status: 202}}]}")
+                + istio("VirtualService", "c", "{hosts: [WEB], http: [{directResponse: {status: 203}}]}")
+                + istio(
+                    "ServiceEntry", "d",
+                    "{hosts: [One.example.org, one.example.org], ports: [{number: 80, name: http, protocol: HTTP}], resolution: STATIC, endpoints: [{address: 192.0.2.1}]}"
+                ))
+        #expect(mesh.request("zed.example.com") == "status 201")
+        #expect(mesh.request("web") == "status 203")
+        #expect(mesh.request("one.example.org") == "outbound|80||one.example.org")
+        for table in mesh.configuration.routes.values {
+            let domains = table.virtualHosts.flatMap(\.domains).map { $0.lowercased() }
+            #expect(domains.count == Set(domains).count, "\(table.name): \(domains)")
+        }
+    }
+
     @Test func retriesAreTwoUnlessTheRuleSaysElse() throws {
         let mesh = try TrafficMesh(
             istio(

@@ -106,7 +106,8 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
         var requests = messages.makeAsyncIterator()
         guard let first = try await requests.next() else { return }
         let session = try await open(first, peer: peer)
-        let loop = StreamLoop(machine, session: session, delegate: delegate, gate: gate, write: write)
+        let loop = StreamLoop(
+            machine, session: session, delegate: delegate, gate: gate, logger: logger, write: write)
         opening.yield(OpenStream(session: session, loop: loop))
         let outcome: (any Error)?
         do {

@@ -1,4 +1,5 @@
 import GRPCCore
+import Logging
 import WeftXDS
 
 /// Drives one stream: requests and snapshots go in one at a time, and what they cause is written before the next.
@@ -12,6 +13,7 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     private let session: ADSSession
     private let delegate: any ADSDelegate
     private let gate: PushGate
+    private let logger: Logger
     /// Held for the large response that is under way, until its nonce is answered.
     private var permit: (nonce: String, permit: PushGate.Permit)?
     private let write: @Sendable (Machine.Response) async throws -> Void
@@ -19,13 +21,14 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init(
-        _ machine: Machine, session: ADSSession, delegate: any ADSDelegate, gate: PushGate,
+        _ machine: Machine, session: ADSSession, delegate: any ADSDelegate, gate: PushGate, logger: Logger,
         write: @escaping @Sendable (Machine.Response) async throws -> Void
     ) {
         self.machine = machine
         self.session = session
         self.delegate = delegate
         self.gate = gate
+        self.logger = logger
         self.write = write
     }
 
@@ -61,7 +64,26 @@ actor StreamLoop<Machine: SubscriptionMachine> {
         try await send(machine.push(newest))
     }
 
+    /// Names of secrets that this stream asked for and did not get, each told once.
+    private var withheld: Set<String> = []
+    /// More are not told: a stream may ask for as many names as it likes.
+    private static var withheldLimit: Int { 16 }
+
+    /// A proxy that asks for a secret which is not in its configuration gets nothing, and the log says who asked: it is
+    /// not there, or it is another's.
+    private func tellWithheld(_ request: Machine.Request, _ snapshot: XDSSnapshot) {
+        guard ResourceType(typeURL: request.typeURL) == .secret else { return }
+        for name in request.askedNames where name != "*" && snapshot[.secret, name] == nil {
+            guard withheld.count < Self.withheldLimit, withheld.insert(name).inserted else { continue }
+            let peer = session.peer.map { "\($0)" } ?? "no proven identity"
+            logger.warning(
+                "secret \(String(reflecting: String(name.prefix(200)))) withheld from \(session.node.id) (\(peer)): it does not exist, or is not for this proxy"
+            )
+        }
+    }
+
     private func answer(_ request: Machine.Request, _ snapshot: XDSSnapshot) async throws {
+        tellWithheld(request, snapshot)
         let reaction = machine.receive(request, snapshot: snapshot)
         session.update(machine.status)
         for event in reaction.events {

@@ -16,6 +16,9 @@ protocol DiscoveryRequestMessage: Sendable {
     var hasNode: Bool { get }
     var node: Envoy_Config_Core_V3_Node { get }
     var responseNonce: String { get }
+    var typeURL: String { get }
+    /// The resources that it subscribes to by name.
+    var askedNames: [String] { get }
 }
 
 protocol DiscoveryResponseMessage: Sendable {
@@ -30,8 +33,12 @@ protocol DiscoveryResponseMessage: Sendable {
 
 extension ServerSubscription.Delta: SubscriptionMachine {}
 extension ServerSubscription.StateOfTheWorld: SubscriptionMachine {}
-extension Envoy_Service_Discovery_V3_DiscoveryRequest: DiscoveryRequestMessage {}
-extension Envoy_Service_Discovery_V3_DeltaDiscoveryRequest: DiscoveryRequestMessage {}
+extension Envoy_Service_Discovery_V3_DiscoveryRequest: DiscoveryRequestMessage {
+    var askedNames: [String] { resourceNames }
+}
+extension Envoy_Service_Discovery_V3_DeltaDiscoveryRequest: DiscoveryRequestMessage {
+    var askedNames: [String] { resourceNamesSubscribe }
+}
 extension Envoy_Service_Discovery_V3_DiscoveryResponse: DiscoveryResponseMessage {
     var version: String { versionInfo }
     var names: [String] { resources.compactMap(ResourceName.of) }

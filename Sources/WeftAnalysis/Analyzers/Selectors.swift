@@ -100,6 +100,8 @@ package struct WorkloadIdentityAnalyzer: Analyzer {
     }
 
     private func users(_ object: KubernetesObject) -> [Diagnostic] {
+        // The control plane has no proxy beside it, and runs as that user itself.
+        guard object.labels["app"] != "istiod" else { return [] }
         let isPod = object.kind == "Pod"
         let spec = (isPod ? object.json["spec"] : object.json[path: "spec", "template", "spec"]) ?? [:]
         let standard = spec[path: "securityContext", "runAsUser"]?.intValue

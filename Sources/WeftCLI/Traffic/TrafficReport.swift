@@ -43,16 +43,25 @@ struct TrafficReport: Sendable, Equatable {
         var mutualTLS: Double?
 
         /// Share of answers that are no failure; `nil` without requests.
-        var success: Double? { requestsPerSecond > 0 ? 1 - failuresPerSecond / requestsPerSecond : nil }
+        var success: Double? { requestsPerSecond > 0 ? max(0, 1 - failuresPerSecond / requestsPerSecond) : nil }
     }
 
     static let quantiles = ["p50": "0.5", "p95": "0.95", "p99": "0.99"]
-    /// No answer, 5xx, and the gRPC statuses that are the server's fault.
-    private static let failed = #"response_code=~"5..|0""#
-    private static let failedCalls =
-        #"request_protocol="grpc",response_code!~"5..|0",grpc_response_status=~"2|4|8|10|12|13|14|15""#
+    private static let pair =
+        "source_workload,source_workload_namespace,destination_workload,destination_workload_namespace"
+
+    /// No answer, 5xx, and the statuses of gRPC that are the server's fault.
+    private static func isFailure(_ labels: [String: String]) -> Bool {
+        let code = labels["response_code"] ?? "0"
+        if code == "0" || code.hasPrefix("5") && code.count == 3 { return true }
+        let faults: Set = ["2", "4", "8", "10", "12", "13", "14", "15"]
+        return labels["request_protocol"] == "grpc" && faults.contains(labels["grpc_response_status"] ?? "")
+    }
 
     /// The queries by name, of the traffic into `namespace` (all when `nil`).
+    ///
+    /// What a workload took in it knows itself; of a service the callers know more, such as requests that never arrived.
+    /// `others` has what only the other end counts: that of peers without a proxy.
     static func queries(_ view: View, window: TrafficWindow, namespace: String?) -> [String: String] {
         let scope =
             namespace.map { name in
@@ -60,27 +69,28 @@ struct TrafficReport: Sendable, Equatable {
                 return "\(label)=\(quoted(name)),"
             } ?? ""
         let by = view.labels.joined(separator: ",")
-        // The callee's word counts; the caller's for what has no proxy or never arrived.
-        func either(_ metric: String, _ filter: String = "", extra: String = "") -> String {
-            func side(_ reporter: String) -> String {
-                "sum by (\(by)\(extra)) (rate(\(metric){\(scope)\(filter)reporter=\"\(reporter)\"}[\(window.text)]))"
-            }
-            let sides =
-                view == .workloads || view == .namespaces ? ["destination", "source"] : ["source", "destination"]
-            return "\(side(sides[0])) or \(side(sides[1]))"
+        let sides = view == .workloads || view == .namespaces ? ["destination", "source"] : ["source", "destination"]
+        func side(_ metric: String, _ index: Int, _ labels: String) -> String {
+            "sum by (\(labels)) (rate(\(metric){\(scope)reporter=\"\(sides[index])\"}[\(window.text)]))"
         }
+        func others(_ metric: String, _ extra: String = "") -> String {
+            "sum by (\(by)\(extra)) (\(side(metric, 1, "\(by),\(pair)\(extra)")) unless on (\(pair)) "
+                + "\(side(metric, 0, pair)))"
+        }
+        func either(_ metric: String, _ extra: String = "") -> String {
+            "\(side(metric, 0, by + extra)) or \(others(metric, extra))"
+        }
+        // Rates and failures of one answer: what is asked for twice is of two moments.
+        let codes = ",request_protocol,response_code,grpc_response_status"
         var queries = [
-            "requests": either("istio_requests_total"),
-            "failures": either("istio_requests_total", failed + ","),
-            "calls": either("istio_requests_total", failedCalls + ","),
+            "requests": side("istio_requests_total", 0, by + codes), "others": others("istio_requests_total", codes),
             "sent": either("istio_tcp_sent_bytes_total"), "received": either("istio_tcp_received_bytes_total"),
             "policy": "sum by (\(by),connection_security_policy) (rate(istio_requests_total{\(scope)"
                 + "reporter=\"destination\"}[\(window.text)]))",
         ]
         for (name, quantile) in quantiles {
             queries[name] =
-                "histogram_quantile(\(quantile), "
-                + either("istio_request_duration_milliseconds_bucket", extra: ",le") + ")"
+                "histogram_quantile(\(quantile), \(either("istio_request_duration_milliseconds_bucket", ",le")))"
         }
         return queries
     }
@@ -101,9 +111,12 @@ struct TrafficReport: Sendable, Equatable {
                 body(&rows[names, default: Row(names: names)], value)
             }
         }
-        each("requests") { $0.requestsPerSecond += $1.value }
-        each("failures") { $0.failuresPerSecond += $1.value }
-        each("calls") { $0.failuresPerSecond += $1.value }
+        for name in ["requests", "others"] {
+            each(name) { row, value in
+                row.requestsPerSecond += value.value
+                if Self.isFailure(value.labels) { row.failuresPerSecond += value.value }
+            }
+        }
         for name in ["sent", "received"] { each(name) { $0.bytesPerSecond += $1.value } }
         for name in Self.quantiles.keys { each(name) { $0.latency[name] = $1.value } }
         var told: [[String]: (secure: Double, all: Double)] = [:]

@@ -34,7 +34,7 @@ extension DestinationRule {
         package var tls: ClientTLS?
     }
     package struct LoadBalancer: Sendable, Hashable, Codable {
-        package enum Simple: String, Sendable, Hashable, Codable {
+        package enum Simple: String, Sendable, Hashable, Codable, CaseIterable {
             case unspecified = "UNSPECIFIED"
             case leastConnections = "LEAST_CONN"
             case random = "RANDOM"
@@ -110,7 +110,7 @@ extension DestinationRule {
             package var idleTimeout: ProtoDuration?
         }
         package struct HTTP: Sendable, Hashable, Codable {
-            package enum UpgradePolicy: String, Sendable, Hashable, Codable {
+            package enum UpgradePolicy: String, Sendable, Hashable, Codable, CaseIterable {
                 case `default` = "DEFAULT"
                 case doNotUpgrade = "DO_NOT_UPGRADE"
                 case upgrade = "UPGRADE"
@@ -145,7 +145,7 @@ extension DestinationRule {
         package var outlierDetectionHttpErrorCodes: [Int]?
     }
     package struct ClientTLS: Sendable, Hashable, Codable {
-        package enum Mode: String, Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
             case disable = "DISABLE"
             case simple = "SIMPLE"
             case mutual = "MUTUAL"

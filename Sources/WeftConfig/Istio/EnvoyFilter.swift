@@ -18,14 +18,14 @@ package struct EnvoyFilter: IstioSpec {
         case extensionConfig = "EXTENSION_CONFIG"
         case bootstrap = "BOOTSTRAP"
     }
-    package enum Context: String, Sendable, Hashable, Codable {
+    package enum Context: String, Sendable, Hashable, Codable, CaseIterable {
         case any = "ANY"
         case sidecarInbound = "SIDECAR_INBOUND"
         case sidecarOutbound = "SIDECAR_OUTBOUND"
         case gateway = "GATEWAY"
         case waypoint = "WAYPOINT"
     }
-    package enum Operation: String, Sendable, Hashable, Codable {
+    package enum Operation: String, Sendable, Hashable, Codable, CaseIterable {
         case invalid = "INVALID"
         case merge = "MERGE"
         case add = "ADD"
@@ -36,7 +36,7 @@ package struct EnvoyFilter: IstioSpec {
         case replace = "REPLACE"
         case mergeAndReplaceList = "MERGE_AND_REPLACE_LIST"
     }
-    package enum FilterClass: String, Sendable, Hashable, Codable {
+    package enum FilterClass: String, Sendable, Hashable, Codable, CaseIterable {
         case unspecified = "UNSPECIFIED"
         case authentication = "AUTHN"
         case authorization = "AUTHZ"
@@ -68,7 +68,7 @@ package struct EnvoyFilter: IstioSpec {
         package var name: String?
     }
     package struct RouteMatch: Sendable, Hashable, Codable {
-        package enum Action: String, Sendable, Hashable, Codable {
+        package enum Action: String, Sendable, Hashable, Codable, CaseIterable {
             case any = "ANY"
             case route = "ROUTE"
             case redirect = "REDIRECT"

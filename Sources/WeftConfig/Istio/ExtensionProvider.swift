@@ -68,7 +68,7 @@ package struct ExtensionProvider: Sendable, Hashable, Codable {
     }
     /// Spans in Zipkin's JSON (`ZipkinTracingProvider`).
     package struct Zipkin: Sendable, Hashable, Codable {
-        package enum Context: String, Sendable, Hashable, Codable {
+        package enum Context: String, Sendable, Hashable, Codable, CaseIterable {
             case b3 = "USE_B3"
             case b3AndW3C = "USE_B3_WITH_W3C_PROPAGATION"
         }

@@ -22,7 +22,7 @@ extension Gateway {
         package var targetPort: Int?
     }
     package struct ServerTLS: Sendable, Hashable, Codable {
-        package enum Mode: String, Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
             case passthrough = "PASSTHROUGH"
             case simple = "SIMPLE"
             case mutual = "MUTUAL"
@@ -30,7 +30,7 @@ extension Gateway {
             case istioMutual = "ISTIO_MUTUAL"
             case optionalMutual = "OPTIONAL_MUTUAL"
         }
-        package enum Version: String, Sendable, Hashable, Codable {
+        package enum Version: String, Sendable, Hashable, Codable, CaseIterable {
             case auto = "TLS_AUTO"
             case tls10 = "TLSV1_0"
             case tls11 = "TLSV1_1"

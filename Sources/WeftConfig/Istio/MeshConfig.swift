@@ -4,7 +4,7 @@ package import WeftCore
 package struct MeshConfig: Sendable, Hashable, Codable {
     package struct OutboundTrafficPolicy: Sendable, Hashable, Codable { package var mode: Sidecar.OutboundMode? }
     package struct PathNormalization: Sendable, Hashable, Codable {
-        package enum Mode: String, Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
             case `default` = "DEFAULT"
             case none = "NONE"
             case base = "BASE"
@@ -15,7 +15,7 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     }
     /// What inbound clusters lead to.
     package struct InboundTrafficPolicy: Sendable, Hashable, Codable {
-        package enum Mode: String, Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
             case passthrough = "PASSTHROUGH"
             case localhost = "LOCALHOST"
         }
@@ -32,7 +32,7 @@ package struct MeshConfig: Sendable, Hashable, Codable {
         package var metrics: [String]?
         package var accessLogging: [String]?
     }
-    package enum LogEncoding: String, Sendable, Hashable, Codable {
+    package enum LogEncoding: String, Sendable, Hashable, Codable, CaseIterable {
         case text = "TEXT"
         case json = "JSON"
     }

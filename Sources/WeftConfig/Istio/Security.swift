@@ -2,7 +2,7 @@
 package struct PeerAuthentication: IstioSpec {
     package static let group = "security.istio.io"
     package static let kind = "PeerAuthentication"
-    package enum Mode: String, Sendable, Hashable, Codable {
+    package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
         case unset = "UNSET"
         case disable = "DISABLE"
         case permissive = "PERMISSIVE"
@@ -19,7 +19,7 @@ package struct PeerAuthentication: IstioSpec {
 package struct AuthorizationPolicy: IstioSpec {
     package static let group = "security.istio.io"
     package static let kind = "AuthorizationPolicy"
-    package enum Action: String, Sendable, Hashable, Codable {
+    package enum Action: String, Sendable, Hashable, Codable, CaseIterable {
         case allow = "ALLOW"
         case deny = "DENY"
         case audit = "AUDIT"

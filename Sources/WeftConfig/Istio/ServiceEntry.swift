@@ -2,11 +2,11 @@
 package struct ServiceEntry: IstioSpec {
     package static let group = "networking.istio.io"
     package static let kind = "ServiceEntry"
-    package enum Location: String, Sendable, Hashable, Codable {
+    package enum Location: String, Sendable, Hashable, Codable, CaseIterable {
         case meshExternal = "MESH_EXTERNAL"
         case meshInternal = "MESH_INTERNAL"
     }
-    package enum Resolution: String, Sendable, Hashable, Codable {
+    package enum Resolution: String, Sendable, Hashable, Codable, CaseIterable {
         case none = "NONE"
         case `static` = "STATIC"
         case dns = "DNS"
@@ -53,7 +53,7 @@ package struct WorkloadEntry: IstioSpec {
 package struct Sidecar: IstioSpec {
     package static let group = "networking.istio.io"
     package static let kind = "Sidecar"
-    package enum OutboundMode: String, Sendable, Hashable, Codable {
+    package enum OutboundMode: String, Sendable, Hashable, Codable, CaseIterable {
         case registryOnly = "REGISTRY_ONLY"
         case allowAny = "ALLOW_ANY"
         /// As ALLOW_ANY, and the proxy resolves the hosts of HTTP requests itself.

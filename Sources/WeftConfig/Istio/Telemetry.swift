@@ -5,7 +5,7 @@ package struct Telemetry: IstioSpec {
     package static let group = "telemetry.istio.io"
     package static let kind = "Telemetry"
     package struct ProviderReference: Sendable, Hashable, Codable { package var name: String? }
-    package enum Mode: String, Sendable, Hashable, Codable {
+    package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
         case both = "CLIENT_AND_SERVER"
         case client = "CLIENT"
         case server = "SERVER"
@@ -34,7 +34,7 @@ package struct Telemetry: IstioSpec {
         package var disableContextPropagation: Bool?
     }
     package struct MetricSelector: Sendable, Hashable, Codable {
-        package enum Standard: String, Sendable, Hashable, Codable {
+        package enum Standard: String, Sendable, Hashable, Codable, CaseIterable {
             case all = "ALL_METRICS"
             case requestCount = "REQUEST_COUNT"
             case requestDuration = "REQUEST_DURATION"
@@ -52,7 +52,7 @@ package struct Telemetry: IstioSpec {
         package var mode: Mode?
     }
     package struct TagOverride: Sendable, Hashable, Codable {
-        package enum Operation: String, Sendable, Hashable, Codable {
+        package enum Operation: String, Sendable, Hashable, Codable, CaseIterable {
             case upsert = "UPSERT"
             case remove = "REMOVE"
         }
@@ -88,29 +88,29 @@ package struct Telemetry: IstioSpec {
 package struct WasmPlugin: IstioSpec {
     package static let group = "extensions.istio.io"
     package static let kind = "WasmPlugin"
-    package enum PullPolicy: String, Sendable, Hashable, Codable {
+    package enum PullPolicy: String, Sendable, Hashable, Codable, CaseIterable {
         case unspecified = "UNSPECIFIED_POLICY"
         case ifNotPresent = "IfNotPresent"
         case always = "Always"
     }
-    package enum Phase: String, Sendable, Hashable, Codable {
+    package enum Phase: String, Sendable, Hashable, Codable, CaseIterable {
         case unspecified = "UNSPECIFIED_PHASE"
         case authentication = "AUTHN"
         case authorization = "AUTHZ"
         case statistics = "STATS"
     }
-    package enum FailStrategy: String, Sendable, Hashable, Codable {
+    package enum FailStrategy: String, Sendable, Hashable, Codable, CaseIterable {
         case close = "FAIL_CLOSE"
         case open = "FAIL_OPEN"
         case reload = "FAIL_RELOAD"
     }
-    package enum PluginType: String, Sendable, Hashable, Codable {
+    package enum PluginType: String, Sendable, Hashable, Codable, CaseIterable {
         case unspecified = "UNSPECIFIED_PLUGIN_TYPE"
         case http = "HTTP"
         case network = "NETWORK"
     }
     package struct Variable: Sendable, Hashable, Codable {
-        package enum Origin: String, Sendable, Hashable, Codable {
+        package enum Origin: String, Sendable, Hashable, Codable, CaseIterable {
             case inline = "INLINE"
             case host = "HOST"
         }
@@ -120,7 +120,7 @@ package struct WasmPlugin: IstioSpec {
     }
     package struct VMConfig: Sendable, Hashable, Codable { package var env: [Variable]? }
     package struct TrafficSelector: Sendable, Hashable, Codable {
-        package enum Mode: String, Sendable, Hashable, Codable {
+        package enum Mode: String, Sendable, Hashable, Codable, CaseIterable {
             case undefined = "UNDEFINED"
             case client = "CLIENT"
             case server = "SERVER"

@@ -73,7 +73,7 @@ extension VirtualService {
         package var headers: HeaderOperations?
     }
     package struct HTTPRedirect: Sendable, Hashable, Codable {
-        package enum DerivePort: String, Sendable, Hashable, Codable {
+        package enum DerivePort: String, Sendable, Hashable, Codable, CaseIterable {
             case fromProtocolDefault = "FROM_PROTOCOL_DEFAULT"
             case fromRequestPort = "FROM_REQUEST_PORT"
         }
@@ -136,7 +136,7 @@ extension VirtualService {
         package var percentage: Percent?
     }
     package struct CorsPolicy: Sendable, Hashable, Codable {
-        package enum UnmatchedPreflights: String, Sendable, Hashable, Codable {
+        package enum UnmatchedPreflights: String, Sendable, Hashable, Codable, CaseIterable {
             case unspecified = "UNSPECIFIED"
             case forward = "FORWARD"
             case ignore = "IGNORE"

@@ -1,3 +1,5 @@
+import WeftCore
+
 /// Checks of DestinationRules.
 enum DestinationRuleChecks {
     static func check(_ spec: DestinationRule, _ findings: inout Findings) {
@@ -7,6 +9,16 @@ enum DestinationRuleChecks {
             findings.host(spec.host ?? "", "spec.host")
         }
         findings.exportTo(spec.exportTo, "spec.exportTo")
+        if let selector = spec.workloadSelector {
+            let path = "spec.workloadSelector.matchLabels"
+            findings.selector(selector.matchLabels, isGiven: true, path)
+            let own = [".", findings.resource.namespace]
+            if let others = spec.exportTo, !others.allSatisfy(own.contains) {
+                findings.error(
+                    "spec.exportTo",
+                    "destination rule with workload selector cannot have exportTo beyond current namespace")
+            }
+        }
         if let policy = spec.trafficPolicy { check(policy, "spec.trafficPolicy", &findings) }
         var names: Set<String> = []
         for (index, subset) in (spec.subsets ?? []).enumerated() {
@@ -20,7 +32,7 @@ enum DestinationRuleChecks {
             } else if !names.insert(name).inserted {
                 findings.error("\(path).name", "duplicate subset name: \(name)")
             }
-            findings.labels(subset.labels, "\(path).labels")
+            findings.objectLabels(subset.labels, "\(path).labels")
             if let policy = subset.trafficPolicy { check(policy, "\(path).trafficPolicy", &findings) }
         }
     }
@@ -67,7 +79,7 @@ enum DestinationRuleChecks {
         findings.duration(balancer.warmup?.duration, "\(path).warmup.duration")
     }
 
-    private static func check(_ pool: DestinationRule.ConnectionPool, _ path: String, _ findings: inout Findings) {
+    static func check(_ pool: DestinationRule.ConnectionPool, _ path: String, _ findings: inout Findings) {
         if pool.tcp == nil, pool.http == nil { findings.error(path, "connection pool must have at least one field") }
         findings.count(pool.tcp?.maxConnections, "\(path).tcp.maxConnections")
         findings.duration(pool.tcp?.connectTimeout, "\(path).tcp.connectTimeout")

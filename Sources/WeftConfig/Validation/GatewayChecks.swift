@@ -1,10 +1,19 @@
+import WeftCore
+
 /// Checks of Gateways.
 enum GatewayChecks {
-    private static let protocols: Set = ["HTTP", "HTTPS", "GRPC", "GRPC-WEB", "HTTP2", "MONGO", "TCP", "TLS"]
+    private static let protocols: Set = [
+        "HTTP", "HTTPS", "GRPC", "GRPC-WEB", "HTTP2", "MONGO", "MYSQL", "REDIS", "TCP", "TLS",
+    ]
 
     static func check(_ spec: Gateway, _ findings: inout Findings) {
         let servers = spec.servers ?? []
         if servers.isEmpty { findings.error("spec.servers", "gateway must have at least one server") }
+        if !Names.isLabel(Substring(findings.resource.name)) {
+            findings.error(
+                "metadata.name", "invalid gateway name: \"\(findings.resource.name)\"", hint: "names have no dots")
+        }
+        findings.labels(spec.selector, "spec.selector")
         if (spec.selector ?? [:]).isEmpty {
             findings.warning("spec.selector", "gateway selector is not specified: it applies to every gateway")
         }
@@ -30,7 +39,9 @@ enum GatewayChecks {
             findings.host(String(parts.last ?? ""), "\(path).hosts[\(index)]")
         }
         guard let port = server.port else { return findings.error("\(path).port", "port is required") }
-        findings.port(port.number, "\(path).port.number")
+        if server.bind?.hasPrefix("unix://") != true || port.number != 0 {
+            findings.port(port.number, "\(path).port.number")
+        }
         let name = (port.protocol ?? "").uppercased()
         if !protocols.contains(name) {
             findings.error(
@@ -117,7 +128,8 @@ enum ServiceEntryChecks {
         var numbers: Set<Int> = []
         for (index, port) in (spec.ports ?? []).enumerated() {
             findings.port(port.number, "spec.ports[\(index)].number")
-            if (port.name ?? "").isEmpty { findings.error("spec.ports[\(index)].name", "name is required") }
+            findings.portName(port.name, "spec.ports[\(index)].name")
+            findings.portProtocol(port.protocol, "spec.ports[\(index)].protocol")
             if let name = port.name, !names.insert(name).inserted {
                 findings.error("spec.ports[\(index)].name", "service entry port name \"\(name)\" already defined")
             }
@@ -125,14 +137,27 @@ enum ServiceEntryChecks {
                 findings.error("spec.ports[\(index)].number", "service entry port \(number) already defined")
             }
         }
-        findings.exportTo(spec.exportTo, "spec.exportTo")
+        findings.exportTo(spec.exportTo, "spec.exportTo", hidden: true)
+        findings.selector(
+            spec.workloadSelector?.labels, isGiven: spec.workloadSelector != nil, "spec.workloadSelector.labels")
+        // HTTP names the host, and so does TLS; all else is told apart by its address alone.
+        let nameless = (spec.ports ?? []).firstIndex { port in
+            !["HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTP_PROXY", "HTTPS", "TLS"]
+                .contains((port.protocol ?? "").uppercased())
+        }
+        if resolution != .none, (spec.hosts ?? []).count > 1, let nameless {
+            findings.error(
+                "spec.ports[\(nameless)].protocol", "multiple hosts provided with non-HTTP, non-TLS ports",
+                hint: "write a ServiceEntry for each host, or declare the port's protocol")
+        }
     }
 }
 
 /// Checks of Sidecars.
 enum SidecarChecks {
     static func check(_ spec: Sidecar, _ findings: inout Findings) {
-        findings.labels(spec.workloadSelector?.labels, "spec.workloadSelector.labels")
+        findings.selector(
+            spec.workloadSelector?.labels, isGiven: spec.workloadSelector != nil, "spec.workloadSelector.labels")
         for (index, egress) in (spec.egress ?? []).enumerated() {
             if (egress.hosts ?? []).isEmpty {
                 findings.error("spec.egress[\(index)].hosts", "sidecar: egress listener must contain at least one host")

@@ -11,7 +11,7 @@ extension Findings {
     mutating func attachment(
         _ selector: WorkloadSelector?, _ single: PolicyTargetReference?, _ several: [PolicyTargetReference]?
     ) {
-        labels(selector?.matchLabels, "spec.selector.matchLabels")
+        self.selector(selector?.matchLabels, isGiven: selector != nil, "spec.selector.matchLabels")
         let given = [selector != nil, single != nil, !(several ?? []).isEmpty].filter { $0 }.count
         if given > 1 {
             error(

@@ -21,6 +21,7 @@ enum WorkloadEntryChecks {
             findings.host(address, "\(path).address", wildcard: false)
         }
         for (name, number) in (entry.ports ?? [:]).sorted(by: { $0.key < $1.key }) {
+            findings.portName(name, "\(path).ports[\(name)]")
             findings.port(number, "\(path).ports[\(name)]")
         }
         findings.objectLabels(entry.labels, "\(path).labels")
@@ -103,6 +104,9 @@ enum ServiceEntryRules {
             if resolution == .dns || resolution == .dnsRoundRobin, address.hasPrefix("unix://") {
                 findings.error("\(path).address", "endpoint \(address) must not be a Unix socket with resolution DNS")
             }
+            if resolution == .static, address.hasPrefix("unix://"), (spec.ports ?? []).count != 1 {
+                findings.error("\(path).address", "exactly 1 service port required for unix endpoints")
+            }
             let names = Set((spec.ports ?? []).compactMap(\.name))
             for name in (endpoint.ports ?? [:]).keys.sorted() where !names.contains(name) {
                 findings.error("\(path).ports[\(name)]", "endpoint port \(name) is not defined by the service entry")
@@ -115,6 +119,9 @@ enum ServiceEntryRules {
                 hint: "use resolution DYNAMIC_DNS, or NONE")
         }
         if resolution == .dynamicDNS {
+            if !(spec.endpoints ?? []).isEmpty {
+                findings.error("spec.endpoints", "no endpoints should be provided for resolution type DYNAMIC_DNS")
+            }
             for host in spec.hosts ?? [] where !host.hasPrefix("*") {
                 findings.error("spec.hosts", "resolution DYNAMIC_DNS is for wildcard hosts, and \(host) is none")
             }
@@ -141,15 +148,26 @@ enum ServiceEntryRules {
 /// More checks of Sidecars.
 enum SidecarRules {
     static func check(_ spec: Sidecar, _ findings: inout Findings) {
+        var ports: Set<Int> = []
+        var sockets: Set<String> = []
+        if let pool = spec.inboundConnectionPool {
+            DestinationRuleChecks.check(pool, "spec.inboundConnectionPool", &findings)
+        }
         for (index, egress) in (spec.egress ?? []).enumerated() {
             let path = "spec.egress[\(index)]"
             let isSocket = egress.bind?.hasPrefix("unix://") == true
-            if egress.port == nil, index != (spec.egress ?? []).count - 1,
-                (spec.egress ?? []).dropFirst(index + 1)
-                    .contains(where: { $0.port == nil })
-            {
+            if egress.port == nil, index != (spec.egress ?? []).count - 1 {
                 findings.error("\(path).port", "sidecar: only one egress listener may have no port, the last one")
             }
+            if let number = egress.port?.number, number != 0, !ports.insert(number).inserted {
+                findings.error("\(path).port.number", "sidecar: ports on IP bound listeners must be unique: \(number)")
+            }
+            if isSocket, let bind = egress.bind, !sockets.insert(bind).inserted {
+                findings.error("\(path).bind", "sidecar: unix domain socket values for listeners must be unique")
+            }
+            findings.portName(egress.port?.name, "\(path).port.name", required: false)
+            findings.portProtocol(egress.port?.protocol, "\(path).port.protocol")
+            hosts(egress.hosts ?? [], "\(path).hosts", &findings)
             if isSocket, egress.captureMode == "IPTABLES" {
                 findings.error("\(path).captureMode", "sidecar: captureMode must be NONE or DEFAULT with a Unix socket")
             }
@@ -172,12 +190,40 @@ enum SidecarRules {
             if spec.outboundTrafficPolicy?.mode == .registryOnly {
                 findings.error("spec.outboundTrafficPolicy.egressProxy", "egressProxy is used with ALLOW_ANY only")
             }
+            let path = "spec.outboundTrafficPolicy.egressProxy.host"
             if (proxy.host ?? "").isEmpty {
-                findings.error("spec.outboundTrafficPolicy.egressProxy.host", "host is required")
+                findings.error(path, "host is required")
+            } else {
+                findings.host(proxy.host ?? "", path, wildcard: false)
             }
             if proxy.port == nil {
                 findings.error("spec.outboundTrafficPolicy.egressProxy.port", "egress proxy port is required")
             }
+        }
+    }
+
+    /// `NAMESPACE/HOST`; what another one of the list has already is told.
+    private static func hosts(_ hosts: [String], _ path: String, _ findings: inout Findings) {
+        var seen: [(namespace: Substring, host: Substring)] = []
+        for (index, text) in hosts.enumerated() {
+            let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { continue }
+            let namespace = parts[0].hasPrefix("~") ? parts[0].dropFirst() : parts[0]
+            if !["", ".", "*"].contains(namespace), !Names.isLabel(namespace) {
+                findings.error("\(path)[\(index)]", "invalid namespace \"\(namespace)\" of \(text)")
+            }
+            findings.host(String(parts[1]), "\(path)[\(index)]")
+            // An exclusion takes away from what the others name.
+            guard parts[0] == "~" || !parts[0].hasPrefix("~") else { continue }
+            if seen.contains(where: {
+                $0.namespace == parts[0] && ($0.host == parts[1] || $0.host == "*" || parts[1] == "*")
+            }) {
+                findings.warning("\(path)[\(index)]", "duplicated egress host: \(text)")
+            }
+            seen.append((parts[0], parts[1]))
+        }
+        if hosts.contains("*/*"), hosts.contains(where: { $0 != "*/*" && !$0.hasPrefix("~") }) {
+            findings.warning(path, "`*/*` host select all resources, no other hosts can be added")
         }
     }
 
@@ -188,6 +234,14 @@ enum SidecarRules {
             findings.port(entry.port?.number, "\(path).port.number")
             if let number = entry.port?.number, !ports.insert(number).inserted {
                 findings.error("\(path).port.number", "sidecar: ports on IP bound listeners must be unique: \(number)")
+            }
+            findings.portName(entry.port?.name, "\(path).port.name", required: false)
+            findings.portProtocol(entry.port?.protocol, "\(path).port.protocol")
+            if let bind = entry.bind, !bind.isEmpty, !Addresses.isIP(bind) {
+                findings.error("\(path).bind", "sidecar: \(bind) is no IP address")
+            }
+            if let pool = entry.connectionPool {
+                DestinationRuleChecks.check(pool, "\(path).connectionPool", &findings)
             }
             if let endpoint = entry.defaultEndpoint, !endpoint.isEmpty, !isEndpoint(endpoint) {
                 findings.error(

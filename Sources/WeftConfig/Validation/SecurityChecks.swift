@@ -1,7 +1,7 @@
 /// Checks of PeerAuthentications.
 enum PeerAuthenticationChecks {
     static func check(_ spec: PeerAuthentication, _ findings: inout Findings) {
-        findings.labels(spec.selector?.matchLabels, "spec.selector.matchLabels")
+        findings.selector(spec.selector?.matchLabels, isGiven: spec.selector != nil, "spec.selector.matchLabels")
         guard let ports = spec.portLevelMtls else { return }
         if spec.selector?.isEmpty ?? true {
             findings.error(
@@ -44,7 +44,9 @@ enum AuthorizationPolicyChecks {
                 hint: "write `rules: [{}]` to ask about every request")
         }
         if action == .deny, spec.rules == nil {
-            findings.warning("spec.rules", "a DENY policy without `rules` matches nothing and has no effect")
+            findings.error(
+                "spec.rules", "DENY action without `rules` is meaningless as it will never be triggered",
+                hint: "write `rules: [{}]` to refuse every request")
         }
         for (index, rule) in (spec.rules ?? []).enumerated() {
             check(rule, "spec.rules[\(index)]", &findings)
@@ -268,17 +270,5 @@ enum AuthorizationPolicyChecks {
         }
     }
 
-    private static func isAddressBlock(_ text: String) -> Bool {
-        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-        guard let address = parts.first, parts.count <= 2 else { return false }
-        let isSix = address.contains(":")
-        if parts.count == 2, Int(parts[1]).map({ !(0...(isSix ? 128 : 32)).contains($0) }) ?? true { return false }
-        if isSix {
-            return address.utf8.allSatisfy {
-                $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: ".") || Character(Unicode.Scalar($0)).isHexDigit
-            }
-        }
-        let numbers = address.split(separator: ".", omittingEmptySubsequences: false)
-        return numbers.count == 4 && numbers.allSatisfy { UInt8($0) != nil }
-    }
+    private static func isAddressBlock(_ text: String) -> Bool { AddressRange.isValid(text) }
 }

@@ -4,6 +4,12 @@ import WeftCore
 /// deprecated, and what cannot be obeyed.
 enum TrafficPolicyChecks {
     static func check(_ policy: DestinationRule.TrafficPolicy, _ path: String, _ findings: inout Findings) {
+        if policy == DestinationRule.TrafficPolicy() {
+            findings.error(path, "traffic policy must have at least one field")
+        }
+        if policy.tunnel != nil, policy.proxyProtocol != nil {
+            findings.error(path, "tunnel and proxyProtocol must not be set together")
+        }
         if let balancer = policy.loadBalancer {
             check(balancer, hasOutliers: policy.outlierDetection != nil, "\(path).loadBalancer", &findings)
         }
@@ -12,6 +18,9 @@ enum TrafficPolicyChecks {
         if let tls = policy.tls { check(tls, "\(path).tls", &findings) }
         for (index, level) in (policy.portLevelSettings ?? []).enumerated() {
             let path = "\(path).portLevelSettings[\(index)]"
+            if level.loadBalancer == nil, level.connectionPool == nil, level.outlierDetection == nil, level.tls == nil {
+                findings.error(path, "port traffic policy must have at least one field")
+            }
             if let balancer = level.loadBalancer {
                 check(balancer, hasOutliers: level.outlierDetection != nil, "\(path).loadBalancer", &findings)
             }
@@ -74,6 +83,9 @@ enum TrafficPolicyChecks {
         if hash.ringHash != nil, hash.maglev != nil {
             findings.error(path, "only one of ringHash and maglev can be set")
         }
+        if hash.minimumRingSize != nil, hash.ringHash != nil || hash.maglev != nil {
+            findings.error(path, "only one of minimumRingSize and maglev or ringHash can be set")
+        }
         if hash.minimumRingSize != nil {
             findings.warning(
                 "\(path).minimumRingSize", "minimumRingSize is deprecated", hint: "use ringHash.minimumRingSize")
@@ -120,15 +132,45 @@ enum TrafficPolicyChecks {
                 findings.error("\(path).distribute[\(index)].to[\(place)]", "locality weight must be 1 to 100")
             }
         }
-        for (index, rule) in failover.enumerated() where rule.from == rule.to {
-            findings.error(
-                "\(path).failover[\(index)]", "locality lb failover settings must specify different regions")
+        overlaps(distribute.map { ($0.from ?? "") }, "\(path).distribute", &findings)
+        for (index, rule) in distribute.enumerated() {
+            overlaps((rule.to ?? [:]).keys.sorted(), "\(path).distribute[\(index)].to", &findings)
+        }
+        for (index, rule) in failover.enumerated() {
+            if rule.from == rule.to {
+                findings.error(
+                    "\(path).failover[\(index)]", "locality lb failover settings must specify different regions")
+            }
+            for region in [rule.from ?? "", rule.to ?? ""] where region.contains("*") || region.contains("/") {
+                findings.error(
+                    "\(path).failover[\(index)]", "failover is between regions, and \"\(region)\" is no region",
+                    hint: "use failoverPriority for zones and subzones")
+            }
         }
         if !failover.isEmpty || !priorities.isEmpty, !hasOutliers {
             findings.warning(
                 path, "failover has no effect without outlierDetection in the same policy",
                 hint: "add outlierDetection: {}")
         }
+    }
+
+    /// Two patterns of localities must not take the same place.
+    private static func overlaps(_ places: [String], _ path: String, _ findings: inout Findings) {
+        for (index, one) in places.enumerated() {
+            let pieces = one.split(separator: "/", omittingEmptySubsequences: false)
+            if pieces.dropLast().contains("*") {
+                findings.error(path, "locality \(one): a wildcard must be the last part")
+            }
+            for other in places[..<index] where covers(one, other) || covers(other, one) {
+                findings.error(path, "locality \(one) overlaps with \(other)")
+            }
+        }
+    }
+
+    /// Whether each place of `inner` is one of `outer`: `a`, `a/*` and `*` take all below them.
+    private static func covers(_ outer: String, _ inner: String) -> Bool {
+        let outer = outer.split(separator: "/").filter { $0 != "*" }
+        return inner.split(separator: "/").starts(with: outer)
     }
 
     // MARK: - Connections
@@ -174,7 +216,8 @@ enum TrafficPolicyChecks {
         if (tunnel.targetHost ?? "").isEmpty {
             findings.error("\(path).targetHost", "targetHost is required")
         } else {
-            findings.host(tunnel.targetHost ?? "", "\(path).targetHost", wildcard: false)
+            let host = tunnel.targetHost ?? ""
+            if !Addresses.isIP(host) { findings.host(host, "\(path).targetHost", wildcard: false) }
         }
         findings.port(tunnel.targetPort, "\(path).targetPort")
     }
@@ -190,6 +233,9 @@ enum GatewayServerChecks {
         if server.port?.targetPort != nil {
             findings.warning(
                 "\(path).port.targetPort", "targetPort has no effect: the gateway's Service says which port it is")
+        }
+        if server.bind?.hasPrefix("unix://") == true, let number = server.port?.number, number != 0 {
+            findings.error("\(path).port.number", "port number must be 0 for unix domain socket, but is \(number)")
         }
         if let bind = server.bind, !bind.isEmpty, !bind.hasPrefix("unix://"),
             bind.contains("/") || !AddressRange.isValid(bind)
@@ -227,6 +273,22 @@ enum GatewayServerChecks {
         if tls.minProtocolVersion == .tls13, tls.cipherSuites?.isEmpty == false {
             findings.warning("\(path).cipherSuites", "cipherSuites have no effect on TLS 1.3")
         }
+        if tls.mode == .passthrough || tls.mode == .autoPassthrough,
+            [tls.credentialName, tls.serverCertificate, tls.privateKey, tls.caCertificates, tls.caCrl]
+                .contains(where: { !($0 ?? "").isEmpty })
+        {
+            findings.warning(path, "\(tls.mode?.rawValue ?? "") mode does not use certificates, they will be ignored")
+        }
+        if !(tls.caCrl ?? "").isEmpty {
+            if !(tls.credentialName ?? "").isEmpty {
+                findings.error(
+                    "\(path).caCrl",
+                    "CRL is not supported with credentialName. CRL has to be specified in the credential")
+            } else if tls.mode == .simple || tls.mode == nil {
+                findings.error("\(path).caCrl", "CRL is not supported with SIMPLE TLS")
+            }
+        }
+        suites(tls.cipherSuites ?? [], "\(path).cipherSuites", &findings)
         pins(tls, path, &findings)
         let verifies = tls.mode == .mutual || tls.mode == .optionalMutual || tls.mode == .istioMutual
         let pinned = tls.verifyCertificateSpki?.isEmpty == false || tls.verifyCertificateHash?.isEmpty == false
@@ -237,6 +299,24 @@ enum GatewayServerChecks {
             (tls.caCertificates ?? "").isEmpty, (tls.caCertCredentialName ?? "").isEmpty
         {
             findings.error("\(path).caCertificates", "OPTIONAL_MUTUAL TLS requires a client CA bundle")
+        }
+    }
+
+    /// As Istio has them: names of TLS 1.2 and older that Envoy knows.
+    private static let ciphers: Set = [
+        "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305",
+        "ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA",
+        "AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA", "AES256-SHA", "DES-CBC3-SHA",
+    ]
+
+    private static func suites(_ names: [String], _ path: String, _ findings: inout Findings) {
+        for (index, name) in names.enumerated() {
+            if !ciphers.contains(name) {
+                findings.warning("\(path)[\(index)]", "ignoring invalid cipher suite \(name)")
+            } else if names[..<index].contains(name) {
+                findings.warning("\(path)[\(index)]", "ignoring duplicate cipher suite \(name)")
+            }
         }
     }
 

@@ -1,8 +1,8 @@
 import WeftCore
 
 extension Validator {
-    /// Paths of fields in `spec` that the kind's type does not have; empty for kinds without a type, and for objects that do
-    /// not decode (``validate(object:)`` says why).
+    /// Paths of fields in `spec` that the kind's type does not have; empty for kinds without a type. Fields of the wrong form
+    /// are left out (``validate(object:)`` says what is wrong with them).
     package static func unknownFields(in object: KubernetesObject) -> [String] {
         let types: [any IstioSpec.Type] = [
             VirtualService.self, DestinationRule.self, Gateway.self, ServiceEntry.self, WorkloadEntry.self,
@@ -14,9 +14,26 @@ extension Validator {
             GatewayAPI.ReferenceGrant.self, GatewayAPI.BackendTLSPolicy.self,
         ]
         guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.groupVersionKind.group }),
-            let spec = object.json["spec"], let known = try? readAndWrite(object, as: type)
+            let (object, known) = wellFormed(object, as: type), let spec = object.json["spec"]
         else { return [] }
         return missing(from: known, in: spec, path: "spec").sorted()
+    }
+
+    /// The object without its malformed fields, and what is left of it after reading and writing.
+    private static func wellFormed(
+        _ object: KubernetesObject, as type: any IstioSpec.Type
+    ) -> (KubernetesObject, JSONValue)? {
+        var object = object
+        for _ in 0..<malformedLimit {
+            do {
+                return (object, try readAndWrite(object, as: type))
+            } catch let error as DecodingError {
+                guard object.json.remove(at: error.location) else { return nil }
+            } catch {
+                return nil
+            }
+        }
+        return nil
     }
 
     private static func readAndWrite<Spec: IstioSpec>(_ object: KubernetesObject, as type: Spec.Type) throws

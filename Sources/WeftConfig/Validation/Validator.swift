@@ -41,7 +41,12 @@ package enum Validator {
     }
 
     /// Fields of the wrong form that are reported at once.
-    private static let malformedLimit = 20
+    static let malformedLimit = 20
+
+    /// Groups of which every kind is known.
+    private static let groups: Set = [
+        VirtualService.group, AuthorizationPolicy.group, Telemetry.group, WasmPlugin.group,
+    ]
 
     /// Throws a `DecodingError` for the first field of the wrong form.
     private static func check(_ object: KubernetesObject, _ findings: inout Findings) throws {
@@ -70,6 +75,9 @@ package enum Validator {
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
         case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
+        case (WasmPlugin.group, "TrafficExtension"): break
+        case (let group, let kind) where Self.groups.contains(group):
+            findings.error("kind", "kind \(kind) of \(group) is not known", hint: "correct kind or apiVersion")
         default: break
         }
     }
@@ -77,7 +85,7 @@ package enum Validator {
 
 extension DecodingError {
     /// The steps to the field that a person has to change: for a field that is missing, to the one that lacks it.
-    fileprivate var location: ArraySlice<any CodingKey> {
+    var location: ArraySlice<any CodingKey> {
         switch self {
         case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context),
             .keyNotFound(_, let context):
@@ -90,7 +98,7 @@ extension DecodingError {
 extension JSONValue {
     /// Takes a member or an element out; elements after it keep their places, so that paths stay true.
     /// - Returns: whether there was one.
-    fileprivate mutating func remove(at path: ArraySlice<any CodingKey>) -> Bool {
+    mutating func remove(at path: ArraySlice<any CodingKey>) -> Bool {
         guard let step = path.first else { return false }
         let rest = path.dropFirst()
         switch self {
@@ -182,10 +190,16 @@ extension Findings {
             if name.hasPrefix("-") { name = name.dropFirst() }
         }
         if name.hasSuffix(".") { name = name.dropLast() }
-        for label in name.split(separator: ".", omittingEmptySubsequences: false) where !Names.isLabel(label) {
+        let labels = name.split(separator: ".", omittingEmptySubsequences: false)
+        for label in labels where !Names.isLabel(label) {
             return error(
                 path, "domain name \"\(value)\" invalid (label \"\(label)\" invalid)",
                 hint: "labels are letters, digits and dashes, at most 63, and start and end with a letter or digit")
+        }
+        if let top = labels.last, top.utf8.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) {
+            error(
+                path, "domain name \"\(value)\" invalid (top level domain \"\(top)\" cannot be all-numeric)",
+                hint: "an address stands in the `address` of an endpoint")
         }
     }
 
@@ -210,8 +224,13 @@ extension Findings {
         if let value, value < 0 { error(path, "must be a non-negative number, but is \(value)") }
     }
 
-    mutating func match(_ value: StringMatch?, _ path: String) {
+    /// - Parameter emptyPrefix: whether a prefix of nothing, which everything has, may be asked for.
+    mutating func match(_ value: StringMatch?, _ path: String, emptyPrefix: Bool = false) {
         guard let value else { return }
+        if value.prefix == "", !emptyPrefix {
+            error("\(path).prefix", "prefix string match should not be empty", hint: "leave the condition out")
+        }
+        if value.regex == "" { error("\(path).regex", "regex string match should not be empty") }
         if [value.exact, value.prefix, value.regex].compactMap({ $0 }).count > 1 {
             error(path, "only one of exact, prefix and regex may be set")
         }
@@ -222,7 +241,13 @@ extension Findings {
         if pattern.utf8.count > 1024 {
             return error(path, "regex is too large: \(pattern.utf8.count) bytes, at most 1024 are allowed")
         }
-        if let problem = Names.regexProblem(pattern) { error(path, "error parsing regexp: \(problem): `\(pattern)`") }
+        do throws(RegexError) {
+            _ = try Regex(pattern)
+        } catch {
+            self.error(
+                path, "error parsing regexp: \(error.message) at byte \(error.position): `\(pattern)`",
+                hint: "patterns are written in RE2's syntax")
+        }
     }
 
     mutating func labels(_ labels: [String: String]?, _ path: String) {
@@ -251,13 +276,6 @@ extension Findings {
             }
         }
     }
-
-    mutating func exportTo(_ values: [String]?, _ path: String) {
-        for (index, value) in (values ?? []).enumerated()
-        where ![".", "*", "~"].contains(value) && !Names.isLabel(Substring(value)) {
-            error("\(path)[\(index)]", "exportTo \"\(value)\" must be ., *, ~ or the name of a namespace")
-        }
-    }
 }
 
 /// What names and patterns may look like.
@@ -265,7 +283,7 @@ enum Names {
     static func isLabel(_ label: Substring) -> Bool {
         guard let first = label.utf8.first, let last = label.utf8.last, label.utf8.count <= 63 else { return false }
         return isAlphanumeric(first) && isAlphanumeric(last)
-            && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") }
+            && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
     }
 
     /// The name of a label, or its value: like a label of a host name, with dots and underscores inside.
@@ -274,38 +292,6 @@ enum Names {
         let inner = Set("-_.".utf8)
         return isAlphanumeric(first) && isAlphanumeric(last)
             && text.utf8.allSatisfy { isAlphanumeric($0) || inner.contains($0) }
-    }
-
-    /// Obvious mistakes: brackets that do not pair, a trailing backslash, a repetition of nothing.
-    static func regexProblem(_ pattern: String) -> String? {
-        var depth = 0
-        var inClass = false
-        var escaped = false
-        var previous: Character?
-        for character in pattern {
-            defer { previous = character }
-            if escaped {
-                escaped = false
-                continue
-            }
-            switch character {
-            case "\\": escaped = true
-            case "[" where !inClass: inClass = true
-            case "]" where inClass: inClass = false
-            case "(" where !inClass: depth += 1
-            case ")" where !inClass:
-                depth -= 1
-                if depth < 0 { return "unexpected )" }
-            case "*", "+":
-                if !inClass, previous == nil || previous == "(" || previous == "|" {
-                    return "missing argument to repetition operator: `\(character)`"
-                }
-            default: break
-            }
-        }
-        if escaped { return "trailing backslash at end of expression" }
-        if inClass { return "missing closing ]" }
-        return depth > 0 ? "missing closing )" : nil
     }
 
     private static func isAlphanumeric(_ byte: UInt8) -> Bool {

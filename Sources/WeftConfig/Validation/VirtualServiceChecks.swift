@@ -7,10 +7,11 @@ enum VirtualServiceChecks {
         if isDelegate, (spec.http ?? []).contains(where: { $0.delegate != nil }) {
             findings.error("spec.http", "delegate virtual service cannot contain delegate")
         }
-        let onlyMesh = (spec.gateways ?? ["mesh"]).allSatisfy { $0 == "mesh" }
+        let gateways = (spec.gateways ?? []).isEmpty ? ["mesh"] : spec.gateways ?? []
+        let inMesh = gateways.contains("mesh") && !isDelegate
         for (index, host) in hosts.enumerated() {
-            findings.host(host, "spec.hosts[\(index)]")
-            if host == "*", onlyMesh {
+            if !Addresses.isIP(host) { findings.host(host, "spec.hosts[\(index)]") }
+            if host == "*", inMesh {
                 findings.error(
                     "spec.hosts[\(index)]",
                     "wildcard host * is not allowed for virtual services bound to the mesh gateway")
@@ -20,10 +21,21 @@ enum VirtualServiceChecks {
             findings.error("spec.hosts[\(index)]", "duplicate hosts in virtual service: \(host)")
         }
         findings.exportTo(spec.exportTo, "spec.exportTo")
+        findings.gateways(spec.gateways, "spec.gateways")
+        if hosts.isEmpty {
+            for (name, isThere) in [("tls", !(spec.tls ?? []).isEmpty), ("tcp", !(spec.tcp ?? []).isEmpty)]
+            where isThere {
+                findings.error("spec.\(name)", "delegate virtual service must have no \(name) route specified")
+            }
+        }
         if (spec.http ?? []).isEmpty, (spec.tcp ?? []).isEmpty, (spec.tls ?? []).isEmpty {
             findings.error("spec", "http, tcp or tls must be provided in virtual service")
         }
-        for (index, route) in (spec.http ?? []).enumerated() { check(route, "spec.http[\(index)]", &findings) }
+        for (index, route) in (spec.http ?? []).enumerated() {
+            check(route, "spec.http[\(index)]", &findings)
+            VirtualServiceMatchChecks.check(
+                route, inMesh: inMesh, "spec.http[\(index)]", &findings)
+        }
         ConnectionRouteChecks.check(spec, &findings)
         for (index, route) in (spec.tcp ?? []).enumerated() {
             destinations(route.route ?? [], "spec.tcp[\(index)].route", &findings)
@@ -62,8 +74,10 @@ enum VirtualServiceChecks {
             findings.error(
                 path, "HTTP route, redirect or direct_response is required", hint: "add a route with a destination")
         }
-        if route.redirect != nil, route.rewrite != nil {
-            findings.error(path, "HTTP route rule cannot contain both rewrite and redirect")
+        for (name, isThere) in [("redirect", route.redirect != nil), ("direct_response", route.directResponse != nil)]
+        where isThere {
+            if route.rewrite != nil { findings.error(path, "HTTP route rule cannot contain both rewrite and \(name)") }
+            if route.fault != nil { findings.error(path, "HTTP route cannot contain both fault and \(name)") }
         }
         for (index, match) in (route.match ?? []).enumerated() { check(match, "\(path).match[\(index)]", &findings) }
         weights(routes.map(\.weight), "\(path).route", &findings)
@@ -84,7 +98,11 @@ enum VirtualServiceChecks {
         findings.percent(route.mirrorPercentage?.value, "\(path).mirrorPercentage")
         findings.duration(route.corsPolicy?.maxAge, "\(path).corsPolicy.maxAge")
         for (index, origin) in (route.corsPolicy?.allowOrigins ?? []).enumerated() {
-            findings.match(origin, "\(path).corsPolicy.allowOrigins[\(index)]")
+            let place = "\(path).corsPolicy.allowOrigins[\(index)]"
+            findings.match(origin, place)
+            if [origin.exact, origin.prefix, origin.regex].allSatisfy({ ($0 ?? "").isEmpty }) {
+                findings.error(place, "an origin needs exact, prefix or regex")
+            }
         }
         if let code = route.redirect?.redirectCode, ![0, 301, 302, 303, 307, 308].contains(code) {
             findings.error(
@@ -97,27 +115,14 @@ enum VirtualServiceChecks {
                 findings.error("\(path).directResponse.status", "HTTP status \(status) is not in range 200..599")
             }
         }
-        if let pattern = route.rewrite?.uriRegexRewrite?.match {
-            findings.regex(pattern, "\(path).rewrite.uriRegexRewrite.match")
-        }
     }
 
     private static func check(_ match: VirtualService.HTTPMatch, _ path: String, _ findings: inout Findings) {
-        for (name, value) in [
-            ("uri", match.uri), ("scheme", match.scheme), ("method", match.method), ("authority", match.authority),
-        ] {
+        findings.match(match.uri, "\(path).uri", emptyPrefix: true)
+        for (name, value) in [("scheme", match.scheme), ("method", match.method), ("authority", match.authority)] {
             findings.match(value, "\(path).\(name)")
         }
-        for (field, values) in [
-            ("headers", match.headers), ("withoutHeaders", match.withoutHeaders), ("queryParams", match.queryParams),
-        ] {
-            for (name, value) in (values ?? [:]).sorted(by: { $0.key < $1.key }) {
-                if name.isEmpty { findings.error("\(path).\(field)", "header name cannot be empty") }
-                findings.match(value, "\(path).\(field)[\(name)]")
-            }
-        }
         if match.port != nil { findings.port(match.port, "\(path).port") }
-        findings.labels(match.sourceLabels, "\(path).sourceLabels")
     }
 
     private static func check(_ retries: VirtualService.HTTPRetry, _ path: String, _ findings: inout Findings) {
@@ -158,7 +163,7 @@ enum VirtualServiceChecks {
             findings.percent(delay.percentage?.value, "\(path).delay.percentage")
             findings.percent(delay.percent.map(Double.init), "\(path).delay.percent")
             if delay.fixedDelay == nil, delay.exponentialDelay == nil {
-                findings.error("\(path).delay", "fixedDelay is required")
+                findings.warning("\(path).delay", "nothing is delayed", hint: "set fixedDelay")
             }
             findings.duration(delay.fixedDelay, "\(path).delay.fixedDelay")
         }
@@ -169,7 +174,8 @@ enum VirtualServiceChecks {
                     findings.error("\(path).abort.httpStatus", "HTTP status \(status) is not in range 200..599")
                 }
             } else if abort.grpcStatus == nil, abort.http2Error == nil {
-                findings.error("\(path).abort", "httpStatus or grpcStatus is required")
+                findings.warning(
+                    "\(path).abort", "abort configured, but error type not set", hint: "set httpStatus or grpcStatus")
             }
         }
     }

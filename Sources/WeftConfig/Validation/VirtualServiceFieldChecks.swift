@@ -18,6 +18,7 @@ enum VirtualServiceFieldChecks {
             findings.warning("\(path).mirrorPercent", "mirrorPercent is deprecated", hint: "use mirrorPercentage.value")
         }
         check(route.headers, "\(path).headers", &findings)
+        authority(route, path, &findings)
         for (index, entry) in (route.route ?? []).enumerated() {
             check(entry.headers, "\(path).route[\(index)].headers", &findings)
         }
@@ -78,8 +79,19 @@ enum VirtualServiceFieldChecks {
         if !uri.isEmpty, rewrite.uriRegexRewrite != nil {
             findings.error(path, "rewrite may only contain one of uriRegexRewrite or uri")
         }
-        if let regex = rewrite.uriRegexRewrite, (regex.match ?? "").isEmpty {
-            findings.error("\(path).uriRegexRewrite.match", "match is required")
+        guard let regex = rewrite.uriRegexRewrite else { return }
+        guard let pattern = regex.match, !pattern.isEmpty, let text = regex.rewrite, !text.isEmpty else {
+            return findings.error("\(path).uriRegexRewrite", "uriRegexRewrite requires both match and rewrite")
+        }
+        let count = findings.diagnostics.count
+        findings.regex(pattern, "\(path).uriRegexRewrite.match")
+        guard findings.diagnostics.count == count else { return }
+        do throws(RegexError) {
+            _ = try RegexReplacement(pattern, substitution: text)
+        } catch {
+            findings.error(
+                "\(path).uriRegexRewrite.rewrite", "\(error.message): `\(text)`",
+                hint: "\\0 is the whole match, \\1 to \\9 are groups of the pattern, \\\\ is a backslash")
         }
     }
 
@@ -155,7 +167,24 @@ enum VirtualServiceFieldChecks {
                     check(header: name, side: side, field: field, "\(path).\(side).\(field)", &findings)
                 }
             }
+            for (field, values) in [("set", changes.set), ("add", changes.add)] {
+                for (name, value) in (values ?? [:]).sorted(by: { $0.key < $1.key }) {
+                    findings.headerValue(value, "\(path).\(side).\(field)[\(name)]")
+                }
+            }
         }
+    }
+
+    /// The authority that an upstream sees is said in one place.
+    private static func authority(_ route: VirtualService.HTTPRoute, _ path: String, _ findings: inout Findings) {
+        var given = (route.rewrite?.authority ?? "").isEmpty ? [] : ["rewrite.authority"]
+        for name in (route.headers?.request?.set ?? [:]).keys.sorted()
+        where name.lowercased() == "host" || name == ":authority" {
+            given.append("headers.request.set[\(name)]")
+        }
+        guard given.count > 1 else { return }
+        findings.error(
+            "\(path).\(given[1])", "authority header cannot be set multiple times: \(given[0]) sets it, too")
     }
 
     /// The authority can only be set, and only on requests; other pseudo headers cannot be changed.
@@ -190,7 +219,8 @@ enum ConnectionRouteChecks {
                 let path = "spec.tcp[\(index)].match[\(number)]"
                 subnets(match.destinationSubnets, "\(path).destinationSubnets", &findings)
                 subnets(match.sourceSubnet.map { [$0] }, "\(path).sourceSubnet", &findings)
-                findings.labels(match.sourceLabels, "\(path).sourceLabels")
+                findings.objectLabels(match.sourceLabels, "\(path).sourceLabels")
+                findings.gateways(match.gateways, "\(path).gateways")
             }
         }
         for (index, route) in (spec.tls ?? []).enumerated() {
@@ -198,7 +228,8 @@ enum ConnectionRouteChecks {
                 let path = "spec.tls[\(index)].match[\(number)]"
                 subnets(match.destinationSubnets, "\(path).destinationSubnets", &findings)
                 if match.port != nil { findings.port(match.port, "\(path).port") }
-                findings.labels(match.sourceLabels, "\(path).sourceLabels")
+                findings.objectLabels(match.sourceLabels, "\(path).sourceLabels")
+                findings.gateways(match.gateways, "\(path).gateways")
                 for (place, name) in (match.sniHosts ?? []).enumerated() {
                     check(name, of: spec.hosts ?? [], "\(path).sniHosts[\(place)]", &findings)
                 }

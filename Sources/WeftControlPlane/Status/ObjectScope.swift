@@ -18,11 +18,15 @@ struct ObjectScope: Sendable {
         }
         switch object.kind {
         case "VirtualService":
-            let gateways = spec["gateways"]?.arrayValue?.compactMap(\.stringValue) ?? ["mesh"]
+            // A rule without hosts is handed to by others, whose gateways it takes over.
+            if (spec["hosts"]?.arrayValue ?? []).isEmpty { return true }
+            let named = spec["gateways"]?.arrayValue?.compactMap(\.stringValue) ?? []
+            let gateways = named.isEmpty ? ["mesh"] : named
             let isBound = kind == .router ? gateways.contains(where: { $0 != "mesh" }) : gateways.contains("mesh")
             guard isBound else { return false }
             return isExported(object, default: meshConfig.defaultVirtualServiceExportTo, to: namespace)
         case "DestinationRule":
+            if spec["workloadSelector"] != nil { return object.namespace == namespace && selects(spec, labels) }
             return isExported(object, default: meshConfig.defaultDestinationRuleExportTo, to: namespace)
         case "ServiceEntry":
             return isExported(object, default: meshConfig.defaultServiceExportTo, to: namespace)

@@ -48,8 +48,9 @@ struct TelemetryRoutes: Sendable {
         addJaeger(to: router, under: "/jaeger/api/", instead: externalJaeger)
         let isOurs = externalPrometheus == nil
         router.post("/prometheus/table") { request, _ in
-            // The page asks a Prometheus of another make query by query.
-            guard isOurs else { return AdminRoutes.text("the series are not ours\n", status: .notFound) }
+            // The page asks a Prometheus of another make query by query. It is told so: a refusal would be an error on
+            // its console.
+            guard isOurs else { return AdminRoutes.json(Array(#"{"tables":null}"#.utf8)) }
             guard let parameters = await parameters(request) else { return tooLarge() }
             return response(await run { prometheus.respondTable(parameters) })
         }

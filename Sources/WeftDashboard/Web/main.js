@@ -8,13 +8,14 @@ import { address, change, place, ranges, refreshes, window_ } from "./lib/state.
 import * as config from "./pages/config.js";
 import * as graph from "./pages/graph.js";
 import { page } from "./pages/lists.js";
+import * as overview from "./pages/overview.js";
 import * as mesh from "./pages/mesh.js";
 import * as metrics from "./pages/metrics.js";
 import * as tap from "./pages/tap.js";
 import * as traces from "./pages/traces.js";
 
 const pages = {
-  graph, namespaces: page("namespaces"), applications: page("applications"), workloads: page("workloads"), services: page("services"),
+  graph, overview, namespaces: page("namespaces"), applications: page("applications"), workloads: page("workloads"), services: page("services"),
   config, traces, tap, metrics, mesh,
 };
 const main = document.getElementById("main"), state = document.getElementById("state");
@@ -56,13 +57,15 @@ function controls() {
   const { settings } = place();
   const choice = (name, options, present, label) => h("label", {}, h("span", { class: "out" }, label), h("select", { "aria-label": label, onchange: (event) => change({ [name]: event.target.value }) },
     options.map(([value, text]) => h("option", { value, selected: String(value) === String(present) }, text))));
+  // A link may name several.
+  const chosen = settings.get("ns") ?? "", known = chosen.includes(",") ? [[chosen, chosen.replaceAll(",", ", ")], ...namespaces.map((name) => [name, name])] : namespaces.map((name) => [name, name]);
   const past = Number(settings.get("at")) || 0, length = Number(settings.get("range")) || 60;
   const step = (direction) => {
     const now = Math.floor(Date.now() / 1000), next = (past || now) + direction * length;
     change({ at: next >= now ? null : next });
   };
   show(document.getElementById("controls"),
-    choice("ns", [["", "all namespaces"], ...namespaces.map((name) => [name, name])], settings.get("ns") ?? "", "Namespace"),
+    choice("ns", [["", "all namespaces"], ...known], chosen, "Namespace"),
     choice("range", ranges, length, "Window"), choice("refresh", refreshes, settings.get("refresh") ?? preset(), "Refresh"),
     h("button", { type: "button", title: "The window before", "aria-label": "The window before", onclick: () => step(-1) }, "◀"),
     past ? h("button", { type: "button", onclick: () => change({ at: null, play: null }) }, "live") : null,
@@ -94,11 +97,11 @@ function start() {
     show(main, h("p", {}, "There is no such page."));
     opened = { refresh: async () => {} };
     controls();
-    return;
+    return undefined;
   }
   opened = found.open(main, settings, rest);
   controls();
-  refresh();
+  return refresh();
 }
 
 async function findNamespaces() {
@@ -111,6 +114,6 @@ async function findNamespaces() {
 
 addEventListener("hashchange", start);
 addEventListener("token", controls);
-start();
-findNamespaces();
+// What the page shows comes first.
+Promise.resolve(start()).finally(findNamespaces);
 setInterval(findNamespaces, 30000);

@@ -42,7 +42,7 @@ struct FieldReader {
             guard let found = memchr(base + start, 10, bytes.count - start) else { throw .unexpectedEnd }
             let feed = UnsafeRawPointer(found) - base
             let entry = try Self.field(bytes, start, feed)
-            if dropsHost, entry.fingerprint == HeaderName.hostFingerprint, Self.isHost(bytes, entry) {
+            if dropsHost, entry.fingerprint == HeaderName.host.fingerprint, Self.isHost(bytes, entry) {
                 hosts += 1
                 hostStart = Int(entry.valueStart)
                 hostLength = Int(entry.valueLength)
@@ -70,8 +70,13 @@ struct FieldReader {
         let end = feed - 1
         guard end >= start, bytes[end] == 13 else { throw .bareLineFeed }
         var colon = start
-        while colon + 8 <= end, isPlainName(bytes.loadUnaligned(fromByteOffset: colon, as: UInt64.self)) { colon += 8 }
         while true {
+            // Eight bytes at a time as far as the line goes; the first that is no letter and no dash is looked at alone.
+            if colon + 8 <= end {
+                let plain = plainBytes(bytes.loadUnaligned(fromByteOffset: colon, as: UInt64.self))
+                colon += plain
+                if plain == 8 { continue }
+            }
             let byte = bytes[colon]
             if byte == 58 { break }
             guard ASCII.isToken(byte) else { throw nameError(bytes, start, colon, end) }
@@ -90,15 +95,17 @@ struct FieldReader {
             fingerprint: fingerprint)
     }
 
-    /// Whether all eight bytes are letters or dashes, as nearly all bytes of names are.
-    @inline(__always) private static func isPlainName(_ word: UInt64) -> Bool {
+    /// How many bytes are letters or dashes, as nearly all bytes of names are, before the first that is none.
+    @inline(__always) private static func plainBytes(_ memory: UInt64) -> Int {
+        let word = memory.littleEndian
         let high: UInt64 = 0x8080_8080_8080_8080
         let low = (word | 0x2020_2020_2020_2020) & ~high
         let letters = (low &+ 0x1F1F_1F1F_1F1F_1F1F) & ~(low &+ 0x0505_0505_0505_0505)
         // A dash is 0x2D, and is told from 0x0D, which has the same bits but the one that was set.
         let other = word ^ 0x2D2D_2D2D_2D2D_2D2D
         let dashes = ~((other & ~high) &+ ~high)
-        return (letters | dashes) & ~word & high == high
+        let others = ~((letters | dashes) & ~word) & high
+        return others.trailingZeroBitCount >> 3
     }
 
     /// Why the byte at `place`, or the end of the line, does not belong into a name.
@@ -115,18 +122,21 @@ struct FieldReader {
         _ bytes: UnsafeRawBufferPointer, _ first: Int, _ last: Int
     ) throws(HTTP1ParseError) {
         var place = first
-        while place + 8 <= last {
-            let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            // Below 32, or equal to 127; bytes above 127 are neither (obs-text).
-            let low = (word &- 0x2020_2020_2020_2020) & ~word
-            let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
-            if (low | ((delete &- 0x0101_0101_0101_0101) & ~delete)) & 0x8080_8080_8080_8080 != 0 { break }
-            place += 8
-        }
+        while place + 8 <= last, isPlainValue(bytes, place) { place += 8 }
+        // The last eight once more, in place of one byte after the other.
+        if last - place < 8, last - first >= 8, isPlainValue(bytes, last - 8) { return }
         while place < last {
             let byte = bytes[place]
             guard ASCII.isFieldValue(byte) else { throw byte == 13 ? .bareCarriageReturn : .invalidHeaderValue }
             place += 1
         }
+    }
+
+    /// Whether none of eight bytes is below 32, or 127; bytes above 127 are neither (obs-text). In doubt it says no.
+    @inline(__always) private static func isPlainValue(_ bytes: UnsafeRawBufferPointer, _ place: Int) -> Bool {
+        let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+        let low = (word &- 0x2020_2020_2020_2020) & ~word
+        let delete = word ^ 0x7F7F_7F7F_7F7F_7F7F
+        return (low | ((delete &- 0x0101_0101_0101_0101) & ~delete)) & 0x8080_8080_8080_8080 == 0
     }
 }

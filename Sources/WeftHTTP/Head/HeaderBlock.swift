@@ -94,12 +94,10 @@ extension HeaderBlock {
 
     @usableFromInline func search(_ name: HeaderName, from start: Int) -> Int? {
         let wanted = name.fingerprint
-        let length = Int32(truncatingIfNeeded: name.count)
         return entries.withUnsafeBufferPointer { entries in
             var position = start
             while position < entries.count {
-                let entry = entries[position]
-                if entry.fingerprint == wanted, entry.nameLength == length, matches(entry, name) { return position }
+                if entries[position].fingerprint == wanted, matches(entries[position], name) { return position }
                 position += 1
             }
             return nil
@@ -208,13 +206,13 @@ extension HeaderBlock {
         bytes.viewBytes(at: Int(start), length: Int(length)) ?? ByteBufferView()
     }
 
-    func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
+    @inline(__always) func matches(_ entry: Entry, _ name: HeaderName) -> Bool {
         guard entry.fingerprint == name.fingerprint, Int(entry.nameLength) == name.count else { return false }
         return name.withBytes { wanted in
-            bytes.withUnsafeReadableBytes { all in
+            // What entries say is counted from the start of the buffer, not from its first readable byte.
+            bytes.withVeryUnsafeBytes { all in
                 guard let base = all.baseAddress, let other = wanted.baseAddress else { return wanted.isEmpty }
-                let start = Int(entry.nameStart) - bytes.readerIndex
-                return ASCII.equalIgnoringCase(base + start, other, wanted.count)
+                return ASCII.equalIgnoringCase(base + Int(entry.nameStart), other, wanted.count)
             }
         }
     }

@@ -1,9 +1,11 @@
-/// A header field name in lower case, with its hash computed once. Made from literals at start-up, or from configuration.
+/// A header field name in lower case, with its hash. Made from literals, or from configuration.
 ///
-/// A literal's bytes stay where the compiler put them, so handing such a name on counts no reference.
+/// A literal in an inlined place is a constant: its hash is computed by the compiler, its bytes stay where the compiler
+/// put them, and handing it on counts no reference. So well-known names are computed properties, not stored ones, which
+/// would be made at their first use and looked for at each (ADR 0086).
 /// - Note: `@unchecked Sendable` because the memory behind the pointer never changes: it is a literal's, or ``owner``'s.
 package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLiteral, CustomStringConvertible {
-    private final class Owner {
+    @usableFromInline final class Owner {
         let memory: UnsafeMutableBufferPointer<UInt8>
         init(_ bytes: [UInt8]) {
             memory = .allocate(capacity: max(1, bytes.count))
@@ -11,38 +13,53 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
         }
         deinit { memory.deallocate() }
     }
-    private let start: UnsafePointer<UInt8>?
-    let count: Int
+    @usableFromInline let start: UnsafePointer<UInt8>?
+    @usableFromInline let count: Int
     package let fingerprint: UInt32
-    private let owner: Owner?
+    @usableFromInline let owner: Owner?
 
     package init(_ name: some StringProtocol) {
         var text = String(name)
         self.init(bytes: text.withUTF8 { $0.map { ASCII.lowercased($0) } })
     }
     private init(bytes: [UInt8]) {
+        let fingerprint = ASCII.fingerprint(bytes)
+        if let known = Self.usual[fingerprint], known.withBytes({ $0.elementsEqual(bytes) }) {
+            self = known
+            return
+        }
         let owner = Owner(bytes)
         self.init(
             start: UnsafePointer(owner.memory.baseAddress), count: bytes.count,
-            fingerprint: ASCII.fingerprint(bytes), owner: owner)
+            fingerprint: fingerprint, owner: owner)
     }
+    /// - Parameter value: At least two bytes, in lower case; debug builds see to it.
+    @inlinable @inline(__always)
     package init(stringLiteral value: StaticString) {
-        let isLower =
-            value.hasPointerRepresentation && value.withUTF8Buffer { !$0.contains { $0 != ASCII.lowercased($0) } }
-        guard isLower else {
-            self.init(value.description)
-            return
-        }
+        assert(value.withUTF8Buffer { !$0.contains { $0 != ASCII.lowercased($0) } }, "\(value) is not in lower case")
         self.init(
             start: value.utf8Start, count: value.utf8CodeUnitCount,
-            fingerprint: value.withUTF8Buffer { ASCII.fingerprint($0) }, owner: nil)
+            fingerprint: ASCII.fingerprint(UnsafeRawPointer(value.utf8Start), value.utf8CodeUnitCount), owner: nil)
     }
-    private init(start: UnsafePointer<UInt8>?, count: Int, fingerprint: UInt32, owner: Owner?) {
+    @inlinable @inline(__always)
+    init(start: UnsafePointer<UInt8>?, count: Int, fingerprint: UInt32, owner: Owner?) {
         self.start = start
         self.count = count
         self.fingerprint = fingerprint
         self.owner = owner
     }
+
+    /// What configuration usually names: such a name needs no memory of its own, and no reference is counted for it.
+    private static let usual: [UInt32: HeaderName] = {
+        let names: [HeaderName] = [
+            .host, .connection, .contentLength, .contentType, .transferEncoding, .te, .date, .server, .location,
+            .cookie,
+            .setCookie, .origin, .userAgent, .forwardedFor, .forwardedProto, .forwardedHost, .forwardedClientCert,
+            .requestID, .envoyAttemptCount, .envoyOriginalPath, .envoyUpstreamServiceTime, .grpcStatus, .grpcMessage,
+            "accept", "accept-encoding", "authorization", "cache-control", "referer", "traceparent", "tracestate",
+        ]
+        return Dictionary(names.map { ($0.fingerprint, $0) }, uniquingKeysWith: { first, _ in first })
+    }()
 
     /// The bytes in lower case.
     @inline(__always) func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
@@ -59,39 +76,44 @@ package struct HeaderName: @unchecked Sendable, Hashable, ExpressibleByStringLit
     @inlinable @inline(__always) package var bit: UInt64 { ASCII.bit(fingerprint) }
     package var description: String { withBytes { String(decoding: $0, as: UTF8.self) } }
 
-    package static let host: HeaderName = "host"
-    static let hostFingerprint = host.fingerprint
-    package static let connection: HeaderName = "connection"
-    package static let contentLength: HeaderName = "content-length"
-    package static let contentType: HeaderName = "content-type"
-    package static let transferEncoding: HeaderName = "transfer-encoding"
-    package static let expect: HeaderName = "expect"
-    package static let upgrade: HeaderName = "upgrade"
-    package static let te: HeaderName = "te"
-    package static let date: HeaderName = "date"
-    package static let server: HeaderName = "server"
-    package static let location: HeaderName = "location"
-    package static let cookie: HeaderName = "cookie"
-    package static let setCookie: HeaderName = "set-cookie"
-    package static let origin: HeaderName = "origin"
-    package static let userAgent: HeaderName = "user-agent"
-    package static let keepAlive: HeaderName = "keep-alive"
-    package static let proxyConnection: HeaderName = "proxy-connection"
-    package static let forwardedFor: HeaderName = "x-forwarded-for"
-    package static let forwardedProto: HeaderName = "x-forwarded-proto"
-    package static let expectedTimeout: HeaderName = "x-envoy-expected-rq-timeout-ms"
-    package static let forwardedHost: HeaderName = "x-forwarded-host"
-    package static let forwardedClientCert: HeaderName = "x-forwarded-client-cert"
-    package static let requestID: HeaderName = "x-request-id"
-    package static let envoyAttemptCount: HeaderName = "x-envoy-attempt-count"
-    package static let envoyOriginalPath: HeaderName = "x-envoy-original-path"
-    package static let envoyUpstreamServiceTime: HeaderName = "x-envoy-upstream-service-time"
-    package static let envoyOverloaded: HeaderName = "x-envoy-overloaded"
-    package static let grpcStatus: HeaderName = "grpc-status"
-    package static let grpcMessage: HeaderName = "grpc-message"
-    package static let grpcTimeout: HeaderName = "grpc-timeout"
-    package static let weftReason: HeaderName = "x-weft-reason"
-    package static let weftConfig: HeaderName = "x-weft-config"
+    @inlinable package static var host: HeaderName { @inline(__always) get { "host" } }
+    @inlinable package static var connection: HeaderName { @inline(__always) get { "connection" } }
+    @inlinable package static var contentLength: HeaderName { @inline(__always) get { "content-length" } }
+    @inlinable package static var contentType: HeaderName { @inline(__always) get { "content-type" } }
+    @inlinable package static var transferEncoding: HeaderName { @inline(__always) get { "transfer-encoding" } }
+    @inlinable package static var expect: HeaderName { @inline(__always) get { "expect" } }
+    @inlinable package static var upgrade: HeaderName { @inline(__always) get { "upgrade" } }
+    @inlinable package static var te: HeaderName { @inline(__always) get { "te" } }
+    @inlinable package static var date: HeaderName { @inline(__always) get { "date" } }
+    @inlinable package static var server: HeaderName { @inline(__always) get { "server" } }
+    @inlinable package static var location: HeaderName { @inline(__always) get { "location" } }
+    @inlinable package static var cookie: HeaderName { @inline(__always) get { "cookie" } }
+    @inlinable package static var setCookie: HeaderName { @inline(__always) get { "set-cookie" } }
+    @inlinable package static var origin: HeaderName { @inline(__always) get { "origin" } }
+    @inlinable package static var userAgent: HeaderName { @inline(__always) get { "user-agent" } }
+    @inlinable package static var keepAlive: HeaderName { @inline(__always) get { "keep-alive" } }
+    @inlinable package static var proxyConnection: HeaderName { @inline(__always) get { "proxy-connection" } }
+    @inlinable package static var forwardedFor: HeaderName { @inline(__always) get { "x-forwarded-for" } }
+    @inlinable package static var forwardedProto: HeaderName { @inline(__always) get { "x-forwarded-proto" } }
+    @inlinable package static var expectedTimeout: HeaderName {
+        @inline(__always) get { "x-envoy-expected-rq-timeout-ms" }
+    }
+    @inlinable package static var forwardedHost: HeaderName { @inline(__always) get { "x-forwarded-host" } }
+    @inlinable package static var forwardedClientCert: HeaderName {
+        @inline(__always) get { "x-forwarded-client-cert" }
+    }
+    @inlinable package static var requestID: HeaderName { @inline(__always) get { "x-request-id" } }
+    @inlinable package static var envoyAttemptCount: HeaderName { @inline(__always) get { "x-envoy-attempt-count" } }
+    @inlinable package static var envoyOriginalPath: HeaderName { @inline(__always) get { "x-envoy-original-path" } }
+    @inlinable package static var envoyUpstreamServiceTime: HeaderName {
+        @inline(__always) get { "x-envoy-upstream-service-time" }
+    }
+    @inlinable package static var envoyOverloaded: HeaderName { @inline(__always) get { "x-envoy-overloaded" } }
+    @inlinable package static var grpcStatus: HeaderName { @inline(__always) get { "grpc-status" } }
+    @inlinable package static var grpcMessage: HeaderName { @inline(__always) get { "grpc-message" } }
+    @inlinable package static var grpcTimeout: HeaderName { @inline(__always) get { "grpc-timeout" } }
+    @inlinable package static var weftReason: HeaderName { @inline(__always) get { "x-weft-reason" } }
+    @inlinable package static var weftConfig: HeaderName { @inline(__always) get { "x-weft-config" } }
 }
 
 /// Several names as bits: one test says that a block has none of them. Made at start-up.
@@ -128,7 +150,7 @@ package enum ASCII {
     }
 
     /// Takes eight bytes at a time, with the bit that tells small letters from capitals set in all of them.
-    @inline(__always) static func fingerprint(_ name: UnsafeRawPointer, _ count: Int) -> UInt32 {
+    @inlinable @inline(__always) static func fingerprint(_ name: UnsafeRawPointer, _ count: Int) -> UInt32 {
         var hash = fingerprintSeed(count)
         guard count >= 8 else {
             var word: UInt64 = 0
@@ -154,16 +176,16 @@ package enum ASCII {
         finish(mix(fingerprintSeed(count), word))
     }
 
-    @inline(__always) private static func fingerprintSeed(_ count: Int) -> UInt64 {
+    @inlinable @inline(__always) static func fingerprintSeed(_ count: Int) -> UInt64 {
         UInt64(truncatingIfNeeded: count) &* 0x9E37_79B9_7F4A_7C15
     }
 
-    @inline(__always) private static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {
+    @inlinable @inline(__always) static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {
         let product = (hash ^ (word | 0x2020_2020_2020_2020)) &* 0xBF58_476D_1CE4_E5B9
         return product ^ product >> 32
     }
 
-    @inline(__always) private static func finish(_ hash: UInt64) -> UInt32 {
+    @inlinable @inline(__always) static func finish(_ hash: UInt64) -> UInt32 {
         UInt32(truncatingIfNeeded: hash ^ hash >> 29)
     }
 
@@ -176,28 +198,38 @@ package enum ASCII {
     /// Eight or four bytes at a time; the case of letters is looked at only where the bytes differ.
     @inline(__always)
     static func equalIgnoringCase(_ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int) -> Bool {
+        guard count >= 8 else { return equalShortIgnoringCase(left, right, count) }
         var place = 0
-        func isSame<Word: FixedWidthInteger & UnsignedInteger>(_ word: Word.Type, at place: Int) -> Bool {
-            let one = left.loadUnaligned(fromByteOffset: place, as: word)
-            let other = right.loadUnaligned(fromByteOffset: place, as: word)
-            return one == other || differOnlyInCase(UInt64(one), UInt64(other))
+        while place + 8 <= count {
+            guard isSame(left, right, UInt64.self, at: place) else { return false }
+            place += 8
         }
-        if count >= 8 {
-            while place + 8 <= count {
-                guard isSame(UInt64.self, at: place) else { return false }
-                place += 8
-            }
-            // The last eight once more, in place of one byte after the other.
-            return place == count || isSame(UInt64.self, at: count - 8)
+        // The last eight once more, in place of one byte after the other.
+        return place == count || isSame(left, right, UInt64.self, at: count - 8)
+    }
+
+    @inline(__always)
+    private static func equalShortIgnoringCase(
+        _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ count: Int
+    ) -> Bool {
+        if count >= 4 {
+            return isSame(left, right, UInt32.self, at: 0) && isSame(left, right, UInt32.self, at: count - 4)
         }
-        if count >= 4 { return isSame(UInt32.self, at: 0) && isSame(UInt32.self, at: count - 4) }
-        while place < count {
+        for place in 0..<count {
             let one = left.load(fromByteOffset: place, as: UInt8.self)
             let other = right.load(fromByteOffset: place, as: UInt8.self)
             if one != other, lowercased(one) != lowercased(other) { return false }
-            place += 1
         }
         return true
+    }
+
+    @inline(__always)
+    private static func isSame<Word: FixedWidthInteger & UnsignedInteger>(
+        _ left: UnsafeRawPointer, _ right: UnsafeRawPointer, _ word: Word.Type, at place: Int
+    ) -> Bool {
+        let one = left.loadUnaligned(fromByteOffset: place, as: word)
+        let other = right.loadUnaligned(fromByteOffset: place, as: word)
+        return one == other || differOnlyInCase(UInt64(one), UInt64(other))
     }
 
     /// Whether the eight bytes of both are the same but for the case of letters.
@@ -223,7 +255,7 @@ package enum ASCII {
         byte == 9 || (byte >= 32 && byte != 127)
     }
 
-    @inline(__always) package static func hexValue(_ byte: UInt8) -> UInt8? {
+    @inlinable @inline(__always) package static func hexValue(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 48...57: byte - 48
         case 65...70: byte - 55

@@ -1,7 +1,7 @@
 /// Hexadecimal digits of numbers, several in one step; lower case.
 package enum HexDigits {
     /// The eight digits of a number as bytes, the first one in the lowest byte.
-    @inlinable package static func eight(_ value: UInt32) -> UInt64 {
+    @inlinable @inline(__always) package static func eight(_ value: UInt32) -> UInt64 {
         // One digit to a byte, the highest one first.
         var spread = UInt64(value.byteSwapped)
         spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
@@ -14,7 +14,9 @@ package enum HexDigits {
 
     /// Writes the sixteen digits of a number.
     /// - Parameter text: Has sixteen bytes from `place` on.
-    @inlinable package static func write(_ value: UInt64, to text: UnsafeMutableRawBufferPointer, at place: Int) {
+    @inlinable @inline(__always) package static func write(
+        _ value: UInt64, to text: UnsafeMutableRawBufferPointer, at place: Int
+    ) {
         text.storeBytes(of: eight(UInt32(truncatingIfNeeded: value >> 32)), toByteOffset: place, as: UInt64.self)
         text.storeBytes(of: eight(UInt32(truncatingIfNeeded: value)), toByteOffset: place + 8, as: UInt64.self)
     }
@@ -24,11 +26,7 @@ package enum HexDigits {
         let text = UnsafeRawBufferPointer(rebasing: text)
         switch text.count {
         case 8: return eight(text.loadUnaligned(as: UInt64.self)).map { UInt64($0) }
-        case 16:
-            guard let high = eight(text.loadUnaligned(as: UInt64.self)),
-                let low = eight(text.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
-            else { return nil }
-            return UInt64(high) << 32 | UInt64(low)
+        case 16: return text.baseAddress.flatMap { sixteen($0) }
         case 1...15:
             var number: UInt64 = 0
             for byte in text {
@@ -40,8 +38,24 @@ package enum HexDigits {
         }
     }
 
+    /// The number of sixteen digits that lie at `text`; `nil` when one is none.
+    @inlinable @inline(__always) package static func sixteen(_ text: UnsafeRawPointer) -> UInt64? {
+        guard let high = eight(text.loadUnaligned(as: UInt64.self)),
+            let low = eight(text.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        else { return nil }
+        return UInt64(high) << 32 | UInt64(low)
+    }
+
+    /// The number of two digits that lie at `text`; `nil` when one is none.
+    @inlinable @inline(__always) package static func two(_ text: UnsafeRawPointer) -> UInt8? {
+        guard let high = ASCII.hexValue(text.load(as: UInt8.self)),
+            let low = ASCII.hexValue(text.load(fromByteOffset: 1, as: UInt8.self))
+        else { return nil }
+        return high << 4 | low
+    }
+
     /// The number of eight digits, as they lie in memory.
-    private static func eight(_ text: UInt64) -> UInt32? {
+    @inlinable @inline(__always) static func eight(_ text: UInt64) -> UInt32? {
         let text = text.littleEndian
         // Letters have the bit that digits lack, and are nine below their value.
         let letters = text >> 6 & 0x0101_0101_0101_0101

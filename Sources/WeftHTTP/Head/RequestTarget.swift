@@ -4,15 +4,19 @@ enum RequestTarget {
     /// RFC 3986, 3.2.2: no user, no quotes, no brackets but those of an address, a port of at most five digits; and
     /// ASCII alone. Empty is an authority.
     static func isAuthority(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var colon: Int?
+        var colon = -1
+        // Whatever is refused leaves its bit, and what is not ASCII the highest one: all is looked at, with few branches.
+        var refused: UInt64 = 0
+        var all: UInt8 = 0
         for index in 0..<bytes.count {
             let byte = bytes[index]
-            let refused = byte < 64 ? refusedBelow64 : byte < 128 ? refusedBelow128 : .max
-            if refused >> UInt64(byte & 63) & 1 != 0 { return false }
-            if byte == 58 { colon = index } else if byte == 93 { colon = nil }
+            all |= byte
+            refused |= (byte & 64 == 0 ? refusedBelow64 : refusedBelow128) &>> UInt64(byte & 63)
+            colon = byte == 58 ? index : byte == 93 ? -1 : colon
         }
+        guard refused & 1 == 0, all < 128 else { return false }
         if bytes.first == 91, !bytes.contains(93) { return false }
-        guard let colon else { return true }
+        guard colon >= 0 else { return true }
         let port = bytes[(colon + 1)...]
         return port.count <= 5 && port.allSatisfy { $0 >= 48 && $0 <= 57 }
     }

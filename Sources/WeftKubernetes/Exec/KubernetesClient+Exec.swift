@@ -19,7 +19,7 @@ extension KubernetesClient {
         let channel = try await connect()
         return try await channel.executeThenClose { inbound, outbound in
             var bytes = inbound.makeAsyncIterator()
-            try await outbound.write(handshakeRequest(path))
+            try await outbound.write(handshakeRequest(path, protocols: "v5.channel.k8s.io, v4.channel.k8s.io"))
             var handshake = WebSocketHandshake()
             while handshake.result == nil {
                 guard let chunk = try await bytes.next() else { break }
@@ -31,7 +31,7 @@ extension KubernetesClient {
         }
     }
 
-    private typealias RawChannel = NIOAsyncChannel<ByteBuffer, ByteBuffer>
+    typealias RawChannel = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     @concurrent private static func collect(
         _ first: ByteBuffer, _ bytes: inout NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
@@ -74,17 +74,18 @@ extension KubernetesClient {
         try await outbound.write(end.serialized(mask: .random(in: 0 ... .max)))
     }
 
-    private func handshakeRequest(_ path: String) -> ByteBuffer {
+    /// - Parameter protocols: Subprotocols, the dearest first.
+    func handshakeRequest(_ path: String, protocols: String) -> ByteBuffer {
         let key = Data((0..<16).map { _ in UInt8.random(in: 0...255) }).base64EncodedString()
         let host = configuration.server.split(separator: "/", maxSplits: 2).last.map(String.init) ?? ""
         var text = "GET \(path) HTTP/1.1\r\nHost: \(host)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         text += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(key)\r\n"
-        text += "Sec-WebSocket-Protocol: v5.channel.k8s.io, v4.channel.k8s.io\r\n"
+        text += "Sec-WebSocket-Protocol: \(protocols)\r\n"
         if let token = token.current() { text += "Authorization: Bearer \(token)\r\n" }
         return ByteBuffer(string: text + "User-Agent: weft/\(WeftVersion.current)\r\n\r\n")
     }
 
-    private func connect() async throws -> RawChannel {
+    func connect() async throws -> RawChannel {
         guard let url = URL(string: configuration.server), let host = url.host() else {
             throw KubernetesConfigurationError("\(configuration.server) is no server address")
         }

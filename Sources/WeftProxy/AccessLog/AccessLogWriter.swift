@@ -17,6 +17,8 @@ final class AccessLogWriter {
     private var descriptors: [String: CInt] = [:]
     private var second = LogSecond()
     private static let batch = 64 << 10
+    /// Bytes that wait for a file that takes none now: its disk is full, its folder is not there yet.
+    private static let patience = 1 << 20
     /// Who watches requests go by; `nil` for nobody, which is all that a request then pays for.
     var tap: TapRecorder?
 
@@ -25,7 +27,8 @@ final class AccessLogWriter {
         for buffer in pending where buffer.count > 0 { write(buffer) }
     }
 
-    private func buffer(_ path: String) -> LogBuffer {
+    /// The lines of a file that wait to be written.
+    func buffer(_ path: String) -> LogBuffer {
         for buffer in pending where buffer.path == path { return buffer }
         let made = LogBuffer(path: path)
         pending.append(made)
@@ -34,16 +37,18 @@ final class AccessLogWriter {
 
     private func flush(full buffer: LogBuffer) { if buffer.count > Self.batch { write(buffer) } }
 
+    /// What the file does not take now is tried again with the next flush.
     private func write(_ buffer: LogBuffer) {
-        defer { buffer.removeAll() }
         let descriptor = descriptors[buffer.path] ?? open(buffer.path)
-        guard descriptor >= 0, let base = buffer.bytes.baseAddress else { return }
         var offset = 0
-        while offset < buffer.count {
+        while descriptor >= 0, offset < buffer.count, let base = buffer.bytes.baseAddress {
             let count = Glibc.write(descriptor, base + offset, buffer.count - offset)
-            if count <= 0 { return }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
             offset += count
         }
+        buffer.removeFirst(offset)
+        if buffer.count > Self.patience { buffer.removeAll() }
     }
 
     private func open(_ path: String) -> CInt {
@@ -53,7 +58,7 @@ final class AccessLogWriter {
             case "/dev/stderr": 2
             default: Glibc.open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
             }
-        descriptors[path] = descriptor
+        if descriptor >= 0 { descriptors[path] = descriptor }
         return descriptor
     }
 

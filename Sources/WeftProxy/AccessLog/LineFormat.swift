@@ -29,6 +29,8 @@ final class LineFormat: Sendable {
     private struct Piece: Sendable {
         var start = 0
         var count = 0
+        /// The text, when it has at most eight bytes, as most have that stand between values.
+        var word: UInt64 = 0
         var value = Value.none
     }
     private let pieces: [Piece]
@@ -36,13 +38,14 @@ final class LineFormat: Sendable {
     private let texts: [UInt8]
     private let names: [HeaderName]
     private let others: [(operation: FormatOperator, limit: Int?)]
-    /// What stands for a value that is not there.
-    private let missing: StaticString
+    /// What stands for a value that is not there: at most eight bytes as they lie in memory.
+    private let missing: (word: UInt64, length: Int)
     let template: FormatTemplate
 
+    /// - Parameter missing: At most eight bytes.
     init(_ template: FormatTemplate, missing: StaticString) {
         self.template = template
-        self.missing = missing
+        self.missing = (Compiler.word(missing.description), missing.utf8CodeUnitCount)
         var compiler = Compiler()
         for piece in template.pieces { compiler.add(piece) }
         pieces = compiler.pieces
@@ -62,7 +65,7 @@ final class LineFormat: Sendable {
         mutating func add(_ piece: FormatTemplate.Piece) {
             switch piece {
             case .text(let text):
-                pieces.append(Piece(start: texts.count, count: text.utf8.count))
+                pieces.append(Piece(start: texts.count, count: text.utf8.count, word: Self.word(text)))
                 texts += text.utf8
             case .value(let operation, let limit):
                 let value = value(operation, limit)
@@ -72,6 +75,13 @@ final class LineFormat: Sendable {
                     pieces.append(Piece(value: value))
                 }
             }
+        }
+
+        /// The first eight bytes as they lie in memory.
+        static func word(_ text: String) -> UInt64 {
+            var word: UInt64 = 0
+            withUnsafeMutableBytes(of: &word) { $0.copyBytes(from: text.utf8.prefix(8)) }
+            return word
         }
 
         private mutating func value(_ operation: FormatOperator, _ limit: Int?) -> Value {
@@ -114,10 +124,14 @@ final class LineFormat: Sendable {
         pieces.withUnsafeBufferPointer { pieces in
             texts.withUnsafeBytes { texts in
                 for piece in pieces {
-                    if piece.count > 0 {
+                    if piece.count <= 8 {
+                        line.append(word: piece.word, length: piece.count)
+                    } else {
                         line.append(UnsafeRawBufferPointer(rebasing: texts[piece.start..<(piece.start + piece.count)]))
                     }
-                    if !write(piece.value, exchange, now, &second, line) { line.append(missing) }
+                    if !write(piece.value, exchange, now, &second, line) {
+                        line.append(word: missing.word, length: missing.length)
+                    }
                 }
             }
         }
@@ -130,7 +144,7 @@ final class LineFormat: Sendable {
         switch value {
         case .none: return true
         case .start:
-            second.write(LogClock.now() - (NIODeadline.now() - exchange.record.started).nanoseconds, to: line)
+            second.write(second.unixTime(of: exchange.record.started, now: now), to: line)
             return true
         case .request(let field, let other):
             return write(field, exchange, line) || write(other, exchange, line)
@@ -244,6 +258,21 @@ struct LogSecond {
     private var second = Int64.min
     /// `2026-11-21T10:00:00.`
     private var text: [UInt8] = []
+    /// Nanoseconds from the beginning of the loop's clock to 1970, and when that was looked up.
+    private var offset: Int64 = 0
+    private var checked = NIODeadline.distantPast
+    /// After so long the system's clock is asked again: it may have been set.
+    private static let trust = TimeAmount.milliseconds(50)
+
+    /// Nanoseconds since 1970 of a moment of the loop's clock, without asking the system's for each.
+    /// - Parameter now: The time, or a little before it.
+    mutating func unixTime(of moment: NIODeadline, now: NIODeadline) -> Int64 {
+        if now - checked >= Self.trust {
+            offset = LogClock.now() - Int64(clamping: NIODeadline.now().uptimeNanoseconds)
+            checked = now
+        }
+        return offset + Int64(clamping: moment.uptimeNanoseconds)
+    }
 
     /// Writes `2026-11-21T10:00:00.000Z`, as ``LogClock/standard(_:)`` does.
     /// - Parameter nanoseconds: Since 1970.

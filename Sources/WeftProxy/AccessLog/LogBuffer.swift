@@ -26,6 +26,12 @@ final class LogBuffer {
 
     func removeAll() { count = 0 }
 
+    func removeFirst(_ written: Int) {
+        let rest = count - written
+        if rest > 0, written > 0 { memory.copyMemory(from: memory + written, byteCount: rest) }
+        count = max(0, rest)
+    }
+
     private func grow(for more: Int) {
         let wanted = max(capacity * 2, count + more)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: wanted, alignment: 8)
@@ -37,24 +43,33 @@ final class LogBuffer {
 
     @inline(__always) func append(_ bytes: UnsafeRawBufferPointer) {
         guard let source = bytes.baseAddress else { return }
-        if capacity - count < bytes.count { grow(for: bytes.count) }
+        if capacity &- count < bytes.count { grow(for: bytes.count) }
         (memory + count).copyMemory(from: source, byteCount: bytes.count)
-        count += bytes.count
+        count &+= bytes.count
+    }
+
+    /// The first `length` bytes of `word` as they lie in memory, in one store.
+    /// - Parameter length: At most eight.
+    @inline(__always) func append(word: UInt64, length: Int) {
+        if capacity &- count < 8 { grow(for: 8) }
+        memory.storeBytes(of: word, toByteOffset: count, as: UInt64.self)
+        count &+= length
     }
 
     @inline(__always) func append(_ text: StaticString) {
         append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    @inline(__always) func append(_ text: String) {
-        var text = text
-        text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+    @inline(never) func append(_ text: String) {
+        let isWritten: Void? = text.utf8.withContiguousStorageIfAvailable { append(UnsafeRawBufferPointer($0)) }
+        guard isWritten == nil else { return }
+        Array(text.utf8).withUnsafeBytes { append($0) }
     }
 
     @inline(__always) func append(byte: UInt8) {
         if capacity == count { grow(for: 1) }
         memory.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
-        count += 1
+        count &+= 1
     }
 
     /// - Parameter digits: Zeros stand before a number that has fewer.

@@ -76,7 +76,8 @@ struct AgentPages: Sendable {
 
     private func metrics() async -> AdminReply {
         AdminReply(
-            plane.metrics.prometheusText(plane) + ProcessUsage.text(prefix: "istio_agent_"),
+            plane.metrics.prometheusText(plane) + ProcessUsage.text(prefix: "istio_agent_")
+                + CertificatePage.expiryText(status.identity),
             contentType: "text/plain; version=0.0.4; charset=utf-8")
     }
 

@@ -19,6 +19,17 @@ enum CertificatePage {
         ]
     }
 
+    /// How long the proxy's own certificate is good for, as Istio's agents tell it.
+    static func expiryText(_ identity: WorkloadIdentity?, now: Date = Date()) -> String {
+        guard let identity else { return "" }
+        let seconds = Int64(identity.certificate.notAfter.timeIntervalSince(now))
+        return """
+            # TYPE istio_agent_cert_expiry_seconds gauge
+            istio_agent_cert_expiry_seconds{resource_name="default"} \(seconds)
+
+            """
+    }
+
     private static func entry(_ info: CertificateInfo, _ source: String, _ now: Date) -> JSONValue {
         let days = max(0, info.notAfter.timeIntervalSince(now) / 86_400)
         let names: [JSONValue] =

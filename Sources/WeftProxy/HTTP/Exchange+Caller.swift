@@ -62,7 +62,7 @@ extension Exchange {
         }
     }
 
-    private static let via: HeaderName = "via"
+    private static var via: HeaderName { "via" }
 
     static func append(via: String, to headers: inout HeaderBlock) {
         let before = headers.joined(Self.via).map { String(decoding: $0, as: UTF8.self) }

@@ -214,7 +214,8 @@ extension Exchange {
         }
         let isComplete = requestEnded && body.isEmpty && requestTrailers == nil
         if cluster?.compiled.cluster.properCaseHeaders == true { head.headers.useProperCase() }
-        stream.send(head, endStream: isComplete && !isUpgrade)
+        stream.write(head: &head, endStream: isComplete && !isUpgrade)
+        stream.headWritten(endStream: isComplete && !isUpgrade)
         if isUpgrade { return stream.flush() }
         guard !isComplete else { return }
         for bytes in body { stream.write(body: bytes) }

@@ -16,7 +16,7 @@ final class Exchange: HTTPStreamReceiver {
     var head: RequestHead
     var worker: Worker { connection.worker }
     var manager: HTTPConnectionManager { connection.manager.manager }
-    var record = ExchangeRecord()
+    var record: ExchangeRecord
 
     /// The table that this request is routed by.
     private var foundTable: RouteTable?
@@ -107,6 +107,7 @@ final class Exchange: HTTPStreamReceiver {
         self.stream = stream
         original = OriginalRequest(head)
         self.head = head
+        record = ExchangeRecord(started: connection.worker.now)
         requestEnded = endStream
         if endStream { completedAt = record.started }
     }
@@ -195,7 +196,7 @@ final class Exchange: HTTPStreamReceiver {
             deliver(compressor.compress(ByteBuffer(), isLast: true))
         }
         requestEnded = true
-        completedAt = .now()
+        completedAt = worker.now
         requestTrailers = trailers
         for shadow in shadows { shadow.end(requestTrailers) }
         if isTunnel { noteClientLeft() }
@@ -487,7 +488,7 @@ final class Exchange: HTTPStreamReceiver {
         if holdsRetrySlot { breaker?.releaseRetry() }
         holdsRequestSlot = false
         holdsRetrySlot = false
-        let now = NIODeadline.now()
+        let now = worker.now
         countEnd(now: now)
         if span != nil { endTrace(now: now) }
         worker.logs.exchangeFinished(self, now: now)

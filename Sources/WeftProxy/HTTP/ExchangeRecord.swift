@@ -26,7 +26,7 @@ struct OriginalRequest {
 
 /// What the access log and the metrics say about an exchange.
 struct ExchangeRecord {
-    let started = NIODeadline.now()
+    let started: NIODeadline
     var reporter: StatsFilter.Reporter?
     var status = 0
     var flag = "-"
@@ -54,6 +54,9 @@ struct ExchangeRecord {
     var responseHeaders: HeaderBlock?
     /// What few exchanges have; made when there is something to keep.
     private(set) var extras: Extras?
+
+    /// - Parameter started: When the first header came.
+    init(started: NIODeadline) { self.started = started }
 
     /// Where an exchange's rarer facts go. Belongs to one record, whose copies for logs only read it.
     final class Extras {

@@ -224,7 +224,7 @@ final class UpstreamAttempt: ResponseReceiver {
         if !awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(of: head))) }
     }
 
-    private static let immediateFailure: HeaderName = "x-envoy-immediate-health-check-fail"
+    private static var immediateFailure: HeaderName { "x-envoy-immediate-health-check-fail" }
 
     /// Gives the try up; nothing more is reported.
     func abandon() {
@@ -265,7 +265,7 @@ final class UpstreamAttempt: ResponseReceiver {
         sawHead = true
         perTry?.cancel()
         perTry = nil
-        let now = NIODeadline.now()
+        let now = worker.now
         cluster.counters.responded(
             head.status, milliseconds: UInt64(clamping: (now - started).nanoseconds / 1_000_000))
         if idle != nil { lastMoved = now }

@@ -6,8 +6,8 @@ import WeftRouting
 /// The two request headers with which proxies introduce themselves over mTLS, as Istio's metadata exchange has them:
 /// the node id, and node metadata as base64 of a `google.protobuf.Struct`.
 enum PeerMetadata {
-    static let idHeader: HeaderName = "x-envoy-peer-metadata-id"
-    static let header: HeaderName = "x-envoy-peer-metadata"
+    static var idHeader: HeaderName { "x-envoy-peer-metadata-id" }
+    static var header: HeaderName { "x-envoy-peer-metadata" }
     static let headers: HeaderNameSet = [idHeader, header]
     /// Larger values are ignored; Istio's own are below 2 KiB.
     static let maximumBytes = 16 << 10

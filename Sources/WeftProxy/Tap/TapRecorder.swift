@@ -68,6 +68,15 @@ final class TapRecorder {
     }
 }
 
+extension Exchange {
+    /// The object of the configuration that decided, and which rule of it: `VirtualService shop/cart rule 0`. `nil` where the
+    /// configuration does not say where it comes from.
+    var decidedBy: String? {
+        let origin = record.extras?.provenance ?? decision?.route.provenance
+        return origin.map { "\($0.resource)" + ($0.rule.map { " rule \($0)" } ?? "") }
+    }
+}
+
 extension TapRecord {
     /// Bytes of a text that a client or a server chose.
     private static let textLimit = 512
@@ -87,8 +96,7 @@ extension TapRecord {
         flags = record.flag
         details = text(.responseCodeDetails)
         route = text(.routeName)
-        let origin = record.extras?.provenance ?? exchange.decision?.route.provenance
-        routeConfig = origin.map { Self.cut("\($0.resource)" + ($0.rule.map { " rule \($0)" } ?? "")) } ?? ""
+        routeConfig = exchange.decidedBy.map { Self.cut($0) } ?? ""
         cluster = Self.cut(context.cluster)
         upstream = Self.cut(context.upstreamHost)
         attempts = exchange.attemptCount

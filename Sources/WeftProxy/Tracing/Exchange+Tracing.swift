@@ -5,10 +5,10 @@ import WeftRouting
 
 /// Whether a request is traced, its span, and the headers that carry the trace on. In the order that Envoy has.
 extension Exchange {
-    private static let forceTrace: HeaderName = "x-envoy-force-trace"
-    private static let clientTraceID: HeaderName = "x-client-trace-id"
-    private static let decoratorOperation: HeaderName = "x-envoy-decorator-operation"
-    private static let serviceCluster: HeaderName = "x-envoy-downstream-service-cluster"
+    private static var forceTrace: HeaderName { "x-envoy-force-trace" }
+    private static var clientTraceID: HeaderName { "x-client-trace-id" }
+    private static var decoratorOperation: HeaderName { "x-envoy-decorator-operation" }
+    private static var serviceCluster: HeaderName { "x-envoy-downstream-service-cluster" }
 
     /// After the path is normal, before any filter.
     func startTrace(_ tracing: CompiledTracing) {
@@ -137,7 +137,7 @@ extension Exchange {
         var tags = requestTags(tracing)
         tags.append(("request_size", String(record.bytesReceived)))
         tags.append(("response_size", String(record.bytesSent)))
-        tags += commonTags(context, tracing)
+        tags += commonTags(context, tracing) + decisionTags(context)
         worker.tracers.add(span.finished(tags, now: now, isError: isTraceError), of: tracing)
     }
 
@@ -176,6 +176,21 @@ extension Exchange {
         tags.append(("grpc.authority", head.host))
         tags.append(("grpc.content_type", head.headers.string(.contentType) ?? ""))
         if let limit = head.headers.string(.grpcTimeout) { tags.append(("grpc.timeout", limit)) }
+        return tags
+    }
+
+    /// Which object and route decided, why it ended as it did (a policy's name is in the details of a refusal), and how often
+    /// it was tried again.
+    private func decisionTags(_ context: LogContext) -> [(String, String)] {
+        var tags: [(String, String)] = []
+        if let origin = decidedBy {
+            tags.append(("weft.config", origin))
+            if let route = filled(context.value(.routeName).string) { tags.append(("weft.route", route)) }
+        }
+        if let details = filled(context.value(.responseCodeDetails).string), details != "via_upstream" {
+            tags.append(("response_code_details", details))
+        }
+        if attemptCount > 1 { tags.append(("retry.count", String(attemptCount - 1))) }
         return tags
     }
 

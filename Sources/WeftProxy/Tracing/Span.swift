@@ -3,7 +3,7 @@ import WeftRouting
 
 /// A span that has begun: the request at this proxy, or one try at an upstream. Loop-confined.
 final class Span {
-    var context: TraceContext
+    let context: TraceContext
     var name: String
     /// Whether this end of the call is the client.
     let isClient: Bool

@@ -278,7 +278,7 @@ final class HTTPPool {
             connection.isPooled = true
             idle.append(connection)
         }
-        connection.idleSince = .now()
+        connection.idleSince = flushes?.clock.now ?? .now()
         if idleTimer == nil { watchIdle(after: idleLimit) }
     }
 

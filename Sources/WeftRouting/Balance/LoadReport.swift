@@ -10,7 +10,7 @@ package struct LoadReport: Sendable, Hashable {
     package private(set) var requestsPerSecond = 0.0
     package private(set) var errorsPerSecond = 0.0
 
-    private static let header: HeaderName = "endpoint-load-metrics"
+    private static var header: HeaderName { "endpoint-load-metrics" }
 
     /// - Returns: `nil` when the response has no report in text form.
     package init?(_ headers: HeaderBlock) {

@@ -25,8 +25,8 @@ package struct CORSEngine: Sendable {
         origins = policy.allowOrigins.map(CompiledStringMatcher.init)
     }
 
-    private static let requestMethod: HeaderName = "access-control-request-method"
-    private static let privateNetwork: HeaderName = "access-control-request-private-network"
+    private static var requestMethod: HeaderName { "access-control-request-method" }
+    private static var privateNetwork: HeaderName { "access-control-request-private-network" }
 
     /// Whether this is a preflight request, which tokens and other policies need not accompany.
     package static func isPreflight(_ head: RequestHead) -> Bool {

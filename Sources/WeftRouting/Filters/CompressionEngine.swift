@@ -8,11 +8,11 @@ package struct CompressionEngine: Sendable {
 
     package init(_ settings: CompressorFilter) { self.settings = settings }
 
-    private static let acceptEncoding: HeaderName = "accept-encoding"
-    private static let contentEncoding: HeaderName = "content-encoding"
-    private static let cacheControl: HeaderName = "cache-control"
-    private static let etag: HeaderName = "etag"
-    private static let vary: HeaderName = "vary"
+    private static var acceptEncoding: HeaderName { "accept-encoding" }
+    private static var contentEncoding: HeaderName { "content-encoding" }
+    private static var cacheControl: HeaderName { "cache-control" }
+    private static var etag: HeaderName { "etag" }
+    private static var vary: HeaderName { "vary" }
 
     /// What the client accepts; taken away from the upstream if so configured.
     package func takeAccepted(_ head: inout RequestHead, _ overrides: CompressorOverrides?) -> String? {
@@ -107,9 +107,9 @@ package struct DecompressionEngine: Sendable {
 
     package init(_ settings: DecompressorFilter) { self.settings = settings }
 
-    private static let acceptEncoding: HeaderName = "accept-encoding"
-    private static let contentEncoding: HeaderName = "content-encoding"
-    private static let cacheControl: HeaderName = "cache-control"
+    private static var acceptEncoding: HeaderName { "accept-encoding" }
+    private static var contentEncoding: HeaderName { "content-encoding" }
+    private static var cacheControl: HeaderName { "cache-control" }
 
     /// Changes the headers of a request.
     /// - Returns: Whether its body is to be decompressed.

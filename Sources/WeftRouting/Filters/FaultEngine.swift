@@ -26,11 +26,11 @@ package final class FaultEngine: Sendable {
         headers = fault.headers.map(CompiledHeaderMatcher.init)
     }
 
-    private static let delay: HeaderName = "x-envoy-fault-delay-request"
-    private static let delayPercentage: HeaderName = "x-envoy-fault-delay-request-percentage"
-    private static let abort: HeaderName = "x-envoy-fault-abort-request"
-    private static let grpcAbort: HeaderName = "x-envoy-fault-abort-grpc-request"
-    private static let abortPercentage: HeaderName = "x-envoy-fault-abort-request-percentage"
+    private static var delay: HeaderName { "x-envoy-fault-delay-request" }
+    private static var delayPercentage: HeaderName { "x-envoy-fault-delay-request-percentage" }
+    private static var abort: HeaderName { "x-envoy-fault-abort-request" }
+    private static var grpcAbort: HeaderName { "x-envoy-fault-abort-grpc-request" }
+    private static var abortPercentage: HeaderName { "x-envoy-fault-abort-request-percentage" }
 
     /// - Parameters:
     ///   - cluster: Where the route leads.

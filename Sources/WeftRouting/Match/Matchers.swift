@@ -1,4 +1,5 @@
 import NIOCore
+import WeftCore
 package import WeftHTTP
 package import WeftIR
 

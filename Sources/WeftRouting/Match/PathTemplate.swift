@@ -1,3 +1,5 @@
+package import WeftCore
+
 /// A path pattern of segments: `*` is one segment, `**` any number at the end, `{name}` a segment with a name and
 /// `{name=pattern}` a pattern with one (`envoy.extensions.path.match.uri_template.v3`).
 package struct PathTemplate: Sendable {

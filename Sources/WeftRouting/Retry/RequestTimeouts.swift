@@ -16,9 +16,9 @@ package struct RequestTimeouts: Sendable, Hashable {
     package private(set) var hedgesOnPerTryTimeout: Bool
     private let rewritesGRPCTimeout: Bool
 
-    private static let requestHeader: HeaderName = "x-envoy-upstream-rq-timeout-ms"
-    private static let perTryHeader: HeaderName = "x-envoy-upstream-rq-per-try-timeout-ms"
-    private static let hedgeHeader: HeaderName = "x-envoy-hedge-on-per-try-timeout"
+    private static var requestHeader: HeaderName { "x-envoy-upstream-rq-timeout-ms" }
+    private static var perTryHeader: HeaderName { "x-envoy-upstream-rq-per-try-timeout-ms" }
+    private static var hedgeHeader: HeaderName { "x-envoy-hedge-on-per-try-timeout" }
 
     /// - Parameters:
     ///   - head: The headers that are only for the proxy are taken out; `grpc-timeout` is written anew where the route

@@ -34,13 +34,13 @@ package struct RetryState: Sendable {
     private static let requestHeaders: HeaderNameSet = [
         retryOn, retryGRPCOn, maxRetries, statusCodes, headerNames,
     ]
-    private static let retryOn: HeaderName = "x-envoy-retry-on"
-    private static let retryGRPCOn: HeaderName = "x-envoy-retry-grpc-on"
-    private static let maxRetries: HeaderName = "x-envoy-max-retries"
-    private static let statusCodes: HeaderName = "x-envoy-retriable-status-codes"
-    private static let headerNames: HeaderName = "x-envoy-retriable-header-names"
-    private static let overloaded: HeaderName = .envoyOverloaded
-    private static let rateLimited: HeaderName = "x-envoy-ratelimited"
+    private static var retryOn: HeaderName { "x-envoy-retry-on" }
+    private static var retryGRPCOn: HeaderName { "x-envoy-retry-grpc-on" }
+    private static var maxRetries: HeaderName { "x-envoy-max-retries" }
+    private static var statusCodes: HeaderName { "x-envoy-retriable-status-codes" }
+    private static var headerNames: HeaderName { "x-envoy-retriable-header-names" }
+    private static var overloaded: HeaderName { .envoyOverloaded }
+    private static var rateLimited: HeaderName { "x-envoy-ratelimited" }
 
     /// - Parameter head: Its headers about retries (`x-envoy-retry-on` and so on) are obeyed and taken out.
     /// - Returns: `nil` when nothing would ever be tried again.

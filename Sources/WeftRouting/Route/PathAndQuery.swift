@@ -1,4 +1,5 @@
 package import NIOCore
+package import WeftCore
 package import WeftIR
 
 /// Cuts request targets into path and query.

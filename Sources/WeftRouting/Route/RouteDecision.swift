@@ -1,3 +1,4 @@
+package import WeftCore
 package import WeftIR
 
 /// Which route a request takes, and why: the virtual host and the route, with all that it needs compiled once.

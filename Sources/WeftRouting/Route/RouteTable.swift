@@ -133,7 +133,7 @@ package final class RouteTable: Sendable {
         return requirement == .all || head.headers.string(isInternal) != "true"
     }
 
-    private static let isInternal: HeaderName = "x-envoy-internal"
+    private static var isInternal: HeaderName { "x-envoy-internal" }
 
     /// Where the routes come from that a request was tried against and that did not take it.
     package func refusing(_ head: RequestHead) -> Provenance? {

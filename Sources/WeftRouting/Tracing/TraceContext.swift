@@ -67,8 +67,8 @@ package struct TraceContext: Sendable, Hashable {
 // MARK: - W3C
 
 extension TraceContext {
-    package static let traceparent: HeaderName = "traceparent"
-    package static let tracestate: HeaderName = "tracestate"
+    package static var traceparent: HeaderName { "traceparent" }
+    package static var tracestate: HeaderName { "tracestate" }
 
     /// Bytes of a `traceparent` of version 0.
     private static let parentLength = 55
@@ -91,11 +91,12 @@ extension TraceContext {
     /// `VERSION-TRACE-SPAN-FLAGS` of 2, 32, 16 and 2 hexadecimal digits; versions to come may add to it.
     private static func parent(_ text: UnsafeRawBufferPointer) -> TraceContext? {
         let dash = UInt8(ascii: "-")
-        guard text.count >= parentLength, text[2] == dash, text[35] == dash, text[52] == dash,
-            let version = HexDigits.number(text[0..<2]), version != 0xff,
+        guard text.count >= parentLength, let base = text.baseAddress,
+            text[2] == dash, text[35] == dash, text[52] == dash,
+            let version = HexDigits.two(base), version != 0xff,
             text.count == parentLength || version != 0 && text[parentLength] == dash,
-            let high = HexDigits.number(text[3..<19]), let low = HexDigits.number(text[19..<35]),
-            let span = HexDigits.number(text[36..<52]), let flags = HexDigits.number(text[53..<55]),
+            let high = HexDigits.sixteen(base + 3), let low = HexDigits.sixteen(base + 19),
+            let span = HexDigits.sixteen(base + 36), let flags = HexDigits.two(base + 53),
             high | low != 0, span != 0
         else { return nil }
         return TraceContext(traceHigh: high, traceLow: low, spanID: span, isSampled: flags & 1 == 1)
@@ -121,12 +122,12 @@ extension TraceContext {
 // MARK: - B3
 
 extension TraceContext {
-    private static let b3: HeaderName = "b3"
-    private static let b3TraceID: HeaderName = "x-b3-traceid"
-    private static let b3SpanID: HeaderName = "x-b3-spanid"
-    private static let b3ParentID: HeaderName = "x-b3-parentspanid"
-    private static let b3Sampled: HeaderName = "x-b3-sampled"
-    private static let b3Flags: HeaderName = "x-b3-flags"
+    private static var b3: HeaderName { "b3" }
+    private static var b3TraceID: HeaderName { "x-b3-traceid" }
+    private static var b3SpanID: HeaderName { "x-b3-spanid" }
+    private static var b3ParentID: HeaderName { "x-b3-parentspanid" }
+    private static var b3Sampled: HeaderName { "x-b3-sampled" }
+    private static var b3Flags: HeaderName { "x-b3-flags" }
 
     /// The single header `b3`, or the headers `x-b3-…` (openzipkin/b3-propagation); `nil` when no span is named or what
     /// is there is malformed.

@@ -127,9 +127,9 @@ package final class CallerTrust: Sendable {
         return (text, parts.count == 1 && count == 0)
     }
 
-    private static let isInternalHeader: HeaderName = "x-envoy-internal"
-    private static let externalAddress: HeaderName = "x-envoy-external-address"
-    private static let forwardedPort: HeaderName = "x-forwarded-port"
+    private static var isInternalHeader: HeaderName { "x-envoy-internal" }
+    private static var externalAddress: HeaderName { "x-envoy-external-address" }
+    private static var forwardedPort: HeaderName { "x-forwarded-port" }
 
     /// What only a proxy inside may say; taken from requests that enter the network here.
     private static let edgeOnly: HeaderNameSet = [

@@ -22,19 +22,14 @@ extension Evaluator {
             guard let parameter else { return [] }
             return try countValues(operand, try string(parameter), key, grid)
         default:
-            var groups: [Labels: Int] = [:]
+            var groups = LabelGroups(grouping, isWithout: without)
             var folds: [Fold] = []
             // A name that is asked for must be the right one.
             let keepsName = without || !grouping.contains(Labels.metricName)
             try stream(operand, grid, keepsName: keepsName) { labels, values in
-                let labels = key(labels)
-                let group: Int
-                if let known = groups[labels] {
-                    group = known
-                } else {
-                    group = folds.count
-                    groups[labels] = group
-                    folds.append(Fold(labels: labels, steps: grid.count))
+                let group = groups.place(of: labels)
+                if group == folds.count {
+                    folds.append(Fold(labels: groups[group], steps: grid.count))
                     try checkPoints(folds.count * 3, grid)
                 }
                 folds[group].add(values, kind)

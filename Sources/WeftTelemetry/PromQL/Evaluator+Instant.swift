@@ -15,6 +15,16 @@ extension Evaluator {
         let window = RangeWindow(
             function: function, start: end - range, end: end, now: selector.shift.at == nil ? time : queryStart,
             parameters: parameters)
+        if [.rate, .increase, .delta].contains(function) {
+            return try source.changes(selector.matchers, from: window.start, through: end) { labels, changes in
+                try checkTime(always: true)
+                try countSamples(changes.reduce(0) { $0 + $1.count })
+                for (labels, change) in zip(labels, changes) {
+                    let value = RangeMath.extrapolated(function, change, window.start, end)
+                    if !StaleMarker.isStale(value) { try body(labels, value) }
+                }
+            }
+        }
         let all = try source.select(selector.matchers, from: window.start, through: end)
         for start in stride(from: 0, to: all.count, by: Self.batch) {
             try checkTime(always: true)
@@ -57,21 +67,6 @@ private struct RangeWindow: Sendable {
     }
 
     private func read(_ series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
-        [.rate, .increase, .delta].contains(function) ? changes(of: series) : readAll(series)
-    }
-
-    /// Without keeping a sample.
-    private func changes(of series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
-        var samples = 0
-        let values = series.map { one in
-            let change = one.change(from: start, through: end)
-            samples += change.count
-            return RangeMath.extrapolated(function, change, start, end)
-        }
-        return (values, samples)
-    }
-
-    private func readAll(_ series: ArraySlice<SelectedSeries>) -> (values: [Double], samples: Int) {
         var buffer = SampleBuffer()
         var samples = 0
         let values = series.map { one in

@@ -41,22 +41,6 @@ struct SteppedSeries: Sendable {
     var values: [Double]
 }
 
-/// The label sets that a function has given so far, without their names: none may come twice.
-struct SeenLabels {
-    private let isNeeded: Bool
-    private var sets: [Int: Labels] = [:]
-
-    /// - Parameter isNeeded: `false` where none can.
-    init(isNeeded: Bool) { self.isNeeded = isNeeded }
-
-    mutating func add(_ labels: Labels) throws(PromQLError) {
-        guard isNeeded, let known = sets.updateValue(labels, forKey: labels.digestWithoutName),
-            known.withoutName == labels.withoutName
-        else { return }
-        throw Evaluator.sameLabels
-    }
-}
-
 /// What an expression gave, at every step.
 enum SteppedValue: Sendable {
     case scalar([Double])
@@ -70,13 +54,18 @@ final class Evaluator {
     let limits: QueryLimits
     let queryStart: Int64
     let queryEnd: Int64
+    private let isCancelled: () -> Bool
     private let deadline: ContinuousClock.Instant
     private var samplesRead = 0
     private var checks = 0
     var scratch = SampleBuffer()
 
-    init(source: any SeriesSource, limits: QueryLimits, start: Int64, end: Int64) {
+    init(
+        source: any SeriesSource, limits: QueryLimits, start: Int64, end: Int64,
+        isCancelled: @escaping () -> Bool = { Task.isCancelled }
+    ) {
         self.source = source
+        self.isCancelled = isCancelled
         self.limits = limits
         queryStart = start
         queryEnd = end
@@ -89,7 +78,7 @@ final class Evaluator {
     func checkTime(always: Bool = false) throws(PromQLError) {
         checks &+= 1
         guard always || checks & 63 == 0 else { return }
-        if Task.isCancelled { throw PromQLError(.canceled, "query was canceled in expression evaluation") }
+        if isCancelled() { throw PromQLError(.canceled, "query was canceled in expression evaluation") }
         if ContinuousClock.now > deadline {
             throw PromQLError(.timeout, "query timed out in expression evaluation after \(limits.timeout)")
         }

@@ -5,21 +5,22 @@ enum HistogramQuantile {
         var count: Double
     }
 
-    private static let dropped = LabelNames(["le", Labels.metricName])
+    private static let bound = LabelNames(["le"])
 
     static func evaluate(
         _ shares: [Double], _ series: [SteppedSeries], _ evaluator: Evaluator
     ) throws(PromQLError) -> [SteppedSeries] {
-        var index: [Labels: Int] = [:]
+        var sets = LabelGroups(["le"], isWithout: true)
         var groups: [(labels: Labels, members: [(bound: Double, values: [Double])])] = []
+        // There are few bounds, and thousands of series with each of them.
+        var bounds: [Label: Double?] = [:]
         for one in series {
-            guard let bound = number(one.labels["le"]) else { continue }
-            let labels = one.labels.dropping(Self.dropped)
-            let slot = index[labels] ?? groups.count
-            if slot == groups.count {
-                index[labels] = slot
-                groups.append((labels, []))
-            }
+            guard let label = one.labels.pairs.first(where: { Self.bound.contains(nameOf: $0) }) else { continue }
+            let known = bounds[label] ?? number(label.value)
+            bounds[label] = known
+            guard let bound = known else { continue }
+            let slot = sets.place(of: one.labels)
+            if slot == groups.count { groups.append((sets[slot], [])) }
             groups[slot].members.append((bound, one.values))
         }
         var result: [SteppedSeries] = []

@@ -1,4 +1,4 @@
-import WeftRouting
+import WeftCore
 
 /// `label_replace` and `label_join`.
 enum LabelChange {

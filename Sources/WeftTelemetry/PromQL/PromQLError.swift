@@ -58,7 +58,8 @@ package enum PromQLText {
         if let whole = Int64(exactly: value), whole.magnitude < 1 << 53 {
             return whole == 0 && value.sign == .minus ? "-0" : String(whole)
         }
-        return expanded("\(value)")
+        let text = "\(value)"
+        return text.utf8.contains(UInt8(ascii: "e")) || text.hasSuffix(".0") ? expanded(text) : text
     }
 
     /// Writes an exponent out: `1.5e+21` as `1500000000000000000000`.

@@ -45,9 +45,13 @@ package struct QueryEngine: Sendable {
     }
 
     /// The values of a vector at one time, in no order: sorting thousands of label sets costs more than finding them.
+    /// - Parameter isCancelled: Asked now and then on the thread that evaluates.
     /// - Throws: ``PromQLError``, or what the source throws.
-    func unorderedVector(_ expression: Expression, at time: Int64) throws -> [(labels: Labels, value: Double)] {
-        let evaluator = Evaluator(source: source, limits: limits, start: time, end: time)
+    func unorderedVector(
+        _ expression: Expression, at time: Int64, isCancelled: @escaping @Sendable () -> Bool
+    ) throws -> [(labels: Labels, value: Double)] {
+        let evaluator = Evaluator(
+            source: source, limits: limits, start: time, end: time, isCancelled: isCancelled)
         return try evaluator.vector(expression, TimeGrid(start: time, end: time, step: 1)).compactMap { series in
             StaleMarker.isStale(series.values[0]) ? nil : (series.labels, series.values[0])
         }

@@ -45,7 +45,14 @@ struct JSONText {
 
     mutating func integer(_ value: Int64) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        guard (0..<1_000_000).contains(value) else { return bytes.append(contentsOf: String(value).utf8) }
+        // Places in a table: hundreds of thousands of them in an answer, none of them worth a string.
+        var scale: Int64 = 1
+        while value / scale > 9 { scale *= 10 }
+        while scale > 0 {
+            bytes.append(UInt8(ascii: "0") + UInt8(value / scale % 10))
+            scale /= 10
+        }
     }
 
     mutating func bool(_ value: Bool) { element(value ? "true" : "false") }

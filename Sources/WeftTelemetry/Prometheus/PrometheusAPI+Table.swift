@@ -7,6 +7,12 @@ extension PrometheusAPI {
     /// - Parameter parameters: `query`, as often as wanted, and `time`, as the API's `query` takes it.
     /// - Returns: ``SeriesTable/text(at:)``, or an error in the API's form.
     package func respondTable(_ parameters: FormParameters) -> APIResponse {
+        // Whoever asks for the present gets what the others got in the same second.
+        guard parameters["time"] == nil else { return table(parameters) }
+        return tables.answer(to: parameters.all("query"), second: now() / 1000) { table(parameters) }
+    }
+
+    private func table(_ parameters: FormParameters) -> APIResponse {
         do {
             let time = try parameters["time"].map { try Self.time($0, "time") } ?? now()
             let queries = parameters.all("query")
@@ -14,7 +20,7 @@ extension PrometheusAPI {
                 throw PromQLError(.badData, "a table is made of 1 to \(Self.mostQueries) queries, not \(queries.count)")
             }
             var table = SeriesTable()
-            for query in queries { table.add(try vector(query, at: time)) }
+            for vector in vectors(queries, at: time) { table.add(try vector.get()) }
             return APIResponse(status: 200, body: table.text(at: time))
         } catch let error as PromQLError {
             return failure(error)
@@ -23,7 +29,27 @@ extension PrometheusAPI {
         }
     }
 
-    private func vector(_ query: String, at time: Int64) throws -> [(labels: Labels, value: Double)] {
+    private typealias Vector = [(labels: Labels, value: Double)]
+
+    /// Evaluates the queries on all cores. They end when the caller's task is cancelled.
+    private func vectors(_ queries: [String], at time: Int64) -> [Result<Vector, any Error>] {
+        withUnsafeCurrentTask { task in
+            let caller = CallingTask(task: task)
+            return AllCores.map(queries.count) { number in
+                Result { try vector(queries[number], at: time) { caller.isCancelled } }
+            }
+        }
+    }
+
+    /// The task that waits for the cores: it outlives their work, and may be asked from any thread whether it goes on.
+    private struct CallingTask: @unchecked Sendable {
+        let task: UnsafeCurrentTask?
+        var isCancelled: Bool { task?.isCancelled ?? false }
+    }
+
+    private func vector(
+        _ query: String, at time: Int64, isCancelled: @escaping @Sendable () -> Bool
+    ) throws -> Vector {
         let expression: Expression
         do {
             expression = try PromQLParser.parse(query)
@@ -33,7 +59,8 @@ extension PrometheusAPI {
         guard expression.type == .vector else {
             throw PromQLError(.badData, "a table is made of instant vectors; \(PromQLText.quoted(query)) is none")
         }
-        return try QueryEngine(source: store, limits: limits).unorderedVector(expression, at: time)
+        return try QueryEngine(source: store, limits: limits)
+            .unorderedVector(expression, at: time, isCancelled: isCancelled)
     }
 }
 

@@ -19,6 +19,7 @@ package struct PrometheusAPI: Sendable {
     let metadata: @Sendable () -> [String: MetricMetadata]
     let now: @Sendable () -> Int64
     let version: String
+    let tables = SharedAnswers()
 
     /// - Parameters:
     ///   - now: Milliseconds since 1970.

@@ -1,4 +1,4 @@
-import WeftRouting
+import WeftCore
 
 /// One condition on a label, as in `{job=~"a.*"}`. A label that is not there has the empty value.
 package struct LabelMatcher: Sendable, Hashable {

@@ -1,9 +1,11 @@
+import Synchronization
+
 /// One label of a series. Immutable; the store keeps one object per distinct pair, so that a label set is an array of
 /// pointers and two sets of one store compare by identity.
 package final class Label: Sendable, Hashable, Comparable {
     package let name: String
     package let value: String
-    fileprivate let digest: Int
+    let digest: Int
     /// Of the name alone: names are told apart by it, and compared only where it is the same.
     fileprivate let nameDigest: Int
 
@@ -39,21 +41,44 @@ package struct LabelNames: Sendable {
     }
 }
 
+/// Label sets with equal shapes have the same names, so that what depends on the names alone is found out once for
+/// thousands of series.
+struct LabelShape: Sendable, Hashable {
+    private static let count = Atomic<UInt32>(0)
+    /// Of sets whose names nobody has compared.
+    static let unknown = LabelShape(number: 0)
+
+    private let number: UInt32
+
+    /// One that no set has yet.
+    static func new() -> LabelShape { LabelShape(number: count.add(1, ordering: .relaxed).newValue) }
+}
+
 /// The label set of a series: sorted by name, one value per name, no empty values. The metric's name is `__name__`.
 package struct Labels: Sendable, Hashable {
     package static let metricName = "__name__"
     package static let empty = Labels(sorted: [])
 
     package let pairs: [Label]
+    let shape: LabelShape
 
     /// - Parameter sorted: By name, without duplicates or empty values.
-    package init(sorted pairs: [Label]) { self.pairs = pairs }
+    package init(sorted pairs: [Label]) { self.init(sorted: pairs, shape: .unknown) }
+
+    /// - Parameter shape: Of these names.
+    init(sorted pairs: [Label], shape: LabelShape) {
+        self.pairs = pairs
+        self.shape = shape
+    }
+
+    package static func == (left: Labels, right: Labels) -> Bool { left.pairs == right.pairs }
+    package func hash(into hasher: inout Hasher) { hasher.combine(pairs) }
 
     /// Of two values for one name the last counts; an empty value is no label.
     package init(_ values: some Sequence<(String, String)>) {
         var byName: [String: String] = [:]
         for (name, value) in values { byName[name] = value }
-        pairs = byName.filter { !$0.value.isEmpty }.map { Label($0.key, $0.value) }.sorted()
+        self.init(sorted: byName.filter { !$0.value.isEmpty }.map { Label($0.key, $0.value) }.sorted())
     }
 
     package init(_ values: [String: String]) { self.init(values.map { ($0.key, $0.value) }) }
@@ -75,20 +100,13 @@ package struct Labels: Sendable, Hashable {
         Labels(sorted: pairs.filter { !names.contains(nameOf: $0) })
     }
 
-    private static let onlyName = LabelNames([metricName])
+    static let onlyName = LabelNames([metricName])
 
     package var withoutName: Labels {
         guard let place = pairs.firstIndex(where: { Self.onlyName.contains(nameOf: $0) }) else { return self }
         var rest = pairs
         rest.remove(at: place)
         return Labels(sorted: rest)
-    }
-
-    /// A number that two sets share, but for their metrics' names, when they are equal, and hardly ever otherwise.
-    var digestWithoutName: Int {
-        var sum = 0
-        for pair in pairs where !Self.onlyName.contains(nameOf: pair) { sum &+= pair.digest }
-        return sum
     }
 
     /// A copy in which `name` has `value`, or is not there when the value is empty.

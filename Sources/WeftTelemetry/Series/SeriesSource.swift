@@ -54,6 +54,23 @@ package struct SelectedSeries: Sendable {
 package protocol SeriesSource: Sendable {
     /// Every series that all matchers allow and that has samples in the time, both ends included.
     func select(_ matchers: [LabelMatcher], from: Int64, through: Int64) throws -> [SelectedSeries]
+
+    /// Gives the labels of the same series and the changes of their samples in the time, some thousands at a time, each
+    /// series once; a change may be of no sample. What `body` throws ends it.
+    func changes(
+        _ matchers: [LabelMatcher], from: Int64, through: Int64,
+        _ body: (ArraySlice<Labels>, [WindowChange]) throws -> Void
+    ) throws
+}
+
+extension SeriesSource {
+    package func changes(
+        _ matchers: [LabelMatcher], from: Int64, through: Int64,
+        _ body: (ArraySlice<Labels>, [WindowChange]) throws -> Void
+    ) throws {
+        let all = try select(matchers, from: from, through: through)
+        try body(all.map(\.labels)[...], all.map { $0.change(from: from, through: through) })
+    }
 }
 
 /// Series in memory, for tests and small answers.

@@ -30,6 +30,35 @@ package struct Trace: Sendable {
     package var duration: Int64 { end - start }
 }
 
+/// Texts that many spans have, each held once: names of tags, hosts, versions. A span is mostly such texts.
+struct SharedTexts: Sendable {
+    /// When so many are known, most of them are of one span alone, such as request ids.
+    static let limit = 16_384
+    private var known: Set<String> = []
+
+    mutating func shared(_ span: Span) -> Span {
+        var span = span
+        span.service = shared(span.service)
+        span.operation = shared(span.operation)
+        for index in span.tags.indices { share(&span.tags[index]) }
+        for index in span.resource.indices { share(&span.resource[index]) }
+        return span
+    }
+
+    private mutating func share(_ tag: inout SpanTag) {
+        tag.key = shared(tag.key)
+        if case .string(let text) = tag.value { tag.value = .string(shared(text)) }
+    }
+
+    /// A text that is equal, and the same in memory for all who ask.
+    mutating func shared(_ text: String) -> String {
+        // Short ones need no memory of their own.
+        guard text.utf8.count > 15 else { return text }
+        if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
+        return known.insert(text).memberAfterInsert
+    }
+}
+
 /// Traces of a day: whole ones in memory, found by service, operation, tags and time, and a log on disk.
 ///
 /// Thread-safe. When more come than it may hold, plain fast traces go first, then slow ones, then those with errors
@@ -43,6 +72,7 @@ package final class SpanStore: Sendable {
         var dropped: UInt64 = 0
         var hasWarned = false
         var newest: Int64 = 0
+        var texts = SharedTexts()
     }
     private let state: Mutex<State>
     private let settings: SpanStoreSettings
@@ -96,7 +126,7 @@ package final class SpanStore: Sendable {
             if trace.spans.contains(where: { $0.spanID == span.spanID && $0.kind == span.kind }) { continue }
             // The dictionary lets go of the array first, so that it grows in place.
             state.traces[span.traceID] = nil
-            trace.spans.append(span)
+            trace.spans.append(state.texts.shared(span))
             trace.start = min(trace.start, span.start)
             trace.end = max(trace.end, span.end)
             trace.hasError = trace.hasError || span.isError

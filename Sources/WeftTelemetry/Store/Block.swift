@@ -6,7 +6,9 @@ import Glibc
 ///
 /// Thread-safe: reads go by position. Series are known by number; their labels live in the series log.
 final class Block: @unchecked Sendable {
-    static let magic: UInt64 = 0x3142_5354_4645_5701
+    static let magic: UInt64 = 0x3142_5354_4645_5702
+    /// Of blocks whose chunks have no summary, which are read but no longer written.
+    static let magicWithoutSummaries: UInt64 = 0x3142_5354_4645_5701
     static let footerSize = 8 + 8 + 8 + 8 + 4 + 4 + 4
     static let entrySize = 16
 
@@ -18,6 +20,7 @@ final class Block: @unchecked Sendable {
     // `pread` alone is used, and the size does not change: so it is safe from all threads.
     private let file: DiskFile
     private let indexOffset: Int
+    private let hasSummaries: Bool
 
     /// A series' place in the file.
     struct Entry: Sendable, Hashable {
@@ -40,10 +43,12 @@ final class Block: @unchecked Sendable {
         var reader = ByteReader(footer)
         guard let magic = reader.fixed64(), let offset = reader.fixed64(), let low = reader.fixed64(),
             let high = reader.fixed64(), let count = reader.fixed32(), let indexSum = reader.fixed32(),
-            let sum = reader.fixed32(), magic == Self.magic, Checksum.crc32c(footer.dropLast(4)) == sum,
+            let sum = reader.fixed32(), magic == Self.magic || magic == Self.magicWithoutSummaries,
+            Checksum.crc32c(footer.dropLast(4)) == sum,
             offset <= UInt64(file.size),
             Int(offset) + Int(count) * Self.entrySize + Self.footerSize == file.size
         else { throw Damaged(description: "\(path) has no whole footer") }
+        hasSummaries = magic == Self.magic
         indexOffset = Int(offset)
         seriesCount = Int(count)
         minTime = Int64(bitPattern: low)
@@ -77,6 +82,20 @@ final class Block: @unchecked Sendable {
             }
             return low
         }
+
+        /// Where the series lie, with their positions among those that are asked for; one that is not here is left out.
+        /// - Parameter ids: By rising number.
+        fileprivate func places(of ids: ArraySlice<UInt32>) -> [Wanted] {
+            var wanted: [Wanted] = []
+            guard let first = ids.first else { return wanted }
+            var index = partition(before: first)
+            for (position, id) in ids.enumerated() {
+                if ids.count < 64 { index = partition(before: id) }
+                while index < count, self[index].id < id { index += 1 }
+                if index < count, self[index].id == id { wanted.append((position, self[index])) }
+            }
+            return wanted
+        }
     }
 
     func index() throws(DiskError) -> Index {
@@ -95,17 +114,24 @@ final class Block: @unchecked Sendable {
     func read(
         _ ids: [UInt32], from: Int64, through: Int64, _ body: (Int, Chunk) -> Void
     ) throws(DiskError) -> Int {
-        let entries = try index()
-        var damaged = 0
-        var wanted: [Wanted] = []
-        var index = 0
-        for (position, id) in ids.enumerated() {
-            if ids.count < 64 { index = entries.partition(before: id) }
-            while index < entries.count, entries[index].id < id { index += 1 }
-            if index < entries.count, entries[index].id == id { wanted.append((position, entries[index])) }
+        let wanted = try index().places(of: ids[...])
+        let stretches = Self.stretches(wanted)
+        let read = AllCores.map(stretches.count) { number in
+            var result = Stretch()
+            var chunks: [(position: Int, chunk: Chunk)] = []
+            do throws(DiskError) {
+                result.damaged = try views(of: wanted[stretches[number]]) { position, view in
+                    guard view.maxTime >= from, view.minTime <= through else { return }
+                    let chunk = Chunk(
+                        bytes: Array(view.bytes), count: view.count, minTime: view.minTime, maxTime: view.maxTime,
+                        summary: view.summary)
+                    chunks.append((position, chunk))
+                }
+            } catch { result.failure = error }
+            result.chunks = chunks
+            return result
         }
-        let (all, stretches) = (wanted, Self.stretches(wanted))
-        let read = AllCores.map(stretches.count) { stretch(all[stretches[$0]], from: from, through: through) }
+        var damaged = 0
         for stretch in read {
             if let failure = stretch.failure { throw failure }
             damaged += stretch.damaged
@@ -114,7 +140,26 @@ final class Block: @unchecked Sendable {
         return damaged
     }
 
-    private typealias Wanted = (position: Int, entry: Entry)
+    /// Adds the samples in the time to the changes of the series that are asked for. On the caller's thread.
+    /// - Parameters:
+    ///   - ids: By rising number.
+    ///   - index: Of this block.
+    ///   - changes: One for each of `ids`, of samples that are all older.
+    /// - Returns: Chunks whose checksum is wrong, and which were left out.
+    func add(
+        _ ids: ArraySlice<UInt32>, _ index: Index, from: Int64, through: Int64, to changes: inout [WindowChange]
+    ) throws(DiskError) -> Int {
+        let wanted = index.places(of: ids)
+        var damaged = 0
+        for stretch in Self.stretches(wanted) {
+            damaged += try views(of: wanted[stretch]) { position, view in
+                view.add(to: &changes[position], from: from, through: through)
+            }
+        }
+        return damaged
+    }
+
+    fileprivate typealias Wanted = (position: Int, entry: Entry)
 
     /// What one reading brings.
     private struct Stretch: Sendable {
@@ -139,35 +184,43 @@ final class Block: @unchecked Sendable {
         return stretches
     }
 
-    private func stretch(_ wanted: ArraySlice<Wanted>, from: Int64, through: Int64) -> Stretch {
-        var result = Stretch()
-        guard let start = wanted.first?.entry.offset, let last = wanted.last?.entry else { return result }
+    /// Gives the chunks of neighbours. What is given is good during the call alone.
+    /// - Returns: How many chunks could not be read.
+    private func views(
+        of wanted: ArraySlice<Wanted>, _ body: (Int, ChunkView) -> Void
+    ) throws(DiskError) -> Int {
+        guard let start = wanted.first?.entry.offset, let last = wanted.last?.entry else { return 0 }
         guard start >= 0, last.offset + last.length <= indexOffset else {
-            result.failure = DiskError(operation: "read chunks of", path: path, code: EIO)
-            return result
+            throw DiskError(operation: "read chunks of", path: path, code: EIO)
         }
-        do throws(DiskError) {
-            let bytes = try file.read(at: start, count: last.offset + last.length - start)
+        let bytes = try file.read(at: start, count: last.offset + last.length - start)
+        var damaged = 0
+        bytes.withUnsafeBufferPointer { raw in
             for (position, entry) in wanted {
                 let base = entry.offset - start
-                guard base >= 0, base + entry.length <= bytes.count else { continue }
-                result.damaged += Self.chunks(bytes[base..<base + entry.length]) { chunk in
-                    if chunk.maxTime >= from, chunk.minTime <= through { result.chunks.append((position, chunk)) }
-                }
+                guard base >= 0, base + entry.length <= raw.count else { continue }
+                damaged += views(UnsafeBufferPointer(rebasing: raw[base..<base + entry.length])) { body(position, $0) }
             }
-        } catch { result.failure = error }
-        return result
+        }
+        return damaged
     }
 
     /// - Returns: How many chunks could not be read.
-    private static func chunks(_ bytes: ArraySlice<UInt8>, _ body: (Chunk) -> Void) -> Int {
-        var reader = ByteReader(bytes)
+    private func views(_ bytes: UnsafeBufferPointer<UInt8>, _ body: (ChunkView) -> Void) -> Int {
+        var reader = RawReader(bytes)
         while !reader.isAtEnd {
             guard let count = reader.varint(), let low = reader.signed(), let span = reader.varint(),
                 let sum = reader.fixed32(), let content = reader.counted(), count <= 1 << 24, span <= 1 << 44
             else { return 1 }
             guard Checksum.crc32c(content) == sum else { return 1 }
-            body(Chunk(bytes: Array(content), count: Int(count), minTime: low, maxTime: low &+ Int64(span)))
+            var view = ChunkView(
+                bytes: content, count: Int(count), minTime: low, maxTime: low &+ Int64(span), summary: nil)
+            if hasSummaries {
+                var inner = RawReader(content)
+                guard let summary = inner.summary() else { return 1 }
+                (view.summary, view.bytes) = (summary, inner.rest)
+            }
+            body(view)
         }
         return 0
     }
@@ -190,9 +243,12 @@ final class Block: @unchecked Sendable {
                     buffer.varint(UInt64(chunk.count))
                     buffer.signed(chunk.minTime)
                     buffer.varint(UInt64(chunk.maxTime - chunk.minTime))
-                    buffer.fixed(Checksum.crc32c(chunk.bytes))
-                    buffer.varint(UInt64(chunk.bytes.count))
-                    buffer.append(chunk.bytes)
+                    var content = ByteWriter()
+                    content.summary(chunk.summary)
+                    content.append(chunk.bytes)
+                    buffer.fixed(Checksum.crc32c(content.bytes))
+                    buffer.varint(UInt64(content.bytes.count))
+                    buffer.append(content.bytes)
                 }
                 index.fixed(id)
                 index.fixed(UInt64(start))

@@ -6,12 +6,19 @@ package struct Chunk: Sendable, Hashable {
     /// Milliseconds since 1970, both included.
     package let minTime: Int64
     package let maxTime: Int64
+    let summary: ChunkSummary?
 
     package init(bytes: [UInt8], count: Int, minTime: Int64, maxTime: Int64) {
+        self.init(bytes: bytes, count: count, minTime: minTime, maxTime: maxTime, summary: nil)
+    }
+
+    /// - Parameter summary: Of all samples in the bytes, where it is known.
+    init(bytes: [UInt8], count: Int, minTime: Int64, maxTime: Int64, summary: ChunkSummary?) {
         self.bytes = bytes
         self.count = count
         self.minTime = minTime
         self.maxTime = maxTime
+        self.summary = summary
     }
 
     /// Appends the samples in the time to a buffer, as far as the bytes make sense. Samples that are not younger than
@@ -50,20 +57,9 @@ package struct Chunk: Sendable, Hashable {
 
     /// Adds the samples in the time to a change, as ``read(from:through:keepingStale:into:)`` would append them.
     func add(to change: inout WindowChange, from: Int64, through: Int64) {
-        let floor = change.count > 0 ? change.lastTime : Int64.min
         bytes.withUnsafeBufferPointer { raw in
-            guard let base = raw.baseAddress else { return }
-            var decoder = ChunkDecoder(base, byteCount: raw.count, samples: count)
-            let isWhole = minTime >= from && maxTime <= through && minTime > floor
-            while decoder.next() {
-                if !isWhole, decoder.time > through { return }
-                let isKept =
-                    (isWhole || (decoder.time >= from && decoder.time > floor)) && !StaleMarker.isStale(decoder.value)
-                if isKept { change.add(decoder.time, decoder.value) }
-                guard isWhole else { continue }
-                let repeats = decoder.skipRepeats()
-                if isKept, repeats > 0 { change.repeats(repeats, through: decoder.time) }
-            }
+            ChunkView(bytes: raw, count: count, minTime: minTime, maxTime: maxTime, summary: summary)
+                .add(to: &change, from: from, through: through)
         }
     }
 
@@ -79,195 +75,46 @@ package struct Chunk: Sendable, Hashable {
     }
 }
 
-/// Reads one chunk, sample by sample.
-struct ChunkDecoder {
-    private var bits: BitReader
-    private var left: Int
-    private var isFirst = true
-    private(set) var time: Int64 = 0
-    private(set) var value = 0.0
-    private var delta: Int64 = 0
-    private var leading = 0
-    private var meaningful = 64
-
-    init(_ base: UnsafePointer<UInt8>, byteCount: Int, samples: Int) {
-        bits = BitReader(base, count: byteCount)
-        left = samples
-    }
-
-    /// - Returns: Whether there was another sample; false also where the bytes make no sense.
-    @inline(__always)
-    mutating func next() -> Bool {
-        guard left > 0 else { return false }
-        left -= 1
-        if isFirst {
-            isFirst = false
-            guard let time = bits.read(64), let value = bits.read(64) else { return stop() }
-            self.time = Int64(bitPattern: time)
-            self.value = Double(bitPattern: value)
-            return true
-        }
-        // Most samples come in step, with the same value or one that differs where the one before did: one look at
-        // the bits tells.
-        if let word = bits.ahead, word >> 63 == 0 {
-            if word >> 62 == 0 {
-                bits.skip(2)
-                return step() || stop()
-            }
-            if word >> 61 == 0b010, meaningful <= 54 {
-                value = Double(
-                    bitPattern: value.bitPattern
-                        ^ ((word << 3) >> UInt64(64 - meaningful)) << UInt64(64 - leading - meaningful))
-                bits.skip(3 + meaningful)
-                return step() || stop()
-            }
-        }
-        guard readTime(), readValue() else { return stop() }
-        return true
-    }
-
-    /// How many of the next samples have the value of this one and come in step; each is taken by ``step()``.
-    @inline(__always)
-    mutating func repeats() -> Int {
-        guard left > 0, let word = bits.ahead else { return 0 }
-        let count = min(left, min(word.leadingZeroBitCount, 56) / 2)
-        bits.skip(count * 2)
-        left -= count
-        return count
-    }
-
-    /// Passes over the next samples that have the value of this one and come in step.
-    /// - Returns: how many they were.
-    @inline(__always)
-    mutating func skipRepeats() -> Int {
-        var all = 0
-        while true {
-            let count = repeats()
-            guard count > 0 else { return all }
-            let (span, overflow) = delta.multipliedReportingOverflow(by: Int64(count))
-            let (next, overflows) = time.addingReportingOverflow(span)
-            guard !overflow, !overflows else {
-                left = 0
-                return all
-            }
-            time = next
-            all += count
-        }
-    }
-
-    /// The time of a sample that comes in step; `false` where the bytes make no sense.
-    @inline(__always)
-    mutating func step() -> Bool {
-        let (next, overflow) = time.addingReportingOverflow(delta)
-        time = next
-        if overflow { left = 0 }
-        return !overflow
-    }
-
-    private mutating func stop() -> Bool {
-        left = 0
-        return false
-    }
-
-    @inline(__always)
-    private mutating func readTime() -> Bool {
-        guard let prefix = bits.ones(4) else { return false }
-        if prefix > 0 {
-            let width = ChunkEncoder.widths[prefix]
-            guard let raw = bits.read(width) else { return false }
-            // The field holds a number in two's complement.
-            let change = Int64(bitPattern: raw << UInt64(64 - width)) >> Int64(64 - width)
-            delta = delta &+ change
-        }
-        let (next, overflow) = time.addingReportingOverflow(delta)
-        guard !overflow else { return false }
-        time = next
-        return true
-    }
-
-    @inline(__always)
-    private mutating func readValue() -> Bool {
-        guard let changed = bits.read(1) else { return false }
-        guard changed == 1 else { return true }
-        guard let newWindow = bits.read(1) else { return false }
-        if newWindow == 1 {
-            guard let lead = bits.read(6), let size = bits.read(6) else { return false }
-            leading = Int(lead)
-            meaningful = Int(size) + 1
-            guard leading + meaningful <= 64 else { return false }
-        }
-        guard let raw = bits.read(meaningful) else { return false }
-        value = Double(bitPattern: value.bitPattern ^ (raw << UInt64(64 - leading - meaningful)))
-        return true
-    }
+/// What tells the change over a whole chunk without its samples.
+struct ChunkSummary: Sendable, Hashable {
+    /// The value of the youngest sample.
+    var last: Double
+    /// The sum of the values from which the next one was lower.
+    var fallen: Double
 }
 
-/// Builds a chunk, sample by sample in order of time.
-package struct ChunkEncoder: Sendable {
-    /// Bits of a change in the time's difference, by the number of one bits before it.
-    static let widths = [0, 10, 14, 20, 64]
+/// A chunk whose bytes lie in somebody else's memory; not to be kept beyond it.
+struct ChunkView {
+    var bytes: UnsafeBufferPointer<UInt8>
+    var count: Int
+    var minTime: Int64
+    var maxTime: Int64
+    var summary: ChunkSummary?
 
-    private var bits = BitWriter()
-    package private(set) var count = 0
-    package private(set) var minTime: Int64 = 0
-    package private(set) var maxTime: Int64 = 0
-    private var delta: Int64 = 0
-    package private(set) var lastValue = 0.0
-    private var leading = 0
-    private var meaningful = 0
-
-    package init() {}
-
-    /// - Returns: Whether the sample was taken: it must be younger than the one before.
-    @discardableResult
-    package mutating func append(_ time: Int64, _ value: Double) -> Bool {
-        if count == 0 {
-            bits.write(UInt64(bitPattern: time), bits: 64)
-            bits.write(value.bitPattern, bits: 64)
-            minTime = time
-        } else {
-            let (next, overflow) = time.subtractingReportingOverflow(maxTime)
-            guard time > maxTime, !overflow else { return false }
-            writeTime(next &- delta)
-            delta = next
-            writeValue(lastValue.bitPattern ^ value.bitPattern)
-        }
-        maxTime = time
-        lastValue = value
-        count += 1
-        return true
+    /// Of all samples, where it is known without reading them: the first value stands behind the first time.
+    var whole: WindowChange? {
+        guard let summary, count > 0, bytes.count >= 16 else { return nil }
+        let bits = UInt64(bigEndian: UnsafeRawBufferPointer(bytes).loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        return WindowChange(
+            count: count, from: minTime, through: maxTime, first: Double(bitPattern: bits), last: summary.last,
+            fallen: summary.fallen)
     }
 
-    private mutating func writeTime(_ change: Int64) {
-        guard change != 0 else { return bits.write(0, bits: 1) }
-        for prefix in 1...4 {
-            let width = Self.widths[prefix]
-            guard width == 64 || (change >= -(1 << Int64(width - 1)) && change < 1 << Int64(width - 1)) else {
-                continue
-            }
-            // `prefix` ones, and a zero unless it is the longest.
-            bits.write(prefix == 4 ? 0b1111 : (1 << UInt64(prefix + 1)) - 2, bits: min(prefix + 1, 4))
-            bits.write(UInt64(bitPattern: change), bits: width)
-            return
+    /// Adds the samples in the time to a change. Those that are not younger than its last are left out.
+    func add(to change: inout WindowChange, from: Int64, through: Int64) {
+        let floor = change.count > 0 ? change.lastTime : Int64.min
+        let isWhole = minTime >= from && maxTime <= through && minTime > floor
+        if isWhole, let whole { return change.add(whole) }
+        guard maxTime >= from, minTime <= through, let base = bytes.baseAddress else { return }
+        var decoder = ChunkDecoder(base, byteCount: bytes.count, samples: count)
+        while decoder.next() {
+            if !isWhole, decoder.time > through { return }
+            let isKept =
+                (isWhole || (decoder.time >= from && decoder.time > floor)) && !StaleMarker.isStale(decoder.value)
+            if isKept { change.add(decoder.time, decoder.value) }
+            guard isWhole else { continue }
+            let repeats = decoder.skipRepeats()
+            if isKept, repeats > 0 { change.repeats(repeats, through: decoder.time) }
         }
     }
-
-    private mutating func writeValue(_ difference: UInt64) {
-        guard difference != 0 else { return bits.write(0, bits: 1) }
-        let lead = difference.leadingZeroBitCount
-        let trail = difference.trailingZeroBitCount
-        if meaningful > 0, lead >= leading, trail >= 64 - leading - meaningful {
-            bits.write(0b10, bits: 2)
-        } else {
-            leading = lead
-            meaningful = 64 - lead - trail
-            bits.write(0b11, bits: 2)
-            bits.write(UInt64(lead), bits: 6)
-            bits.write(UInt64(meaningful - 1), bits: 6)
-        }
-        bits.write(difference >> UInt64(64 - leading - meaningful), bits: meaningful)
-    }
-
-    /// What has been written so far. Shares the bytes until the next append.
-    package var chunk: Chunk { Chunk(bytes: bits.bytes, count: count, minTime: minTime, maxTime: maxTime) }
 }

@@ -27,6 +27,8 @@ struct SeriesIndex {
     private(set) var series: [UInt32: HeadSeries] = [:]
     private var bySet: [Labels: UInt32] = [:]
     private var interned: Set<Label> = []
+    /// By the names that a set has.
+    private var shapes: [[String]: LabelShape] = [:]
     /// Name, then value, then numbers in rising order.
     private var postings: [String: [String: [UInt32]]] = [:]
     private(set) var nextID: UInt32 = 1
@@ -37,11 +39,14 @@ struct SeriesIndex {
 
     /// - Parameter id: Of a series that the log remembers; `nil` for a new one.
     mutating func insert(_ labels: Labels, id: UInt32? = nil) -> HeadSeries {
+        let names = labels.pairs.map(\.name)
+        let shape = shapes[names] ?? .new()
+        shapes[names] = shape
         let shared = Labels(
             sorted: labels.pairs.map { label in
                 let (inserted, known) = interned.insert(label)
                 return inserted ? label : known
-            })
+            }, shape: shape)
         let id = id ?? nextID
         nextID = max(nextID, id &+ 1)
         let made = HeadSeries(id: id, labels: shared)
@@ -71,6 +76,8 @@ struct SeriesIndex {
             postings[name] = kept.isEmpty ? nil : kept
         }
         interned = Set(series.values.flatMap(\.labels.pairs))
+        let kept = Set(series.values.map(\.labels.shape))
+        shapes = shapes.filter { kept.contains($0.value) }
     }
 
     var names: [String] { postings.keys.sorted() }

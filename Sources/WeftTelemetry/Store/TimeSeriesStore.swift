@@ -276,45 +276,14 @@ package final class TimeSeriesStore: Sendable {
         }
     }
 
-    fileprivate struct Selection {
-        var ids: [UInt32]
-        var labels: [Labels]
-        var chunks: [[Chunk]]
-        var blocks: [Block]
+    /// Reads the index and the head under the store's lock.
+    /// - Parameter body: Gives what does not change afterwards.
+    func reading<Result: Sendable>(_ body: @Sendable (borrowing SeriesIndex, [Block]) -> Result) -> Result {
+        state.withLock { body($0.index, $0.blocks) }
     }
 
-    fileprivate func selection(_ matchers: [LabelMatcher], _ from: Int64, _ through: Int64) -> Selection {
-        state.withLock { state in
-            var result = Selection(ids: [], labels: [], chunks: [], blocks: [])
-            for id in state.index.select(matchers) {
-                guard let series = state.index.series[id], series.lastTime >= from else { continue }
-                result.ids.append(id)
-                result.labels.append(series.labels)
-                result.chunks.append(series.chunks(from: from, through: through))
-            }
-            result.blocks = state.blocks.filter { $0.maxTime >= from && $0.minTime <= through }
-            return result
-        }
-    }
-
-    fileprivate func note(damaged: Int, in block: Block) {
+    func note(damaged: Int, in block: Block) {
         state.withLock { $0.statistics.corruptions += UInt64(damaged) }
         logger.error("\(damaged) chunks of \(block.path) have a wrong checksum and are left out of the answer")
-    }
-}
-
-extension TimeSeriesStore: SeriesSource {
-    package func select(_ matchers: [LabelMatcher], from: Int64, through: Int64) throws -> [SelectedSeries] {
-        let selection = selection(matchers, from, through)
-        guard !selection.ids.isEmpty else { return [] }
-        var chunks: [[Chunk]] = selection.blocks.isEmpty ? [] : Array(repeating: [], count: selection.ids.count)
-        for block in selection.blocks {
-            let damaged = try block.read(selection.ids, from: from, through: through) { chunks[$0].append($1) }
-            if damaged > 0 { note(damaged: damaged, in: block) }
-        }
-        return selection.ids.indices.compactMap { index in
-            let all = chunks.isEmpty ? selection.chunks[index] : chunks[index] + selection.chunks[index]
-            return all.isEmpty ? nil : SelectedSeries(labels: selection.labels[index], chunks: all)
-        }
     }
 }

@@ -85,7 +85,7 @@ struct EnvoyFilterPatches {
         }
         if entry.match?.context == .waypoint { return "context WAYPOINT is for waypoint proxies, which there are not" }
         guard let operation = entry.patch?.operation, operation != .invalid else { return "patch.operation is missing" }
-        if let pattern = entry.match?.proxy?.proxyVersion, (try? Regex(pattern)) == nil {
+        if let pattern = entry.match?.proxy?.proxyVersion, (try? Regex(anywhere: pattern)) == nil {
             return "match.proxy.proxyVersion: \(pattern) is no regular expression"
         }
         return operation != .remove && entry.patch?.value == nil ? "patch.value is missing" : nil
@@ -132,7 +132,7 @@ struct EnvoyFilterPatches {
         guard let match else { return true }
         if let pattern = match.proxyVersion, !pattern.isEmpty {
             let version = scope.proxy.metadata["ISTIO_VERSION"]?.stringValue ?? ""
-            guard let regex = try? Regex(pattern), version.contains(regex) else { return false }
+            guard let regex = try? Regex(anywhere: pattern), regex.matches(version.utf8) else { return false }
         }
         return (match.metadata ?? [:]).allSatisfy { scope.proxy.metadata[$0.key]?.stringValue == $0.value }
     }

@@ -43,8 +43,8 @@ struct GatewayServer {
     var hosts: [(namespace: String, host: String)] {
         (server.hosts ?? []).map { text in
             let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { return ("*", text) }
-            return (parts[0] == "." ? gateway.namespace : parts[0], parts[1])
+            guard parts.count == 2 else { return ("*", text.smallLetters) }
+            return (parts[0] == "." ? gateway.namespace : parts[0], parts[1].smallLetters)
         }
     }
 

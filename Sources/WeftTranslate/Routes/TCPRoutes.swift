@@ -78,7 +78,7 @@ struct TCPRoutes {
                 else { continue }
                 result.append(
                     Chain(
-                        names: (match.sniHosts ?? []).filter { $0 != "*" },
+                        names: (match.sniHosts ?? []).filter { $0 != "*" }.map(\.smallLetters),
                         destinations: (match.destinationSubnets ?? []).compactMap(Subnet.parse), cluster: cluster,
                         provenance: Provenance(config.resource, rule: index)))
             }

@@ -32,10 +32,12 @@ struct ServiceEntryReader {
                 number: number, name: port.name ?? "", protocol: protocolOf(port), targetPort: port.targetPort ?? number
             )
         }
-        return (spec.hosts ?? []).map { host in
+        var seen: Set<String> = []
+        return (spec.hosts ?? []).filter { seen.insert($0.smallLetters).inserted }.map { host in
+            let name = host.smallLetters
             var service = MeshService(
-                host: host, name: host, namespace: entry.namespace, addresses: spec.addresses ?? [], ports: ports,
-                resolution: resolution(spec, host: host), resource: entry.resource)
+                host: name, name: name, namespace: entry.namespace, addresses: spec.addresses ?? [], ports: ports,
+                resolution: resolution(spec, host: name), resource: entry.resource)
             service.isExternal = (spec.location ?? .meshExternal) == .meshExternal
             service.exportTo = spec.exportTo ?? meshConfig.defaultServiceExportTo ?? []
             service.created = entry.created
@@ -43,7 +45,7 @@ struct ServiceEntryReader {
             service.selector = spec.workloadSelector?.labels
             service.distribution = annotated[entry.resource]
             if service.addresses.isEmpty { service.allocatedAddresses = allocated[entry.resource]?[host] ?? [] }
-            service.endpoints = endpoints(of: spec, host: host, ports: ports, namespace: entry.namespace)
+            service.endpoints = endpoints(of: spec, host: name, ports: ports, namespace: entry.namespace)
             return service
         }
     }

@@ -181,10 +181,19 @@ package struct MeshSnapshot: Sendable {
         workloadIndex["\(namespace)/\(name)"].map { workloads[$0] }
     }
 
-    /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace.
+    /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace. Letters are small: names of
+    /// hosts that differ in case are one name (RFC 9110 section 4.2.3), and a proxy refuses a table that has both.
     package static func resolve(host: String, namespace: String) -> String {
+        let host = host.smallLetters
         if host.isEmpty || host == "*" || host.contains(".") || host.contains(":") { return host }
         return "\(host).\(namespace).svc.\(clusterDomain)"
+    }
+}
+
+extension String {
+    /// The same in small letters; most names are in them already.
+    var smallLetters: String {
+        utf8.contains { UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0 } ? lowercased() : self
     }
 }
 

@@ -8,6 +8,8 @@ import WeftHTTP
 /// flushes it without delay.
 package final class FlushBatch {
     private let eventLoop: any EventLoop
+    /// The time of the same loop, here because codecs and pools have the batch.
+    package let clock = LoopClock()
     /// Those that wait, in the order in which they came; each holds the next one.
     private var first: BatchedFlush?
     private unowned(unsafe) var last: BatchedFlush?

@@ -73,6 +73,8 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
+        flushes?.clock.stop()
+        defer { flushes?.clock.goOn() }
         if phase == .tunnel {
             receiver?.receive(body: bytes)
             return
@@ -199,7 +201,7 @@ final class HTTP1Downstream: BatchedFlush, ChannelInboundHandler {
         if awaitsUpgrade { parser.rejectUpgrade() }
         awaitsUpgrade = false
         phase = .idle
-        if limits.idleTimeout != nil { idleSince = .now() }
+        if limits.idleTimeout != nil { idleSince = flushes?.clock.now ?? .now() }
         // What is there already comes first: reading on for each answer would gather requests faster than it answers.
         if input.readableBytes == 0 { setReading(isWritable) }
         if !isParsing, isWritable, input.readableBytes > 0, let context {

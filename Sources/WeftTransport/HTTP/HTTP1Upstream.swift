@@ -46,6 +46,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
+        flushes?.clock.stop()
+        defer { flushes?.clock.goOn() }
         switch phase {
         case .tunnel: receiver?.receive(body: bytes)
         case .exchange:
@@ -152,7 +154,8 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
 
     // MARK: writing, for the stream
 
-    func send(_ head: RequestHead, endStream: Bool) {
+    /// Gathers the head; nothing is flushed yet.
+    func write(head: inout RequestHead, endStream: Bool) {
         guard phase == .exchange else { return }
         let asksUpgrade = head.headers.contains(.upgrade)
         parser.begin(head.method, allowsUpgrade: asksUpgrade)
@@ -170,8 +173,9 @@ final class HTTP1Upstream: BatchedFlush, ChannelInboundHandler {
         chunked = framing == .chunked
         let connection: HTTP1Serializer.Connection = isUpgrade && !head.method.isConnect ? .upgrade : .unspecified
         withOutput { HTTP1Serializer.write(head, framing: framing, connection: connection, into: &$0) }
-        if endStream { end() }
     }
+
+    func headWritten(endStream: Bool) { if endStream, phase == .exchange { end() } }
 
     /// Methods that usually have no body, of which nobody needs to be told that there is none.
     private static func hasNoBody(_ method: HTTPMethod) -> Bool {
@@ -279,7 +283,8 @@ final class HTTP1UpstreamStream: UpstreamStream {
         self.connection = connection
     }
 
-    override func send(_ head: RequestHead, endStream: Bool) { handler.send(head, endStream: endStream) }
+    override func write(head: inout RequestHead, endStream: Bool) { handler.write(head: &head, endStream: endStream) }
+    override func headWritten(endStream: Bool) { handler.headWritten(endStream: endStream) }
     override func write(body: ByteBuffer) { handler.write(body) }
     override func writeEnd(trailers: HeaderBlock?) { handler.writeEnd(trailers) }
     override func flush() { handler.flush() }

@@ -98,10 +98,10 @@ final class HTTP2UpstreamStream: UpstreamStream {
         self.ref = ref
     }
 
-    override func send(_ head: RequestHead, endStream: Bool) {
+    override func write(head: inout RequestHead, endStream: Bool) {
         session.codec.send(head, on: ref, endStream: endStream)
-        if endStream { finish() }
     }
+    override func headWritten(endStream: Bool) { if endStream { finish() } }
     override func write(body: ByteBuffer) { session.codec.send(body, on: ref) }
     override func writeEnd(trailers: HeaderBlock?) {
         session.codec.sendEnd(on: ref, trailers: trailers)

@@ -77,7 +77,16 @@ package class DownstreamStream: HTTPStream {
 
 /// An exchange with an upstream.
 package class UpstreamStream: HTTPStream {
-    package func send(_ head: RequestHead, endStream: Bool) {}
+    package final func send(_ head: RequestHead, endStream: Bool) {
+        var head = head
+        write(head: &head, endStream: endStream)
+        headWritten(endStream: endStream)
+    }
+    /// The first half of ``send(_:endStream:)``, for a head that stays where it lies and is not copied: it is read, not
+    /// changed, and nobody is called back.
+    package func write(head: inout RequestHead, endStream: Bool) {}
+    /// The second half, right after the first.
+    package func headWritten(endStream: Bool) {}
     package var localAddress: SocketAddress? { nil }
 }
 

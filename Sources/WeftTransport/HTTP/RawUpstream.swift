@@ -16,7 +16,7 @@ package final class RawUpstreamStream: UpstreamStream {
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
-    override package func send(_ head: RequestHead, endStream: Bool) {
+    override package func headWritten(endStream: Bool) {
         handler.receiver?.receive(head: ResponseHead(status: 200, framing: .tunnel), endStream: false)
         handler.setReading(true)
     }

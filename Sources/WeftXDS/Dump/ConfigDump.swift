@@ -10,7 +10,6 @@ package enum ConfigDump {
     package static func json(
         _ configuration: ProxyConfiguration, versions: [ResourceType: [String: String]] = [:], target: Target = .weft
     ) throws -> JSONValue {
-        registerMessages
         let encoder = XDSEncoder(target: target)
         var dump = Envoy_Admin_V3_ConfigDump()
         dump.configs = [
@@ -20,10 +19,10 @@ package enum ConfigDump {
             try routes(configuration, versions[.route] ?? [:], encoder),
             try secrets(configuration, versions[.secret] ?? [:]),
         ]
-        var options = JSONEncodingOptions()
-        options.preserveProtoFieldNames = true
-        options.useDeterministicOrdering = true
-        return try JSONValue(parsing: try dump.jsonString(options: options))
+        // By the table of fields, which has every message that may sit inside an `Any`: SwiftProtobuf's own JSON needs each
+        // of them registered by name, and one that is not there would take the whole dump away.
+        let bytes: [UInt8] = try dump.serializedBytes()
+        return try JSONMessageDecoder().decode(bytes, as: Envoy_Admin_V3_ConfigDump.protoMessageName)
     }
 
     private static func clusters(_ all: ProxyConfiguration, _ versions: [String: String], _ encoder: XDSEncoder) throws
@@ -101,42 +100,4 @@ package enum ConfigDump {
         }
         return try pack(dump)
     }
-
-    /// Every message that may sit inside an `Any`; without this, its JSON cannot be written.
-    private static let registerMessages: Void = {
-        let messages: [any Message.Type] = [
-            Envoy_Admin_V3_ClustersConfigDump.self, Envoy_Admin_V3_EndpointsConfigDump.self,
-            Envoy_Admin_V3_ListenersConfigDump.self, Envoy_Admin_V3_RoutesConfigDump.self,
-            Envoy_Admin_V3_SecretsConfigDump.self, Envoy_Admin_V3_BootstrapConfigDump.self, WireCluster.self,
-            WireAssignment.self, WireListener.self, WireRoute.Configuration.self, WireSecret.self, WireManager.self,
-            WireTCPProxy.self, WireNetworkRBAC.self, WireHTTPRBAC.self, WireFault.self, WireCORS.self,
-            WireUpstreamTLS.self,
-            WireDownstreamTLS.self, WireUpstreamHTTP.self, Weft_V1_Stats.self, Envoy_Config_Route_V3_FilterConfig.self,
-            Envoy_Extensions_Filters_Http_Cors_V3_Cors.self, Envoy_Extensions_Filters_Http_Router_V3_Router.self,
-            Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute.self,
-            Envoy_Extensions_Filters_Listener_OriginalDst_V3_OriginalDst.self,
-            Envoy_Extensions_Filters_Listener_TlsInspector_V3_TlsInspector.self,
-            Envoy_Extensions_Filters_Listener_HttpInspector_V3_HttpInspector.self,
-            Envoy_Extensions_Filters_Listener_ProxyProtocol_V3_ProxyProtocol.self,
-            Envoy_Extensions_TransportSockets_RawBuffer_V3_RawBuffer.self,
-            Envoy_Extensions_AccessLoggers_File_V3_FileAccessLog.self,
-            Envoy_Extensions_AccessLoggers_Grpc_V3_HttpGrpcAccessLogConfig.self,
-            Envoy_Extensions_AccessLoggers_Grpc_V3_TcpGrpcAccessLogConfig.self,
-            Envoy_Config_Trace_V3_OpenTelemetryConfig.self, Envoy_Config_Trace_V3_ZipkinConfig.self,
-            Envoy_Extensions_Tracers_Opentelemetry_ResourceDetectors_V3_EnvironmentResourceDetectorConfig.self,
-            Envoy_Extensions_RequestId_Uuid_V3_UuidRequestIdConfig.self,
-            Envoy_Extensions_Compression_Gzip_Compressor_V3_Gzip.self,
-            Envoy_Extensions_Compression_Gzip_Decompressor_V3_Gzip.self,
-            Envoy_Extensions_Filters_Http_Compressor_V3_Compressor.self,
-            Envoy_Extensions_Filters_Http_Compressor_V3_CompressorPerRoute.self,
-            Envoy_Extensions_Filters_Http_Decompressor_V3_Decompressor.self,
-            Envoy_Extensions_Filters_Http_StatefulSession_V3_StatefulSession.self,
-            Envoy_Extensions_Filters_Http_StatefulSession_V3_StatefulSessionPerRoute.self,
-            Envoy_Extensions_Http_StatefulSession_Cookie_V3_CookieBasedSessionState.self,
-            Envoy_Extensions_Http_StatefulSession_Header_V3_HeaderBasedSessionState.self,
-            Envoy_Extensions_Retry_Host_PreviousHosts_V3_PreviousHostsPredicate.self,
-            Envoy_Extensions_Http_HeaderFormatters_PreserveCase_V3_PreserveCaseFormatterConfig.self,
-        ]
-        for message in messages { Google_Protobuf_Any.register(messageType: message) }
-    }()
 }

@@ -65,6 +65,26 @@ import WeftTransport
         #expect(String(decoding: line.bytes, as: UTF8.self) == text + text)
     }
 
+    /// The system's clock is asked now and then, and what is made of the loop's clock meanwhile agrees with it.
+    @Test func momentsOfTheLoopAreMomentsOfTheDay() {
+        var second = LogSecond()
+        let started = NIODeadline.now()
+        for age in [Int64(0), 1, 40, 60, 5_000] {
+            let before = LogClock.now() - (NIODeadline.now() - started).nanoseconds
+            let told = second.unixTime(of: started, now: started + .milliseconds(age))
+            let after = LogClock.now() - (NIODeadline.now() - started).nanoseconds
+            // Both clocks are read one after the other, and a busy machine may take its time between them.
+            #expect(abs(told - before) < 1_000_000_000 && abs(told - after) < 1_000_000_000)
+        }
+    }
+
+    @Test func wordsAreWrittenByTheirLength() {
+        let buffer = LogBuffer(path: "", capacity: 64)
+        for _ in 0..<40 { for length in 0...8 { buffer.append(word: 0x3837_3635_3433_3231, length: length) } }
+        let one = (0...8).map { String("12345678".prefix($0)) }.joined()
+        #expect(String(decoding: buffer.bytes, as: UTF8.self) == String(repeating: one, count: 40))
+    }
+
     @Test func aBufferGrowsAndIsUsedAgain() {
         let buffer = LogBuffer(path: "", capacity: 64)
         for round in 1...2 {

@@ -1,4 +1,5 @@
 import Testing
+import WeftCore
 import WeftHTTP
 import WeftIR
 

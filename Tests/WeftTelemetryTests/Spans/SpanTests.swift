@@ -110,6 +110,26 @@ import WeftTelemetry
 
     // MARK: - Keeping
 
+    /// Fifty thousand spans of a mesh say the same words over and over.
+    @Test func equalTextsAreHeldOnce() throws {
+        let store = try store()
+        for number in 1...2 {
+            // Made anew each time, as a decoder makes them.
+            let key = ["a", "name", "that", "is", "long"].joined(separator: ".")
+            let value = String(repeating: "v", count: 40)
+            store.add([span(number, "000000000000000\(number)", tags: [SpanTag(key, .string(value))])])
+        }
+        func addresses(_ number: Int) throws -> [UnsafePointer<UInt8>?] {
+            let tag = try #require(store.trace(Self.id(number))?.spans.first?.tags.first)
+            return [tag.key, tag.value.text].map { text in
+                text.utf8.withContiguousStorageIfAvailable { $0.baseAddress } ?? nil
+            }
+        }
+        let first = try addresses(1)
+        #expect(!first.contains(nil))
+        #expect(try addresses(2) == first)
+    }
+
     @Test func errorsAndSlowTracesStayLongest() throws {
         let store = try store(limit: 100)
         store.add([span(9001, "00000000000000e1", error: true), span(9002, "00000000000000e2", duration: 5_000_000)])

@@ -80,6 +80,21 @@ import WeftTranslate
         #expect(try ask(alone, namespace: "apps") == ["web.apps", "web.apps"])
     }
 
+    /// A consumer's route may lead back to the Service that it is about, in the other namespace; a route that is a
+    /// gateway's as well needs the grant.
+    @Test func noGrantIsAskedForInTheMesh() throws {
+        let rules = "[{backendRefs: [{name: b, namespace: infra, port: 8080}]}]"
+        let consumer = GatewayWorld.route(
+            "consumer", namespace: "apps", parent: "{group: \"\", kind: Service, name: a, namespace: infra}",
+            rules: rules)
+        let world = try GatewayWorld(consumer, listeners: nil)
+        #expect(try ask(world, namespace: "apps") == ["b.infra", "b.infra"])
+        let both = GatewayWorld.route(
+            "consumer", namespace: "apps",
+            parent: "{group: \"\", kind: Service, name: a, namespace: infra}, {name: nowhere}", rules: rules)
+        #expect(try ask(try GatewayWorld(both, listeners: nil), namespace: "apps") != ["b.infra", "b.infra"])
+    }
+
     @Test func aParentsPortIsTheServices() throws {
         let parent = "{group: \"\", kind: Service, name: a, port: %}"
         let rules = "[{backendRefs: [{name: b, port: 8080}]}]"

@@ -17,7 +17,7 @@ const hostsOf = ({ kind, spec = {} }) => kind === "VirtualService" ? spec.hosts 
  * @returns A function from a node to its marks, `[{ mark, text, object }]`.
  */
 export function marker(objects, workloads) {
-  const byName = new Map(), wide = [], entries = [], owners = new Map();
+  const byName = new Map(), wide = [], entries = [], owners = new Map(), called = new Map();
   for (const object of objects) {
     if (object.kind === "WorkloadEntry") entries.push(object);
     for (const host of new Set(hostsOf(object).map((one) => one.split(".")[0]))) {
@@ -26,24 +26,29 @@ export function marker(objects, workloads) {
       else byName.set(host, [object]);
     }
   }
-  for (const one of workloads) owners.set(`${one.namespace}/${one.name}`, one);
+  for (const one of workloads) {
+    owners.set(`${one.namespace}/${one.name}`, one);
+    const app = `${one.namespace}/${one.app ?? one.name}`;
+    called.set(app, [...called.get(app) ?? [], ...one.services ?? []]);
+  }
   return (node) => {
-    const service = node.kind === "service" ? node.name : node.app;
-    // A service of another cluster may stand with its whole name.
-    const first = service?.split(".")[0];
     const own = owners.get(`${node.namespace}/${node.workload}`) ?? owners.get(`${node.namespace}/${node.name}`);
-    return badges(node, service, [...byName.get(first) ?? [], ...wide], entries, own);
+    // An app is called by the names of its services, which need not be its own.
+    const services = new Set(node.kind === "service" ? [node.name] : own?.services ?? called.get(`${node.namespace}/${node.app}`) ?? []);
+    // A service of another cluster may stand with its whole name.
+    const near = [...services].flatMap((service) => byName.get(service.split(".")[0]) ?? []);
+    return badges(node, services, [...near, ...wide], entries, own);
   };
 }
 
-function badges(node, service, objects, entries, own) {
+function badges(node, services, objects, entries, own) {
   const found = [];
   const add = (mark, text, object) => {
     if (!found.some((one) => one.mark === mark)) found.push({ mark, text, object });
   };
   for (const object of objects) {
     const { kind, namespace, spec = {} } = object;
-    if (!hostsOf(object).some((host) => names(host, namespace, service, node.namespace))) continue;
+    if (!hostsOf(object).some((host) => [...services].some((service) => names(host, namespace, service, node.namespace)))) continue;
     if (kind === "VirtualService") {
       add("VS", "virtual service", object);
       for (const rule of routes(spec)) {

@@ -5,9 +5,10 @@ export const size = { width: 168, height: 46, gapX: 170, gapY: 38, padding: 26 }
 /**
  * Places nodes.
  * @param graph `{ nodes: Map, edges: [] }` as ``build`` makes it.
+ * @param label How high the labels of edges are: nodes stand so far apart that labels find a place.
  * @returns `{ places: Map of id to { x, y }, boxes: [{ name or app, x, y, width, height }], width, height }`.
  */
-export function layout(graph) {
+export function layout(graph, label = 0) {
   const ids = [...graph.nodes.keys()].sort();
   const next = new Map(ids.map((id) => [id, []])), previous = new Map(ids.map((id) => [id, []]));
   for (const edge of graph.edges) {
@@ -22,7 +23,7 @@ export function layout(graph) {
   for (const id of ids) (rows[column.get(id)] ??= []).push(id);
   for (let index = 0; index < rows.length; index += 1) rows[index] ??= [];
   order(rows, next, previous, graph.nodes);
-  return place(rows, graph.nodes);
+  return place(rows, graph.nodes, Math.max(size.gapY, label + 6 - size.height));
 }
 
 /** The longest path to each node from one that nobody calls; an edge back into the path that is walked is left out. */
@@ -119,7 +120,7 @@ function order(rows, next, previous, nodes) {
 }
 
 /** Each namespace gets a band of its own height over all columns, so that its box overlaps no other. */
-function place(rows, nodes) {
+function place(rows, nodes, gapY) {
   const bands = new Map();
   rows.forEach((row, index) => {
     for (const id of row) {
@@ -135,14 +136,14 @@ function place(rows, nodes) {
   const sorted = [...bands.values()].sort((a, b) => a.first - b.first || a.name.localeCompare(b.name));
   for (const band of sorted) {
     const tallest = Math.max(...band.columns.filter(Boolean).map((column) => column.length));
-    const inner = tallest * size.height + (tallest - 1) * size.gapY;
+    const inner = tallest * size.height + (tallest - 1) * gapY;
     let left = Infinity, right = 0;
     band.columns.forEach((column, index) => {
       if (!column) return;
       const x = size.padding * 2 + index * (size.width + size.gapX);
-      const used = column.length * size.height + (column.length - 1) * size.gapY;
+      const used = column.length * size.height + (column.length - 1) * gapY;
       column.forEach((id, row) => places.set(id, {
-        x, y: top + size.padding + (inner - used) / 2 + row * (size.height + size.gapY),
+        x, y: top + size.padding + (inner - used) / 2 + row * (size.height + gapY),
       }));
       left = Math.min(left, x);
       right = Math.max(right, x + size.width);

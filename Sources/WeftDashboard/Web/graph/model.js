@@ -1,5 +1,7 @@
 // From series to a graph. Pure: nothing here touches the page or the network.
 
+import { health } from "../lib/format.js";
+
 const ends = [
   "source_workload", "source_workload_namespace", "source_canonical_service", "source_canonical_revision",
   "destination_service", "destination_service_name", "destination_service_namespace", "destination_workload",
@@ -7,14 +9,42 @@ const ends = [
 ];
 const by = [...ends, "reporter", "request_protocol"].join(",");
 
-/** The queries that a graph is made of, by name. `window` is in seconds; `idle` asks also for what has flown once. */
-export function queries(window, { quantile = 0.95, idle = false } = {}) {
+/** The labels that name a node of a view at one end; a service is named by `destination_service…` alone. */
+const naming = {
+  app: ["workload_namespace", "canonical_service"], versioned: ["workload_namespace", "canonical_service", "canonical_revision"],
+  workload: ["workload_namespace", "workload"], service: ["workload_namespace", "canonical_service"],
+};
+const service = ["destination_service_name", "destination_service_namespace"];
+const labelsOf = (end, view) => (naming[view] ?? naming.versioned).map((name) => `${end}_${name}`);
+
+/**
+ * A quantile for each edge of a view. Quantiles of parts cannot be joined, so the store adds up the buckets of what one
+ * edge stands for; what never arrived has only a service for its end.
+ */
+function latencies(over, quantile, view, services) {
+  const rates = (matcher, labels) => `sum by (${[...labels, "reporter", "request_protocol", "le"].join(",")}) (rate(istio_request_duration_milliseconds_bucket{${matcher}}${over}))`;
+  const of = (...sums) => `histogram_quantile(${quantile}, ${sums.join(" or ")})`;
+  const source = labelsOf("source", view), isKnown = 'destination_workload!~"|unknown"', isLost = 'destination_workload=~"|unknown"';
+  if (view === "service") return { latency: of(rates("", [...source, ...service])) };
+  if (services) {
+    return {
+      toService: of(rates("", [...source, ...service])), fromService: of(rates(isKnown, [...service, ...labelsOf("destination", view)])),
+    };
+  }
+  return { latency: of(rates(isKnown, [...source, ...labelsOf("destination", view)]), rates(isLost, [...source, ...service])) };
+}
+
+/**
+ * The queries that a graph is made of, by name. `window` is in seconds; `idle` asks also for what has flown once; `view`
+ * and `services` as for ``build``.
+ */
+export function queries(window, { quantile = 0.95, idle = false, view = "versioned", services = false } = {}) {
   const over = `[${window}s]`;
   return {
     requests: `sum by (${by},response_code,response_flags,grpc_response_status,connection_security_policy) (rate(istio_requests_total${over})) > 0`,
     sent: `sum by (${by},connection_security_policy) (rate(istio_tcp_sent_bytes_total${over})) > 0`,
     received: `sum by (${by},connection_security_policy) (rate(istio_tcp_received_bytes_total${over})) > 0`,
-    latency: `histogram_quantile(${quantile}, sum by (${by},le) (rate(istio_request_duration_milliseconds_bucket${over})))`,
+    ...latencies(over, quantile, view, services),
     requestBytes: `sum by (${by}) (rate(istio_request_bytes_sum${over})) > 0`,
     responseBytes: `sum by (${by}) (rate(istio_response_bytes_sum${over})) > 0`,
     ...idle ? { known: `count by (${by}) (istio_requests_total)`, knownTCP: `count by (${by}) (istio_tcp_sent_bytes_total)` } : {},
@@ -45,12 +75,12 @@ export function nodeOf(metric, end, view) {
   }
 }
 
-/** True of an answer that counts as a failure: 5xx, no answer, or a failed gRPC call. */
+/** True of an answer that counts as a failure: 5xx, no answer, or a status of gRPC that is the server's fault. */
 export function isFailure(metric) {
   const code = metric.response_code ?? "0";
   if (code === "0" || code.startsWith("5")) return true;
   const status = metric.grpc_response_status;
-  return metric.request_protocol === "grpc" && !!status && !["0", "1", "3", "5", "6", "9", "11"].includes(status);
+  return metric.request_protocol === "grpc" && ["2", "4", "8", "10", "12", "13", "14", "15"].includes(status);
 }
 
 /**
@@ -63,17 +93,24 @@ export function isFailure(metric) {
  * @returns `{ nodes: Map, edges: [] }`.
  */
 export function build(data, { view = "versioned", services = false, namespaces = null } = {}) {
-  const tallies = new Map();
+  const tallies = new Map(), numbers = new Map(), units = [];
+  // Each text has a number, of two units: a key is as short as a set has names, however long its texts are.
+  const take = (text, at) => {
+    let number = numbers.get(text);
+    if (number === undefined) numbers.set(text, number = numbers.size);
+    units[2 * at] = number & 0xffff;
+    units[2 * at + 1] = number >> 16;
+  };
   const keyOf = (metric) => {
-    let key = metric.request_protocol ?? "";
-    for (const name of ends) key += `\u0001${metric[name] ?? ""}`;
-    return key;
+    for (let index = 0; index < ends.length; index += 1) take(metric[ends[index]], index);
+    take(metric.request_protocol, ends.length);
+    return String.fromCharCode(...units);
   };
   const tally = (metric) => {
     const side = metric.reporter === "destination" ? "callee" : "caller", key = keyOf(metric);
     let both = tallies.get(key);
     if (!both) tallies.set(key, both = { metric, caller: null, callee: null });
-    return both[side] ??= { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
+    return both[side] ??= { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, answers: [], size: 0 };
   };
   const policy = (metric, value, into) => {
     const told = metric.connection_security_policy;
@@ -87,7 +124,7 @@ export function build(data, { view = "versioned", services = false, namespaces =
     const flags = metric.response_flags && metric.response_flags !== "-" ? ` ${metric.response_flags}` : "";
     const grpc = metric.request_protocol === "grpc" && metric.grpc_response_status ? ` (gRPC ${metric.grpc_response_status})` : "";
     const answer = `${metric.response_code ?? "0"}${grpc}${flags}`;
-    into.answers[answer] = (into.answers[answer] ?? 0) + value;
+    into.answers.push([answer, value]);
   }
   for (const { metric, value } of [...data.sent ?? [], ...data.received ?? []]) {
     const into = tally(metric);
@@ -95,30 +132,54 @@ export function build(data, { view = "versioned", services = false, namespaces =
     if (metric.request_protocol === "tcp" || !metric.request_protocol) policy(metric, value, into);
   }
   for (const { metric, value } of [...data.requestBytes ?? [], ...data.responseBytes ?? []]) tally(metric).size += value;
-  for (const { metric, value } of data.latency ?? []) {
-    if (Number.isFinite(value)) tally(metric).latency = value;
-  }
   for (const { metric } of [...data.known ?? [], ...data.knownTCP ?? []]) {
     const both = tallies.get(keyOf(metric)) ?? { metric, caller: null, callee: null };
     both.isKnown = true;
     tallies.set(keyOf(metric), both);
   }
-  return join([...tallies.values()], view, services, namespaces);
+  const graph = join([...tallies.values()], view, services, namespaces);
+  addLatencies(graph.edges, data, view);
+  return graph;
 }
+
+const edgeID = (from, to, protocol) => `${from}\u0001${to}\u0001${protocol}`;
+
+/** Gives every edge the quantile that the store has for it: the caller's, or the callee's where the caller has no proxy. */
+function addLatencies(edges, data, view) {
+  const found = new Map();
+  const add = (list, ends) => {
+    for (const { metric, value } of list ?? []) {
+      if (!Number.isFinite(value)) continue;
+      const key = edgeID(...ends(metric), metric.request_protocol || "tcp");
+      if (!found.has(key) || metric.reporter !== "destination") found.set(key, value);
+    }
+  };
+  // An answer has only the labels that it was added up by: who has an app has a workload.
+  const end = (metric, side) => nodeOf({ [`${side}_workload`]: metric[`${side}_canonical_service`], ...metric }, side, view).id;
+  const between = (metric) => `${named(metric.destination_workload_namespace) ?? named(metric.destination_service_namespace) ?? "unknown"}/service/${named(metric.destination_service_name)}`;
+  add(data.latency, (metric) => [end(metric, "source"), end(metric, "destination")]);
+  add(data.toService, (metric) => [end(metric, "source"), between(metric)]);
+  add(data.fromService, (metric) => [between(metric), end(metric, "destination")]);
+  for (const edge of edges) edge.latency = found.get(edge.id) ?? null;
+}
+
+/** Who calls whom, whatever the service is called: caller and callee may give it two names. */
+const pairOf = (metric) => ["source_workload_namespace", "source_workload", "destination_workload_namespace", "destination_workload", "request_protocol"]
+  .map((name) => metric[name] ?? "").join("\u0001");
 
 function join(tallies, view, services, namespaces) {
   const nodes = new Map(), edges = new Map();
   const node = (made) => {
-    if (!nodes.has(made.id)) nodes.set(made.id, { ...made, inbound: 0, outbound: 0, failed: 0, isRoot: false });
+    if (!nodes.has(made.id)) nodes.set(made.id, { ...made, inbound: 0, outbound: 0, failed: 0, lost: 0, isRoot: false });
     return nodes.get(made.id);
   };
   const edge = (from, to, protocol, tally, policy, metric) => {
-    const key = `${from.id}\u0001${to.id}\u0001${protocol}`;
+    const key = edgeID(from.id, to.id, protocol);
     let one = edges.get(key);
     if (!one) {
       edges.set(key, one = {
         id: key, from: from.id, to: to.id, protocol, requests: 0, failures: 0, bytes: 0, size: 0, secured: 0, told: 0,
-        latency: null, weight: 0, answers: {}, hosts: {},
+        latency: null, parts: [],
       });
     }
     one.requests += tally.requests;
@@ -127,23 +188,26 @@ function join(tallies, view, services, namespaces) {
     one.size += tally.size;
     one.secured += policy.secured;
     one.told += policy.told;
-    for (const [answer, value] of Object.entries(tally.answers)) one.answers[answer] = (one.answers[answer] ?? 0) + value;
-    const host = named(metric.destination_service);
-    if (host) one.hosts[host] = (one.hosts[host] ?? 0) + tally.requests + tally.bytes;
-    if (tally.latency !== null) {
-      // Edges of one pair are joined by their share of the requests: exact only when there is one.
-      one.latency = ((one.latency ?? 0) * one.weight + tally.latency * tally.requests) / (one.weight + tally.requests || 1);
-      one.weight += tally.requests;
-    }
+    one.parts.push({ host: metric.destination_service, tally });
   };
-  const nothing = { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, latency: null, answers: {}, size: 0 };
+  const nothing = { requests: 0, failures: 0, secured: 0, told: 0, bytes: 0, answers: [], size: 0 };
+  const flows = (one) => one && (one.requests > 0 || one.bytes > 0);
+  const called = new Set(), policies = new Map();
+  for (const { metric, caller, callee } of tallies) {
+    const pair = pairOf(metric);
+    if (flows(caller)) called.add(pair);
+    if (!callee?.told) continue;
+    const sum = policies.get(pair) ?? { secured: 0, told: 0 };
+    policies.set(pair, { secured: sum.secured + callee.secured, told: sum.told + callee.told });
+  }
   for (const { metric, caller, callee, isKnown } of tallies) {
-    const flows = (one) => one && (one.requests > 0 || one.bytes > 0);
-    const told = flows(caller) ? caller : flows(callee) ? callee : isKnown ? nothing : null;
+    const pair = pairOf(metric), isCounted = called.has(pair);
+    // What the caller counts, the callee does not count again.
+    const told = flows(caller) ? caller : isCounted ? null : flows(callee) ? callee : isKnown ? nothing : null;
     if (!told) continue;
     const from = nodeOf(metric, "source", view), to = nodeOf(metric, "destination", view);
     if (namespaces?.size && !namespaces.has(from.namespace) && !namespaces.has(to.namespace)) continue;
-    const policy = callee?.told ? callee : told;
+    const policy = callee?.told ? callee : policies.get(pair) ?? told;
     const protocol = metric.request_protocol || "tcp";
     const service = named(metric.destination_service_name);
     if (services && view !== "service" && service && to.kind !== "service") {
@@ -162,6 +226,19 @@ function join(tallies, view, services, namespaces) {
   return { nodes, edges: [...edges.values()].sort((a, b) => a.id < b.id ? -1 : 1) };
 }
 
+/** Sums by name: `[[name, sum]]`. */
+function sums(pairs) {
+  const all = new Map();
+  for (const [name, value] of pairs) all.set(name, (all.get(name) ?? 0) + value);
+  return [...all].sort(([a], [b]) => a < b ? -1 : 1);
+}
+
+/** What an edge was answered, `[[answer, rate]]`: made up for the one that is looked at, not for thousands. */
+export const answersOf = (edge) => sums(edge.parts.flatMap(({ tally }) => tally.answers));
+
+/** The hosts that an edge's requests were for, `[[host, requests and bytes]]`. */
+export const hostsOf = (edge) => sums(edge.parts.filter(({ host }) => named(host)).map(({ host, tally }) => [host, tally.requests + tally.bytes]));
+
 function finish(nodes, edges) {
   const called = new Set(), busy = new Set(), out = new Map();
   for (const edge of edges.values()) {
@@ -169,6 +246,7 @@ function finish(nodes, edges) {
     from.outbound += edge.requests;
     to.inbound += edge.requests;
     to.failed += edge.failures;
+    from.lost += edge.failures;
     if (edge.from !== edge.to) called.add(edge.to);
     out.set(edge.from, (out.get(edge.from) ?? 0) + edge.requests);
   }
@@ -177,12 +255,16 @@ function finish(nodes, edges) {
     edge.share = edge.requests > 0 ? edge.requests / out.get(edge.from) : null;
     edge.mutualTLS = edge.told > 0 ? Math.min(1, edge.secured / edge.told) : null;
     edge.isIdle = edge.requests === 0 && edge.bytes === 0;
+    edge.health = edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
     if (!edge.isIdle) for (const id of [edge.from, edge.to]) busy.add(id);
   }
   for (const node of nodes.values()) {
     node.isRoot = !called.has(node.id);
     node.isIdle = !busy.has(node.id);
     node.success = node.inbound > 0 ? 1 - node.failed / node.inbound : null;
+    // Nobody counts what comes to a gateway: its calls tell how it is. Of bytes nobody tells whether they are good.
+    const told = node.success ?? (node.outbound > 0 ? 1 - node.lost / node.outbound : null);
+    node.health = node.isIdle ? "idle" : told === null ? "tcp" : health(told);
   }
 }
 

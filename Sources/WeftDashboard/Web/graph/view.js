@@ -1,7 +1,7 @@
 // Draws a graph; pans, zooms, and tells what was chosen.
 
 import { s } from "../lib/dom.js";
-import { bytes, health, milliseconds, rate, share } from "../lib/format.js";
+import { bytes, milliseconds, rate, share } from "../lib/format.js";
 import { layout, size } from "./layout.js";
 
 /** Edges above this number are drawn as one line for each look, without labels; a node's or a line's own come out of it
@@ -36,8 +36,10 @@ export class GraphView {
   draw(graph, { labels = ["rate"], animate = false, marks = () => [] } = {}) {
     let started = performance.now();
     Object.assign(this, { graph, labels, animate });
-    const shape = [...graph.nodes.keys()].sort().join("\n") + graph.edges.map((edge) => edge.id).join("\n");
-    if (shape !== this.shape || !this.placed) this.placed = layout(graph);
+    const rows = labels.filter((label) => texts[label] || label === "mtls").length;
+    const shape = `${rows} ${[...graph.nodes.keys()].sort().join("\n")}${graph.edges.map((edge) => edge.id).join("\n")}`;
+    if (shape !== this.shape || !this.placed) this.placed = layout(graph, plateHeight(rows));
+    this.clear();
     performance.measure("layout", { start: started });
     started = performance.now();
     const { placed } = this;
@@ -92,7 +94,7 @@ export class GraphView {
 
   drawEdge(edge, lines, plates, labels, animate) {
     const from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
-    const { path, x, y } = course(from, to, edge.from === edge.to, this.nearCallee(edge));
+    const line = course(from, to, edge.from === edge.to, this.nearCallee(edge)), { path } = line;
     const look = lookOf(edge);
     const group = s("g", {
       class: `edge ${look}`, tabindex: 0, role: "button", "data-id": edge.id,
@@ -106,15 +108,38 @@ export class GraphView {
       group.append(s("path", { class: `flow ${pace}`, d: path }));
     }
     lines.append(group);
-    const text = labels.map((label) => texts[label]?.(edge)).filter(Boolean);
+    const text = [...new Set(labels.map((label) => texts[label]?.(edge)).filter(Boolean))];
     const isSecured = labels.includes("mtls") && edge.mutualTLS !== null;
     if (isSecured) text.push(edge.mutualTLS > 0.001 && edge.mutualTLS < 0.999 ? share(edge.mutualTLS) : "");
     if (!text.length) return;
-    const half = Math.max(...text.map((one) => one.length)) * 3.5 + 7, line = (index) => y + (index - (text.length - 1) / 2) * 15;
+    const half = Math.max(...text.map((one) => one.length)) * 3.5 + 7;
+    const { x, y } = this.freePlace(line, half * 2, plateHeight(text.length)), at = (index) => y + (index - (text.length - 1) / 2) * 15;
     plates.append(s("g", { class: "plate", "data-edge": edge.id },
-      s("rect", { x: x - half, y: y - text.length * 7.5 - 1, width: half * 2, height: text.length * 15 + 2, rx: 5 }),
-      text.map((one, index) => s("text", { x: isSecured && index === text.length - 1 ? x + 7 : x, y: line(index) + 4, "text-anchor": "middle" }, one)),
-      isSecured ? lock(x - (text.at(-1) ? text.at(-1).length * 3.5 + 5 : 4), line(text.length - 1) - 6, edge.mutualTLS) : null));
+      s("rect", { x: x - half, y: y - plateHeight(text.length) / 2, width: half * 2, height: plateHeight(text.length), rx: 5 }),
+      text.map((one, index) => s("text", { x: isSecured && index === text.length - 1 ? x + 7 : x, y: at(index) + 4, "text-anchor": "middle" }, one)),
+      isSecured ? lock(x - (text.at(-1) ? text.at(-1).length * 3.5 + 5 : 4), at(text.length - 1) - 6, edge.mutualTLS) : null));
+  }
+
+  /** No label stands anywhere. */
+  clear() {
+    this.taken = [...this.placed.places.values()].map(({ x, y }) => ({ x, y, width: size.width, height: size.height }));
+  }
+
+  /** The middle of a label on its line, where it covers no node and no other label, or as little of them as can be. */
+  freePlace({ x, y, points }, width, height) {
+    let best = null, least = Infinity;
+    for (const [cx, cy] of [[x, y], ...[0.5, 0.62, 0.38, 0.74, 0.26, 0.84, 0.16].map((part) => pointAt(points, part))]) {
+      const [left, top] = [cx - width / 2, cy - height / 2];
+      let covered = 0;
+      for (const one of this.taken) {
+        covered += Math.max(0, Math.min(left + width, one.x + one.width) - Math.max(left, one.x))
+          * Math.max(0, Math.min(top + height, one.y + one.height) - Math.max(top, one.y));
+      }
+      if (covered < least) [best, least] = [{ x: left, y: top, width, height }, covered];
+      if (covered === 0) break;
+    }
+    this.taken.push(best);
+    return { x: best.x + width / 2, y: best.y + height / 2 };
   }
 
   drawNode(node, marks) {
@@ -122,7 +147,7 @@ export class GraphView {
     const short = node.name.length > 23 ? `${node.name.slice(0, 22)}…` : node.name;
     const below = node.version ? node.version : node.kind;
     const group = s("g", {
-      class: `node ${node.kind} ${node.isIdle ? "idle" : health(node.success)}`, tabindex: 0, role: "button", "data-id": node.id,
+      class: `node ${node.kind} ${node.health}`, tabindex: 0, role: "button", "data-id": node.id,
       transform: `translate(${x},${y})`, "aria-label": `${node.kind} ${node.name} in ${node.namespace}, success ${share(node.success)}`,
       onclick: () => this.select("node", node),
     },
@@ -130,9 +155,7 @@ export class GraphView {
     s("rect", { width: size.width, height: size.height, rx: node.kind === "service" ? 22 : 7 }),
     s("text", { x: size.width / 2, y: 20, "text-anchor": "middle" }, short),
     s("text", { x: size.width / 2, y: 36, "text-anchor": "middle", class: "soft" }, below));
-    marks.slice(0, 6).forEach((one, index) => group.append(s("g", { class: "badge", transform: `translate(${8 + index * 26},-8)` },
-      s("title", {}, one.text), s("rect", { width: 24, height: 15, rx: 4 }),
-      s("text", { x: 12, y: 11.5, "text-anchor": "middle" }, one.mark))));
+    marks.slice(0, 6).forEach((one, index) => group.append(badge(one, index)));
     return group;
   }
 
@@ -155,6 +178,7 @@ export class GraphView {
     if (this.isLarge) {
       this.lines.replaceChildren();
       this.plates.replaceChildren();
+      this.clear();
       const own = this.graph.edges.filter((edge) => edge.id === this.chosen || near.has(edge.id));
       for (const edge of own.slice(0, chosenLimit)) this.drawEdge(edge, this.lines, this.plates, this.labels, this.animate);
       this.drawing.querySelector(".batches")?.classList.toggle("far", near.size > 0);
@@ -231,6 +255,18 @@ export class GraphView {
   }
 }
 
+/** One mark of a node. A large mesh has thousands of a few kinds: the first of a kind is built, the others are its copies. */
+const badges = new Map();
+function badge({ mark, text }, index) {
+  const key = `${index} ${mark} ${text}`;
+  let kind = badges.get(key);
+  if (!kind) {
+    badges.set(key, kind = s("g", { class: "badge", transform: `translate(${8 + index * 26},-8)` }, s("title", {}, text),
+      s("rect", { width: 24, height: 15, rx: 4 }), s("text", { x: 12, y: 11.5, "text-anchor": "middle" }, mark)));
+  }
+  return kind.cloneNode(true);
+}
+
 /** A padlock: closed where all is mutual TLS, open where nothing is, pale in between. */
 function lock(x, y, part) {
   const look = part >= 0.999 ? "closed" : part > 0.001 ? "partial" : "open";
@@ -247,17 +283,26 @@ const texts = {
   throughput: (edge) => `${bytes(edge.bytes + edge.size)}/s`,
 };
 
-const lookOf = (edge) => edge.bytes > 0 && edge.requests === 0 ? "tcp" : health(edge.success);
+const lookOf = (edge) => edge.health;
+
+/** The height of a label of so many lines. */
+const plateHeight = (lines) => lines * 15 + 2;
+
+/** A point of a cubic curve; `t` goes from 0 to 1. */
+function pointAt([[x1, y1], [x2, y2], [x3, y3], [x4, y4]], t) {
+  const u = 1 - t, a = u ** 3, b = 3 * u * u * t, c = 3 * u * t * t, d = t ** 3;
+  return [a * x1 + b * x2 + c * x3 + d * x4, a * y1 + b * y2 + c * y3 + d * y4];
+}
 
 /** The square of the distance from a point to a cubic curve, roughly; above `limit` as soon as it cannot be below. */
-function distanceTo([[x1, y1], [x2, y2], [x3, y3], [x4, y4]], x, y, limit) {
+function distanceTo(points, x, y, limit) {
+  const [[x1, y1], [x2, y2], [x3, y3], [x4, y4]] = points;
   const slack = Math.sqrt(limit);
   if (x < Math.min(x1, x2, x3, x4) - slack || x > Math.max(x1, x2, x3, x4) + slack
     || y < Math.min(y1, y2, y3, y4) - slack || y > Math.max(y1, y2, y3, y4) + slack) return Infinity;
   let least = Infinity, [px, py] = [x1, y1];
   for (let step = 1; step <= 24; step += 1) {
-    const t = step / 24, u = 1 - t, a = u ** 3, b = 3 * u * u * t, c = 3 * u * t * t, d = t ** 3;
-    const qx = a * x1 + b * x2 + c * x3 + d * x4, qy = a * y1 + b * y2 + c * y3 + d * y4;
+    const [qx, qy] = pointAt(points, step / 24);
     const [dx, dy] = [qx - px, qy - py], length = dx * dx + dy * dy || 1;
     const part = Math.max(0, Math.min(1, ((x - px) * dx + (y - py) * dy) / length));
     least = Math.min(least, (px + part * dx - x) ** 2 + (py + part * dy - y) ** 2);

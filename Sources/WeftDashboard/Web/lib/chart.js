@@ -4,7 +4,7 @@ import { h, s, show } from "./dom.js";
 import { clock } from "./format.js";
 
 const [width, height] = [480, 180];
-const edge = { left: 56, right: 10, top: 10, bottom: 24 };
+const edge = { left: 66, right: 10, top: 10, bottom: 24 };
 
 /** Round steps of 1, 2 or 5 that cut `most` into at most five. */
 export function steps(most) {

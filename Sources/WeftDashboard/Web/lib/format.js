@@ -7,7 +7,9 @@ export function bytes(count) {
   const units = ["B", "kB", "MB", "GB", "TB"];
   let unit = 0;
   while (Math.abs(count) >= 1000 && unit < units.length - 1) { count /= 1000; unit += 1; }
-  return `${unit > 0 && Math.abs(count) < 10 ? count.toFixed(1) : Math.round(count)} ${units[unit]}`;
+  // Parts of a byte are what a quantile of small bodies is.
+  const isWhole = Math.abs(count) >= 10 || unit === 0 && Number.isInteger(count);
+  return `${isWhole ? Math.round(count) : count.toFixed(1)} ${units[unit]}`;
 }
 
 export function count(value) {
@@ -43,6 +45,9 @@ export function span(seconds) {
 }
 
 export const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString([], { hour12: false });
+/** A moment to the millisecond. */
+export const moment = (seconds) => new Date(seconds * 1000)
+  .toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false, fractionalSecondDigits: 3 });
 export const date = (seconds) => new Date(seconds * 1000).toLocaleString([], { hour12: false });
 
 /** `good`, `poor`, `bad` or `idle`, of a share of requests that did not fail. */

@@ -5,9 +5,9 @@ import { h, link, s, show, table } from "../lib/dom.js";
 import { bytes, milliseconds, rate, share } from "../lib/format.js";
 import { address, change, objectAddress, remember, window_ } from "../lib/state.js";
 import { marker } from "../graph/badges.js";
-import { build, expression, queries } from "../graph/model.js";
+import { answersOf, build, expression, hostsOf, queries } from "../graph/model.js";
 import { GraphView } from "../graph/view.js";
-import { panels } from "./panels.js";
+import { counted, panels } from "./panels.js";
 import { digest } from "./traces.js";
 
 const views = [["versioned", "versioned app"], ["app", "app"], ["workload", "workload"], ["service", "service"]];
@@ -48,7 +48,8 @@ export function open(main, settings) {
   async function refresh(settings, signal) {
     const { length, end, isPast } = window_(settings);
     const time = isPast ? end : undefined;
-    const asked = queries(length, { quantile: percentile(settings) / 100, idle: settings.get("idle") === "1" });
+    const viewName = settings.get("view") ?? "versioned", services = settings.get("services") === "1";
+    const asked = queries(length, { quantile: percentile(settings) / 100, idle: settings.get("idle") === "1", view: viewName, services });
     const names = Object.keys(asked);
     let started = performance.now();
     const [results, configuration, known] = await Promise.all([
@@ -60,9 +61,9 @@ export function open(main, settings) {
     started = performance.now();
     const data = Object.fromEntries(names.map((name, index) => [name, results[index]]));
     const namespaces = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
-    const viewName = settings.get("view") ?? "versioned";
-    let graph = build(data, { view: viewName, services: settings.get("services") === "1", namespaces });
+    let graph = build(data, { view: viewName, services, namespaces });
     if (settings.get("idle") === "1") addIdle(graph, workloads, viewName, namespaces);
+    for (const node of graph.nodes.values()) node.hasSidecar = !marks(node).some((one) => one.mark === "∅");
     graph = filter(graph, settings);
     last = graph;
     performance.measure("build", { start: started });
@@ -112,7 +113,8 @@ export function open(main, settings) {
       h("p", {}, link(details, "Details"), " · ", link(address(["traces"], { service: service(node) }), "Traces")),
       found.length ? h("ul", {}, found.map((one) => h("li", {}, one.object
         ? link(objectAddress(one.object), `${one.text}: ${one.object.name}`) : one.text))) : null,
-      h("h3", {}, "In"), flows(inbound, (edge) => last.nodes.get(edge.from), percentile(settings)), h("h3", {}, "Out"), flows(outbound, (edge) => last.nodes.get(edge.to), percentile(settings)));
+      h("h3", {}, "In"), flows(inbound, (edge) => last.nodes.get(edge.from), percentile(settings)), h("h3", {}, "Out"), flows(outbound, (edge) => last.nodes.get(edge.to), percentile(settings)),
+      inbound.length ? [answers(inbound), hosts(inbound)] : [answers(outbound), hosts(outbound)]);
   }
 
   function edgeNumbers(edge) {
@@ -121,18 +123,17 @@ export function open(main, settings) {
       ["mutual TLS", share(edge.mutualTLS)]];
     return h("div", { class: "numbers" }, h("h2", {}, last.nodes.get(edge.from).name, " → ", last.nodes.get(edge.to).name),
       h("dl", {}, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-      h("h3", {}, "Answers"), table(["answer", "rate"], Object.entries(edge.answers).sort().map(([answer, value]) => [answer, { value: rate(value), sort: value }]), { empty: "No requests." }),
-      h("h3", {}, "Hosts"), table(["host", "share"], Object.entries(edge.hosts).map(([host, value]) => {
-        const all = Object.values(edge.hosts).reduce((sum, one) => sum + one, 0);
-        return [host, share(value / all)];
-      }), { empty: "None known." }));
+      answers([edge]), hosts([edge]));
   }
 
   function charts(kind, one) {
     const slot = h("div", { class: "charts" });
     const from = kind === "edge" ? last.nodes.get(one.from) : null, to = kind === "edge" ? last.nodes.get(one.to) : one;
     const matchers = [...matching("destination", to), ...from ? matching("source", from) : []].join(",");
-    panels(slot, matchers, settings, ["requests", "success", "latency"]).catch((error) => show(slot, h("p", { class: "bad" }, error.message)));
+    // A root is known by what it calls.
+    const chosen = kind === "node" && to.isRoot && to.inbound === 0 ? matching("source", to).join(",") : matchers;
+    const kinds = one.protocol === "tcp" ? ["tcp", "connections"] : ["requests", "success", "latency"];
+    panels(slot, counted(chosen), settings, kinds).catch((error) => show(slot, h("p", { class: "bad" }, error.message)));
     const traces = h("div");
     if (to.kind !== "unknown") newest(service(to), settings).then((found) => show(traces, h("h3", {}, "Newest traces"), found), () => show(traces));
     return h("div", {}, slot, traces);
@@ -151,18 +152,36 @@ async function newest(service, settings) {
 
 /** Matchers of the series whose one end is `node`. */
 function matching(end, node) {
-  const all = [];
-  if (node.kind === "service") return [`destination_service_name=${literal(node.name)}`];
   if (node.kind === "unknown") return [`${end}_workload="unknown"`];
-  all.push(`${end}_workload_namespace=${literal(node.namespace)}`);
-  all.push(node.workload ? `${end}_workload=${literal(node.workload)}` : `${end}_canonical_service=${literal(node.name)}`);
-  return all;
+  if (node.kind === "service" && end === "destination") {
+    return [`destination_service_name=${literal(node.name)}`, `destination_service_namespace=${literal(node.namespace)}`];
+  }
+  const home = `${end}_workload_namespace=${literal(node.namespace)}`;
+  if (node.kind === "workload") return [home, `${end}_workload=${literal(node.name)}`];
+  const app = [home, `${end}_canonical_service=${literal(node.app ?? node.name)}`];
+  if (!node.version) return app;
+  // A version that nobody told is called so.
+  return [...app, node.version === "latest" ? `${end}_canonical_revision=~"latest|unknown|"` : `${end}_canonical_revision=${literal(node.version)}`];
+}
+
+/** All that flowed over some edges, as one. */
+const joined = (edges) => ({ parts: edges.flatMap((edge) => edge.parts) });
+
+/** What edges were answered, and with which flags. */
+function answers(edges) {
+  return [h("h3", {}, "Answers"), table(["answer", "rate"], answersOf(joined(edges)).map(([answer, value]) => [answer, { value: rate(value), sort: value }]), { empty: "No requests." })];
+}
+
+/** For which hosts, with each one's share. */
+function hosts(edges) {
+  const found = hostsOf(joined(edges)), all = found.reduce((sum, [, one]) => sum + one, 0);
+  return [h("h3", {}, "Hosts"), table(["host", "share"], found.map(([host, value]) => [host, { value: share(value / all), sort: value }]), { empty: "None known." })];
 }
 
 /** Edges as a table: the node at the other end, and what flows. */
 export function flows(edges, other, percentile) {
   return table(["", "rate", "success", `p${percentile}`], edges.map((edge) => [title_(other(edge)), { value: edge.requests ? rate(edge.requests) : `${bytes(edge.bytes)}/s`, sort: edge.requests },
-    { value: share(edge.success), sort: edge.success ?? -1 }, { value: milliseconds(edge.latency), sort: edge.latency ?? -1 }]), { empty: "None." });
+    { value: share(edge.success), look: edge.success === null ? "" : edge.health, sort: edge.success ?? -1 }, { value: milliseconds(edge.latency), sort: edge.latency ?? -1 }]), { empty: "None." });
 }
 
 const title_ = (node) => `${node.name}${node.version ? ` ${node.version}` : ""} ${node.namespace}`;
@@ -190,7 +209,7 @@ function addIdle(graph, workloads, view, namespaces) {
     const id = `${one.namespace}/idle/${name}`;
     graph.nodes.set(id, {
       id, kind: view === "service" ? "service" : view === "workload" ? "workload" : "app", namespace: one.namespace, name, app, version: null,
-      workload: one.name, inbound: 0, outbound: 0, failed: 0, success: null, isRoot: true, isIdle: true,
+      workload: one.name, inbound: 0, outbound: 0, failed: 0, success: null, isRoot: true, isIdle: true, health: "idle",
     });
   }
 }

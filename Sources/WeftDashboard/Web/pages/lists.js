@@ -13,34 +13,38 @@ import { GraphView } from "../graph/view.js";
 import { flows } from "./graph.js";
 import { openLogs } from "./logs.js";
 import { numbers } from "./numbers.js";
-import { panels } from "./panels.js";
+import { counted, panels } from "./panels.js";
 
-const securityLook = (value) => value === null ? "" : value > 0.999 ? "good" : value > 0 ? "poor" : "";
+export const securityLook = (value) => value === null ? "" : value > 0.999 ? "good" : value > 0 ? "poor" : "";
 const traffic = (one) => [
   { value: rate(one.rate), sort: one.rate ?? -1 }, { value: share(one.success), look: health(one.success), sort: one.success ?? -1 },
   { value: share(one.mutualTLS), look: securityLook(one.mutualTLS), sort: one.mutualTLS ?? -1 }, sparkline(one.points),
 ];
 const ready = (one) => ({ value: `${one.ready}/${one.pods}`, look: one.ready === one.pods ? "good" : "bad", sort: one.ready / (one.pods || 1) });
-const sidecar = (one) => one.gateway ? { value: "gateway", look: "" }
+export const sidecar = (one) => one.gateway ? { value: "gateway", look: "" } : one.labels?.app === "istiod" ? { value: "control plane", look: "" }
   : { value: one.meshed === one.pods ? "yes" : one.meshed ? `${one.meshed} of ${one.pods}` : "no", look: one.meshed === one.pods ? "good" : "poor" };
-const inView = (settings) => {
+export const inView = (settings) => {
   const chosen = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
   return (namespace) => !chosen.size || chosen.has(namespace);
 };
 
-/** Objects of the configuration that speak about a thing. */
-function about(objects, namespace, { app, service, labels }) {
+/** Objects of the configuration that speak about a thing: about its services, its pods, or all of its namespace. */
+function about(objects, namespace, { services, labels }) {
+  const isCalled = (host, home) => services.some((service) => names(host, home, service, namespace));
   return objects.filter(({ kind, namespace: home, spec = {} }) => {
-    const host = service ?? app;
-    if (kind === "VirtualService") return (spec.hosts ?? []).some((one) => names(one, home, host, namespace));
-    if (kind === "DestinationRule") return names(spec.host, home, host, namespace);
+    if (kind === "VirtualService") return (spec.hosts ?? []).some((one) => isCalled(one, home));
+    if (kind === "DestinationRule") return isCalled(spec.host, home);
+    if (kind === "HTTPRoute" || kind === "GRPCRoute") {
+      return (spec.rules ?? []).flatMap((rule) => rule.backendRefs ?? []).some((to) => (to.namespace ?? home) === namespace && services.includes(to.name));
+    }
     const selector = spec.selector?.matchLabels ?? spec.workloadSelector?.labels;
     if (selector) return home === namespace && !!labels && Object.entries(selector).every(([key, value]) => labels[key] === value);
     return home === namespace && ["PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication", "Sidecar", "Telemetry"].includes(kind);
   });
 }
 
-function marks(objects) {
+/** How many objects, and whether they are sound. */
+export function marks(objects) {
   const bad = objects.some((one) => one.messages?.some((message) => message.severity === "error"));
   const poor = objects.some((one) => one.messages?.length);
   return { value: objects.length ? `${objects.length}${bad ? " ✖" : poor ? " ▲" : " ✔"}` : "–", look: bad ? "bad" : poor ? "poor" : objects.length ? "good" : "", sort: bad ? 2 : poor ? 1 : 0 };
@@ -55,8 +59,10 @@ const lists = {
       heads: ["namespace", "workloads", "ready", "sidecars", "configuration", "rate", "success", "mTLS", "last minutes"],
       rows: [...all].filter(([name]) => see(name)).map(([name, workloads]) => {
         const sum = (key) => workloads.reduce((total, one) => total + one[key], 0);
+        const meshable = workloads.filter((one) => one.labels?.app !== "istiod");
+        const pods = (key) => meshable.reduce((total, one) => total + one[key], 0);
         return [link(address(["graph"], { ns: name }), name), workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
-          sidecar({ meshed: sum("meshed"), pods: sum("pods") }), marks(data.objects.filter((one) => one.namespace === name)), ...traffic(data.numbers.of(name))];
+          sidecar({ meshed: pods("meshed"), pods: pods("pods") }), marks(data.objects.filter((one) => one.namespace === name)), ...traffic(data.numbers.of(name))];
       }),
     };
   },
@@ -69,7 +75,7 @@ const lists = {
         const sum = (key) => workloads.reduce((total, one) => total + one[key], 0);
         return [link(address(["applications", namespace, app]), app), namespace, workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
           sidecar({ meshed: sum("meshed"), pods: sum("pods"), gateway: workloads.some((one) => one.gateway) }),
-          marks(about(data.objects, namespace, { app, labels })), ...traffic(data.numbers.of(namespace, app))];
+          marks(about(data.objects, namespace, { services: workloads.flatMap((one) => one.services), labels })), ...traffic(data.numbers.of(namespace, app))];
       }),
     };
   },
@@ -77,20 +83,21 @@ const lists = {
     heads: ["workload", "namespace", "kind", "ready", "sidecar", "configuration", "rate", "success", "mTLS", "last minutes"],
     rows: data.workloads.filter((one) => see(one.namespace)).map((one) => [
       link(address(["workloads", one.namespace, one.name]), one.name), one.namespace, one.kind, ready(one), sidecar(one),
-      marks(about(data.objects, one.namespace, { app: one.app, labels: one.labels })), ...traffic(data.numbers.of(one.namespace, one.name)),
+      marks(about(data.objects, one.namespace, one)), ...traffic(data.numbers.of(one.namespace, one.name)),
     ]),
   }),
   services: (data, see) => ({
     heads: ["service", "namespace", "type", "ports", "workloads", "configuration", "rate", "success", "mTLS", "last minutes"],
     rows: data.services.filter((one) => see(one.namespace)).map((one) => [
       link(address(["services", one.namespace, one.name]), one.name), one.namespace, one.type, { value: one.ports.map((port) => `${port.name ? `${port.name} ` : ""}${port.port}`).join(", "), look: "list" },
-      one.workloads.length ? { value: one.workloads.join(", "), look: "list" } : { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { service: one.name })),
+      one.workloads.length ? { value: one.workloads.join(", "), look: "list" } : { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { services: [one.name] })),
       ...traffic(data.numbers.of(one.namespace, one.name)),
     ]),
   }),
 };
 
-async function load(kind, settings, signal) {
+/** What a list of a kind is made of. */
+export async function load(kind, settings, signal) {
   const [workloads, services, objects, found] = await Promise.all([
     get("/api/workloads", signal), get("/api/services", signal), get("/api/config", signal), numbers(kind, settings, signal),
   ]);
@@ -128,7 +135,7 @@ const matchers = {
 };
 
 function detail(kind, main, namespace, name, part) {
-  const parts = [["overview", "Overview"], ["in", "Inbound metrics"], ...kind === "services" ? [] : [["out", "Outbound metrics"]], ["config", "Configuration"],
+  const parts = [["overview", "Overview"], ["traffic", "Traffic"], ["in", "Inbound metrics"], ...kind === "services" ? [] : [["out", "Outbound metrics"]], ["config", "Configuration"],
     ...kind === "workloads" ? [["logs", "Logs"], ["proxy", "Proxy"]] : [], ["traces", "Traces"]];
   const slot = h("div");
   show(main, h("h1", {}, name, " ", h("small", {}, `${kind.slice(0, -1)} in ${namespace}`)),
@@ -138,37 +145,44 @@ function detail(kind, main, namespace, name, part) {
     async refresh(settings, signal) {
       if (logs) return logs(signal);
       if (part === "in" || part === "out") {
-        const end = part === "in" ? "destination" : "source";
-        const chosen = [`reporter="${end}"`, ...matchers[kind](namespace, name, end)].join(",");
+        const end = part === "in" ? "destination" : "source", own = matchers[kind](namespace, name, end);
+        // A service's callers know of the requests that never arrived.
+        const chosen = kind === "services" ? counted(own.join(",")) : [`reporter="${end}"`, ...own].join(",");
         const last = part === "in" ? "bySource" : "byDestination";
-        return panels(slot, chosen, settings, ["requests", "success", "latency", last, "security", "requestSize", "responseSize", "tcp"], signal);
+        return panels(slot, chosen, settings, ["requests", "success", "latency", last, "security", "requestSize", "responseSize", "tcp", "connections"], signal);
+      }
+      if (part === "traffic") {
+        const around = await neighbours(kind, namespace, name, settings, signal);
+        return show(slot, around.tables);
       }
       const data = await load(kind, settings, signal);
       if (part === "proxy") return proxies(slot, data, namespace, name, signal);
       const own = data.workloads.filter((one) => one.namespace === namespace && (kind === "workloads" ? one.name === name
         : kind === "applications" ? (one.app ?? one.name) === name : one.services.includes(name)));
-      const objects = about(data.objects, namespace, { app: own[0]?.app, service: kind === "services" ? name : undefined, labels: own[0]?.labels });
+      const objects = about(data.objects, namespace, { services: kind === "services" ? [name] : own.flatMap((one) => one.services), labels: own[0]?.labels });
       if (part === "config") return show(slot, configuration(objects));
       const one = data.numbers.of(namespace, name);
       const charts = h("div"), around = await neighbours(kind, namespace, name, settings, signal);
       show(slot, h("div", { class: "cards" },
         h("section", {}, h("h2", {}, "Traffic in"), h("dl", {}, [["rate", rate(one.rate)], ["success", share(one.success)], ["mutual TLS", share(one.mutualTLS)]]
           .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)])), link(address(["graph"], { ns: namespace, find: `name = "${name}"` }), "In the graph")),
-        h("section", {}, h("h2", {}, "Pods"), table(["pod", "address", "version", "ready", "sidecar"], own.flatMap((workload) => workload.instances.map((pod) =>
-          [pod.name, pod.address, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no"])), { empty: "No pods." })),
+        h("section", {}, h("h2", {}, "Pods"), table(["pod", "version", "ready", "sidecar", "address"], own.flatMap((workload) => workload.instances.map((pod) =>
+          [pod.name, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no", pod.address])), { empty: "No pods." })),
         h("section", {}, h("h2", {}, "Configuration"), configuration(objects)), ...around.tables), around.drawing, charts);
       around.draw();
-      return panels(charts, ['reporter="destination"', ...matchers[kind](namespace, name, "destination")].join(","), settings, ["requests", "success", "latency"], signal);
+      const series = matchers[kind](namespace, name, "destination").join(",");
+      return panels(charts, kind === "services" ? counted(series) : `reporter="destination",${series}`, settings, ["requests", "success", "latency"], signal);
     },
   };
 }
 
 /** One thing with who calls it and whom it calls: as a small graph, and as tables. */
 async function neighbours(kind, namespace, name, settings, signal) {
-  const { length, end, isPast } = window_(settings), asked = queries(length);
+  const { length, end, isPast } = window_(settings), nodes = { workloads: "workload", applications: "app", services: "service" }[kind];
+  const asked = queries(length, { view: nodes });
   const results = await queryAll(Object.values(asked), isPast ? end : undefined, signal);
   const data = Object.fromEntries(Object.keys(asked).map((key, index) => [key, results[index]]));
-  const whole = build(data, { view: { workloads: "workload", applications: "app", services: "service" }[kind], namespaces: new Set([namespace]) });
+  const whole = build(data, { view: nodes, namespaces: new Set([namespace]) });
   const own = [...whole.nodes.values()].find((node) => node.namespace === namespace && node.name === name)?.id;
   const edges = whole.edges.filter((edge) => edge.from === own || edge.to === own);
   const ids = new Set([own, ...edges.flatMap((edge) => [edge.from, edge.to])]);
@@ -223,8 +237,12 @@ async function certificates(namespace, pod, signal) {
 
 const look = { SYNCED: "good", STALE: "poor", REJECTED: "bad" };
 
-/** Which proxy has which part of its configuration. */
-export function syncTable(proxies) {
-  return table(["proxy", "kind", "version", "CDS", "LDS", "EDS", "RDS"], proxies.map((one) => [one.name, one.type, one.version,
-    ...["CDS", "LDS", "EDS", "RDS"].map((type) => ({ value: one.status?.[type] ?? "–", look: look[one.status?.[type]] }))]), { empty: "No proxy is connected.", order: 0 });
+/** Which proxy has which part of its configuration; `left` tells for how many seconds its certificate is good. */
+export function syncTable(proxies, left = null) {
+  const certificate = (one) => {
+    const seconds = left.get(one.name);
+    return seconds === undefined ? "–" : { value: seconds > 0 ? `ends in ${span(seconds)}` : "expired", look: seconds > 3600 ? "good" : seconds > 0 ? "poor" : "bad", sort: seconds };
+  };
+  return table(["proxy", "kind", "version", "CDS", "LDS", "EDS", "RDS", ...left ? ["certificate"] : []], proxies.map((one) => [one.name, one.type, one.version,
+    ...["CDS", "LDS", "EDS", "RDS"].map((type) => ({ value: one.status?.[type] ?? "–", look: look[one.status?.[type]] })), ...left ? [certificate(one)] : []]), { empty: "No proxy is connected.", order: 0 });
 }

@@ -1,6 +1,6 @@
 // The control plane, its root, and every proxy.
 
-import { get } from "../lib/api.js";
+import { get, query } from "../lib/api.js";
 import { h, show, table } from "../lib/dom.js";
 import { date, span } from "../lib/format.js";
 import { syncTable } from "./lists.js";
@@ -12,7 +12,9 @@ export function open(main) {
   show(main, slot);
   return {
     async refresh(_, signal) {
-      const [mesh, proxies] = await Promise.all([get("/api/mesh", signal), get("/api/proxies", signal)]);
+      const [mesh, proxies, certificates] = await Promise.all([get("/api/mesh", signal), get("/api/proxies", signal),
+        query("min by (pod, namespace) (istio_agent_cert_expiry_seconds)", undefined, signal)]);
+      const left = new Map(certificates.map(({ metric, value }) => [`${metric.pod}.${metric.namespace}`, value]));
       const versions = Map.groupBy(proxies, (one) => one.version);
       const now = Date.now() / 1000;
       show(slot, h("div", { class: "cards" },
@@ -25,7 +27,7 @@ export function open(main) {
           const synced = all.filter((one) => Object.values(one.status ?? {}).every((status) => status === "SYNCED" || status === "NOT SENT")).length;
           return [version, all.length, { value: `${synced}/${all.length}`, look: synced === all.length ? "good" : "poor" }];
         }), { empty: "No proxy is connected." }))),
-      h("section", {}, h("h2", {}, "Proxies"), syncTable(proxies)));
+      h("section", {}, h("h2", {}, "Proxies"), syncTable(proxies, left)));
     },
   };
 }

@@ -2,34 +2,59 @@
 
 import { queryAll, range } from "../lib/api.js";
 import { window_ } from "../lib/state.js";
+import { isFailure } from "../graph/model.js";
 
+/**
+ * What each kind is counted by, and who is asked first. A caller knows of requests that never arrived at a service; what a
+ * workload took in, the workload knows. Where the first has no proxy, the other end is asked.
+ */
 const groups = {
-  namespaces: ["destination_workload_namespace"],
-  workloads: ["destination_workload_namespace", "destination_workload"],
-  applications: ["destination_workload_namespace", "destination_canonical_service"],
-  services: ["destination_service_namespace", "destination_service_name"],
+  namespaces: [["destination_service_namespace"], "source"],
+  services: [["destination_service_namespace", "destination_service_name"], "source"],
+  workloads: [["destination_workload_namespace", "destination_workload"], "destination"],
+  applications: [["destination_workload_namespace", "destination_canonical_service"], "destination"],
 };
+const pair = "source_workload,source_workload_namespace,destination_workload,destination_workload_namespace";
 
 /** A share. What a sum of rates loses in rounding makes no part larger than the whole. */
 const part = (value, whole) => whole > 0 ? Math.min(1, Math.max(0, value / whole)) : null;
 
+/** Two sums that have no request in common: of the end that is asked first, and of what only the other one counts. */
+function halves(names, first, over, codes = "") {
+  const by = names.join(","), other = first === "source" ? "destination" : "source";
+  const rates = (end, labels) => `sum by (${labels}) (rate(istio_requests_total{reporter="${end}"}[${over}]))`;
+  return [
+    rates(first, `${by}${codes}`),
+    `sum by (${by}${codes}) (${rates(other, `${by},${pair}${codes}`)} unless on (${pair}) ${rates(first, pair)})`,
+  ];
+}
+
 /** `{ of(namespace, name): { rate, success, mutualTLS, points } }` for one kind of thing. */
 export async function numbers(kind, settings, signal) {
   const { length, end, isPast } = window_(settings);
-  const names = groups[kind], by = names.join(","), time = isPast ? end : undefined;
-  // One query for all of them: parts that are asked for one after the other do not belong to the same whole.
-  const [[all], lines] = await Promise.all([
-    queryAll([`sum by (${by},response_code,connection_security_policy) (rate(istio_requests_total{reporter="destination"}[${length}s]))`], time, signal),
-    range(`sum by (${by}) (rate(istio_requests_total{reporter="destination"}[60s]))`, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal),
+  const [names, first] = groups[kind], by = names.join(","), time = isPast ? end : undefined;
+  const codes = ",request_protocol,response_code,grpc_response_status";
+  const [line, rest] = halves(names, first, "60s");
+  const [[told, others, policies], lines] = await Promise.all([
+    queryAll([...halves(names, first, `${length}s`, codes),
+      `sum by (${by},connection_security_policy) (rate(istio_requests_total{reporter="destination"}[${length}s]))`], time, signal),
+    range(`${line} + ${rest} or ${line} or ${rest}`, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal),
   ]);
   const key = (metric) => names.map((name) => metric[name] ?? "").join("/");
   const found = new Map();
-  for (const { metric, value } of all) {
-    const one = found.get(key(metric)) ?? { rate: 0, failed: 0, secured: 0, points: [] };
-    found.set(key(metric), one);
+  const entry = (metric) => {
+    if (!found.has(key(metric))) found.set(key(metric), { rate: 0, failed: 0, secured: 0, told: 0, points: [] });
+    return found.get(key(metric));
+  };
+  for (const { metric, value } of [...told, ...others]) {
+    const one = entry(metric);
     one.rate += value;
-    if (/^(5..|0)$/.test(metric.response_code)) one.failed += value;
-    if (metric.connection_security_policy === "mutual_tls") one.secured += value;
+    if (isFailure(metric)) one.failed += value;
+  }
+  for (const { metric, value } of policies) {
+    const one = entry(metric), policy = metric.connection_security_policy;
+    if (policy === "mutual_tls" || policy === "none") one.told += value;
+    if (policy === "mutual_tls") one.secured += value;
   }
   for (const { metric, points } of lines) if (found.has(key(metric))) found.get(key(metric)).points = points;
   return {
@@ -37,7 +62,7 @@ export async function numbers(kind, settings, signal) {
       const one = found.get(name === undefined ? namespace : `${namespace}/${name}`);
       if (!one) return { rate: null, success: null, mutualTLS: null, points: [] };
       return {
-        rate: one.rate, points: one.points, success: part(one.rate - one.failed, one.rate), mutualTLS: part(one.secured, one.rate),
+        rate: one.rate, points: one.points, success: part(one.rate - one.failed, one.rate), mutualTLS: part(one.secured, one.told),
       };
     },
   };

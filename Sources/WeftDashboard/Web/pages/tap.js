@@ -2,7 +2,7 @@
 
 import { get } from "../lib/api.js";
 import { h, show } from "../lib/dom.js";
-import { bytes, milliseconds } from "../lib/format.js";
+import { bytes, milliseconds, moment } from "../lib/format.js";
 import { change } from "../lib/state.js";
 
 const most = 500;
@@ -18,7 +18,7 @@ const look = (status) => status === 0 || status >= 500 ? "bad" : status >= 400 ?
 /** The rows of one told request: a line, and all that is known of it. */
 function rows(entry) {
   const detail = h("tr", { hidden: true }, h("td", { colspan: 8 }, h("dl", {}, pairs(entry).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))]))));
-  const time = new Date(entry.time ?? 0).toLocaleTimeString([], { hour12: false, fractionalSecondDigits: 3 });
+  const time = moment((entry.time ?? 0) / 1000);
   const button = h("button", { type: "button", class: "line", "aria-expanded": "false", onclick: () => {
     detail.hidden = !detail.hidden;
     button.setAttribute("aria-expanded", String(!detail.hidden));

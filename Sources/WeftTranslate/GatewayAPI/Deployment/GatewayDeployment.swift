@@ -103,7 +103,9 @@ package struct GatewayDeployment: Sendable {
     // MARK: - Service
 
     private var service: KubernetesObject {
-        var ports: [JSONValue] = [["name": "status-port", "port": 15021, "targetPort": 15021, "protocol": "TCP"]]
+        var ports: [JSONValue] = [
+            ["name": "status-port", "port": 15021, "targetPort": 15021, "protocol": "TCP", "appProtocol": "tcp"]
+        ]
         var seen: Set<Int> = [15021]
         for listener in gateway.listeners where listener.isAccepted && seen.insert(listener.spec.port).inserted {
             let name = "\(listener.protocol.lowercased())-\(listener.spec.port)"

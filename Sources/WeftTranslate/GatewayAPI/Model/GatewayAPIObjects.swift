@@ -104,6 +104,8 @@ struct AnyRoute: Sendable {
 
     var kind: String { resource.kind }
     var namespace: String { resource.namespace }
+    /// Whether it steers what workloads send to Services, and nothing that comes through a gateway.
+    var isForMeshAlone: Bool { !parentRefs.isEmpty && parentRefs.allSatisfy(\.isService) }
     /// The oldest first, then by name: who wins where only one can.
     var age: (String, String, String, String) { (created, resource.namespace, resource.name, resource.kind) }
 

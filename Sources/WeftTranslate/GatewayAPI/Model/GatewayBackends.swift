@@ -32,7 +32,8 @@ extension GatewayAPIObjects {
                 "backend \(backend.effectiveGroup.isEmpty ? "" : backend.effectiveGroup + "/")\(shown) is not of a kind that can be routed to: use a Service"
             )
         }
-        guard permits(route.kind, in: route.namespace, to: target) else {
+        // In the mesh whoever writes the route could call the Service himself: Istio asks for no grant there, and neither do we.
+        guard route.isForMeshAlone || permits(route.kind, in: route.namespace, to: target) else {
             return invalid(
                 "RefNotPermitted",
                 "\(shown) is in another namespace and no ReferenceGrant there allows \(route.kind)s of namespace \(route.namespace)"

@@ -105,7 +105,7 @@ package struct RegexReplacement: Sendable, Hashable {
     }
 
     /// The leftmost match at or after `start`: its slots, of which the first two are the match itself.
-    func find(in input: [UInt8], from start: Int) -> [Int]? {
+    package func find(in input: [UInt8], from start: Int) -> [Int]? {
         var threads: [Thread] = []
         var found: [Int]?
         for position in start...input.count {

@@ -3,6 +3,11 @@ package struct RegexError: Error, Sendable, Hashable {
     package var message: String
     /// Byte offset in the pattern.
     package var position: Int
+
+    package init(message: String, position: Int) {
+        self.message = message
+        self.position = position
+    }
 }
 
 /// A regular expression in RE2's syntax, run in time linear in the input (Thompson's automaton, no backtracking).
@@ -19,6 +24,13 @@ package struct Regex: Sendable, Hashable {
         let tree = try parser.parse()
         program = try RegexProgram(tree, groups: false)
         literalPrefix = Regex.literalPrefix(tree)
+    }
+
+    /// A pattern that may begin and end anywhere in the input: ``matches(_:)`` is then a search.
+    package init(anywhere pattern: String) throws(RegexError) {
+        // Read by itself first, so that no bracket of it can close ours.
+        _ = try Regex(pattern)
+        try self.init("(?s:.*)(?:\(pattern))(?s:.*)")
     }
 
     /// The bytes that a pattern spells out before its first choice.
@@ -43,8 +55,11 @@ package struct Regex: Sendable, Hashable {
     }
 
     /// Whether the whole input matches.
-    package func matches(_ input: some Sequence<UInt8>) -> Bool {
-        let input = Array(input)
+    @inlinable
+    package func matches(_ input: some Sequence<UInt8>) -> Bool { matches(bytes: Array(input)) }
+
+    @usableFromInline
+    package func matches(bytes input: [UInt8]) -> Bool {
         guard input.starts(with: literalPrefix) else { return false }
         var current = Threads(count: program.count)
         var next = Threads(count: program.count)
@@ -91,7 +106,7 @@ package struct Regex: Sendable, Hashable {
         }
     }
 
-    static func isWord(_ byte: UInt8) -> Bool {
+    package static func isWord(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 95, 97...122: true
         default: false
