@@ -9,16 +9,26 @@ package protocol Analyzer: Sendable {
 
 /// All analyzers, in the order in which they report.
 package enum Analysis {
-    package static let analyzers: [any Analyzer] = [
+    package static let analyzers = configurationAnalyzers + clusterAnalyzers
+
+    /// Those that speak of the mesh's own objects, whose status tells what was found.
+    package static let configurationAnalyzers: [any Analyzer] = [
         SchemaAnalyzer(), ReferencedHostAnalyzer(), UnknownRuleHostAnalyzer(), SubsetAnalyzer(), SubsetPodsAnalyzer(),
         DestinationPortAnalyzer(), GatewayReferenceAnalyzer(), GatewaySelectorAnalyzer(), ConflictingHostsAnalyzer(),
         UnreachableRuleAnalyzer(), MutualTLSAnalyzer(), InjectionAnalyzer(), PortNameAnalyzer(), EnvoyFilterAnalyzer(),
         ConflictingSelectorAnalyzer(), UnmatchedSelectorAnalyzer(), WorkloadIdentityAnalyzer(),
         ConflictingGatewayAnalyzer(), GatewayPortAnalyzer(), ClaimRoutingAnalyzer(), ServicePortAnalyzer(),
+        EntryAddressAnalyzer(), InternalGatewayAnalyzer(),
+    ]
+
+    /// Those that speak of what the mesh runs on: workloads, webhooks, Secrets.
+    package static let clusterAnalyzers: [any Analyzer] = [
+        AnnotationAnalyzer(), DeploymentProtocolAnalyzer(), AutomaticImageAnalyzer(), ProxyImageAnalyzer(),
+        WebhookAnalyzer(), GatewayCredentialAnalyzer(), ConditionAnalyzer(),
     ]
 
     /// Runs every analyzer; the worst findings come first, otherwise in the analyzers' order.
-    package static func run(_ context: AnalysisContext) -> [Diagnostic] {
+    package static func run(_ context: AnalysisContext, _ analyzers: [any Analyzer] = analyzers) -> [Diagnostic] {
         let findings = analyzers.flatMap { $0.analyze(context) }.filter { finding in
             guard let wanted = context.namespaces, let resource = finding.resource else { return true }
             return wanted.contains(resource.kind == "Namespace" ? resource.name : resource.namespace)

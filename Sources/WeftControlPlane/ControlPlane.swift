@@ -40,11 +40,11 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     init(settings: ControlPlaneSettings, client: KubernetesClient) throws {
         self.settings = settings
         self.client = client
-        ownership = Ownership(revision: settings.revision)
         let sources = ClusterSources(
             client: client, namespace: settings.namespace, revision: settings.revision, signal: signal,
             endpointSignal: endpointSignal)
         self.sources = sources
+        ownership = Ownership(revision: settings.revision) { sources.names }
         debugTokens = TokenAuthenticator(client: client, trustDomain: "cluster.local") { sources.isRevoked($0) }
         coordinator = PushCoordinator(
             sources: sources, metrics: metrics,
@@ -105,11 +105,10 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             client: client, files: { authority.trustFiles },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader },
             logger: Logger(label: "ca"))
+        let service = ServingCertificate.service(ofRevision: settings.revision)
         let patcher = WebhookPatcher(
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
-            canServe: { [sources, service = ServingCertificate.service(ofRevision: settings.revision)] in
-                sources.hasReadyEndpoint(of: service)
-            },
+            service: service, canServe: { [sources] in sources.hasReadyEndpoint(of: service) },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,

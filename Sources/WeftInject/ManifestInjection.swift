@@ -4,11 +4,16 @@ import WeftCore
 /// `kube-inject`: the sidecar written into manifests, for clusters where the webhook may not run.
 package enum ManifestInjection {
     /// The object with its pod template injected; anything without one comes back unchanged.
-    package static func inject(_ object: KubernetesObject, settings: InjectionSettings) -> KubernetesObject {
+    package static func inject(
+        _ object: KubernetesObject, settings: InjectionSettings
+    ) throws(InjectionTemplate.Unknown) -> KubernetesObject {
         if object.kind == "List", object.apiVersion == "v1" {
             var list = object.json
-            list["items"] = .array(
-                (list["items"]?.arrayValue ?? []).map { inject(KubernetesObject($0), settings: settings).json })
+            var items: [JSONValue] = []
+            for item in list["items"]?.arrayValue ?? [] {
+                items.append(try inject(KubernetesObject(item), settings: settings).json)
+            }
+            list["items"] = .array(items)
             return KubernetesObject(list)
         }
         guard let path = templatePath(object.kind), let template = object.json[path: path] else { return object }
@@ -17,7 +22,8 @@ package enum ManifestInjection {
         guard InjectionDecision(pod: pod, namespace: namespace, namespaceLabels: nil, settings: settings).inject else {
             return object
         }
-        var injected = InjectedPod(injecting: pod, namespace: namespace, settings: settings).pod
+        let form = try InjectionTemplate(of: pod)
+        var injected = InjectedPod(injecting: pod, as: form, namespace: namespace, settings: settings).pod
         injected[path: "metadata", "ownerReferences"] = template[path: "metadata", "ownerReferences"]
         if path.isEmpty { return KubernetesObject(injected) }
         var json = object.json

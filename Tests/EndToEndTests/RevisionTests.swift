@@ -93,6 +93,7 @@ extension EndToEnd {
             try await expectInjected("canary", "moves")
             try await expectInjected("default", "tagged")
             try await expectAllCallsSucceed("with two control planes")
+            try await expectEachRevisionWritesItsOwnWebhooks()
             try await onlyItsOwnProxiesObey()
             try await theTagMoves()
             try await theFirstRevisionGoes()
@@ -124,13 +125,41 @@ extension EndToEnd {
             try await expectAllCallsSucceed("without the trial")
         }
 
+        /// Who obeys an object that has the tag in its label.
+        private func expectTheTagsConfigurationObeyed(by obedient: String, not other: String) async throws {
+            try await eventually("\(obedient) obeys what is labelled with the tag, and \(other) does not") {
+                var codes: [String] = []
+                for space in [obedient, other] {
+                    codes += try await Caller(mesh: mesh, namespace: space).codes(["http://echo.tagged:9080/"])
+                }
+                return codes == ["418", "200"] ? true : nil
+            }
+        }
+
         private func theTagMoves() async throws {
+            try await mesh.apply(
+                """
+                apiVersion: networking.istio.io/v1
+                kind: VirtualService
+                metadata: {name: by-tag, namespace: moves, labels: {istio.io/rev: prod}}
+                spec: {hosts: [echo.tagged.svc.cluster.local], http: [{directResponse: {status: 418}}]}
+                """)
+            try await expectTheTagsConfigurationObeyed(by: "stays", not: "moves")
             let refused = try await mesh.weft("tag", "set", "prod", "--revision", "canary", "-y")
             #expect(refused.status != 0 && refused.err.contains("--overwrite"), "\(refused)")
             let unknown = try await mesh.weft("tag", "set", "x", "--revision", "nobody", "-y")
             #expect(
                 unknown.status != 0 && unknown.err.contains("not installed (there is canary, default)"), "\(unknown)")
             try await mesh.weft("tag", "set", "prod", "--revision", "canary", "--overwrite", "-y").checked()
+            try await expectTheTagsConfigurationObeyed(by: "moves", not: "stays")
+            try await eventually("the tag's new revision answers for the object") {
+                let text = try await mesh.kubectl(
+                    "get", "virtualservice", "by-tag", "-n", "moves", "-o",
+                    "jsonpath={.status.conditions[?(@.type==\"Reconciled\")].message}"
+                ).checked().out
+                return text.contains("2/2 proxies") ? true : nil
+            }
+            try await mesh.kubectl("delete", "virtualservice", "by-tag", "-n", "moves").checked()
             let list = try await mesh.weft("tag", "list").checked().out
             #expect(list.contains("prod") && list.contains("canary") && list.contains("tagged"), "\(list)")
             #expect(try await revisions("tagged") == ["default"], "running pods keep their sidecar")
@@ -139,12 +168,64 @@ extension EndToEnd {
             try await expectAllCallsSucceed("after the tag has moved")
         }
 
+        private func telemetryOwner() async throws -> String {
+            try await mesh.kubectl(
+                "get", "service", "prometheus", "-n", "istio-system", "-o",
+                "jsonpath={.spec.selector.istio}{.spec.selector.istio\\.io/rev}"
+            ).checked().out
+        }
+
+        /// Tools that look for Prometheus and Zipkin find the revision that stays.
+        private func expectTelemetryServicesAnswer() async throws {
+            #expect(try await telemetryOwner() == "canary")
+            let urls = [
+                "'http://prometheus.istio-system:9090/api/v1/query?query=up'",
+                "http://tracing.istio-system:80/api/services",
+                "http://zipkin.istio-system:9411/api/v2/spans -H 'content-type: application/json' -d '[]'",
+            ]
+            try await eventually("the second control plane answers at the Services of other tools") {
+                let codes = try await Caller(mesh: mesh, namespace: "moves").codes(urls)
+                return codes == ["200", "200", "202"] ? true : nil
+            }
+        }
+
+        /// Webhooks of a revision and of its tags by the Service that they call: each writes its own alone.
+        private func expectEachRevisionWritesItsOwnWebhooks() async throws {
+            let path =
+                "jsonpath={range .items[*]}{.metadata.name} {.webhooks[0].clientConfig.service.name} "
+                + "{.webhooks[0].clientConfig.caBundle}{\"\\n\"}{end}"
+            let rows = try await mesh.kubectl("get", "mutatingwebhookconfigurations", "-o", path).checked().out
+                .split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+            for (name, service) in [
+                ("istio-sidecar-injector", "istiod"), ("istio-sidecar-injector-canary", "istiod-canary"),
+                ("istio-revision-tag-prod", "istiod"),
+            ] {
+                let row = try #require(rows.first { $0.first == name }, "\(rows)")
+                #expect(row.count == 3 && row[1] == service, "\(row)")
+            }
+            // The log says who wrote what.
+            for (deployment, own) in [
+                ("istiod", "istio-sidecar-injector"), ("istiod-canary", "istio-sidecar-injector-canary"),
+            ] {
+                let log = try await mesh.kubectl("logs", "deploy/\(deployment)", "-n", "istio-system").checked().out
+                let written = Set(
+                    log.split(separator: "\n").filter { $0.contains("caBundle written") && $0.contains("Mutating") }
+                        .compactMap { line in
+                            line.split(separator: " ").first { $0.hasPrefix("istio-") }.map { $0.filter { $0 != ":" } }
+                        })
+                let want: Set<String> = deployment == "istiod" ? [own, "istio-revision-tag-prod"] : [own]
+                #expect(Set(written.map { String($0) }) == want, "\(deployment): \(log)")
+            }
+        }
+
         private func theFirstRevisionGoes() async throws {
+            #expect(try await telemetryOwner() == "pilot")
             try await mesh.kubectl("label", "namespace", "stays", "istio-injection-", "istio.io/rev=prod").checked()
             try await restart("stays")
             try await expectInjected("canary", "stays")
             try await mesh.weft("uninstall", "-y", timeout: 150).checked()
             #expect(try await mesh.kubectl("get", "deployment", "istiod", "-n", "istio-system").succeeded == false)
+            try await expectTelemetryServicesAnswer()
             // New pods, new configuration and its status are the other's now.
             try await restart("moves")
             try await expectAllCallsSucceed("without the first control plane")

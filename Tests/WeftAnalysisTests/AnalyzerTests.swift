@@ -364,10 +364,12 @@ struct AnalyzerTests {
 
     /// A code that is new in the analyzers needs a case here.
     @Test func everyAnalyzerHasACase() throws {
+        let cases =
+            Self.cases.map { ($0.code, Self.base + $0.bad) } + ClusterAnalyzerTests.cases.map { ($0.code, $0.bad) }
         let silent = try Analysis.analyzers.filter { analyzer in
-            try !Self.cases.contains { example in
-                let objects = try ManifestReader.objects(in: Self.base + example.bad, file: "case").map(\.object)
-                return analyzer.analyze(AnalysisContext(objects: objects)).contains { $0.code == example.code }
+            try !cases.contains { code, manifests in
+                let objects = try ManifestReader.objects(in: manifests, file: "case").map(\.object)
+                return analyzer.analyze(AnalysisContext(objects: objects)).contains { $0.code == code }
             }
         }
         #expect(silent.map(\.name) == [])

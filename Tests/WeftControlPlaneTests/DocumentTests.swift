@@ -110,12 +110,17 @@ import WeftXDS
                 ],
                 ["name": "b", "clientConfig": ["service": ["namespace": "other", "name": "istiod"]]],
                 ["name": "c", "clientConfig": ["url": "https://x"]],
+                ["name": "d", "clientConfig": ["service": ["namespace": "istio-system", "name": "istiod-canary"]]],
             ],
         ])
         let patched = try #require(self.patched(object, isBinding: true))
         let webhooks = patched.json["webhooks"]?.arrayValue ?? []
-        #expect(webhooks.map { $0[path: "clientConfig", "caBundle"]?.stringValue } == ["Qg==", nil, nil])
-        #expect(webhooks.map { $0["failurePolicy"]?.stringValue } == ["Ignore", nil, nil])
+        #expect(webhooks.map { $0[path: "clientConfig", "caBundle"]?.stringValue } == ["Qg==", nil, nil, nil])
+        #expect(webhooks.map { $0["failurePolicy"]?.stringValue } == ["Ignore", nil, nil, nil])
+        let canary = try #require(self.patched(object, service: "istiod-canary", isBinding: true))
+        #expect(
+            canary.json["webhooks"]?.arrayValue?.map { $0[path: "clientConfig", "caBundle"]?.stringValue }
+                == [nil, nil, nil, "Qg=="])
         #expect(self.patched(patched, isBinding: true) == nil)
     }
 
@@ -140,8 +145,9 @@ import WeftXDS
         #expect(patched(late, isBinding: true) == nil)
     }
 
-    private func patched(_ object: KubernetesObject, isBinding: Bool) -> KubernetesObject? {
-        WebhookPatcher.patched(object, caBundle: "Qg==", namespace: "istio-system", isBinding: isBinding)
+    private func patched(_ object: KubernetesObject, service: String = "istiod", isBinding: Bool) -> KubernetesObject? {
+        WebhookPatcher.patched(
+            object, caBundle: "Qg==", namespace: "istio-system", service: service, isBinding: isBinding)
     }
 }
 

@@ -192,11 +192,11 @@ import WeftInject
             "apiVersion": "apps/v1", "kind": "Deployment", "metadata": ["name": "backend", "namespace": "dev"],
             "spec": ["template": template],
         ])
-        let injected = ManifestInjection.inject(deployment, settings: InjectionSettings())
+        let injected = try ManifestInjection.inject(deployment, settings: InjectionSettings())
         let pod = try #require(injected.json[path: "spec", "template"])
         #expect(environment(try proxy(pod))["ISTIO_META_WORKLOAD_NAME"] == "backend")
         #expect(pod[path: "metadata", "ownerReferences"] == nil)
         let service = KubernetesObject(["apiVersion": "v1", "kind": "Service", "metadata": ["name": "a"]])
-        #expect(ManifestInjection.inject(service, settings: InjectionSettings()) == service)
+        #expect(try ManifestInjection.inject(service, settings: InjectionSettings()) == service)
     }
 }

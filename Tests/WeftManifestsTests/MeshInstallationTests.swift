@@ -62,6 +62,26 @@ import WeftManifests
         #expect(ports("istiod") == ["15010:15010", "15012:15012", "443:15017", "15014:15014", "20001:20001"])
     }
 
+    /// One set for all revisions: a further one has them only when it is asked to take them.
+    @Test func telemetryServicesLeadToOneRevision() throws {
+        let first = MeshInstallation(InstallSettings(profile: .minimal))
+        var settings = first.settings
+        settings.revision = "canary"
+        let second = MeshInstallation(settings)
+        #expect(first.telemetryServices.map(\.name) == second.telemetryServices.map(\.name))
+        let names = Set(first.telemetryServices.map(\.reference))
+        #expect(names.isSubset(of: first.objects.map(\.reference)))
+        #expect(names.isDisjoint(with: second.objects.map(\.reference)))
+        for (installation, name) in [(first, "istiod"), (second, "istiod-canary")] {
+            let deployment = try #require(installation.objects.first { $0.kind == "Deployment" && $0.name == name })
+            let labels = deployment.json[path: "spec", "template", "metadata", "labels"]
+            for service in installation.telemetryServices {
+                let selector = try #require(service.json[path: "spec", "selector"]?.objectValue)
+                #expect(selector.allSatisfy { labels?[$0.key] == $0.value }, "\(service.reference)")
+            }
+        }
+    }
+
     @Test func settingsAreAppliedOverTheProfile() throws {
         let settings = try InstallSettings(assignments: [
             "profile=demo", "meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY",

@@ -21,8 +21,9 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
     private let logger: Logger
 
     /// - Parameters:
-    ///   - admission: How many streams may be opened; shared by the servers of one process.
-    ///   - gate: How many proxies are being sent to at a time; shared likewise.
+    ///   - admission: How many streams may be opened by callers that have proved who they are. A port where nobody has to
+    ///     needs its own: its callers would take the places of the others.
+    ///   - gate: How many proxies are being sent to at a time.
     package init(
         authentication: Authentication, delegate: any ADSDelegate, admission: StreamAdmission = StreamAdmission(),
         gate: PushGate = PushGate(), logger: Logger
@@ -49,26 +50,82 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
     private func respond<Machine: SubscriptionMachine>(
         _ machine: Machine, _ request: StreamingServerRequest<Machine.Request>, _ context: ServerContext
     ) async throws -> StreamingServerResponse<Machine.Response> {
+        let peer = try await caller(request.metadata)
+        // Not before it is known who asks: whoever may not be served is not to take a place from those who may.
         if case .refused(let wait) = try await admission.admit() {
             logger.warning("a stream was refused: too many proxies connect at once; it is to come back in \(wait)")
             throw RPCError(
                 code: .unavailable, message: "too many proxies connect at once; try again in \(wait)",
                 metadata: RetryPushback.metadata(wait))
         }
-        let peer = try await caller(request.metadata)
         return StreamingServerResponse { writer in
-            try await run(machine, request.messages, peer: peer) { try await writer.write($0) }
+            do {
+                try await run(machine, request.messages, peer: peer) { try await writer.write($0) }
+            } catch let error as RPCError {
+                throw error
+            } catch {
+                throw RPCError(code: .unavailable, message: "the stream was broken off: \(error)", cause: error)
+            }
             return [:]
         }
     }
 
-    /// Serves one stream to its end.
+    /// Serves one stream until the proxy ends it, or until it cannot be written to.
+    ///
+    /// - Throws: `RPCError` for a proxy that is refused, and the error of a write that failed: the proxy would wait on a
+    ///   stream on which nothing comes any more.
     private func run<Machine: SubscriptionMachine>(
         _ machine: Machine, _ messages: RPCAsyncSequence<Machine.Request, any Error>, peer: SPIFFEIdentity?,
         write: @escaping @Sendable (Machine.Response) async throws -> Void
     ) async throws {
+        let (opened, opening) = AsyncStream.makeStream(of: OpenStream<Machine>.self)
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                defer { opening.finish() }
+                try await read(messages, machine, peer: peer, opening, write: write)
+                return true
+            }
+            group.addTask {
+                for await stream in opened {
+                    for await snapshot in stream.session.snapshots { try await stream.loop.publish(snapshot) }
+                }
+                return false
+            }
+            // A failure of either is the end of both; nothing left to push is not.
+            while let isOver = try await group.next(), !isOver {}
+            group.cancelAll()
+        }
+    }
+
+    /// Answers requests until there are no more.
+    private func read<Machine: SubscriptionMachine>(
+        _ messages: RPCAsyncSequence<Machine.Request, any Error>, _ machine: Machine, peer: SPIFFEIdentity?,
+        _ opening: AsyncStream<OpenStream<Machine>>.Continuation,
+        write: @escaping @Sendable (Machine.Response) async throws -> Void
+    ) async throws {
         var requests = messages.makeAsyncIterator()
         guard let first = try await requests.next() else { return }
+        let session = try await open(first, peer: peer)
+        let loop = StreamLoop(
+            machine, session: session, delegate: delegate, gate: gate, logger: logger, write: write)
+        opening.yield(OpenStream(session: session, loop: loop))
+        let outcome: (any Error)?
+        do {
+            try await loop.receive(first)
+            while let request = try await requests.next() { try await loop.receive(request) }
+            outcome = nil
+        } catch {
+            logger.debug("stream of \(session.node.id) ended: \(error)")
+            outcome = error
+        }
+        session.finish()
+        await loop.close()
+        await delegate.disconnected(session)
+        if let outcome { throw outcome }
+    }
+
+    /// The session of a stream whose first request is good.
+    private func open(_ first: some DiscoveryRequestMessage, peer: SPIFFEIdentity?) async throws -> ADSSession {
         guard first.hasNode, !first.node.id.isEmpty else {
             throw RPCError(code: .invalidArgument, message: "the first request must carry the node with its id")
         }
@@ -84,21 +141,7 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
             logger.warning("proxy \(node.id) refused: \(refusal)")
             throw RPCError(code: .invalidArgument, message: refusal.description)
         }
-        let loop = StreamLoop(
-            machine, session: session, delegate: delegate, gate: gate, logger: logger, write: write)
-        do {
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                group.addTask { for await snapshot in session.snapshots { try await loop.publish(snapshot) } }
-                try await loop.receive(first)
-                while let request = try await requests.next() { try await loop.receive(request) }
-                group.cancelAll()
-            }
-        } catch {
-            logger.debug("stream of \(node.id) ended: \(error)")
-        }
-        session.finish()
-        await loop.close()
-        await delegate.disconnected(session)
+        return session
     }
 
     private func caller(_ metadata: Metadata) async throws -> SPIFFEIdentity? {
@@ -118,6 +161,12 @@ package struct ADSServer: Envoy_Service_Discovery_V3_AggregatedDiscoveryService.
         guard let identity else { throw RPCError(code: .unauthenticated, message: "the bearer token is not valid") }
         return identity
     }
+}
+
+/// A stream whose proxy is known.
+private struct OpenStream<Machine: SubscriptionMachine>: Sendable {
+    let session: ADSSession
+    let loop: StreamLoop<Machine>
 }
 
 /// Whether a node is what its credential says (Istio's PILOT_ENABLE_XDS_IDENTITY_CHECK).

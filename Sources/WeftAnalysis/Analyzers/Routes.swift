@@ -27,7 +27,8 @@ package struct ConflictingHostsAnalyzer: Analyzer {
     }
 }
 
-/// IST0130: a rule that no request reaches, because rules before it match everything that it matches.
+/// IST0130: a rule that no request reaches, because rules before it match everything that it matches; IST0131: one of
+/// a rule's matches that an earlier rule has.
 package struct UnreachableRuleAnalyzer: Analyzer {
     package let name = "virtualservice.MatchesAnalyzer"
 
@@ -57,6 +58,16 @@ package struct UnreachableRuleAnalyzer: Analyzer {
                         .warning, code: "IST0130", resource: object.reference, path: "spec.\(section)[\(index)]",
                         message: "VirtualService rule \(Self.title(rule, index)) not used: \(reason).",
                         hint: "Move it up, make the earlier rule narrower, or delete it."))
+            }
+            if reason == nil {
+                for (place, match) in matches.enumerated() where seen.contains(Self.condition(match)) {
+                    findings.append(
+                        Diagnostic(
+                            .info, code: "IST0131", resource: object.reference,
+                            path: "spec.\(section)[\(index)].match[\(place)]",
+                            message: "VirtualService rule \(Self.title(rule, index)) match #\(place) is not used: "
+                                + "an earlier rule has the same match.", hint: "Delete the match."))
+                }
             }
             seen.formUnion(matches.map(Self.condition))
             if catchAll == nil, matches.isEmpty || matches.contains(where: Self.isEverything) { catchAll = index }

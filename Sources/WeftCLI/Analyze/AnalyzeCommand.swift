@@ -78,6 +78,7 @@ struct AnalyzeCommand: AsyncParsableCommand {
     private static func placed(_ object: KubernetesObject, in namespace: String) -> KubernetesObject {
         let clusterScoped = [
             "Namespace", "CustomResourceDefinition", "GatewayClass", "ClusterRole", "ClusterRoleBinding",
+            "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
         ]
         guard object.namespace.isEmpty, !clusterScoped.contains(object.kind) else { return object }
         var object = object

@@ -32,7 +32,7 @@ struct KubeInjectCommand: AsyncParsableCommand {
         }
         settings.proxyConfigs = proxyConfigs
         settings.controlPlaneNamespace = global.istioNamespace
-        let injected = objects.map { ManifestInjection.inject($0, settings: settings).json }
+        let injected = try objects.map { try ManifestInjection.inject($0, settings: settings).json }
         print(YAMLWriter.text(injected), terminator: "")
     }
 

@@ -39,6 +39,9 @@ struct InstallCommand: AsyncParsableCommand {
                 return
             }
             try await installer.apply(installation.objects)
+            if installation.settings.profile != .empty {
+                try await TelemetryServices(client: client).claimMissing(installation)
+            }
             print("✔ \(installation.objects.count) objects of profile \(profile) applied")
             try await installer.waitForDeployments(installation.deployments, namespace: installation.settings.namespace)
             print("✔ Installation complete. Check it with '\(WeftCommand.invokedName) verify-install'.")

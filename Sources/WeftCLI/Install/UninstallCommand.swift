@@ -42,8 +42,10 @@ struct UninstallCommand: AsyncParsableCommand {
                         + "each with --revision")
             }
             let kept = Self.objects(of: others, namespace: settings.namespace)
-            let (shared, own) = Self.split(installation.objects.filter { !kept.contains($0.reference) })
-            for object in own.reversed() { try await removal.remove(object) }
+            let services = try await telemetryServices(client, installation, heir: others.first)
+            let common = kept.union(installation.telemetryServices.map(\.reference))
+            let (shared, own) = Self.split(installation.objects.filter { !common.contains($0.reference) })
+            for object in (services + own).reversed() { try await removal.remove(object) }
             // While it lives, a control plane writes its ConfigMaps again.
             try await removal.waitUntilGone(podsOf: installation.deployments, namespace: settings.namespace)
             if others.isEmpty {
@@ -69,6 +71,24 @@ struct UninstallCommand: AsyncParsableCommand {
             .filter { $0.labels["app"] == "istiod" }
             .map { $0.labels["istio.io/rev"] ?? "default" }
             .filter { $0 != settings.revision }.sorted()
+    }
+
+    /// Those that nobody answers at any more; an heir gets them all.
+    private func telemetryServices(
+        _ client: KubernetesClient, _ installation: MeshInstallation, heir: String?
+    ) async throws -> [KubernetesObject] {
+        let services = TelemetryServices(client: client)
+        if let heir {
+            var settings = installation.settings
+            settings.revision = heir
+            try await services.handOver(from: installation, to: MeshInstallation(settings))
+            return []
+        }
+        var gone: [KubernetesObject] = []
+        for service in installation.telemetryServices where try await services.isOf(installation, service) {
+            gone.append(service)
+        }
+        return gone
     }
 
     /// What control planes of these revisions cannot do without: accounts and rights are common to all revisions.

@@ -272,11 +272,11 @@ enum SidecarRules {
 }
 
 /// What addresses may look like.
-enum Addresses {
+package enum Addresses {
     static func isIP(_ text: String) -> Bool { isIPv4(text) || isIPv6(text) }
 
     /// An address, or one with a prefix length.
-    static func isRange(_ text: String) -> Bool {
+    package static func isRange(_ text: String) -> Bool {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         guard let address = parts.first, isIP(address), parts.count <= 2 else { return false }
         return parts.count == 1 || Int(parts[1]).map { (0...(isIPv4(address) ? 32 : 128)).contains($0) } == true

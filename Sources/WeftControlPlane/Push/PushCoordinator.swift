@@ -89,7 +89,7 @@ actor PushCoordinator {
     ) async -> MeshSnapshot { builder.snapshot(objects: objects, meshConfig: meshConfig) }
 
     @concurrent private static func analyze(_ objects: [KubernetesObject]) async -> [Diagnostic] {
-        Analysis.run(AnalysisContext(objects: objects))
+        Analysis.run(AnalysisContext(objects: objects), Analysis.configurationAnalyzers)
     }
 
     // MARK: - Pushing

@@ -21,6 +21,8 @@ struct ClusterSources: Sendable {
     let gatewayAPI: [Informer]
     let configMaps: Informer
     let gatewayDeployments: Informer
+    /// Names that stand for a revision.
+    let tags: Informer
     let namespace: String
     let revision: String
     private let meshConfigName: String
@@ -66,6 +68,13 @@ struct ClusterSources: Sendable {
                 if Self.matters(change) { signal.notify(resource.kind) }
             }
         }
+        tags = Informer(
+            client: client, resource: .mutatingWebhookConfigurations,
+            options: ListOptions(labelSelector: Self.tagLabel)
+        ) { change in
+            // Roots are written into them now and then, which changes nothing for us.
+            if change.old?.labels != change.new?.labels { signal.notify("revision tag") }
+        }
         services = informer(.services)
         endpointSlices = Informer(client: client, resource: .endpointSlices) { change in
             if Self.matters(change) { endpointSignal.notify("EndpointSlice") }
@@ -104,7 +113,7 @@ struct ClusterSources: Sendable {
     var all: [Informer] {
         [
             services, endpointSlices, pods, nodes, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
-            gatewayDeployments,
+            gatewayDeployments, tags,
         ] + istio + gatewayAPI
     }
 
@@ -133,12 +142,20 @@ struct ClusterSources: Sendable {
 
     /// What users configure: Istio's objects and the Gateway API's that are for every revision or for this one.
     var configuration: [KubernetesObject] {
-        (istio + gatewayAPI).flatMap(\.store.unordered).filter { isOurs($0) }
+        let names = names
+        return (istio + gatewayAPI).flatMap(\.store.unordered).filter { object in
+            // Objects that carry a revision's label are for that revision alone.
+            let label = object.json[path: "metadata", "labels", Ownership.label]?.stringValue
+            return label.map(names.contains) ?? true
+        }
     }
 
-    /// Objects that carry a revision's label are for that revision alone.
-    private func isOurs(_ object: KubernetesObject) -> Bool {
-        object.json[path: "metadata", "labels", Ownership.label]?.stringValue.map { $0 == revision } ?? true
+    static let tagLabel = "istio.io/tag"
+
+    /// What labels call this revision: its name, and the tags that stand for it.
+    var names: Set<String> {
+        let own = tags.store.unordered.filter { ($0.labels[Ownership.label] ?? "default") == revision }
+        return Set([revision] + own.compactMap { $0.labels[Self.tagLabel] })
     }
 
     /// The Gateway API's kinds in the version we read them in.

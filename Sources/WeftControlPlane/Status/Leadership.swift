@@ -4,7 +4,10 @@ import WeftKubernetes
 /// Whether this replica is the one that writes: status, roots and webhooks. Discovery and certificates are every
 /// replica's work. Safe to read from anywhere.
 final class Leadership: Sendable {
-    private let state = Atomic(false)
+    private let state: Atomic<Bool>
+
+    /// - Parameter isLeader: What holds until an election says otherwise.
+    init(isLeader: Bool = false) { state = Atomic(isLeader) }
 
     var isLeader: Bool { state.load(ordering: .acquiring) }
 

@@ -4,19 +4,27 @@ import WeftKubernetes
 
 /// Which objects this process writes to, where several replicas and several revisions of the control plane run.
 ///
-/// An object with the label `istio.io/rev` is that revision's alone, and one replica of it writes. One without is every
+/// An object with the label `istio.io/rev` is that revision's alone, whether the label has the revision's name or one of
+/// its tags, and one replica of it writes. One without is every
 /// revision's to obey, but one's to answer for: that of the mesh's leader, which the default revision is wherever it
 /// runs. Safe to use from anywhere.
 struct Ownership: Sendable {
     static let label = "istio.io/rev"
     let revision: String
+    /// What labels may call the revision: its name and its tags; asked each time, as tags move.
+    let names: @Sendable () -> Set<String>
     /// Of this revision's replicas.
     let ofRevision: Leadership
     /// Of all revisions' replicas.
     let ofMesh: Leadership
 
-    init(revision: String, ofRevision: Leadership = Leadership(), ofMesh: Leadership = Leadership()) {
+    /// - Parameter names: `nil` for a revision without tags.
+    init(
+        revision: String, names: (@Sendable () -> Set<String>)? = nil, ofRevision: Leadership = Leadership(),
+        ofMesh: Leadership = Leadership()
+    ) {
         self.revision = revision
+        self.names = names ?? { [revision] }
         self.ofRevision = ofRevision
         self.ofMesh = ofMesh
     }
@@ -29,7 +37,7 @@ struct Ownership: Sendable {
         guard let label = object.json[path: "metadata", "labels", Self.label]?.stringValue else {
             return ofMesh.isLeader
         }
-        return label == revision && ofRevision.isLeader
+        return ofRevision.isLeader && names().contains(label)
     }
 
     /// Takes part in both elections until the task is cancelled.

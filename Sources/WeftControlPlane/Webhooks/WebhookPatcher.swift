@@ -4,13 +4,16 @@ import WeftConfig
 import WeftCore
 import WeftKubernetes
 
-/// Writes the mesh's root into our webhook configurations, and again whenever somebody changes it. Once the cluster
-/// can reach us, validation becomes binding: it is installed with `failurePolicy: Ignore`.
+/// Writes the mesh's root into the webhooks that call this revision, those of its tags among them, and again whenever
+/// somebody changes it. Those of other revisions are theirs to write. Once the cluster can reach us, validation becomes
+/// binding: it is installed with `failurePolicy: Ignore`.
 struct WebhookPatcher {
     let client: KubernetesClient
     /// Asked at each write.
     let rootPEM: @Sendable () -> String
     let controlPlaneNamespace: String
+    /// The Service of this revision.
+    let service: String
     /// Whether calls of the API server get to us.
     let canServe: @Sendable () -> Bool
     /// Whether this replica is the one that writes.
@@ -22,11 +25,13 @@ struct WebhookPatcher {
 
     init(
         client: KubernetesClient, rootPEM: @escaping @Sendable () -> String, controlPlaneNamespace: String,
-        canServe: @escaping @Sendable () -> Bool, mayWrite: @escaping @Sendable () -> Bool, logger: Logger
+        service: String, canServe: @escaping @Sendable () -> Bool, mayWrite: @escaping @Sendable () -> Bool,
+        logger: Logger
     ) {
         self.client = client
         self.rootPEM = rootPEM
         self.controlPlaneNamespace = controlPlaneNamespace
+        self.service = service
         self.canServe = canServe
         self.mayWrite = mayWrite
         self.logger = logger
@@ -60,7 +65,7 @@ struct WebhookPatcher {
 
     private func patch(_ resource: APIResource, _ object: KubernetesObject, _ signal: ChangeSignal) async {
         let patched = Self.patched(
-            object, caBundle: caBundle, namespace: controlPlaneNamespace, isBinding: canServe())
+            object, caBundle: caBundle, namespace: controlPlaneNamespace, service: service, isBinding: canServe())
         guard let patched else { return }
         do {
             _ = try await client.update(resource, patched)
@@ -77,17 +82,17 @@ struct WebhookPatcher {
 
     private var caBundle: String { Data(rootPEM().utf8).base64EncodedString() }
 
-    /// The object with our root in every webhook that calls our Service; `nil` if nothing has to change.
+    /// The object with our root in every webhook that calls our Service, and no other; `nil` if nothing has to change.
     /// - Parameter isBinding: whether validation may refuse what it cannot look at.
     static func patched(
-        _ object: KubernetesObject, caBundle: String, namespace: String, isBinding: Bool
+        _ object: KubernetesObject, caBundle: String, namespace: String, service own: String, isBinding: Bool
     ) -> KubernetesObject? {
         var result = object
         let webhooks = (object.json["webhooks"]?.arrayValue ?? []).map { webhook -> JSONValue in
             let service = webhook[path: "clientConfig", "service"]
-            guard service?["namespace"]?.stringValue == namespace,
-                service?["name"]?.stringValue?.hasPrefix("istiod") == true
-            else { return webhook }
+            guard service?["namespace"]?.stringValue == namespace, service?["name"]?.stringValue == own else {
+                return webhook
+            }
             var webhook = webhook
             webhook[path: "clientConfig", "caBundle"] = .string(caBundle)
             if isBinding, object.kind == "ValidatingWebhookConfiguration" { webhook["failurePolicy"] = "Fail" }

@@ -49,6 +49,9 @@ struct WebhookRoutes: Sendable {
         case .skipped(let pod, let reason):
             metrics.count("sidecar_injection_skip_total")
             logger.debug("no sidecar for \(pod): \(reason)")
+        case .refused(let pod, let reason):
+            metrics.count("sidecar_injection_failure_total")
+            logger.warning("pod \(pod) refused: \(reason)")
         case .malformed(let message):
             metrics.count("sidecar_injection_failure_total")
             logger.warning("injection asked for with a bad review: \(message)")

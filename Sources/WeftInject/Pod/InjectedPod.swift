@@ -16,8 +16,12 @@ package struct InjectedPod: Sendable, Hashable {
 
     /// - Parameters:
     ///   - pod: an object with `metadata` and `spec`; a pod that is injected already comes back unchanged.
+    ///   - template: what it is to be made of.
     ///   - namespace: where the pod will run.
-    package init(injecting pod: JSONValue, namespace: String, settings: InjectionSettings) {
+    package init(
+        injecting pod: JSONValue, as template: InjectionTemplate = .sidecar, namespace: String,
+        settings: InjectionSettings
+    ) {
         if Self.isInjected(pod) {
             self.pod = pod
             return
@@ -29,11 +33,15 @@ package struct InjectedPod: Sendable, Hashable {
         var containers = pod[path: "spec", "containers"]?.arrayValue ?? []
         let own = containers.first { $0["name"]?.stringValue == InjectionName.proxyContainer }
         containers.removeAll { $0["name"]?.stringValue == InjectionName.proxyContainer }
-        if Self.rewritesProbes(annotations, settings) { containers = rewrite.rewrite(containers) }
+        switch template {
+        case .sidecar: if Self.rewritesProbes(annotations, settings) { containers = rewrite.rewrite(containers) }
+        // The kubelet's probes get to the application by themselves: nothing stands in their way.
+        case .grpcAgent: containers = containers.map(ProxylessPod.equipped)
+        }
 
         let prometheus = PrometheusMerge(annotations: annotations, settings: settings)
         let builder = SidecarContainers(
-            settings: settings, pod: pod, namespace: namespace, probers: rewrite.originals,
+            settings: settings, template: template, pod: pod, namespace: namespace, probers: rewrite.originals,
             prometheus: prometheus.original,
             proxyConfig: EffectiveProxyConfig.make(
                 settings: settings, namespace: namespace,
@@ -48,7 +56,7 @@ package struct InjectedPod: Sendable, Hashable {
         result[path: "spec", "initContainers"] = .array(inits)
         result[path: "spec", "containers"] = .array(containers)
         result[path: "spec", "volumes"] = .array(Self.volumes(existing: pod[path: "spec", "volumes"]?.arrayValue ?? []))
-        Self.label(&result, namespace: namespace)
+        Self.label(&result, template, namespace: namespace)
         Self.annotate(
             &result, native: native, mode: builder.interceptionMode, prometheus: prometheus, settings: settings)
         self.pod = result
@@ -84,7 +92,7 @@ package struct InjectedPod: Sendable, Hashable {
         return ProxyPod.volumes + existing.filter { !names.contains($0["name"]?.stringValue ?? "") }
     }
 
-    private static func label(_ pod: inout JSONValue, namespace: String) {
+    private static func label(_ pod: inout JSONValue, _ template: InjectionTemplate, namespace: String) {
         var labels = pod[path: "metadata", "labels"]?.objectValue ?? [:]
         func first(_ names: String...) -> JSONValue? { names.lazy.compactMap { labels[$0] }.first }
         let workload = WorkloadOwner(pod: pod, namespace: namespace).name
@@ -92,7 +100,10 @@ package struct InjectedPod: Sendable, Hashable {
         let revision = first("service.istio.io/canonical-revision", "app.kubernetes.io/version", "version") ?? "latest"
         labels["service.istio.io/canonical-name"] = name
         labels["service.istio.io/canonical-revision"] = revision
-        if labels["security.istio.io/tlsMode"] == nil { labels["security.istio.io/tlsMode"] = "istio" }
+        // Whether an application speaks the mesh's TLS by itself is for its owner to say.
+        if template == .sidecar, labels["security.istio.io/tlsMode"] == nil {
+            labels["security.istio.io/tlsMode"] = "istio"
+        }
         pod[path: "metadata", "labels"] = .object(labels)
     }
 

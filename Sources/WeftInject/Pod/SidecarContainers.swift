@@ -4,6 +4,7 @@ import WeftCore
 /// Writes the two containers that make a pod part of the mesh: the one that redirects its traffic, and the proxy.
 struct SidecarContainers {
     var settings: InjectionSettings
+    var template: InjectionTemplate
     var pod: JSONValue
     var namespace: String
     /// Value of `ISTIO_KUBE_APP_PROBERS`, if any probe was rewritten.
@@ -18,6 +19,10 @@ struct SidecarContainers {
 
     /// Real Envoy as the data plane, supervised by our agent.
     private var usesEnvoy: Bool {
+        template == .sidecar && hasEnvoyAnnotation
+    }
+
+    private var hasEnvoyAnnotation: Bool {
         annotation(InjectionName.dataPlane) == "envoy"
             || (annotation(InjectionName.dataPlane) == nil
                 && annotation(InjectionName.proxyImage)?.contains("envoy") == true)
@@ -60,7 +65,9 @@ struct SidecarContainers {
         return container
     }
 
-    var interceptionMode: String { annotation("sidecar.istio.io/interceptionMode") ?? "REDIRECT" }
+    var interceptionMode: String {
+        template == .grpcAgent ? "NONE" : annotation("sidecar.istio.io/interceptionMode") ?? "REDIRECT"
+    }
 
     private func list(_ name: String) -> [String] {
         (annotation(name) ?? "").split(separator: ",").map { $0.filter { $0 != " " } }.filter { !$0.isEmpty }
@@ -131,6 +138,7 @@ extension SidecarContainers {
         ]
         if !probers.isEmpty { list.append(variable("ISTIO_KUBE_APP_PROBERS", JSONValue.object(probers).text())) }
         if let prometheus { list.append(variable("ISTIO_PROMETHEUS_ANNOTATIONS", prometheus.text())) }
+        if template == .grpcAgent { list += ProxylessPod.agentEnvironment }
         if usesEnvoy, let path = annotation(InjectionName.envoyPath) { list.append(variable("WEFT_ENVOY_PATH", path)) }
         // The last of a name counts: what the user puts into proxyMetadata goes before ours.
         return list

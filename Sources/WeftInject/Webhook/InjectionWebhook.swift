@@ -8,6 +8,8 @@ package struct InjectionWebhook: Sendable {
         case injected(pod: String)
         case skipped(pod: String, reason: String)
         case malformed(String)
+        /// The pod asks for what we do not have; it is not made.
+        case refused(pod: String, reason: String)
     }
 
     package var settings: InjectionSettings
@@ -36,7 +38,17 @@ package struct InjectionWebhook: Sendable {
         guard decision.inject else {
             return (response(["uid": .string(uid), "allowed": true]), .skipped(pod: title, reason: decision.reason))
         }
-        let injected = InjectedPod(injecting: pod, namespace: namespace, settings: settings).pod
+        let template: InjectionTemplate
+        do throws(InjectionTemplate.Unknown) {
+            template = try InjectionTemplate(of: pod)
+        } catch {
+            let status: JSONValue = ["code": 422, "message": .string("\(error)")]
+            return (
+                response(["uid": .string(uid), "allowed": false, "status": status]),
+                .refused(pod: title, reason: "\(error)")
+            )
+        }
+        let injected = InjectedPod(injecting: pod, as: template, namespace: namespace, settings: settings).pod
         let patch = JSONValue.array(JSONPatchDiff.operations(from: pod, to: injected))
         let answer: JSONValue = [
             "uid": .string(uid), "allowed": true, "patchType": "JSONPatch",

@@ -77,7 +77,6 @@ struct GatewayInstallation: Sendable {
                             "annotations": [
                                 "istio.io/rev": .string(settings.revision), "prometheus.io/scrape": "true",
                                 "prometheus.io/port": "15020", "prometheus.io/path": "/stats/prometheus",
-                                "sidecar.istio.io/inject": "false",
                             ],
                         ],
                         "spec": [

@@ -53,8 +53,7 @@ extension MeshInstallation {
                         "metadata": [
                             "labels": labels,
                             "annotations": [
-                                "sidecar.istio.io/inject": "false", "prometheus.io/scrape": "true",
-                                "prometheus.io/port": "15014",
+                                "prometheus.io/scrape": "true", "prometheus.io/port": "15014",
                             ],
                         ],
                         "spec": [

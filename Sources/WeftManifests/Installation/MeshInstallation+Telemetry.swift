@@ -1,4 +1,4 @@
-import WeftConfig
+package import WeftConfig
 import WeftCore
 
 /// The Services under which tools look for Prometheus, Jaeger and Zipkin in a mesh: those of Istio's samples. Weft's
@@ -13,10 +13,10 @@ extension MeshInstallation {
         ),
     ]
 
-    /// None for a further revision: the first one's stay.
-    func telemetryServices(selector: JSONValue) -> [KubernetesObject] {
-        guard settings.isDefaultRevision else { return [] }
-        return Self.telemetry.map { service, ports in
+    /// Leads each of them to this revision, always in the same order. There is one set for all revisions, so they are no
+    /// part of ``objects`` of a further one: it takes them only while they are nobody else's.
+    package var telemetryServices: [KubernetesObject] {
+        Self.telemetry.map { service, ports in
             object(
                 "v1", "Service", service,
                 [

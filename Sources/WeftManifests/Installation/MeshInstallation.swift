@@ -16,7 +16,7 @@ package struct MeshInstallation: Sendable {
         list += gateways.flatMap(\.accessControl)
         list += configMaps
         list.append(istiodService)
-        list += telemetryServices(selector: selector)
+        if settings.isDefaultRevision { list += telemetryServices }
         list += gateways.map(\.service)
         list.append(istiodDeployment)
         list += gateways.map(\.deployment)

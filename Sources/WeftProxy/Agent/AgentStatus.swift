@@ -35,6 +35,16 @@ package final class AgentStatus: Sendable {
         }
     }
 
+    /// The same for an application that is its own data plane: what it needs is a certificate and a bootstrap.
+    var reasonWithoutBootstrap: String? {
+        state.withLock { state in
+            if state.isDraining { return "draining" }
+            if state.hasCertificate, state.isServing { return nil }
+            let missing = state.hasCertificate ? "no bootstrap yet" : "no certificate yet"
+            return missing + (state.lastProblem.map { " (\($0))" } ?? "")
+        }
+    }
+
     /// What went wrong last, until it is mended.
     var lastProblem: String? { state.withLock(\.lastProblem) }
     var identity: WorkloadIdentity? { state.withLock(\.identity) }

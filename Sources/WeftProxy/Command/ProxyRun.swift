@@ -50,9 +50,14 @@ struct ProxyRun: AsyncParsableCommand {
         guard let level = LogLevels.parse(logLevel) else { throw ValidationError("unknown log level \"\(logLevel)\"") }
         let logs = LogLevels(level)
         if !others.isEmpty { logs.logger("weft-proxy").debug("ignored: \(others.joined(separator: " "))") }
+        let environment = ProcessInfo.processInfo.environment
         let settings = AgentSettings(
-            role: role, environment: ProcessInfo.processInfo.environment, domain: domain, concurrency: concurrency)
+            role: role, environment: environment, domain: domain, concurrency: concurrency)
         Environment.set(settings.canonicalEnvironment)
+        if let files = ProxylessFiles(environment: environment, paths: settings.paths) {
+            try await GRPCAgent(settings: settings, files: files, logs: logs).run()
+            return
+        }
         if let envoy {
             try await EnvoyAgent(settings: settings, logs: logs, path: envoy).run()
             return

@@ -33,7 +33,7 @@ struct SecretFiles {
     }
 }
 
-/// Files for one user alone that nobody ever sees half-written.
+/// Files that nobody ever sees half-written; for one user alone unless told otherwise.
 enum AtomicFile {
     struct Failure: Error, CustomStringConvertible {
         var path: String
@@ -41,9 +41,9 @@ enum AtomicFile {
         var description: String { unsafe "cannot write \(path): \(String(cString: strerror(code)))" }
     }
 
-    static func write(_ text: String, to path: String) throws {
+    static func write(_ text: String, to path: String, mode: mode_t = 0o600) throws {
         let temporary = "\(path).\(getpid()).new"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw Failure(path: path, code: errno) }
         defer { close(descriptor) }
         let bytes = Array(text.utf8)

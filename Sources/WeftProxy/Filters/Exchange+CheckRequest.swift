@@ -15,8 +15,8 @@ extension Exchange {
         let info = connection.connection.info
         check.attributes.source.address.socketAddress.address = info.remoteIP
         check.attributes.source.address.socketAddress.portValue = UInt32(info.remotePort)
-        check.attributes.destination.address.socketAddress.address = info.localIP
-        check.attributes.destination.address.socketAddress.portValue = UInt32(info.localPort)
+        check.attributes.destination.address.socketAddress.address = info.destinationIP
+        check.attributes.destination.address.socketAddress.portValue = UInt32(info.destinationPort)
         if let peer = info.peer {
             check.attributes.source.principal = peer.principal ?? peer.subject
             if question.settings.includesPeerCertificate {

@@ -74,8 +74,8 @@ final class ConnectionAuthorizer: Sendable {
         var check = Envoy_Service_Auth_V3_CheckRequest()
         check.attributes.source.address.socketAddress.address = info.remoteIP
         check.attributes.source.address.socketAddress.portValue = UInt32(info.remotePort)
-        check.attributes.destination.address.socketAddress.address = info.localIP
-        check.attributes.destination.address.socketAddress.portValue = UInt32(info.localPort)
+        check.attributes.destination.address.socketAddress.address = info.destinationIP
+        check.attributes.destination.address.socketAddress.portValue = UInt32(info.destinationPort)
         if let peer = info.peer {
             check.attributes.source.principal = peer.principal ?? peer.subject
             if settings.includesPeerCertificate {
