@@ -48,3 +48,38 @@ package struct GRPCDeframer: Sendable {
         return message
     }
 }
+
+/// Counts the messages of a gRPC body that comes in pieces, and keeps none of it. A value of one direction of a stream.
+///
+/// A message counts from its first byte on, as Envoy has it.
+package struct GRPCMessageCount: Sendable {
+    package private(set) var count: UInt64 = 0
+    /// Bytes of the message's own that have not come.
+    private var remaining: UInt64 = 0
+    /// Bytes of the prefix that have come, 0 to 4; the fifth ends it.
+    private var prefixBytes = 0
+    private var length: UInt64 = 0
+
+    package init() {}
+
+    /// - Returns: how many messages begin in the piece.
+    package mutating func add(_ piece: ByteBuffer) -> UInt64 {
+        let before = count
+        piece.withUnsafeReadableBytes { bytes in
+            var place = 0
+            while place < bytes.count {
+                if remaining > 0 {
+                    let step = Int(min(remaining, UInt64(bytes.count - place)))
+                    remaining -= UInt64(step)
+                    place += step
+                    continue
+                }
+                if prefixBytes == 0 { count += 1 } else { length = length << 8 | UInt64(bytes[place]) }
+                prefixBytes += 1
+                place += 1
+                if prefixBytes == 5 { (remaining, length, prefixBytes) = (length, 0, 0) }
+            }
+        }
+        return count - before
+    }
+}

@@ -133,6 +133,7 @@ package struct HTTPFilter: Sendable, Hashable, Codable {
         case buffer(BufferFilter)
         case healthCheck(HealthCheckFilter)
         case grpcWeb
+        case grpcStats(GRPCStats)
         case jwt(JWTAuthentication)
         case externalAuthorization(ExternalAuthorization)
         case globalRateLimit(GlobalRateLimit)
@@ -211,6 +212,10 @@ package indirect enum Permission: Sendable, Hashable, Codable {
     case urlPath(StringMatcher)
     case destinationIP(CIDR)
     case destinationPort(UInt16)
+    /// From the first port up to, and without, the second (`destination_port_range`).
+    case destinationPorts(from: UInt32, to: UInt32)
+    /// The path without its query, as a path template (`uri_template`).
+    case pathTemplate(String)
     case requestedServerName(StringMatcher)
     /// What filters before this one have said (`metadata`).
     case metadata(DynamicMetadataMatcher)

@@ -1,9 +1,10 @@
-/// A scalar of endpoint metadata that subsets and routes compare (`google.protobuf.Value`).
+/// A value of endpoint metadata that subsets and routes compare (`google.protobuf.Value`).
 package enum MetadataValue: Sendable, Hashable, Codable {
     case string(String)
     case number(Double)
     case bool(Bool)
     case list([MetadataValue])
+    case object([String: MetadataValue])
 }
 
 /// What a load balancer does beyond its kind (`LbPolicy` configurations and `CommonLbConfig`).
@@ -109,6 +110,9 @@ package struct Subsets: Sendable, Hashable, Codable {
     package var panicModeAny = false
     /// A list as an endpoint's value matches any of its members.
     package var listAsAny = false
+    /// A request's list of subsets under ``fallbackListKey`` is tried in order (`metadata_fallback_policy`).
+    package var triesFallbackList = false
+    package static let fallbackListKey = "fallback_list"
     package init() {}
 }
 
@@ -136,6 +140,12 @@ package struct HealthCheck: Sendable, Hashable, Codable {
         package var usesHTTP2 = false
         /// `x-envoy-upstream-healthchecked-cluster` must start with it, or match.
         package var serviceName: StringMatcher?
+        /// The request's body.
+        package var send: [UInt8] = []
+        /// All must occur in the answer's body, in this order.
+        package var receive: [[UInt8]] = []
+        /// More of an answer is not looked at; 0 is no limit of the configuration's.
+        package var maxAnswerBytes: UInt64 = 1_024
         package init(path: String) { self.path = path }
     }
     package struct TCP: Sendable, Hashable, Codable {
@@ -148,6 +158,7 @@ package struct HealthCheck: Sendable, Hashable, Codable {
     package struct GRPC: Sendable, Hashable, Codable {
         package var serviceName = ""
         package var authority = ""
+        package var requestHeaders = HeaderMutations()
         package init() {}
     }
     package enum Kind: Sendable, Hashable, Codable {

@@ -238,7 +238,18 @@ package struct RouteAction: Sendable, Hashable, Codable {
         package var statuses: [UInt16] = [302]
         package var allowsCrossScheme = false
         package var headersToCopy: [String] = []
+        /// All must accept the route that the redirect leads to (`predicates`).
+        package var predicates: [RedirectPredicate] = []
         package init() {}
+    }
+    /// What says whether an internal redirect is followed (`envoy.internal_redirect_predicates.*`).
+    package enum RedirectPredicate: Sendable, Hashable, Codable {
+        /// Only to routes of these names (`allow_listed_routes`).
+        case allowListedRoutes([String])
+        /// From one route to another one once alone, in one chain of redirects (`previous_routes`).
+        case previousRoutes
+        /// A request that came in plain text is not made an `https` one (`safe_cross_scheme`).
+        case safeCrossScheme
     }
     package struct UpgradeConfig: Sendable, Hashable, Codable {
         package var type: String

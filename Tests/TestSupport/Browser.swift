@@ -59,6 +59,7 @@ package final class Browser: Sendable {
         guard isFirst else { return }
         kill(process, SIGKILL)
         waitpid(process, nil, 0)
+        ProcessEnd.forget(process)
         close(writing)
         try? FileManager.default.removeItem(atPath: profile)
     }

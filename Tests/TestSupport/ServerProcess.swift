@@ -69,7 +69,10 @@ package final class ServerProcess: Sendable {
 
     package var isRunning: Bool {
         hasEnded.withLock { ended in
-            if !ended { ended = waitpid(identifier, nil, WNOHANG) == identifier }
+            if !ended, waitpid(identifier, nil, WNOHANG) == identifier {
+                ended = true
+                ProcessEnd.forget(identifier)
+            }
             return !ended
         }
     }
@@ -118,15 +121,53 @@ package final class ServerProcess: Sendable {
     }
 }
 
-/// A failing test must not leave its servers behind.
+/// Tests leave no servers behind, however their process ends: a shell beside it knows what runs, and kills that once the
+/// pipe between them closes. (What the process would do at its exit is not done when it is killed.)
 enum ProcessEnd {
-    private static let identifiers = Mutex<[Int32]>([])
-    private static let installed: Void = {
-        atexit { ProcessEnd.identifiers.withLock { $0.forEach { Glibc.kill($0, SIGKILL) } } }
+    private static let script = """
+        trap '' INT TERM HUP
+        alive=' '
+        while read -r sign pid; do
+            case $sign in
+            began) alive="$alive$pid ";;
+            ended) alive="${alive%% $pid *} ${alive#* $pid }";;
+            esac
+        done
+        for pid in $alive; do kill -KILL "$pid" 2>/dev/null; done
+        """
+    /// The writing end of the pipe; no child has it.
+    private static let writing: Int32 = {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { return -1 }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        for descriptor in CInt(3)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        let words = (["/bin/sh", "-c", script] as [String]).map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var child: pid_t = 0
+        let status = posix_spawn(&child, "/bin/sh", &actions, nil, words, environ)
+        close(ends[0])
+        guard status == 0 else {
+            close(ends[1])
+            return -1
+        }
+        return ends[1]
     }()
-    static func kill(atExit identifier: Int32) {
-        _ = installed
-        identifiers.withLock { $0.append(identifier) }
+
+    static func kill(atExit identifier: Int32) { tell("began \(identifier)\n") }
+
+    /// It has ended and is reaped: its number may be another's from now on.
+    static func forget(_ identifier: Int32) { tell("ended \(identifier)\n") }
+
+    /// Short lines are written as a whole.
+    private static func tell(_ line: String) {
+        let bytes = Array(line.utf8)
+        _ = write(writing, bytes, bytes.count)
     }
 }
 

@@ -79,6 +79,22 @@ private final class Answers: Sendable {
         try await server.close()
     }
 
+    @Test func bodies() async throws {
+        let (server, port) = try await Answers("HTTP/1.1 200 OK\r\ncontent-length: 12\r\n\r\nall is well!").start()
+        var http = HealthCheck.HTTP(path: "/")
+        http.method = "POST"
+        http.send = Array("ping".utf8)
+        http.receive = [Array("all".utf8), Array("well".utf8)]
+        #expect(try await probe(.http(http), port: port) == .passed(degraded: false))
+        // Only so much of the answer is looked at.
+        http.maxAnswerBytes = 8
+        #expect(try await probe(.http(http), port: port) == .failed(retriable: false))
+        http.maxAnswerBytes = 0
+        http.receive = [Array("ill".utf8)]
+        #expect(try await probe(.http(http), port: port) == .failed(retriable: false))
+        try await server.close()
+    }
+
     @Test func tcp() async throws {
         let (server, port) = try await Answers("+PONG\r\n").start()
         var ping = HealthCheck.TCP()

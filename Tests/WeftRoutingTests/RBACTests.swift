@@ -49,6 +49,31 @@ private func header(_ name: String, _ value: String, invert: Bool = false) -> He
             engine(.allow, permission).evaluate(view("/other")).details == "rbac_access_denied_matched_policy[none]")
     }
 
+    @Test func rangesOfPorts() {
+        for (first, end, matches) in [
+            (8_080, 8_081, true), (0, 65_536, true), (8_081, 9_000, false), (1, 8_080, false),
+        ]
+            as [(UInt32, UInt32, Bool)]
+        {
+            #expect(engine(.allow, .destinationPorts(from: first, to: end)).evaluate(view()).allowed == matches)
+        }
+    }
+
+    @Test func pathTemplates() {
+        let template = engine(.allow, .pathTemplate("/users/{id=*}/**"))
+        for (path, matches) in [("/users/1/a/b?q", true), ("/users/1", false), ("/other/1/a", false)] {
+            #expect(template.evaluate(view(path)).allowed == matches, "\(path)")
+        }
+        var connection = view("/users/1/a")
+        connection.head = nil
+        #expect(!template.evaluate(connection).allowed)
+        // What cannot be compiled fails closed.
+        let broken = engine(.deny, .pathTemplate("/{"))
+        #expect(!broken.problems.isEmpty)
+        #expect(!broken.evaluate(view("/")).allowed)
+        #expect(!engine(.allow, .pathTemplate("/{")).evaluate(view("/")).allowed)
+    }
+
     @Test func principals() {
         let sa = "spiffe://cluster.local/ns/a/sa/b"
         let exact = Principal.authenticated(StringMatcher(.exact(sa)))

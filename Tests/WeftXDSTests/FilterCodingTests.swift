@@ -59,6 +59,8 @@ import WeftProto
         ]
         filter.response = [.set(.init(name: "x-d", value: "1", action: .appendIfExistsOrAdd), keepsEmpty: false)]
         filter.query = [.remove("a"), .append(name: "b", value: "c", action: .addIfAbsent)]
+        filter.requestTrailers = [.remove("x-t")]
+        filter.responseTrailers = [.set(.init(name: "x-u", value: "1", action: .addIfAbsent), keepsEmpty: false)]
         return filter
     }
 
@@ -200,7 +202,15 @@ import WeftProto
         fault.abort = .http(status: 500)
         fault.abortPercentage = .all
         fault.maxActiveFaults = 3
+        var listed = GRPCStats()
+        listed.methods = .listed(["a.B": ["C", "D"], "e.F": ["G"]])
+        listed.tellsCounts = true
+        var all = GRPCStats()
+        all.methods = .all
+        all.timesUpstream = true
+        all.replacesDots = true
         return [
+            .grpcStats(GRPCStats()), .grpcStats(listed), .grpcStats(all),
             .localRateLimit(limit), .headerMutation(mutation), .buffer(BufferFilter(maxRequestBytes: 9)),
             .healthCheck(check), .healthCheck(cached), .grpcWeb, .jwt(tokens), .fault(fault),
             .externalAuthorization(permission), .externalAuthorization(ExternalAuthorization(service: .http(service))),

@@ -52,6 +52,7 @@ import WeftProto
                 subsets.selectors = [selector]
                 subsets.panicModeAny = true
                 subsets.listAsAny = true
+                subsets.triesFallbackList = true
                 $0.subsets = subsets
             }
         ),
@@ -99,9 +100,15 @@ import WeftProto
         var tcp = HealthCheck.TCP()
         tcp.send = [0x70, 0x0A]
         tcp.receive = [[0xFF], [1, 2]]
+        var posted = HealthCheck.HTTP(path: "/check")
+        posted.method = "POST"
+        posted.send = [1, 0xA0]
+        posted.receive = [[2], [3, 4]]
+        posted.maxAnswerBytes = 0
         var grpc = HealthCheck.GRPC()
         grpc.serviceName = "svc"
-        return [.http(http), .tcp(tcp), .grpc(grpc)]
+        grpc.requestHeaders = HeaderMutations(append: [.init(name: "x-a", value: "b", action: .appendIfExistsOrAdd)])
+        return [.http(http), .http(posted), .tcp(tcp), .grpc(grpc)]
     }()
 
     @Test(arguments: checks) func healthChecks(kind: HealthCheck.Kind) throws {
@@ -111,6 +118,54 @@ import WeftProto
         var cluster = Cluster(name: "c", discovery: .static)
         cluster.healthChecks = [check]
         #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    @Test func aCheckSendsABodyWithMethodsThatHaveOne() throws {
+        var http = HealthCheck.HTTP(path: "/")
+        http.send = [1]
+        var cluster = Cluster(name: "c", discovery: .static)
+        cluster.healthChecks = [HealthCheck(.http(http))]
+        #expect(throws: XDSDecodingError.self) { try roundTrip(.cluster(cluster)) }
+    }
+
+    @Test func redirectPredicates() throws {
+        var policy = RouteAction.InternalRedirect()
+        policy.predicates = [.allowListedRoutes(["a", "b"]), .previousRoutes, .safeCrossScheme]
+        var action = RouteAction(cluster: .cluster("c"))
+        action.internalRedirect = policy
+        action.metadataMatch = [
+            Subsets.fallbackListKey: .list([.object(["version": .string("v1")]), .object(["n": .number(1)])])
+        ]
+        let host = VirtualHost(
+            name: "h", domains: ["*"], routes: [Route(match: RouteMatch(path: .prefix("/")), action: .forward(action))])
+        let table = RouteConfiguration(name: "r", virtualHosts: [host])
+        #expect(try roundTrip(.route(table)) == .route(table))
+    }
+
+    private static func guarded(_ permission: Permission) -> DecodedResource {
+        let rules = RBAC(
+            action: .allow, policies: [.init(name: "p", permissions: [permission], principals: [.any])])
+        var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 80))
+        listener.filterChains = [
+            FilterChain(
+                name: "c", filters: [.rbac(rules), .tcpProxy(TCPProxy(statPrefix: "t", cluster: .cluster("c")))])
+        ]
+        return .listener(listener)
+    }
+
+    @Test(arguments: [Permission.destinationPorts(from: 0, to: 65_536), .pathTemplate("/a/{b=*}/**")])
+    func permissions(_ permission: Permission) throws {
+        guard case .listener(let listener) = try roundTrip(Self.guarded(permission)),
+            case .rbac(let rules)? = listener.filterChains.first?.filters.first
+        else { throw Missing() }
+        #expect(rules.policies.first?.permissions == [permission])
+    }
+
+    @Test(arguments: [(5, 5), (6, 5), (0, 65_537)])
+    func badPortRanges(_ first: UInt32, _ end: UInt32) {
+        #expect(throws: XDSDecodingError.self) {
+            try roundTrip(Self.guarded(.destinationPorts(from: first, to: end)))
+        }
     }
 
     @Test func dynamicForwardProxy() throws {
@@ -336,4 +391,6 @@ import WeftProto
         #expect(cluster.proxyProtocol(for: ["a": "b"])?.version == .v1)
         #expect(cluster.proxyProtocol(for: [:]) == nil)
     }
+
+    private struct Missing: Error {}
 }

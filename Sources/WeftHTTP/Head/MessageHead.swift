@@ -148,15 +148,7 @@ package struct RequestHead: Sendable {
     }
     /// `Upgrade` together with `Connection: upgrade`.
     @inlinable package var wantsUpgrade: Bool { headers.contains(.upgrade) && headers.hasToken(.connection, "upgrade") }
-    package var isGRPC: Bool {
-        guard headers.contains(.contentType), let type = headers[.contentType] else { return false }
-        let grpc: StaticString = "application/grpc"
-        let length = grpc.utf8CodeUnitCount
-        return type.withUnsafeBytes { bytes in
-            guard bytes.count >= length, bytes.count == length || bytes[length] == 43 else { return false }
-            return grpc.withUTF8Buffer { bytes.prefix(length).elementsEqual($0) }
-        }
-    }
+    package var isGRPC: Bool { headers.isGRPC }
     /// Bytes of all names and values, with the pseudo headers of HTTP/2.
     package var byteCount: Int {
         // `:method`, `:path`, `:authority` and `:scheme` have 29 bytes of names.
@@ -189,5 +181,18 @@ package struct ResponseHead: Sendable {
         self.headers = headers
         self.framing = framing
         self.keepAlive = keepAlive
+    }
+}
+
+extension HeaderBlock {
+    /// Whether `content-type` is `application/grpc`, or that with a `+` and more.
+    package var isGRPC: Bool {
+        guard contains(.contentType), let type = self[.contentType] else { return false }
+        let grpc: StaticString = "application/grpc"
+        let length = grpc.utf8CodeUnitCount
+        return type.withUnsafeBytes { bytes in
+            guard bytes.count >= length, bytes.count == length || bytes[length] == 43 else { return false }
+            return grpc.withUTF8Buffer { bytes.prefix(length).elementsEqual($0) }
+        }
     }
 }

@@ -15,6 +15,9 @@ package struct HeaderMutationFilter: Sendable, Hashable, Codable {
     }
     package var request: [Step] = []
     package var response: [Step] = []
+    /// Of trailers, where there are some; none are made.
+    package var requestTrailers: [Step] = []
+    package var responseTrailers: [Step] = []
     package var query: [QueryStep] = []
     /// After the connection manager's steps come the route's, then the virtual host's; true: the other way round.
     /// Later steps may undo earlier ones.

@@ -11,6 +11,8 @@ package enum FormatOperator: Sendable, Hashable {
         package var isLocal: Bool
     }
     package enum StatusStyle: Sendable, Hashable { case camel, snake, number }
+    /// How an object of the filter state is written.
+    package enum FilterStateStyle: Sendable, Hashable { case plain, typed }
     package enum PathSource: Sendable, Hashable { case original, current, originalOrCurrent }
     package enum TimePoint: String, Sendable, Hashable {
         case requestStart = "DS_RX_BEG"
@@ -43,6 +45,8 @@ package enum FormatOperator: Sendable, Hashable {
     case queryParameters
     case path(PathSource, withQuery: Bool)
     case environment(String)
+    /// Messages that the filter `grpc_stats` has counted.
+    case grpcMessageCounts(FilterStateStyle)
 
     /// - Throws: ``FormatError``.
     package init(_ name: String, _ arguments: String?) throws(FormatError) {
@@ -63,6 +67,7 @@ package enum FormatOperator: Sendable, Hashable {
         case "QUERY_PARAM": self = .queryParameter(try Self.needed(name, arguments))
         case "QUERY_PARAMS": self = .queryParameters
         case "PATH": self = try Self.path(arguments ?? "")
+        case "FILTER_STATE": self = try Self.filterState(try Self.needed(name, arguments))
         case "ENVIRONMENT": self = .environment(try Self.needed(name, arguments))
         default: self = .plain(try Self.plain(name, arguments))
         }
@@ -100,6 +105,21 @@ package enum FormatOperator: Sendable, Hashable {
                     + "implemented; found \"\(arguments)\"")
         }
         return Array(words.dropFirst())
+    }
+
+    /// The one object that filters of this proxy keep for logs.
+    private static func filterState(_ arguments: String) throws(FormatError) -> FormatOperator {
+        let words = parts(arguments)
+        guard words.first == "envoy.filters.http.grpc_stats", words.count <= 2 else {
+            throw FormatError(
+                "%FILTER_STATE(…)% takes envoy.filters.http.grpc_stats, other objects are not kept, and then PLAIN or "
+                    + "TYPED; found \"\(arguments)\"")
+        }
+        switch words.count > 1 ? words[1] : "TYPED" {
+        case "PLAIN": return .grpcMessageCounts(.plain)
+        case "TYPED": return .grpcMessageCounts(.typed)
+        default: throw FormatError("%FILTER_STATE(…)% takes PLAIN or TYPED, found \"\(words[1])\"")
+        }
     }
 
     private static func header(_ name: String, _ arguments: String?) throws(FormatError) -> Header {

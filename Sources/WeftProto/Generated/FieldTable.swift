@@ -67,6 +67,20 @@ package enum FieldTable {
         M envoy.admin.v3.RoutesConfigDump.StaticRouteConfig
         1 route_config message - google.protobuf.Any
         2 last_updated message - google.protobuf.Timestamp
+        M envoy.admin.v3.ScopedRoutesConfigDump
+        1 inline_scoped_route_configs message * envoy.admin.v3.ScopedRoutesConfigDump.InlineScopedRouteConfigs
+        2 dynamic_scoped_route_configs message * envoy.admin.v3.ScopedRoutesConfigDump.DynamicScopedRouteConfigs
+        M envoy.admin.v3.ScopedRoutesConfigDump.DynamicScopedRouteConfigs
+        1 name string - -
+        2 version_info string - -
+        3 scoped_route_configs message * google.protobuf.Any
+        4 last_updated message - google.protobuf.Timestamp
+        5 error_state message - envoy.admin.v3.UpdateFailureState
+        6 client_status enum - envoy.admin.v3.ClientResourceStatus
+        M envoy.admin.v3.ScopedRoutesConfigDump.InlineScopedRouteConfigs
+        1 name string - -
+        2 scoped_route_configs message * google.protobuf.Any
+        3 last_updated message - google.protobuf.Timestamp
         M envoy.admin.v3.SecretsConfigDump
         1 static_secrets message * envoy.admin.v3.SecretsConfigDump.StaticSecret
         2 dynamic_active_secrets message * envoy.admin.v3.SecretsConfigDump.DynamicSecret
@@ -344,7 +358,7 @@ package enum FieldTable {
         5 scale_locality_weight bool - -
         6 panic_mode_any bool - -
         7 list_as_any bool - -
-        8 metadata_fallback_policy enum ! -
+        8 metadata_fallback_policy enum - envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy
         M envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector
         1 keys string * -
         2 fallback_policy enum - envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetSelector.LbSubsetSelectorFallbackPolicy
@@ -360,6 +374,9 @@ package enum FieldTable {
         0 NO_FALLBACK
         1 ANY_ENDPOINT
         2 DEFAULT_SUBSET
+        E envoy.config.cluster.v3.Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy
+        0 METADATA_NO_FALLBACK
+        1 FALLBACK_LIST
         M envoy.config.cluster.v3.Cluster.LeastRequestLbConfig
         1 choice_count message - google.protobuf.UInt32Value
         2 active_request_bias message - envoy.config.core.v3.RuntimeDouble
@@ -523,6 +540,11 @@ package enum FieldTable {
         M envoy.config.core.v3.EnvoyInternalAddress
         1 server_listener_name string =address_name_specifier -
         2 endpoint_id string - -
+        M envoy.config.core.v3.GrpcMethodList
+        1 services message * envoy.config.core.v3.GrpcMethodList.Service
+        M envoy.config.core.v3.GrpcMethodList.Service
+        1 name string - -
+        2 method_names string * -
         M envoy.config.core.v3.GrpcService
         1 envoy_grpc message =target_specifier envoy.config.core.v3.GrpcService.EnvoyGrpc
         2 google_grpc message !=target_specifier -
@@ -557,7 +579,7 @@ package enum FieldTable {
         3 interval_jitter message - google.protobuf.Duration
         4 unhealthy_threshold message - google.protobuf.UInt32Value
         5 healthy_threshold message - google.protobuf.UInt32Value
-        6 alt_port message ! -
+        6 alt_port message - google.protobuf.UInt32Value
         7 reuse_connection message - google.protobuf.BoolValue
         8 http_health_check message =health_checker envoy.config.core.v3.HealthCheck.HttpHealthCheck
         9 tcp_health_check message =health_checker envoy.config.core.v3.HealthCheck.TcpHealthCheck
@@ -571,21 +593,21 @@ package enum FieldTable {
         18 interval_jitter_percent uint32 - -
         19 always_log_health_check_failures bool - -
         20 initial_jitter message - google.protobuf.Duration
-        21 tls_options message ! -
+        21 tls_options message - envoy.config.core.v3.HealthCheck.TlsOptions
         22 event_service message ! -
-        23 transport_socket_match_criteria message ! -
+        23 transport_socket_match_criteria message - google.protobuf.Struct
         24 no_traffic_healthy_interval message - google.protobuf.Duration
         25 event_logger message *! -
         26 always_log_health_check_success bool - -
         M envoy.config.core.v3.HealthCheck.GrpcHealthCheck
         1 service_name string - -
         2 authority string - -
-        3 initial_metadata message *! -
+        3 initial_metadata message * envoy.config.core.v3.HeaderValueOption
         M envoy.config.core.v3.HealthCheck.HttpHealthCheck
         1 host string - -
         2 path string - -
-        3 send message ! -
-        4 receive message *! -
+        3 send message - envoy.config.core.v3.HealthCheck.Payload
+        4 receive message * envoy.config.core.v3.HealthCheck.Payload
         6 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         8 request_headers_to_remove string * -
         9 expected_statuses message * envoy.type.v3.Int64Range
@@ -593,7 +615,7 @@ package enum FieldTable {
         11 service_name_matcher message - envoy.type.matcher.v3.StringMatcher
         12 retriable_statuses message * envoy.type.v3.Int64Range
         13 method enum - envoy.config.core.v3.RequestMethod
-        14 response_buffer_size message ! -
+        14 response_buffer_size message - google.protobuf.UInt64Value
         M envoy.config.core.v3.HealthCheck.Payload
         1 text string =payload -
         2 binary bytes =payload -
@@ -601,6 +623,8 @@ package enum FieldTable {
         1 send message - envoy.config.core.v3.HealthCheck.Payload
         2 receive message * envoy.config.core.v3.HealthCheck.Payload
         3 proxy_protocol_config message ! -
+        M envoy.config.core.v3.HealthCheck.TlsOptions
+        1 alpn_protocols string * -
         M envoy.config.core.v3.Http1ProtocolOptions
         1 allow_absolute_url message - google.protobuf.BoolValue
         2 accept_http_10 bool - -
@@ -961,9 +985,9 @@ package enum FieldTable {
         8 not_rule message =rule envoy.config.rbac.v3.Permission
         9 requested_server_name message =rule envoy.type.matcher.v3.StringMatcher
         10 url_path message =rule envoy.type.matcher.v3.PathMatcher
-        11 destination_port_range message !=rule -
+        11 destination_port_range message =rule envoy.type.v3.Int32Range
         12 matcher message !=rule -
-        13 uri_template message !=rule -
+        13 uri_template message =rule envoy.config.core.v3.TypedExtensionConfig
         14 sourced_metadata message !=rule -
         M envoy.config.rbac.v3.Permission.Set
         1 rules message * envoy.config.rbac.v3.Permission
@@ -1876,6 +1900,12 @@ package enum FieldTable {
         14 abort_grpc_status_runtime string ! -
         15 disable_downstream_cluster_stats bool ! -
         16 filter_metadata message - google.protobuf.Struct
+        M envoy.extensions.filters.http.grpc_stats.v3.FilterConfig
+        1 emit_filter_state bool - -
+        2 individual_method_stats_allowlist message =per_method_stat_specifier envoy.config.core.v3.GrpcMethodList
+        3 stats_for_all_methods message =per_method_stat_specifier google.protobuf.BoolValue
+        4 enable_upstream_stats bool - -
+        5 replace_dots_in_grpc_service_name bool - -
         M envoy.extensions.filters.http.grpc_web.v3.GrpcWeb
         M envoy.extensions.filters.http.header_mutation.v3.HeaderMutation
         1 mutations message - envoy.extensions.filters.http.header_mutation.v3.Mutations
@@ -2303,6 +2333,10 @@ package enum FieldTable {
         1 cookie message - envoy.type.http.v3.Cookie
         M envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState
         1 name string - -
+        M envoy.extensions.internal_redirect.allow_listed_routes.v3.AllowListedRoutesConfig
+        1 allowed_route_names string * -
+        M envoy.extensions.internal_redirect.previous_routes.v3.PreviousRoutesConfig
+        M envoy.extensions.internal_redirect.safe_cross_scheme.v3.SafeCrossSchemeConfig
         M envoy.extensions.load_balancing_policies.client_side_weighted_round_robin.v3.ClientSideWeightedRoundRobin
         1 enable_oob_load_report message ! -
         2 oob_reporting_period message ! -
@@ -2371,7 +2405,7 @@ package enum FieldTable {
         5 scale_locality_weight bool - -
         6 panic_mode_any bool - -
         7 list_as_any bool - -
-        8 metadata_fallback_policy enum ! -
+        8 metadata_fallback_policy enum - envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy
         9 subset_lb_policy message - envoy.config.cluster.v3.LoadBalancingPolicy
         10 allow_redundant_keys bool ! -
         M envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetSelector
@@ -2389,6 +2423,9 @@ package enum FieldTable {
         0 NO_FALLBACK
         1 ANY_ENDPOINT
         2 DEFAULT_SUBSET
+        E envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy
+        0 METADATA_NO_FALLBACK
+        1 FALLBACK_LIST
         M envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
         1 path_template string - -
         M envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig

@@ -477,6 +477,84 @@ package nonisolated struct Envoy_Admin_V3_RoutesConfigDump: Sendable {
   package init() {}
 }
 
+package nonisolated struct Envoy_Admin_V3_ScopedRoutesConfigDump: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var inlineScopedRouteConfigs: [Envoy_Admin_V3_ScopedRoutesConfigDump.InlineScopedRouteConfigs] = []
+
+  package var dynamicScopedRouteConfigs: [Envoy_Admin_V3_ScopedRoutesConfigDump.DynamicScopedRouteConfigs] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct InlineScopedRouteConfigs: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var name: String = String()
+
+    package var scopedRouteConfigs: [SwiftProtobuf.Google_Protobuf_Any] = []
+
+    package var lastUpdated: SwiftProtobuf.Google_Protobuf_Timestamp {
+      get {_lastUpdated ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+      set {_lastUpdated = newValue}
+    }
+    /// Returns true if `lastUpdated` has been explicitly set.
+    package var hasLastUpdated: Bool {self._lastUpdated != nil}
+    /// Clears the value of `lastUpdated`. Subsequent reads from it will return its default value.
+    package mutating func clearLastUpdated() {self._lastUpdated = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _lastUpdated: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+  }
+
+  package nonisolated struct DynamicScopedRouteConfigs: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var name: String = String()
+
+    package var versionInfo: String = String()
+
+    package var scopedRouteConfigs: [SwiftProtobuf.Google_Protobuf_Any] = []
+
+    package var lastUpdated: SwiftProtobuf.Google_Protobuf_Timestamp {
+      get {_lastUpdated ?? SwiftProtobuf.Google_Protobuf_Timestamp()}
+      set {_lastUpdated = newValue}
+    }
+    /// Returns true if `lastUpdated` has been explicitly set.
+    package var hasLastUpdated: Bool {self._lastUpdated != nil}
+    /// Clears the value of `lastUpdated`. Subsequent reads from it will return its default value.
+    package mutating func clearLastUpdated() {self._lastUpdated = nil}
+
+    package var errorState: Envoy_Admin_V3_UpdateFailureState {
+      get {_errorState ?? Envoy_Admin_V3_UpdateFailureState()}
+      set {_errorState = newValue}
+    }
+    /// Returns true if `errorState` has been explicitly set.
+    package var hasErrorState: Bool {self._errorState != nil}
+    /// Clears the value of `errorState`. Subsequent reads from it will return its default value.
+    package mutating func clearErrorState() {self._errorState = nil}
+
+    package var clientStatus: Envoy_Admin_V3_ClientResourceStatus = .unknown
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+
+    fileprivate var _lastUpdated: SwiftProtobuf.Google_Protobuf_Timestamp? = nil
+    fileprivate var _errorState: Envoy_Admin_V3_UpdateFailureState? = nil
+  }
+
+  package init() {}
+}
+
 package nonisolated struct Envoy_Admin_V3_EndpointsConfigDump: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1275,6 +1353,144 @@ nonisolated extension Envoy_Admin_V3_RoutesConfigDump.DynamicRouteConfig: SwiftP
   package static func ==(lhs: Envoy_Admin_V3_RoutesConfigDump.DynamicRouteConfig, rhs: Envoy_Admin_V3_RoutesConfigDump.DynamicRouteConfig) -> Bool {
     if lhs.versionInfo != rhs.versionInfo {return false}
     if lhs._routeConfig != rhs._routeConfig {return false}
+    if lhs._lastUpdated != rhs._lastUpdated {return false}
+    if lhs._errorState != rhs._errorState {return false}
+    if lhs.clientStatus != rhs.clientStatus {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Admin_V3_ScopedRoutesConfigDump: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ScopedRoutesConfigDump"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}inline_scoped_route_configs\0\u{3}dynamic_scoped_route_configs\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.inlineScopedRouteConfigs) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.dynamicScopedRouteConfigs) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.inlineScopedRouteConfigs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.inlineScopedRouteConfigs, fieldNumber: 1)
+    }
+    if !self.dynamicScopedRouteConfigs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.dynamicScopedRouteConfigs, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Admin_V3_ScopedRoutesConfigDump, rhs: Envoy_Admin_V3_ScopedRoutesConfigDump) -> Bool {
+    if lhs.inlineScopedRouteConfigs != rhs.inlineScopedRouteConfigs {return false}
+    if lhs.dynamicScopedRouteConfigs != rhs.dynamicScopedRouteConfigs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Admin_V3_ScopedRoutesConfigDump.InlineScopedRouteConfigs: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Admin_V3_ScopedRoutesConfigDump.protoMessageName + ".InlineScopedRouteConfigs"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}scoped_route_configs\0\u{3}last_updated\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.scopedRouteConfigs) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._lastUpdated) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.scopedRouteConfigs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.scopedRouteConfigs, fieldNumber: 2)
+    }
+    try { if let v = self._lastUpdated {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Admin_V3_ScopedRoutesConfigDump.InlineScopedRouteConfigs, rhs: Envoy_Admin_V3_ScopedRoutesConfigDump.InlineScopedRouteConfigs) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.scopedRouteConfigs != rhs.scopedRouteConfigs {return false}
+    if lhs._lastUpdated != rhs._lastUpdated {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Admin_V3_ScopedRoutesConfigDump.DynamicScopedRouteConfigs: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Admin_V3_ScopedRoutesConfigDump.protoMessageName + ".DynamicScopedRouteConfigs"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}version_info\0\u{3}scoped_route_configs\0\u{3}last_updated\0\u{3}error_state\0\u{3}client_status\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.versionInfo) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.scopedRouteConfigs) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._lastUpdated) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._errorState) }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.clientStatus) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.versionInfo.isEmpty {
+      try visitor.visitSingularStringField(value: self.versionInfo, fieldNumber: 2)
+    }
+    if !self.scopedRouteConfigs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.scopedRouteConfigs, fieldNumber: 3)
+    }
+    try { if let v = self._lastUpdated {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._errorState {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.clientStatus != .unknown {
+      try visitor.visitSingularEnumField(value: self.clientStatus, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Admin_V3_ScopedRoutesConfigDump.DynamicScopedRouteConfigs, rhs: Envoy_Admin_V3_ScopedRoutesConfigDump.DynamicScopedRouteConfigs) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.versionInfo != rhs.versionInfo {return false}
+    if lhs.scopedRouteConfigs != rhs.scopedRouteConfigs {return false}
     if lhs._lastUpdated != rhs._lastUpdated {return false}
     if lhs._errorState != rhs._errorState {return false}
     if lhs.clientStatus != rhs.clientStatus {return false}

@@ -948,6 +948,8 @@ package nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable 
 
     package var listAsAny: Bool = false
 
+    package var metadataFallbackPolicy: Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy = .metadataNoFallback
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package nonisolated enum LbSubsetFallbackPolicy: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -984,6 +986,40 @@ package nonisolated struct Envoy_Config_Cluster_V3_Cluster: @unchecked Sendable 
         .noFallback,
         .anyEndpoint,
         .defaultSubset,
+      ]
+
+    }
+
+    package nonisolated enum LbSubsetMetadataFallbackPolicy: SwiftProtobuf.Enum, Swift.CaseIterable {
+      package typealias RawValue = Int
+      case metadataNoFallback // = 0
+      case fallbackList // = 1
+      case UNRECOGNIZED(Int)
+
+      package init() {
+        self = .metadataNoFallback
+      }
+
+      package init?(rawValue: Int) {
+        switch rawValue {
+        case 0: self = .metadataNoFallback
+        case 1: self = .fallbackList
+        default: self = .UNRECOGNIZED(rawValue)
+        }
+      }
+
+      package var rawValue: Int {
+        switch self {
+        case .metadataNoFallback: return 0
+        case .fallbackList: return 1
+        case .UNRECOGNIZED(let i): return i
+        }
+      }
+
+      // The compiler won't synthesize support with the UNRECOGNIZED case.
+      package static let allCases: [Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy] = [
+        .metadataNoFallback,
+        .fallbackList,
       ]
 
     }
@@ -2427,7 +2463,7 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.CustomClusterType: SwiftPr
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Cluster_V3_Cluster.protoMessageName + ".LbSubsetConfig"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}fallback_policy\0\u{3}default_subset\0\u{3}subset_selectors\0\u{3}locality_weight_aware\0\u{3}scale_locality_weight\0\u{3}panic_mode_any\0\u{3}list_as_any\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}fallback_policy\0\u{3}default_subset\0\u{3}subset_selectors\0\u{3}locality_weight_aware\0\u{3}scale_locality_weight\0\u{3}panic_mode_any\0\u{3}list_as_any\0\u{3}metadata_fallback_policy\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2442,6 +2478,7 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig: SwiftProto
       case 5: try { try decoder.decodeSingularBoolField(value: &self.scaleLocalityWeight) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.panicModeAny) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.listAsAny) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.metadataFallbackPolicy) }()
       default: break
       }
     }
@@ -2473,6 +2510,9 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig: SwiftProto
     if self.listAsAny != false {
       try visitor.visitSingularBoolField(value: self.listAsAny, fieldNumber: 7)
     }
+    if self.metadataFallbackPolicy != .metadataNoFallback {
+      try visitor.visitSingularEnumField(value: self.metadataFallbackPolicy, fieldNumber: 8)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2484,6 +2524,7 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig: SwiftProto
     if lhs.scaleLocalityWeight != rhs.scaleLocalityWeight {return false}
     if lhs.panicModeAny != rhs.panicModeAny {return false}
     if lhs.listAsAny != rhs.listAsAny {return false}
+    if lhs.metadataFallbackPolicy != rhs.metadataFallbackPolicy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2491,6 +2532,10 @@ nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig: SwiftProto
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig.LbSubsetFallbackPolicy: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NO_FALLBACK\0\u{1}ANY_ENDPOINT\0\u{1}DEFAULT_SUBSET\0")
+}
+
+nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig.LbSubsetMetadataFallbackPolicy: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0METADATA_NO_FALLBACK\0\u{1}FALLBACK_LIST\0")
 }
 
 nonisolated extension Envoy_Config_Cluster_V3_Cluster.LbSubsetConfig.LbSubsetSelector: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -1953,6 +1953,15 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
   /// Clears the value of `healthyThreshold`. Subsequent reads from it will return its default value.
   package mutating func clearHealthyThreshold() {_uniqueStorage()._healthyThreshold = nil}
 
+  package var altPort: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._altPort ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._altPort = newValue}
+  }
+  /// Returns true if `altPort` has been explicitly set.
+  package var hasAltPort: Bool {_storage._altPort != nil}
+  /// Clears the value of `altPort`. Subsequent reads from it will return its default value.
+  package mutating func clearAltPort() {_uniqueStorage()._altPort = nil}
+
   package var reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue {
     get {_storage._reuseConnection ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
     set {_uniqueStorage()._reuseConnection = newValue}
@@ -2046,6 +2055,24 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
   /// Clears the value of `initialJitter`. Subsequent reads from it will return its default value.
   package mutating func clearInitialJitter() {_uniqueStorage()._initialJitter = nil}
 
+  package var tlsOptions: Envoy_Config_Core_V3_HealthCheck.TlsOptions {
+    get {_storage._tlsOptions ?? Envoy_Config_Core_V3_HealthCheck.TlsOptions()}
+    set {_uniqueStorage()._tlsOptions = newValue}
+  }
+  /// Returns true if `tlsOptions` has been explicitly set.
+  package var hasTlsOptions: Bool {_storage._tlsOptions != nil}
+  /// Clears the value of `tlsOptions`. Subsequent reads from it will return its default value.
+  package mutating func clearTlsOptions() {_uniqueStorage()._tlsOptions = nil}
+
+  package var transportSocketMatchCriteria: SwiftProtobuf.Google_Protobuf_Struct {
+    get {_storage._transportSocketMatchCriteria ?? SwiftProtobuf.Google_Protobuf_Struct()}
+    set {_uniqueStorage()._transportSocketMatchCriteria = newValue}
+  }
+  /// Returns true if `transportSocketMatchCriteria` has been explicitly set.
+  package var hasTransportSocketMatchCriteria: Bool {_storage._transportSocketMatchCriteria != nil}
+  /// Clears the value of `transportSocketMatchCriteria`. Subsequent reads from it will return its default value.
+  package mutating func clearTransportSocketMatchCriteria() {_uniqueStorage()._transportSocketMatchCriteria = nil}
+
   package var noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration {
     get {_storage._noTrafficHealthyInterval ?? SwiftProtobuf.Google_Protobuf_Duration()}
     set {_uniqueStorage()._noTrafficHealthyInterval = newValue}
@@ -2112,6 +2139,17 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
 
     package var path: String = String()
 
+    package var send: Envoy_Config_Core_V3_HealthCheck.Payload {
+      get {_send ?? Envoy_Config_Core_V3_HealthCheck.Payload()}
+      set {_send = newValue}
+    }
+    /// Returns true if `send` has been explicitly set.
+    package var hasSend: Bool {self._send != nil}
+    /// Clears the value of `send`. Subsequent reads from it will return its default value.
+    package mutating func clearSend() {self._send = nil}
+
+    package var receive: [Envoy_Config_Core_V3_HealthCheck.Payload] = []
+
     package var requestHeadersToAdd: [Envoy_Config_Core_V3_HeaderValueOption] = []
 
     package var requestHeadersToRemove: [String] = []
@@ -2133,11 +2171,22 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
 
     package var method: Envoy_Config_Core_V3_RequestMethod = .methodUnspecified
 
+    package var responseBufferSize: SwiftProtobuf.Google_Protobuf_UInt64Value {
+      get {_responseBufferSize ?? SwiftProtobuf.Google_Protobuf_UInt64Value()}
+      set {_responseBufferSize = newValue}
+    }
+    /// Returns true if `responseBufferSize` has been explicitly set.
+    package var hasResponseBufferSize: Bool {self._responseBufferSize != nil}
+    /// Clears the value of `responseBufferSize`. Subsequent reads from it will return its default value.
+    package mutating func clearResponseBufferSize() {self._responseBufferSize = nil}
+
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
     package init() {}
 
+    fileprivate var _send: Envoy_Config_Core_V3_HealthCheck.Payload? = nil
     fileprivate var _serviceNameMatcher: Envoy_Type_Matcher_V3_StringMatcher? = nil
+    fileprivate var _responseBufferSize: SwiftProtobuf.Google_Protobuf_UInt64Value? = nil
   }
 
   package nonisolated struct TcpHealthCheck: Sendable {
@@ -2171,6 +2220,20 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
     package var serviceName: String = String()
 
     package var authority: String = String()
+
+    package var initialMetadata: [Envoy_Config_Core_V3_HeaderValueOption] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package nonisolated struct TlsOptions: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var alpnProtocols: [String] = []
 
     package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2317,6 +2380,33 @@ package nonisolated struct Envoy_Config_Core_V3_KeyValueMutation: Sendable {
   package init() {}
 
   fileprivate var _append: Envoy_Config_Core_V3_KeyValueAppend? = nil
+}
+
+/// Methods of gRPC services by name.
+package nonisolated struct Envoy_Config_Core_V3_GrpcMethodList: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var services: [Envoy_Config_Core_V3_GrpcMethodList.Service] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated struct Service: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var name: String = String()
+
+    package var methodNames: [String] = []
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package init() {}
+  }
+
+  package init() {}
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -4662,7 +4752,7 @@ nonisolated extension Envoy_Config_Core_V3_KeepaliveSettings: SwiftProtobuf.Mess
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HealthCheck"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{4}\u{2}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{4}\u{2}interval_jitter_percent\0\u{3}always_log_health_check_failures\0\u{3}initial_jitter\0\u{4}\u{4}no_traffic_healthy_interval\0\u{4}\u{2}always_log_health_check_success\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{3}alt_port\0\u{3}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{4}\u{2}interval_jitter_percent\0\u{3}always_log_health_check_failures\0\u{3}initial_jitter\0\u{3}tls_options\0\u{4}\u{2}transport_socket_match_criteria\0\u{3}no_traffic_healthy_interval\0\u{4}\u{2}always_log_health_check_success\0")
 
   fileprivate class _StorageClass {
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
@@ -4670,6 +4760,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
     var _intervalJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _unhealthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _healthyThreshold: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _altPort: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
     var _reuseConnection: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
     var _healthChecker: Envoy_Config_Core_V3_HealthCheck.OneOf_HealthChecker?
     var _noTrafficInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
@@ -4679,6 +4770,8 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
     var _intervalJitterPercent: UInt32 = 0
     var _alwaysLogHealthCheckFailures: Bool = false
     var _initialJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _tlsOptions: Envoy_Config_Core_V3_HealthCheck.TlsOptions? = nil
+    var _transportSocketMatchCriteria: SwiftProtobuf.Google_Protobuf_Struct? = nil
     var _noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _alwaysLogHealthCheckSuccess: Bool = false
 
@@ -4696,6 +4789,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       _intervalJitter = source._intervalJitter
       _unhealthyThreshold = source._unhealthyThreshold
       _healthyThreshold = source._healthyThreshold
+      _altPort = source._altPort
       _reuseConnection = source._reuseConnection
       _healthChecker = source._healthChecker
       _noTrafficInterval = source._noTrafficInterval
@@ -4705,6 +4799,8 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       _intervalJitterPercent = source._intervalJitterPercent
       _alwaysLogHealthCheckFailures = source._alwaysLogHealthCheckFailures
       _initialJitter = source._initialJitter
+      _tlsOptions = source._tlsOptions
+      _transportSocketMatchCriteria = source._transportSocketMatchCriteria
       _noTrafficHealthyInterval = source._noTrafficHealthyInterval
       _alwaysLogHealthCheckSuccess = source._alwaysLogHealthCheckSuccess
     }
@@ -4730,6 +4826,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._intervalJitter) }()
         case 4: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyThreshold) }()
         case 5: try { try decoder.decodeSingularMessageField(value: &_storage._healthyThreshold) }()
+        case 6: try { try decoder.decodeSingularMessageField(value: &_storage._altPort) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._reuseConnection) }()
         case 8: try {
           var v: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck?
@@ -4777,6 +4874,8 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._intervalJitterPercent) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckFailures) }()
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._initialJitter) }()
+        case 21: try { try decoder.decodeSingularMessageField(value: &_storage._tlsOptions) }()
+        case 23: try { try decoder.decodeSingularMessageField(value: &_storage._transportSocketMatchCriteria) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficHealthyInterval) }()
         case 26: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckSuccess) }()
         default: break
@@ -4805,6 +4904,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       } }()
       try { if let v = _storage._healthyThreshold {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      try { if let v = _storage._altPort {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
       } }()
       try { if let v = _storage._reuseConnection {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
@@ -4845,6 +4947,12 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       try { if let v = _storage._initialJitter {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 20)
       } }()
+      try { if let v = _storage._tlsOptions {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 21)
+      } }()
+      try { if let v = _storage._transportSocketMatchCriteria {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
+      } }()
       try { if let v = _storage._noTrafficHealthyInterval {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
@@ -4865,6 +4973,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         if _storage._intervalJitter != rhs_storage._intervalJitter {return false}
         if _storage._unhealthyThreshold != rhs_storage._unhealthyThreshold {return false}
         if _storage._healthyThreshold != rhs_storage._healthyThreshold {return false}
+        if _storage._altPort != rhs_storage._altPort {return false}
         if _storage._reuseConnection != rhs_storage._reuseConnection {return false}
         if _storage._healthChecker != rhs_storage._healthChecker {return false}
         if _storage._noTrafficInterval != rhs_storage._noTrafficInterval {return false}
@@ -4874,6 +4983,8 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         if _storage._intervalJitterPercent != rhs_storage._intervalJitterPercent {return false}
         if _storage._alwaysLogHealthCheckFailures != rhs_storage._alwaysLogHealthCheckFailures {return false}
         if _storage._initialJitter != rhs_storage._initialJitter {return false}
+        if _storage._tlsOptions != rhs_storage._tlsOptions {return false}
+        if _storage._transportSocketMatchCriteria != rhs_storage._transportSocketMatchCriteria {return false}
         if _storage._noTrafficHealthyInterval != rhs_storage._noTrafficHealthyInterval {return false}
         if _storage._alwaysLogHealthCheckSuccess != rhs_storage._alwaysLogHealthCheckSuccess {return false}
         return true
@@ -4944,7 +5055,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.Payload: SwiftProtobuf.Me
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".HttpHealthCheck"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}host\0\u{1}path\0\u{4}\u{4}request_headers_to_add\0\u{4}\u{2}request_headers_to_remove\0\u{3}expected_statuses\0\u{3}codec_client_type\0\u{3}service_name_matcher\0\u{3}retriable_statuses\0\u{1}method\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}host\0\u{1}path\0\u{1}send\0\u{1}receive\0\u{4}\u{2}request_headers_to_add\0\u{4}\u{2}request_headers_to_remove\0\u{3}expected_statuses\0\u{3}codec_client_type\0\u{3}service_name_matcher\0\u{3}retriable_statuses\0\u{1}method\0\u{3}response_buffer_size\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4954,6 +5065,8 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.host) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.path) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._send) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.receive) }()
       case 6: try { try decoder.decodeRepeatedMessageField(value: &self.requestHeadersToAdd) }()
       case 8: try { try decoder.decodeRepeatedStringField(value: &self.requestHeadersToRemove) }()
       case 9: try { try decoder.decodeRepeatedMessageField(value: &self.expectedStatuses) }()
@@ -4961,6 +5074,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
       case 11: try { try decoder.decodeSingularMessageField(value: &self._serviceNameMatcher) }()
       case 12: try { try decoder.decodeRepeatedMessageField(value: &self.retriableStatuses) }()
       case 13: try { try decoder.decodeSingularEnumField(value: &self.method) }()
+      case 14: try { try decoder.decodeSingularMessageField(value: &self._responseBufferSize) }()
       default: break
       }
     }
@@ -4976,6 +5090,12 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
     }
     if !self.path.isEmpty {
       try visitor.visitSingularStringField(value: self.path, fieldNumber: 2)
+    }
+    try { if let v = self._send {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.receive.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.receive, fieldNumber: 4)
     }
     if !self.requestHeadersToAdd.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.requestHeadersToAdd, fieldNumber: 6)
@@ -4998,12 +5118,17 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
     if self.method != .methodUnspecified {
       try visitor.visitSingularEnumField(value: self.method, fieldNumber: 13)
     }
+    try { if let v = self._responseBufferSize {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck) -> Bool {
     if lhs.host != rhs.host {return false}
     if lhs.path != rhs.path {return false}
+    if lhs._send != rhs._send {return false}
+    if lhs.receive != rhs.receive {return false}
     if lhs.requestHeadersToAdd != rhs.requestHeadersToAdd {return false}
     if lhs.requestHeadersToRemove != rhs.requestHeadersToRemove {return false}
     if lhs.expectedStatuses != rhs.expectedStatuses {return false}
@@ -5011,6 +5136,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.HttpHealthCheck: SwiftPro
     if lhs._serviceNameMatcher != rhs._serviceNameMatcher {return false}
     if lhs.retriableStatuses != rhs.retriableStatuses {return false}
     if lhs.method != rhs.method {return false}
+    if lhs._responseBufferSize != rhs._responseBufferSize {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5057,7 +5183,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.TcpHealthCheck: SwiftProt
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".GrpcHealthCheck"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}authority\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}service_name\0\u{1}authority\0\u{3}initial_metadata\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5067,6 +5193,7 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck: SwiftPro
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.serviceName) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.authority) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.initialMetadata) }()
       default: break
       }
     }
@@ -5079,12 +5206,46 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck: SwiftPro
     if !self.authority.isEmpty {
       try visitor.visitSingularStringField(value: self.authority, fieldNumber: 2)
     }
+    if !self.initialMetadata.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.initialMetadata, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck, rhs: Envoy_Config_Core_V3_HealthCheck.GrpcHealthCheck) -> Bool {
     if lhs.serviceName != rhs.serviceName {return false}
     if lhs.authority != rhs.authority {return false}
+    if lhs.initialMetadata != rhs.initialMetadata {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_HealthCheck.TlsOptions: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_HealthCheck.protoMessageName + ".TlsOptions"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}alpn_protocols\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.alpnProtocols) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.alpnProtocols.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.alpnProtocols, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_HealthCheck.TlsOptions, rhs: Envoy_Config_Core_V3_HealthCheck.TlsOptions) -> Bool {
+    if lhs.alpnProtocols != rhs.alpnProtocols {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5271,6 +5432,71 @@ nonisolated extension Envoy_Config_Core_V3_KeyValueMutation: SwiftProtobuf.Messa
   package static func ==(lhs: Envoy_Config_Core_V3_KeyValueMutation, rhs: Envoy_Config_Core_V3_KeyValueMutation) -> Bool {
     if lhs._append != rhs._append {return false}
     if lhs.remove != rhs.remove {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_GrpcMethodList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".GrpcMethodList"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}services\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.services) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.services.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.services, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_GrpcMethodList, rhs: Envoy_Config_Core_V3_GrpcMethodList) -> Bool {
+    if lhs.services != rhs.services {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_GrpcMethodList.Service: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_GrpcMethodList.protoMessageName + ".Service"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{3}method_names\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.methodNames) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.methodNames.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.methodNames, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_GrpcMethodList.Service, rhs: Envoy_Config_Core_V3_GrpcMethodList.Service) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.methodNames != rhs.methodNames {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -48,6 +48,8 @@ package nonisolated struct Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subs
 
   package var listAsAny: Bool = false
 
+  package var metadataFallbackPolicy: Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset.LbSubsetMetadataFallbackPolicy = .metadataNoFallback
+
   package var subsetLbPolicy: Envoy_Config_Cluster_V3_LoadBalancingPolicy {
     get {_subsetLbPolicy ?? Envoy_Config_Cluster_V3_LoadBalancingPolicy()}
     set {_subsetLbPolicy = newValue}
@@ -93,6 +95,40 @@ package nonisolated struct Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subs
       .noFallback,
       .anyEndpoint,
       .defaultSubset,
+    ]
+
+  }
+
+  package nonisolated enum LbSubsetMetadataFallbackPolicy: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case metadataNoFallback // = 0
+    case fallbackList // = 1
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .metadataNoFallback
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .metadataNoFallback
+      case 1: self = .fallbackList
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .metadataNoFallback: return 0
+      case .fallbackList: return 1
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset.LbSubsetMetadataFallbackPolicy] = [
+      .metadataNoFallback,
+      .fallbackList,
     ]
 
   }
@@ -173,7 +209,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.load_balancing
 
 nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Subset"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}fallback_policy\0\u{3}default_subset\0\u{3}subset_selectors\0\u{3}locality_weight_aware\0\u{3}scale_locality_weight\0\u{3}panic_mode_any\0\u{3}list_as_any\0\u{4}\u{2}subset_lb_policy\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}fallback_policy\0\u{3}default_subset\0\u{3}subset_selectors\0\u{3}locality_weight_aware\0\u{3}scale_locality_weight\0\u{3}panic_mode_any\0\u{3}list_as_any\0\u{3}metadata_fallback_policy\0\u{3}subset_lb_policy\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -188,6 +224,7 @@ nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset: S
       case 5: try { try decoder.decodeSingularBoolField(value: &self.scaleLocalityWeight) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.panicModeAny) }()
       case 7: try { try decoder.decodeSingularBoolField(value: &self.listAsAny) }()
+      case 8: try { try decoder.decodeSingularEnumField(value: &self.metadataFallbackPolicy) }()
       case 9: try { try decoder.decodeSingularMessageField(value: &self._subsetLbPolicy) }()
       default: break
       }
@@ -220,6 +257,9 @@ nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset: S
     if self.listAsAny != false {
       try visitor.visitSingularBoolField(value: self.listAsAny, fieldNumber: 7)
     }
+    if self.metadataFallbackPolicy != .metadataNoFallback {
+      try visitor.visitSingularEnumField(value: self.metadataFallbackPolicy, fieldNumber: 8)
+    }
     try { if let v = self._subsetLbPolicy {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     } }()
@@ -234,6 +274,7 @@ nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset: S
     if lhs.scaleLocalityWeight != rhs.scaleLocalityWeight {return false}
     if lhs.panicModeAny != rhs.panicModeAny {return false}
     if lhs.listAsAny != rhs.listAsAny {return false}
+    if lhs.metadataFallbackPolicy != rhs.metadataFallbackPolicy {return false}
     if lhs._subsetLbPolicy != rhs._subsetLbPolicy {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
@@ -242,6 +283,10 @@ nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset: S
 
 nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset.LbSubsetFallbackPolicy: SwiftProtobuf._ProtoNameProviding {
   package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0NO_FALLBACK\0\u{1}ANY_ENDPOINT\0\u{1}DEFAULT_SUBSET\0")
+}
+
+nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset.LbSubsetMetadataFallbackPolicy: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0METADATA_NO_FALLBACK\0\u{1}FALLBACK_LIST\0")
 }
 
 nonisolated extension Envoy_Extensions_LoadBalancingPolicies_Subset_V3_Subset.LbSubsetSelector: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {

@@ -28,6 +28,7 @@ extension LogContext {
             let target = exchange?.head.target ?? ""
             return FormatValue(target.firstIndex(of: "?").map { String(target[target.index(after: $0)...]) })
         case .path(let source, let withQuery): return path(source, withQuery: withQuery)
+        case .grpcMessageCounts(let style): return exchange?.filterState?.grpcCall?.filterState(style) ?? .none
         case .environment(let name): return FormatValue(Environment.value(name))
         }
     }

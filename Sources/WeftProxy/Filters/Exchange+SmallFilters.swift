@@ -2,6 +2,7 @@ import NIOCore
 import WeftHTTP
 import WeftIR
 import WeftRouting
+import WeftTransport
 
 /// Faults, CORS, rate limits, header mutation, buffering, health checks and gRPC-Web.
 extension Exchange {
@@ -61,8 +62,19 @@ extension Exchange {
             keptState().corsHeaders = headers
         case .preflight(let headers):
             connection.counters.add(HTTPCounter.originValid)
-            reply(.corsPreflight, headers: headers)
+            answerPreflight(headers)
         }
+    }
+
+    /// The filter's own response is no local reply: neither the route nor the mappers change it.
+    private func answerPreflight(_ headers: HeaderBlock) {
+        var head = ResponseHead(status: 200)
+        head.headers = headers
+        record.status = 200
+        record.details = "cors_response"
+        finishResponse(&head)
+        stream.respond(head, endStream: true)
+        finish()
     }
 
     func limit(_ configured: LocalRateLimiter, _ name: String) {
@@ -112,7 +124,7 @@ extension Exchange {
     }
 
     /// The cluster that the router would take now.
-    private func intendedCluster(_ action: RouteAction) -> String {
+    func intendedCluster(_ action: RouteAction) -> String {
         switch action.cluster {
         case .cluster(let name): return name
         case .header(let name): return header(name) ?? ""
@@ -136,6 +148,25 @@ extension Exchange {
         }
         let responding = chain.filter(\.changesResponse)
         if !responding.isEmpty { keptState().responseMutators += responding }
+        let trailing = chain.filter(\.changesTrailers)
+        guard !trailing.isEmpty else { return }
+        keptState().trailerMutators += trailing
+        // They may have come while a filter before this one waited.
+        var trailers = requestTrailers
+        mutate(requestTrailers: &trailers, trailing)
+        requestTrailers = trailers
+    }
+
+    func mutate(requestTrailers: inout HeaderBlock?, _ mutators: [HeaderMutator]) {
+        guard !mutators.isEmpty, var trailers = requestTrailers else { return }
+        for mutator in mutators { mutator.apply(toRequestTrailers: &trailers) { Substitution.expand($0, self) } }
+        requestTrailers = trailers
+    }
+
+    func mutate(responseTrailers: inout HeaderBlock?, _ mutators: [HeaderMutator]) {
+        guard !mutators.isEmpty, var trailers = responseTrailers else { return }
+        for mutator in mutators { mutator.apply(toResponseTrailers: &trailers) { Substitution.expand($0, self) } }
+        responseTrailers = trailers
     }
 
     func hold(_ configured: BufferFilter, _ name: String) -> FilterStep {

@@ -12,6 +12,8 @@ final class FilterState {
     var rateLimitHeaders: HeaderMutations?
     /// Mutators of the response, in the order in which they apply.
     var responseMutators: [HeaderMutator] = []
+    /// Those that change trailers, in the same order.
+    var trailerMutators: [HeaderMutator] = []
     var grpcWeb: GRPCWebTranslator?
     /// Counts the exchange among its active faults.
     var fault: FaultEngine?
@@ -30,6 +32,8 @@ final class FilterState {
     /// A call that a filter waits for; gives it up.
     var cancelCall: (() -> Void)?
     var healthCheck: HealthCheckResponder?
+    /// Counts messages of gRPC.
+    var grpcCall: GRPCCall?
     private(set) var compression: CompressionState?
     /// The session's rules, and the endpoint that the request named.
     var session: (engine: SessionEngine, address: String?)?
@@ -77,12 +81,15 @@ extension Exchange {
         case .rbac(let engine, let name): authorize(engine, name)
         case .fault(let engine, let name): return inject(engine, name)
         case .cors(let name): cors(name)
-        case .stats: record.reporter = connection.manager.stats
+        case .stats:
+            record.reporter = connection.manager.stats
+            if original.isGRPC { countMessagesForMetrics() }
         case .localRateLimit(let limiter, let name): limit(limiter, name)
         case .headerMutation(let mutator, let name): mutate(mutator, name)
         case .buffer(let buffer, let name): return hold(buffer, name)
         case .healthCheck(let responder, let name): checkHealth(responder, name)
         case .grpcWeb(let name): translateGRPCWeb(name)
+        case .grpcStats(let stats, let name): countCall(stats, name)
         case .jwt(let authenticator, let name): return authenticate(authenticator, name)
         case .externalAuthorization(let authorizer, let name): return askForPermission(authorizer, name)
         case .globalRateLimit(let limiter, let name): return askForQuota(limiter, name)
@@ -152,6 +159,7 @@ extension Exchange {
             }
             bytes = decoded
         }
+        if let call = state.grpcCall { call.add(request: bytes) }
         if let limit = state.bufferLimit, !state.takesPartOfBody, bodyBytes + bytes.readableBytes > limit {
             reply(.bodyTooLarge)
             return nil
@@ -207,6 +215,7 @@ extension Exchange {
     func filter(response: inout ResponseHead, _ endStream: Bool, _ state: FilterState) -> ByteBuffer? {
         state.healthCheck?.remember(response.status, now: monotonicNow)
         if let compression = state.compression { recode(response: &response, endStream: endStream, compression) }
+        if let call = state.grpcCall { call.began(response, endStream: endStream) }
         return state.grpcWeb?.translate(response: &response, endStream: endStream)
     }
 
@@ -217,6 +226,7 @@ extension Exchange {
             guard let recoded = recode(responseBody: bytes, compression) else { return nil }
             bytes = recoded
         }
+        if let call = state.grpcCall { call.add(response: bytes) }
         return state.grpcWeb?.encode(response: bytes) ?? bytes
     }
 

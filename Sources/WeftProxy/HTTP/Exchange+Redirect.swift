@@ -25,7 +25,9 @@ extension Exchange {
         next.target = target.path
         next.scheme = target.isHTTPS ? .https : .http
         let table = connection.manager.scopes == nil ? routeTable : scopedTable(of: next)
-        guard table?.route(next, random: worker.decisions.next()) != nil else { return false }
+        guard let found = table?.route(next, random: worker.decisions.next()),
+            policy.predicates.allSatisfy({ accepts(found.route.name, target, by: $0) })
+        else { return false }
         next.headers.set("x-envoy-original-url", "\(isHTTPS ? "https" : "http")://\(head.host)\(head.target)")
         let dropsBody = response.status == 303 && head.method != .get && head.method != .head
         if dropsBody {
@@ -34,6 +36,17 @@ extension Exchange {
         }
         goOn(with: next, status: Int(response.status), body: dropsBody ? [] : body)
         return true
+    }
+
+    private func accepts(_ route: String, _ target: InternalTarget, by predicate: RouteAction.RedirectPredicate) -> Bool
+    {
+        switch predicate {
+        case .allowListedRoutes(let names): return names.contains(route)
+        case .safeCrossScheme: return head.headers.isExactly(.forwardedProto, "https") || !target.isHTTPS
+        case .previousRoutes:
+            let extras = record.keptExtras()
+            return extras.followed[decision?.route.name ?? "", default: []].insert(route).inserted
+        }
     }
 
     private func goOn(with next: RequestHead, status: Int, body: [ByteBuffer]) {
@@ -46,6 +59,9 @@ extension Exchange {
         follower.record.bytesReceived = record.bytesReceived + follower.bodyBytes
         follower.record.client = record.client
         follower.record.peer = record.peer
+        if let followed = record.extras?.followed, !followed.isEmpty {
+            follower.record.keptExtras().followed = followed
+        }
         successor = follower
         // The log tells of the request as it goes on.
         head = next

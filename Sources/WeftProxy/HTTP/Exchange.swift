@@ -190,7 +190,8 @@ final class Exchange: HTTPStreamReceiver {
     }
 
     func receiveEnd(trailers all: HeaderBlock?) {
-        let trailers = takesTrailers(original.version, !manager.dropsTrailers) ? all : nil
+        var trailers = takesTrailers(original.version, !manager.dropsTrailers) ? all : nil
+        if let state = filterState { mutate(requestTrailers: &trailers, state.trailerMutators) }
         if let session = filterState?.processing, session.takesEnd(trailers, .request) { return }
         if let compressor = filterState?.compression?.requestCompressor, !isFinished {
             deliver(compressor.compress(ByteBuffer(), isLast: true))
@@ -242,7 +243,7 @@ final class Exchange: HTTPStreamReceiver {
         beSwept()
     }
 
-    private func beSwept() {
+    func beSwept() {
         guard !isSwept else { return }
         isSwept = true
         worker.exchanges.add(self)
@@ -269,6 +270,7 @@ final class Exchange: HTTPStreamReceiver {
 
     /// The worker's look at what takes long.
     func sweep(now: NIODeadline) {
+        if let call = filterState?.grpcCall { report(call, now: now) }
         if let deadline, now >= deadline { return timedOut(.requestTimeout) }
         if let requestDeadline, !requestEnded, now >= requestDeadline { return timedOut(.requestOverdue) }
         if let lastMoment, now >= lastMoment { return timedOut(.maxStreamDuration(requestComplete: requestEnded)) }
@@ -441,7 +443,9 @@ final class Exchange: HTTPStreamReceiver {
         passResponseEnd(trailers: trailers)
     }
 
-    func passResponseEnd(trailers: HeaderBlock?) {
+    func passResponseEnd(trailers upstream: HeaderBlock?) {
+        var trailers = upstream
+        if let state = filterState { mutate(responseTrailers: &trailers, state.trailerMutators) }
         if let status = trailers?.string(.grpcStatus) { record.grpcStatus = status }
         if connection.manager.keeps.contains(.trailers) { record.keptExtras().responseTrailers = trailers }
         if let compressor = filterState?.compression?.responseCompressor {
@@ -477,7 +481,7 @@ final class Exchange: HTTPStreamReceiver {
         stopTimers()
         backOff?.cancel()
         backOff = nil
-        filterState?.end()
+        if let state = filterState { endFilters(state) }
         abandonTries()
         if !shadows.isEmpty {
             for shadow in shadows { shadow.abandon() }

@@ -69,6 +69,8 @@ struct ExchangeRecord {
         var routedCluster: String?
         /// What shadow rules would have decided; not enforced.
         var shadowPolicies: [RBACShadow] = []
+        /// By the name of a route, those that internal redirects have led to from there.
+        var followed: [String: Set<String>] = [:]
     }
 
     mutating func keptExtras() -> Extras {

@@ -99,7 +99,11 @@ final class HealthProbe: ResponseReceiver {
         self.stream = stream
         switch check.kind {
         case .http(let http):
-            stream.send(httpHead(http), endStream: true)
+            stream.send(httpHead(http), endStream: http.send.isEmpty)
+            if !http.send.isEmpty {
+                stream.write(body: ByteBuffer(bytes: http.send))
+                stream.writeEnd(trailers: nil)
+            }
             stream.flush()
         case .grpc(let grpc):
             stream.send(grpcHead(grpc), endStream: false)
@@ -119,14 +123,17 @@ final class HealthProbe: ResponseReceiver {
         // Applications tell probes by this agent, so it is the one that they know.
         var fields = [("user-agent", "Envoy/HC")]
         fields += http.requestHeaders.append.map { ($0.name.lowercased(), $0.value) }
+        if !http.send.isEmpty { fields.append(("content-length", String(http.send.count))) }
         fields.removeAll { field in http.requestHeaders.remove.contains { $0.lowercased() == field.0 } }
         return RequestHead(
             method: HTTPMethod(name: http.method), path: ByteBuffer(string: http.path),
-            authority: ByteBuffer(string: authority(http.host)), headers: HeaderBlock(fields))
+            authority: ByteBuffer(string: authority(http.host)), headers: HeaderBlock(fields),
+            framing: http.send.isEmpty ? .none : .length(UInt64(http.send.count)))
     }
 
     private func grpcHead(_ grpc: HealthCheck.GRPC) -> RequestHead {
-        let fields = [("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", "Envoy/HC")]
+        var fields = [("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", "Envoy/HC")]
+        fields += grpc.requestHeaders.append.map { ($0.name.lowercased(), $0.value) }
         return RequestHead(
             method: .post, path: ByteBuffer(string: "/grpc.health.v1.Health/Check"),
             authority: ByteBuffer(string: authority(grpc.authority)), version: .http2, headers: HeaderBlock(fields))
@@ -142,7 +149,12 @@ final class HealthProbe: ResponseReceiver {
     }
 
     func receive(body bytes: ByteBuffer) {
-        if body.count < Self.maximumAnswer { body += bytes.readableBytesView }
+        var limit = Self.maximumAnswer
+        if case .http(let http) = check.kind {
+            if http.receive.isEmpty { return }
+            if http.maxAnswerBytes > 0 { limit = Int(clamping: http.maxAnswerBytes) }
+        }
+        if body.count < limit { body += bytes.readableBytesView.prefix(limit - body.count) }
     }
 
     func receiveEnd(trailers: HeaderBlock?) { judge(trailers: trailers) }
@@ -157,7 +169,7 @@ final class HealthProbe: ResponseReceiver {
             finish(
                 HealthCheckState.judge(
                     http, status: head.status, degraded: head.headers.first("x-envoy-degraded") != nil,
-                    cluster: head.headers.first("x-envoy-upstream-healthchecked-cluster")),
+                    cluster: head.headers.first("x-envoy-upstream-healthchecked-cluster"), body: body),
                 keep: head.keepAlive)
         case .grpc:
             let status = trailers?.first("grpc-status") ?? head.headers.first("grpc-status")

@@ -8,6 +8,8 @@ final class CounterTables: Sendable {
     let statuses = CounterTable(shape: 1, hasTimes: false)
     let listeners = CounterTable(shape: ListenerCounter.names.count, hasTimes: false)
     let tcp = CounterTable(shape: TCPCounter.names.count, hasTimes: false)
+    /// The name is the cluster's, or a ``GRPCMethodName``.
+    let grpc = CounterTable(shape: GRPCCounter.names.count)
 }
 
 /// The counters of one worker, made when first asked for. Loop-confined.
@@ -17,12 +19,25 @@ final class WorkerCounters {
     private var clusters: [String: ClusterCounters] = [:]
     private var listeners: [String: CounterBlock] = [:]
     private var tcp: [String: CounterBlock] = [:]
+    private var calls: [GRPCMethodName: CounterBlock] = [:]
 
     init(_ tables: CounterTables) { self.tables = tables }
 
     func http(_ prefix: String) -> CounterBlock { Self.known(&http, prefix, tables.http) }
     func listener(_ address: String) -> CounterBlock { Self.known(&listeners, address, tables.listeners) }
     func tcp(_ prefix: String) -> CounterBlock { Self.known(&tcp, prefix, tables.tcp) }
+
+    /// - Returns: The counters of a method's calls; those of all calls to the cluster, when there are too many methods:
+    ///   their names are the clients'.
+    func grpc(_ cluster: String, service: String = "", method: String = "") -> CounterBlock {
+        let name = GRPCMethodName(cluster: cluster, service: service, method: method)
+        if let known = calls[name] { return known }
+        if !method.isEmpty, calls.count >= Self.methodLimit { return grpc(cluster) }
+        let made = tables.grpc.block(name.text)
+        calls[name] = made
+        return made
+    }
+    private static let methodLimit = 1_000
 
     func cluster(_ name: String) -> ClusterCounters {
         if let known = clusters[name] { return known }
@@ -94,4 +109,26 @@ extension HTTPCounter {
         default: return nil
         }
     }
+}
+
+/// Whose gRPC calls are counted; without a method, all of a cluster's that have no counters of their own.
+struct GRPCMethodName: Hashable {
+    var cluster: String
+    var service = ""
+    var method = ""
+
+    init(cluster: String, service: String, method: String) {
+        self.cluster = cluster
+        self.service = service
+        self.method = method
+    }
+
+    /// - Parameter text: What ``text`` has made.
+    init(_ text: String) {
+        let parts = text.split(separator: "\0", omittingEmptySubsequences: false).map(String.init)
+        self.init(cluster: parts[0], service: parts.count > 2 ? parts[1] : "", method: parts.count > 2 ? parts[2] : "")
+    }
+
+    /// The name of its block; none of the three has a zero byte.
+    var text: String { method.isEmpty ? cluster : [cluster, service, method].joined(separator: "\0") }
 }

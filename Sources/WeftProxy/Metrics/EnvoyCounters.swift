@@ -73,6 +73,33 @@ enum ListenerCounter: Int, CounterName {
     var isGauge: Bool { self == .activeConnections }
 }
 
+/// Numbers of the gRPC calls to one cluster, or of one method there: `cluster.NAME.grpc.…`.
+struct GRPCCounter: CounterName {
+    let rawValue: Int
+    static let success = GRPCCounter(0)
+    static let failure = GRPCCounter(1)
+    static let total = GRPCCounter(2)
+    static let requestMessages = GRPCCounter(3)
+    static let responseMessages = GRPCCounter(4)
+
+    private static let statuses = 17
+    static let names: [String] =
+        ["success", "failure", "total", "request_message_count", "response_message_count"]
+        + (0..<statuses).map { String($0) }
+    static let allCases: [GRPCCounter] = names.indices.map { GRPCCounter($0) }
+
+    private init(_ place: Int) { rawValue = place }
+    init?(rawValue: Int) {
+        guard Self.names.indices.contains(rawValue) else { return nil }
+        self.init(rawValue)
+    }
+    /// - Parameter status: One of the 17 that gRPC has; others are told in `failure` alone.
+    init?(status: UInt8) {
+        guard status < Self.statuses else { return nil }
+        self.init(5 + Int(status))
+    }
+}
+
 /// Numbers of one TCP proxy, `tcp.STAT_PREFIX.…`.
 enum TCPCounter: Int, CounterName {
     case connections, noRoute, receivedBytes, sentBytes, idleTimeouts

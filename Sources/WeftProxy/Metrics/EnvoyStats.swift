@@ -23,7 +23,7 @@ struct EnvoyStats {
     var isLive: Bool?
 
     /// All of them, in no order.
-    var all: [EnvoyStat] { http + clusters + listeners + tcp + server }
+    var all: [EnvoyStat] { http + clusters + grpc + listeners + tcp + server }
 
     // MARK: http, listener, tcp
 
@@ -260,21 +260,25 @@ struct EnvoyStats {
             }
         }
         let tables = plane.metrics.counters
-        histogram("http_downstream_rq_time", labelPrefix + "http_conn_manager_prefix", tables.http.sums(), &text)
+        histogram("http_downstream_rq_time", [labelPrefix + "http_conn_manager_prefix"], tables.http.sums(), &text)
         let known = plane.snapshot.clusters
         let clusters = tables.clusters.sums().filter { known[$0.key] != nil }
-        histogram("cluster_upstream_rq_time", labelPrefix + "cluster_name", clusters, &text)
+        histogram("cluster_upstream_rq_time", [labelPrefix + "cluster_name"], clusters, &text)
+        histogram(
+            "cluster_grpc_upstream_rq_time", Self.grpcLabels.map { labelPrefix + $0 }, grpcTimes, &text
+        ) { GRPCMethodName($0).labelValues }
     }
 
     private func histogram(
-        _ metric: String, _ label: String, _ sums: [String: CounterTable.Sum], _ text: inout PrometheusText
+        _ metric: String, _ labels: [String], _ sums: [String: CounterTable.Sum], _ text: inout PrometheusText,
+        values: (String) -> [String] = { [$0] }
     ) {
         guard !sums.isEmpty else { return }
         let family = MetricFamily(
-            "envoy_\(metric)", help: "Milliseconds, as Envoy's.", kind: .envoyHistogram, labels: [label])
+            "envoy_\(metric)", help: "Milliseconds, as Envoy's.", kind: .envoyHistogram, labels: labels)
         text.family(family)
         for (name, sum) in sums.sorted(by: { $0.key < $1.key }) where !sum.times.isEmpty {
-            text.series(family, values: [name], cells: sum.times)
+            text.series(family, values: values(name), cells: sum.times)
         }
     }
 

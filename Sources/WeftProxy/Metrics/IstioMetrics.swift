@@ -26,6 +26,8 @@ enum IstioMetrics {
         static let closed = 5
         static let sent = 6
         static let received = 7
+        static let requestMessages = 8
+        static let responseMessages = 9
     }
 
     static let families = [
@@ -37,6 +39,8 @@ enum IstioMetrics {
         tcp("istio_tcp_connections_closed_total", "TCP connections closed."),
         tcp("istio_tcp_sent_bytes_total", "Bytes sent to the client of TCP connections."),
         tcp("istio_tcp_received_bytes_total", "Bytes received from the client of TCP connections."),
+        messages("istio_request_messages_total", "gRPC messages received from clients."),
+        messages("istio_response_messages_total", "gRPC messages sent to clients."),
     ]
 
     static let build = MetricFamily(
@@ -55,6 +59,10 @@ enum IstioMetrics {
 
     private static func http(_ name: String, _ help: String, _ kind: MetricKind) -> MetricFamily {
         MetricFamily(name, help: help, kind: kind, labels: httpLabels)
+    }
+    /// Told before a call has ended: nothing of how it ended is in their labels.
+    private static func messages(_ name: String, _ help: String) -> MetricFamily {
+        MetricFamily(name, help: help, kind: .counter, labels: baseLabels)
     }
     private static func tcp(_ name: String, _ help: String) -> MetricFamily {
         MetricFamily(name, help: help, kind: .counter, labels: tcpLabels)

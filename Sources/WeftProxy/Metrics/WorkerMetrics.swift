@@ -31,16 +31,23 @@ final class WorkerMetrics {
         let duration: MetricSeries?
         let requestBytes: MetricSeries?
         let responseBytes: MetricSeries?
+        /// Of gRPC calls.
+        let messages: MessageSeries?
         /// Kept, because its identity is part of the key.
         private let changes: MetricChanges?
 
-        init(_ recorder: MetricRecorder, _ values: [String], _ changes: MetricChanges?, _ computed: [String]) {
+        init(
+            _ recorder: MetricRecorder, _ values: [String], isGRPC: Bool, _ changes: MetricChanges?,
+            _ computed: [String]
+        ) {
             func series(_ family: Int) -> MetricSeries? { recorder.series(family, values, changes, computed) }
             self.changes = changes
             requests = series(IstioMetrics.Index.requests)
             duration = series(IstioMetrics.Index.duration)
             requestBytes = series(IstioMetrics.Index.requestBytes)
             responseBytes = series(IstioMetrics.Index.responseBytes)
+            let base = Array(values.prefix(IstioMetrics.baseLabels.count))
+            messages = isGRPC ? MessageSeries(recorder, base, changes, computed) : nil
         }
 
         func count(milliseconds: UInt64, received: Int, sent: Int) {
@@ -48,6 +55,22 @@ final class WorkerMetrics {
             duration?.observe(milliseconds)
             requestBytes?.observe(UInt64(clamping: received))
             responseBytes?.observe(UInt64(clamping: sent))
+        }
+    }
+    private struct MessageSeries {
+        // `nil` where a configuration drops the metric.
+        let requests: MetricSeries?
+        let responses: MetricSeries?
+
+        init(_ recorder: MetricRecorder, _ base: [String], _ changes: MetricChanges?, _ computed: [String]) {
+            requests = recorder.series(IstioMetrics.Index.requestMessages, base, changes, computed)
+            responses = recorder.series(IstioMetrics.Index.responseMessages, base, changes, computed)
+        }
+
+        func count(_ call: GRPCCall) {
+            let new = call.unreported()
+            requests?.add(new.requests)
+            responses?.add(new.responses)
         }
     }
     /// An outcome under changed metrics, with what their expressions came to.
@@ -198,6 +221,16 @@ final class WorkerMetrics {
         series.count(
             milliseconds: UInt64(clamping: (now - exchange.record.started).nanoseconds / 1_000_000),
             received: exchange.record.bytesReceived, sent: exchange.record.bytesSent)
+        if let messages = series.messages, let call = exchange.filterState?.grpcCall { messages.count(call) }
+    }
+
+    /// Tells of the messages of a call that goes on.
+    func report(_ call: GRPCCall, of exchange: Exchange) {
+        guard let reporter = exchange.connection.manager.stats else { return }
+        let changes = exchange.connection.manager.metricChanges
+        let base = bases[key(for: exchange, reporter, .unknown).base]
+        let computed = changes?.computed(LogContext(exchange)) ?? []
+        MessageSeries(recorder, base, changes, computed).count(call)
     }
 
     private func series(
@@ -216,7 +249,8 @@ final class WorkerMetrics {
             computed: changes.computed(LogContext(exchange)))
         if let known = changed[key] { return known }
         if changed.count >= Self.cacheLimit { changed.removeAll() }
-        let made = HTTPSeries(recorder, values(key.standard), changes, key.computed)
+        let made = HTTPSeries(
+            recorder, values(key.standard), isGRPC: key.standard.isGRPC, changes, key.computed)
         changed[key] = made
         return made
     }
@@ -247,7 +281,7 @@ final class WorkerMetrics {
 
     private func make(_ key: HTTPKey) -> HTTPSeries {
         if http.count >= Self.cacheLimit { http.removeAll() }
-        let made = HTTPSeries(recorder, values(key), nil, [])
+        let made = HTTPSeries(recorder, values(key), isGRPC: key.isGRPC, nil, [])
         http[key] = made
         return made
     }

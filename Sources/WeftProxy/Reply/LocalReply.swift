@@ -39,7 +39,6 @@ struct LocalReply {
         case headersOverdue
         case bodyTooLarge
         case upgradeRefused
-        case corsPreflight
         case unresolvedHost(String)
         case rateLimited(status: UInt16)
         case healthCheck(status: UInt16, details: String)
@@ -121,7 +120,6 @@ struct LocalReply {
         case .bodyTooLarge: return (413, "Payload Too Large", "-", "request_payload_too_large")
         case .upgradeRefused: return (403, "", "-", "upgrade_failed")
         case .unresolvedHost(let why): return (503, "DNS resolution failure: \(why)", "DF", "dns_resolution_failure")
-        case .corsPreflight: return (200, "", "-", "cors_response")
         case .rateLimited(let status): return (Int(status), "local_rate_limited", "RL", "local_rate_limited")
         case .healthCheck(let status, let details):
             return (Int(status), "", details == "health_check_failed" ? "LH" : "-", details)

@@ -92,7 +92,18 @@ package final class ClusterBalancer {
 
     private func pickFromSubset(_ request: PickRequest) -> Int? {
         guard let subsets else { return nil }
-        var key = request.subset
+        guard subsets.settings.triesFallbackList, let list = request.subset.fallbackList else {
+            return pickFromSubset(request.subset, request)
+        }
+        for key in list {
+            if let index = pickFromSubset(key, request) { return index }
+        }
+        return nil
+    }
+
+    private func pickFromSubset(_ wanted: SubsetKey, _ request: PickRequest) -> Int? {
+        guard let subsets else { return nil }
+        var key = wanted
         var policy = subsets.settings.fallback
         if !key.isEmpty {
             // Each step drops keys, so the walk ends.

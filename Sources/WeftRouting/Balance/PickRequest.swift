@@ -46,6 +46,20 @@ package struct SubsetKey: Sendable, Hashable {
     }
     package var isEmpty: Bool { parts.isEmpty }
 
+    /// The subsets that the list in this key asks for, each with what else the key says; the key alone, when the list is
+    /// empty. `nil` without a list.
+    var fallbackList: [SubsetKey]? {
+        guard let part = parts.first(where: { $0.key == Subsets.fallbackListKey }), case .list(let values) = part.value
+        else { return nil }
+        let common = Dictionary(
+            parts.filter { $0.key != part.key }.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+        guard !values.isEmpty else { return [SubsetKey(common)] }
+        return values.map { value in
+            guard case .object(let own) = value else { return SubsetKey(common) }
+            return SubsetKey(common.merging(own) { $1 })
+        }
+    }
+
     func keeping(_ keys: [String]) -> SubsetKey {
         SubsetKey(
             Dictionary(

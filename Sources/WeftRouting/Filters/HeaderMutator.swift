@@ -11,14 +11,19 @@ package struct HeaderMutator: Sendable {
     }
     private let request: [Step]
     private let response: [Step]
+    private let requestTrailers: [Step]
+    private let responseTrailers: [Step]
     private let query: [HeaderMutationFilter.QueryStep]
     package let mostSpecificWins: Bool
     /// Whether the response needs a look.
     package var changesResponse: Bool { !response.isEmpty }
+    package var changesTrailers: Bool { !requestTrailers.isEmpty || !responseTrailers.isEmpty }
 
     package init(_ filter: HeaderMutationFilter) {
         request = filter.request.map(Self.compile)
         response = filter.response.map(Self.compile)
+        requestTrailers = filter.requestTrailers.map(Self.compile)
+        responseTrailers = filter.responseTrailers.map(Self.compile)
         query = filter.query
         mostSpecificWins = filter.mostSpecificWins
     }
@@ -50,6 +55,14 @@ package struct HeaderMutator: Sendable {
 
     package func apply(toResponse headers: inout HeaderBlock, expand: (String) -> String) {
         for step in response { Self.run(step, &headers, expand) }
+    }
+
+    package func apply(toRequestTrailers trailers: inout HeaderBlock, expand: (String) -> String) {
+        for step in requestTrailers { Self.run(step, &trailers, expand) }
+    }
+
+    package func apply(toResponseTrailers trailers: inout HeaderBlock, expand: (String) -> String) {
+        for step in responseTrailers { Self.run(step, &trailers, expand) }
     }
 
     private static func run(_ step: Step, _ headers: inout HeaderBlock, _ expand: (String) -> String) {

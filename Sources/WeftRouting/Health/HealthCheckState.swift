@@ -99,9 +99,11 @@ package struct HealthCheckState: Sendable {
     // MARK: judging answers
 
     /// What an HTTP answer means.
-    /// - Parameter cluster: The value of `x-envoy-upstream-healthchecked-cluster`.
+    /// - Parameters:
+    ///   - cluster: The value of `x-envoy-upstream-healthchecked-cluster`.
+    ///   - body: As much of it as is looked at.
     package static func judge(
-        _ http: HealthCheck.HTTP, status: UInt16, degraded: Bool, cluster: String?
+        _ http: HealthCheck.HTTP, status: UInt16, degraded: Bool, cluster: String?, body: [UInt8] = []
     ) -> Result {
         func holds(_ ranges: [HealthCheck.StatusRange]) -> Bool {
             ranges.contains { status >= $0.start && status < $0.end }
@@ -111,6 +113,7 @@ package struct HealthCheckState: Sendable {
         if let name = http.serviceName, !CompiledStringMatcher(name).matches(cluster ?? "") {
             return .failed(retriable: false)
         }
+        guard http.receive.isEmpty || Self.holds(body, inOrder: http.receive) else { return .failed(retriable: false) }
         return .passed(degraded: degraded)
     }
 

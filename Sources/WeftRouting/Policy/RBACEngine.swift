@@ -79,7 +79,9 @@ package final class RBACEngine: Sendable {
         case header(CompiledHeaderMatcher)
         case path(CompiledStringMatcher)
         case destinationIP(IPPrefix)
-        case destinationPort(UInt16)
+        case destinationPorts(Range<UInt32>)
+        /// `nil` is a template that cannot be compiled.
+        case template(PathTemplate?)
         case serverName(CompiledStringMatcher)
         case authenticated(CompiledStringMatcher?)
         case directRemoteIP(IPPrefix)
@@ -98,7 +100,8 @@ package final class RBACEngine: Sendable {
             case .destinationIP(let range), .directRemoteIP(let range), .remoteIP(let range):
                 range.isBroken ? "an address range is invalid" : nil
             case .metadata(let matcher): matcher.isBroken ? "a metadata pattern is invalid" : nil
-            case .any, .destinationPort: nil
+            case .template(let template): template == nil ? "a path template is invalid" : nil
+            case .any, .destinationPorts: nil
             }
         }
     }
@@ -184,7 +187,9 @@ package final class RBACEngine: Sendable {
         case .header(let matcher): .header(CompiledHeaderMatcher(matcher))
         case .urlPath(let matcher): .path(CompiledStringMatcher(matcher))
         case .destinationIP(let range): .destinationIP(IPPrefix(range))
-        case .destinationPort(let port): .destinationPort(port)
+        case .destinationPort(let port): .destinationPorts(UInt32(port)..<UInt32(port) + 1)
+        case .destinationPorts(let first, let end): .destinationPorts(first..<max(first, end))
+        case .pathTemplate(let text): .template(try? PathTemplate(text))
         case .requestedServerName(let matcher): .serverName(CompiledStringMatcher(matcher))
         case .metadata(let matcher): .metadata(CompiledMetadataMatcher(matcher))
         }
@@ -214,7 +219,9 @@ package final class RBACEngine: Sendable {
         case .header(let matcher): view.head.map(matcher.matches) ?? false
         case .path(let matcher): view.head.map { matcher.matches(PathAndQuery.path($0.path)) } ?? false
         case .destinationIP(let range): IPAddress(view.destinationIP).map(range.contains) ?? false
-        case .destinationPort(let port): view.destinationPort == port
+        case .destinationPorts(let ports): ports.contains(UInt32(view.destinationPort))
+        case .template(let template):
+            view.head.map { template?.matches(PathAndQuery.path($0.path)) ?? false } ?? false
         case .serverName(let matcher): matcher.matches(view.serverName)
         case .authenticated(let matcher):
             view.isAuthenticated && (matcher.map { m in view.principals.contains { m.matches($0) } } ?? true)

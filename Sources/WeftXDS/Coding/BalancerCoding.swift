@@ -105,6 +105,7 @@ extension Subsets {
         wire.scaleLocalityWeight = scaleLocalityWeight
         wire.panicModeAny = panicModeAny
         wire.listAsAny = listAsAny
+        wire.metadataFallbackPolicy = triesFallbackList ? .fallbackList : .metadataNoFallback
         return wire
     }
 
@@ -123,6 +124,7 @@ extension Subsets {
         scaleLocalityWeight = wire.scaleLocalityWeight
         panicModeAny = wire.panicModeAny
         listAsAny = wire.listAsAny
+        triesFallbackList = wire.metadataFallbackPolicy == .fallbackList
     }
 }
 

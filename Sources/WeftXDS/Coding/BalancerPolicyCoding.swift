@@ -113,6 +113,7 @@ extension Cluster {
         subsets.scaleLocalityWeight = wire.scaleLocalityWeight
         subsets.panicModeAny = wire.panicModeAny
         subsets.listAsAny = wire.listAsAny
+        subsets.triesFallbackList = wire.metadataFallbackPolicy == .fallbackList
         try reader.at("subset_lb_policy") { try readPolicy(wire.subsetLbPolicy, reader) }
         balancing.subsets = subsets
     }

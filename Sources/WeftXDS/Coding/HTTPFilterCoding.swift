@@ -21,6 +21,7 @@ extension HTTPFilter {
         case .buffer(let buffer): wire.typedConfig = try pack(buffer.wire())
         case .healthCheck(let check): wire.typedConfig = try pack(check.wire())
         case .grpcWeb: wire.typedConfig = try pack(Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb())
+        case .grpcStats(let stats): wire.typedConfig = try pack(stats.wire())
         case .jwt(let tokens): wire.typedConfig = try pack(tokens.wire())
         case .externalAuthorization(let check): wire.typedConfig = try pack(check.wire())
         case .globalRateLimit(let limit): wire.typedConfig = try pack(limit.wire())
@@ -71,6 +72,8 @@ extension HTTPFilter.Kind {
         case HealthCheckFilter.Wire.protoMessageName:
             return .healthCheck(try HealthCheckFilter(reader.unpack(any, as: HealthCheckFilter.Wire.self), reader))
         case Envoy_Extensions_Filters_Http_GrpcWeb_V3_GrpcWeb.protoMessageName: return .grpcWeb
+        case GRPCStats.Wire.protoMessageName:
+            return .grpcStats(try GRPCStats(reader.unpack(any, as: GRPCStats.Wire.self), reader))
         case WireCompressor.protoMessageName:
             return .compressor(try CompressorFilter(reader.unpack(any, as: WireCompressor.self), reader))
         case WireDecompressor.protoMessageName:

@@ -33,6 +33,7 @@ extension HealthCheck {
         case .grpc(let grpc):
             wire.grpcHealthCheck.serviceName = grpc.serviceName
             wire.grpcHealthCheck.authority = grpc.authority
+            wire.grpcHealthCheck.initialMetadata = grpc.requestHeaders.wireAppend
         }
         return wire
     }
@@ -51,6 +52,7 @@ extension HealthCheck {
             var value = GRPC()
             value.serviceName = grpc.serviceName
             value.authority = grpc.authority
+            value.requestHeaders = .init(grpc.initialMetadata, remove: [])
             kind = .grpc(value)
         case nil: throw reader.error("health check of a kind that is not supported")
         }
@@ -93,6 +95,9 @@ extension HealthCheck.HTTP {
         wire.retriableStatuses = retriableStatuses.map { $0.wire() }
         wire.codecClientType = usesHTTP2 ? .http2 : .http1
         if let serviceName { wire.serviceNameMatcher = serviceName.wire() }
+        if !send.isEmpty { wire.send = .init(send) }
+        wire.receive = receive.map(WireHealthCheck.Payload.init)
+        wire.responseBufferSize = .init(maxAnswerBytes)
         return wire
     }
 
@@ -116,6 +121,14 @@ extension HealthCheck.HTTP {
         if wire.hasServiceNameMatcher {
             serviceName = try reader.at("service_name_matcher") { try StringMatcher(wire.serviceNameMatcher, reader) }
         }
+        if wire.hasSend {
+            guard ["POST", "PUT", "PATCH", "OPTIONS"].contains(method) else {
+                throw reader.error("send needs the method POST, PUT, PATCH or OPTIONS")
+            }
+            send = try reader.at("send") { try wire.send.bytes(reader) }
+        }
+        receive = try reader.map("receive", wire.receive) { try $0.bytes(reader) }
+        if wire.hasResponseBufferSize { maxAnswerBytes = wire.responseBufferSize.value }
     }
 }
 

@@ -17,18 +17,20 @@ extension MetadataValue {
         case .number(let number): wire.numberValue = number
         case .bool(let flag): wire.boolValue = flag
         case .list(let values): wire.listValue.values = values.map(\.wire)
+        case .object(let members): wire.structValue = members.wire
         }
         return wire
     }
 
-    /// - Returns: `nil` for objects and null, which nothing can be compared with.
+    /// - Returns: `nil` for null, which nothing can be compared with.
     init?(_ wire: Google_Protobuf_Value) {
         switch wire.kind {
         case .stringValue(let text): self = .string(text)
         case .numberValue(let number): self = .number(number)
         case .boolValue(let flag): self = .bool(flag)
         case .listValue(let list): self = .list(list.values.compactMap(MetadataValue.init))
-        case .structValue, .nullValue, nil: return nil
+        case .structValue(let members): self = .object(.init(members))
+        case .nullValue, nil: return nil
         }
     }
 }

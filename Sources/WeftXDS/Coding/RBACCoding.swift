@@ -101,6 +101,14 @@ extension Permission {
         case .urlPath(let matcher): wire.urlPath.path = matcher.wire()
         case .destinationIP(let range): wire.destinationIp = range.wire()
         case .destinationPort(let port): wire.destinationPort = UInt32(port)
+        case .destinationPorts(let first, let end):
+            wire.destinationPortRange.start = Int32(clamping: first)
+            wire.destinationPortRange.end = Int32(clamping: end)
+        case .pathTemplate(let text):
+            var template = WireTemplateMatch()
+            template.pathTemplate = text
+            wire.uriTemplate.name = "envoy.path.match.uri_template.uri_template_matcher"
+            if let any = try? pack(template) { wire.uriTemplate.typedConfig = any }
         case .requestedServerName(let matcher): wire.requestedServerName = matcher.wire()
         case .metadata(let matcher): wire.metadata = matcher.wire()
         }
@@ -117,6 +125,16 @@ extension Permission {
         case .urlPath(let matcher): self = .urlPath(try StringMatcher(matcher.path, reader))
         case .destinationIp(let range): self = .destinationIP(try CIDR(range, reader))
         case .destinationPort(let port): self = .destinationPort(try reader.port(port))
+        case .destinationPortRange(let range):
+            guard range.start >= 0, range.end <= 65_536, range.start < range.end else {
+                throw reader.error("destination_port_range must have a start below its end, both ports")
+            }
+            self = .destinationPorts(from: UInt32(range.start), to: UInt32(range.end))
+        case .uriTemplate(let policy):
+            guard policy.typedConfig.messageName == WireTemplateMatch.protoMessageName else {
+                throw reader.error("uri_template of kind \(policy.typedConfig.messageName) is not supported")
+            }
+            self = .pathTemplate(try reader.unpack(policy.typedConfig, as: WireTemplateMatch.self).pathTemplate)
         case .requestedServerName(let matcher): self = .requestedServerName(try StringMatcher(matcher, reader))
         case .metadata(let matcher): self = .metadata(try DynamicMetadataMatcher(matcher, reader))
         case nil: throw reader.error("permission of a kind that is not supported")

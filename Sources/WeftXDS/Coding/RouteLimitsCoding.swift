@@ -54,6 +54,7 @@ extension RouteAction.InternalRedirect {
         wire.redirectResponseCodes = statuses.map(UInt32.init)
         wire.allowCrossSchemeRedirect = allowsCrossScheme
         wire.responseHeadersToCopy = headersToCopy
+        wire.predicates = predicates.compactMap { try? $0.wire() }
         return wire
     }
 
@@ -68,10 +69,7 @@ extension RouteAction.InternalRedirect {
         }
         allowsCrossScheme = wire.allowCrossSchemeRedirect
         headersToCopy = wire.responseHeadersToCopy
-        if let predicate = wire.predicates.first {
-            throw reader.error(
-                "predicate \(predicate.name) (\(predicate.typedConfig.messageName)) is not supported")
-        }
+        predicates = try reader.map("predicates", wire.predicates) { try RouteAction.RedirectPredicate($0, reader) }
     }
 }
 
@@ -91,5 +89,39 @@ extension Mirror {
             fraction: wire.hasRuntimeFraction ? reader.runtime.fraction(wire.runtimeFraction) : .all)
         clusterHeader = wire.clusterHeader.isEmpty ? nil : wire.clusterHeader
         keepsHost = wire.disableShadowHostSuffixAppend
+    }
+}
+
+extension RouteAction.RedirectPredicate {
+    private typealias AllowListed = Envoy_Extensions_InternalRedirect_AllowListedRoutes_V3_AllowListedRoutesConfig
+    private typealias Previous = Envoy_Extensions_InternalRedirect_PreviousRoutes_V3_PreviousRoutesConfig
+    private typealias SafeScheme = Envoy_Extensions_InternalRedirect_SafeCrossScheme_V3_SafeCrossSchemeConfig
+
+    func wire() throws -> Envoy_Config_Core_V3_TypedExtensionConfig {
+        var wire = Envoy_Config_Core_V3_TypedExtensionConfig()
+        switch self {
+        case .allowListedRoutes(let names):
+            var list = AllowListed()
+            list.allowedRouteNames = names
+            wire.name = "envoy.internal_redirect_predicates.allow_listed_routes"
+            wire.typedConfig = try pack(list)
+        case .previousRoutes:
+            wire.name = "envoy.internal_redirect_predicates.previous_routes"
+            wire.typedConfig = try pack(Previous())
+        case .safeCrossScheme:
+            wire.name = "envoy.internal_redirect_predicates.safe_cross_scheme"
+            wire.typedConfig = try pack(SafeScheme())
+        }
+        return wire
+    }
+
+    init(_ wire: Envoy_Config_Core_V3_TypedExtensionConfig, _ reader: WireReader) throws {
+        switch wire.typedConfig.messageName {
+        case AllowListed.protoMessageName:
+            self = .allowListedRoutes(try reader.unpack(wire.typedConfig, as: AllowListed.self).allowedRouteNames)
+        case Previous.protoMessageName: self = .previousRoutes
+        case SafeScheme.protoMessageName: self = .safeCrossScheme
+        case let other: throw reader.error("predicate \(wire.name) (\(other)) is not supported")
+        }
     }
 }

@@ -17,6 +17,8 @@ extension HeaderMutationFilter {
         var wire = WireMutations()
         wire.requestMutations = request.map { $0.wire() }
         wire.responseMutations = response.map { $0.wire() }
+        wire.requestTrailersMutations = requestTrailers.map { $0.wire() }
+        wire.responseTrailersMutations = responseTrailers.map { $0.wire() }
         wire.queryParameterMutations = query.map { $0.wire() }
         return wire
     }
@@ -25,6 +27,12 @@ extension HeaderMutationFilter {
         self.init()
         request = try reader.map("request_mutations", wire.requestMutations) { try Step($0, reader) }
         response = try reader.map("response_mutations", wire.responseMutations) { try Step($0, reader) }
+        requestTrailers = try reader.map("request_trailers_mutations", wire.requestTrailersMutations) {
+            try Step($0, reader)
+        }
+        responseTrailers = try reader.map("response_trailers_mutations", wire.responseTrailersMutations) {
+            try Step($0, reader)
+        }
         query = try reader.map("query_parameter_mutations", wire.queryParameterMutations) { try QueryStep($0, reader) }
         self.mostSpecificWins = mostSpecificWins
     }

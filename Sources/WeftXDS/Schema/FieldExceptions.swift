@@ -49,6 +49,10 @@ enum FieldExceptions {
         envoy.config.core.v3.GrpcService.EnvoyGrpc
           ignored 5 skip_envoy_headers: x-envoy-internal is sent along
           ignored 4 max_receive_message_length: messages of up to 4 MiB are taken
+        envoy.config.core.v3.HealthCheck
+          accepted 6 alt_port: an endpoint's health_check_config names the port, in Envoy too
+          ignored 21 tls_options: checks offer what the cluster's TLS offers
+          ignored 23 transport_socket_match_criteria: checks use the transport socket of the endpoint
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
@@ -110,8 +114,6 @@ enum FieldExceptions {
         envoy.config.route.v3.HedgePolicy
           ignored 1 initial_requests: one request is sent first
           ignored 2 additional_request_chance: one request is sent first
-        envoy.config.route.v3.InternalRedirectPolicy
-          refused 3 predicates: not implemented
         envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
           refused 1 proxy_protocol_config: not implemented
           ignored 2 allow_post: CONNECT alone becomes a tunnel
@@ -223,9 +225,6 @@ enum FieldExceptions {
           refused 2 format: not implemented
         envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit
           refused 16 local_cluster_rate_limit: not implemented
-        envoy.extensions.filters.http.header_mutation.v3.Mutations
-          refused 4 response_trailers_mutations: not implemented
-          refused 5 request_trailers_mutations: not implemented
         envoy.config.core.v3.KeyValueAppend
           refused 1 entry: use record
         envoy.config.core.v3.RetryPolicy

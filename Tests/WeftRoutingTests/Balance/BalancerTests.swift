@@ -173,6 +173,23 @@ import WeftRouting
         #expect(picked(["version": .number(2)]) { _ in } == [-1])
     }
 
+    @Test func listsOfSubsetsAreTriedInOrder() {
+        func listed(_ values: [MetadataValue], and more: [String: MetadataValue] = [:]) -> [String: MetadataValue] {
+            more.merging([Subsets.fallbackListKey: .list(values)]) { $1 }
+        }
+        func version(_ name: String) -> MetadataValue { .object(["version": .string(name)]) }
+        let tries: (inout Subsets) -> Void = { $0.triesFallbackList = true }
+        #expect(picked(listed([version("v3"), version("v2")]), tries) == [1, 2])
+        #expect(picked(listed([version("v1"), version("v2")]), tries) == [0])
+        #expect(picked(listed([version("v3")]), tries) == [-1])
+        // What else is asked for holds for every part of the list, and the part has the last word.
+        #expect(picked(listed([version("v2")], and: ["stage": .string("dev")]), tries) == [2])
+        #expect(picked(listed([version("v2")], and: ["version": .string("v1")]), tries) == [1, 2])
+        #expect(picked(listed([], and: ["version": .string("v1")]), tries) == [0])
+        // Without the policy the list is a key like others.
+        #expect(picked(listed([version("v2")])) { _ in } == [-1])
+    }
+
     @Test func fallbacksOfTheCluster() {
         let missing: [String: MetadataValue] = ["version": .string("v3")]
         #expect(picked(missing) { $0.fallback = .anyEndpoint } == [0, 1, 2, 3])

@@ -95,6 +95,17 @@ import WeftRouting
         #expect(HealthCheckState.judge(http, status: 200, degraded: true, cluster: nil) == .failed(retriable: false))
     }
 
+    @Test func bodiesAreLookedAt() {
+        var http = HealthCheck.HTTP(path: "/")
+        http.receive = [Array("up".utf8), Array("now".utf8)]
+        func judged(_ body: String) -> HealthCheckState.Result {
+            HealthCheckState.judge(http, status: 200, degraded: false, cluster: nil, body: Array(body.utf8))
+        }
+        #expect(judged("it is up right now") == .passed(degraded: false))
+        #expect(judged("now it is up") == .failed(retriable: false))
+        #expect(judged("") == .failed(retriable: false))
+    }
+
     @Test func partsOfAnAnswerComeInOrder() {
         let bytes = Array("hello world".utf8)
         #expect(HealthCheckState.holds(bytes, inOrder: []))
