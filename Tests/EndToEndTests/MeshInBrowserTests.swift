@@ -136,6 +136,47 @@ extension EndToEnd {
             }
         }
 
+        /// What a proxy proves itself with comes from the proxy, by way of the API server and the reader's own rights.
+        @Test func certificatesAreReadWithTheReadersOwnRights() async throws {
+            try await browsing { mesh, page in
+                try await prepare(mesh)
+                let pod = try #require(
+                    try await mesh.pods(namespace: "bookinfo").first { $0.name.hasPrefix("details-v1-") }
+                ).name
+                let url = "http://127.0.0.1:\(mesh.dashboardPort)/api/certificates?namespace=bookinfo&pod="
+                func ask(_ pod: String, _ token: String?) async throws -> (code: String, body: String) {
+                    let headers = token.map { ["-H", "authorization: Bearer \($0)"] } ?? []
+                    let text = try await command(["curl", "-s", "-w", "\n%{http_code}"] + headers + [url + pod])
+                        .checked().out
+                    let lines = text.split(separator: "\n")
+                    return (lines.last.map(String.init) ?? "", lines.dropLast().joined(separator: "\n"))
+                }
+                let (viewer, editor) = (try await token(mesh, "viewer"), try await token(mesh, "editor"))
+                #expect(try await ask(pod, nil).code == "401")
+                #expect(try await ask(pod, "nonsense").code == "401")
+                #expect(try await ask(pod, viewer).code == "403")
+                #expect(try await ask("nobody-1", editor).code == "404")
+                let (code, body) = try await ask(pod, editor)
+                #expect(code == "200")
+                let identity = "spiffe://cluster.local/ns/bookinfo/sa/bookinfo-details"
+                let all = try #require(try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [[String: Any]])
+                let own = try #require(all.first { ($0["names"] as? [String]) == [identity] }, "\(body)")
+                #expect(!body.contains("PRIVATE KEY"))
+
+                // The page shows the same, to those who may see it.
+                try await visit(mesh, page, "workloads/bookinfo/details-v1/proxy")
+                #expect(try await page.text("document.querySelector('main').textContent").contains("your own rights"))
+                try await signIn(page, editor)
+                let serial = try #require(own["serial"] as? String)
+                try await page.wait(
+                    "the certificate",
+                    until: """
+                        [...document.querySelectorAll('main tbody tr')].some((row) => row.textContent.includes('\(identity)') \
+                        && row.textContent.includes('\(serial)'))
+                        """)
+            }
+        }
+
         @Test func logsOfApplicationAndProxyAreShownTogether() async throws {
             try await browsing { mesh, page in
                 try await prepare(mesh)

@@ -124,13 +124,14 @@ extension EndToEnd {
             let mesh = try await Self.ready.value
             try await traced(mesh, by: "own-otlp") {
                 try await expectJoined(
-                    mesh, applications: ["over-http", "over-grpc"],
+                    mesh, applications: ["over-http", "in-gzip", "over-grpc"],
                     """
                     import urllib.request
                     from opentelemetry import trace, propagate
                     from opentelemetry.sdk.resources import Resource
                     from opentelemetry.sdk.trace import TracerProvider
                     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+                    from opentelemetry.exporter.otlp.proto.http import Compression
                     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
                     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GRPCExporter
                     collector = "jaeger-collector.istio-system"
@@ -139,9 +140,12 @@ extension EndToEnd {
                         provider.add_span_processor(SimpleSpanProcessor(exporter))
                         return provider.get_tracer("test")
                     over_http = tracer("over-http", OTLPSpanExporter(f"http://{collector}:4318/v1/traces"))
+                    in_gzip = tracer(
+                        "in-gzip", OTLPSpanExporter(f"http://{collector}:4318/v1/traces", compression=Compression.Gzip))
                     over_grpc = tracer("over-grpc", GRPCExporter(f"{collector}:4317", insecure=True))
                     for _ in range(6):
-                        with over_http.start_as_current_span("visit"), over_grpc.start_as_current_span("step") as span:
+                        with over_http.start_as_current_span("visit"), in_gzip.start_as_current_span("part"), \\
+                                over_grpc.start_as_current_span("step") as span:
                             headers = {}
                             propagate.inject(headers)
                             request = urllib.request.Request("http://productpage:9080/productpage", headers=headers)
