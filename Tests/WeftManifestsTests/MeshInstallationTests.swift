@@ -104,6 +104,9 @@ import WeftManifests
         let usual = InstallSettings(profile: .default).effectiveMeshConfig
         #expect(usual[path: "defaultProviders", "tracing"] == ["weft"])
         #expect(usual[path: "defaultProviders", "metrics"] == ["prometheus"])
+        #expect(usual[path: "defaultConfig", "tracing"] == nil)
+        let demo = InstallSettings(profile: .demo).effectiveMeshConfig
+        #expect(demo[path: "defaultConfig", "tracing", "sampling"] == 100)
         let own = try InstallSettings(assignments: ["meshConfig.defaultConfig.tracing.zipkin.address=zipkin.ops:9411"])
         #expect(own.effectiveMeshConfig[path: "defaultProviders", "tracing"] == nil)
     }

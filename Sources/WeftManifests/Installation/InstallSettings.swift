@@ -133,7 +133,11 @@ package struct InstallSettings: Sendable, Hashable {
             "defaultProviders": ["metrics": ["prometheus"]], "enablePrometheusMerge": true,
             "rootNamespace": .string(namespace), "trustDomain": .string(mesh.trustDomain),
         ]
-        if profile == .demo { base["accessLogFile"] = "/dev/stdout" }
+        if profile == .demo {
+            base["accessLogFile"] = "/dev/stdout"
+            // Who tries it out wants to see the request just made.
+            base[path: "defaultConfig", "tracing", "sampling"] = 100
+        }
         // A collector of the user's own, in the older way, is not passed over for weftd's.
         if meshConfig[path: "defaultConfig", "tracing"] == nil {
             base[path: "defaultProviders", "tracing"] = [.string(ExtensionProvider.weft)]
