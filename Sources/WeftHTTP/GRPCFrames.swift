@@ -51,7 +51,7 @@ package struct GRPCDeframer: Sendable {
 
 /// Counts the messages of a gRPC body that comes in pieces, and keeps none of it. A value of one direction of a stream.
 ///
-/// A message counts from its first byte on, as Envoy has it.
+/// A message counts from its first byte on, as Envoy has it. Nothing counts any more after a byte that begins no message.
 package struct GRPCMessageCount: Sendable {
     package private(set) var count: UInt64 = 0
     /// Bytes of the message's own that have not come.
@@ -59,11 +59,13 @@ package struct GRPCMessageCount: Sendable {
     /// Bytes of the prefix that have come, 0 to 4; the fifth ends it.
     private var prefixBytes = 0
     private var length: UInt64 = 0
+    private var isBroken = false
 
     package init() {}
 
     /// - Returns: how many messages begin in the piece.
     package mutating func add(_ piece: ByteBuffer) -> UInt64 {
+        guard !isBroken else { return 0 }
         let before = count
         piece.withUnsafeReadableBytes { bytes in
             var place = 0
@@ -74,7 +76,13 @@ package struct GRPCMessageCount: Sendable {
                     place += step
                     continue
                 }
-                if prefixBytes == 0 { count += 1 } else { length = length << 8 | UInt64(bytes[place]) }
+                if prefixBytes == 0 {
+                    isBroken = bytes[place] > 1
+                    if isBroken { break }
+                    count += 1
+                } else {
+                    length = length << 8 | UInt64(bytes[place])
+                }
                 prefixBytes += 1
                 place += 1
                 if prefixBytes == 5 { (remaining, length, prefixBytes) = (length, 0, 0) }

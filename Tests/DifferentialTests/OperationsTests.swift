@@ -182,6 +182,95 @@ private func once(_ address: String, _ port: UInt16, _ method: String, _ path: S
         return try ServerProcess(kind.rawValue, executable, arguments, log: "\(folder)/\(kind.rawValue).log")
     }
 
+    /// The counters of the filter `grpc_stats`: the same numbers under the same names.
+    @Test(.timeLimit(.minutes(2))) func countsOfGRPCCalls() async throws {
+        let upstream = try RecordingUpstream(name: "a", record: UpstreamRecord())
+        defer { upstream.close() }
+        var counts: [[String]] = []
+        for kind in [ProxyUnderTest.Kind.envoy, .weft] {
+            let folder = try Workspace.folder("grpc-stats-\(kind.rawValue)")
+            let address = kind == .envoy ? "127.0.0.2" : "127.0.0.3"
+            let ports = try RawListener.freePorts(3)
+            let text = Self.countingBootstrap(address, port: ports[0], admin: ports[1], upstream.port, dead: ports[2])
+            let process = try start(kind, text, folder: folder, [])
+            defer { process.stop() }
+            try await process.waitForPort(ports[0], address: address)
+            for (path, script) in Self.calls {
+                let call =
+                    "POST \(path) HTTP/1.1\r\nhost: a\r\nx-id: \(kind.rawValue)\r\nx-do: \(script)\r\n"
+                    + "content-type: application/grpc\r\ncontent-length: 12\r\nconnection: close\r\n\r\n"
+                    + "\0\0\0\0\u{1}a\0\0\0\0\u{1}b"
+                let socket = try RawSocket(to: address, port: ports[0])
+                defer { socket.close() }
+                var reader = WireReader()
+                #expect(socket.send(call))
+                let deadline = ContinuousClock.now + .seconds(20)
+                while reader.next(isResponse: true) == nil, ContinuousClock.now < deadline {
+                    if case .bytes(let bytes) = socket.receive(within: 500) { reader.buffer += bytes }
+                }
+            }
+            let page = once(address, ports[1], "GET", "/stats?filter=grpc")
+            let lines = (page?.text ?? "").split(separator: "\n").map(String.init)
+            counts.append(lines.filter { $0.hasPrefix("cluster.") && !$0.contains("upstream_rq_time") }.sorted())
+        }
+        #expect(counts[0].count > 10)
+        #expect(counts[0] == counts[1])
+    }
+
+    private static let answer = "header=content-type:application/grpc;trailer=grpc-status:"
+    private static let calls = [
+        ("/pkg.Service/Ok", answer + "0;size=0"), ("/pkg.Service/Ok", answer + "5;size=0"),
+        ("/pkg.Service/Only", "only;" + answer + "12"), ("/pkg.Service/Dead", ""), ("/pkg.Service/Http", "status=503"),
+        ("/listed/pkg.Service/Ok", answer + "0"), ("/one", answer + "0"), ("/pkg.Service/Ok/", answer + "0"),
+    ]
+
+    private static func countingBootstrap(
+        _ address: String, port: UInt16, admin: UInt16, _ upstream: UInt16, dead: UInt16
+    ) -> String {
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        func cluster(_ name: String, _ port: UInt16) -> String {
+            "- {name: \(name), type: STATIC, connect_timeout: 1s, typed_extension_protocol_options: {\(options): "
+                + "{\"@type\": type.googleapis.com/\(options), explicit_http_config: {http2_protocol_options: {}}}}, "
+                + "load_assignment: {cluster_name: \(name), endpoints: [{lb_endpoints: [{endpoint: {address: "
+                + "{socket_address: {address: 127.0.0.1, port_value: \(port)}}}}]}]}}"
+        }
+        return """
+            admin: {address: {socket_address: {address: \(address), port_value: \(admin)}}}
+            static_resources:
+              clusters:
+              \(cluster("up", upstream))
+              \(cluster("dead", dead))
+              listeners:
+              - name: l
+                address: {socket_address: {address: \(address), port_value: \(port)}}
+                filter_chains:
+                - filters:
+                  - name: envoy.filters.network.http_connection_manager
+                    typed_config:
+                      "@type": \(types).filters.network.http_connection_manager.v3.HttpConnectionManager
+                      stat_prefix: h
+                      http_filters:
+                      - name: g
+                        typed_config:
+                          "@type": \(types).filters.http.grpc_stats.v3.FilterConfig
+                          stats_for_all_methods: true
+                          replace_dots_in_grpc_service_name: true
+                      - name: "n"
+                        typed_config:
+                          "@type": \(types).filters.http.grpc_stats.v3.FilterConfig
+                          individual_method_stats_allowlist: {services: [{name: pkg.Service, method_names: [Http]}]}
+                      - {name: r, typed_config: {"@type": \(types).filters.http.router.v3.Router}}
+                      route_config:
+                        virtual_hosts:
+                        - name: v
+                          domains: ["*"]
+                          routes:
+                          - {match: {prefix: /pkg.Service/Dead}, route: {cluster: dead}}
+                          - {match: {prefix: /}, route: {cluster: up}}
+
+            """
+    }
+
     /// `/drain_listeners?graceful`: the next answer ends a kept connection, and the port closes after the drain time.
     @Test(.timeLimit(.minutes(2)), arguments: [ProxyUnderTest.Kind.envoy, .weft])
     func gracefulDrain(_ kind: ProxyUnderTest.Kind) async throws {

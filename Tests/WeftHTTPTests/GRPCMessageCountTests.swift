@@ -29,4 +29,11 @@ import WeftHTTP
         #expect(counter.add(ByteBuffer(bytes: Array(repeating: 0, count: 10_000))) == 0)
         #expect(counter.count == 2)
     }
+
+    /// A body that is no gRPC's counts up to where that shows.
+    @Test func countsNothingAfterWhatBeginsNoMessage() {
+        var counter = GRPCMessageCount()
+        #expect(counter.add(ByteBuffer(bytes: [0, 0, 0, 0, 1, 9] + Array("text".utf8))) == 1)
+        #expect(counter.add(ByteBuffer(bytes: [0, 0, 0, 0, 0])) == 0)
+    }
 }

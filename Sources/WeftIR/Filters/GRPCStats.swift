@@ -14,7 +14,7 @@ package struct GRPCStats: Sendable, Hashable, Codable {
     package var tellsCounts = false
     /// The time of the upstream is counted too (`enable_upstream_stats`).
     package var timesUpstream = false
-    /// In names of services dots become underscores (`replace_dots_in_grpc_service_name`).
+    /// With ``Methods/all``: in names of services dots become underscores (`replace_dots_in_grpc_service_name`).
     package var replacesDots = false
 
     package init() {}

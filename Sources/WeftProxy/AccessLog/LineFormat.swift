@@ -213,9 +213,7 @@ final class LineFormat: Sendable {
             line.append(host.name)
         case .upstreamLocalAddress: return write(exchange.record.upstreamLocal, line)
         case .upstreamClusterRaw: return write(exchange.clusterName, line)
-        case .routeName:
-            guard let decision = exchange.decision, !decision.route.name.isEmpty else { return false }
-            line.append(decision.route.name)
+        case .routeName: return write(exchange.routeName, line)
         case .requestedServerName, .downstreamLocalAddress, .downstreamRemoteAddress:
             return write(name, of: exchange, line)
         default: return nil

@@ -14,7 +14,7 @@ extension LogContext {
         case .duration: .int((now - started).nanoseconds / 1_000_000)
         case .responseFlags: .text(flags)
         case .responseFlagsLong: FormatValue(ResponseFlag.long(flags))
-        case .routeName: FormatValue(filled(exchange?.decision?.route.name))
+        case .routeName: FormatValue(exchange?.routeName)
         case .virtualClusterName: .none
         case .requestedServerName: FormatValue(filled(info.serverName))
         case .filterChainName: FormatValue(filled(info.filterChainName))

@@ -121,19 +121,17 @@ extension Exchange {
         let cluster = intendedCluster(action)
         guard worker.cluster(cluster) != nil else { return nil }
         let parts = head.target.prefix { $0 != "?" }.split(separator: "/")
-        let names = parts.count == 2 ? (service: String(parts[0]), method: String(parts[1])) : nil
-        func named(_ names: (service: String, method: String)) -> CounterBlock {
-            let service = stats.replacesDots ? names.service.replacing(".", with: "_") : names.service
-            return worker.metrics.counters.grpc(cluster, service: service, method: names.method)
-        }
+        // What names no method is not counted at all.
+        guard parts.count == 2 else { return nil }
+        let (service, method) = (String(parts[0]), String(parts[1]))
         switch stats.methods {
-        case .all: return names.map(named)
-        case .listed(let services):
-            guard let names, services[names.service]?.contains(names.method) == true else { break }
-            return named(names)
-        case .none: break
+        case .all:
+            let name = stats.replacesDots ? service.replacing(".", with: "_") : service
+            return worker.metrics.counters.grpc(cluster, service: name, method: method)
+        case .listed(let services) where services[service]?.contains(method) == true:
+            return worker.metrics.counters.grpc(cluster, service: service, method: method)
+        case .listed, .none: return worker.metrics.counters.grpc(cluster)
         }
-        return worker.metrics.counters.grpc(cluster)
     }
 
     func endFilters(_ state: FilterState) {

@@ -69,10 +69,16 @@ extension Exchange {
         head.host = name
     }
 
+    /// The route's name for logs; `nil` when it has none.
+    var routeName: String? {
+        let name = record.extras?.routedName ?? decision?.route.name ?? ""
+        return name.isEmpty ? nil : name
+    }
+
     /// The cluster for logs: the one that was asked, or the one that the route names.
     var clusterName: String? {
-        if let cluster { return cluster.compiled.cluster.name }
         if let name = record.extras?.routedCluster { return name }
+        if let cluster { return cluster.compiled.cluster.name }
         guard nextFilter > 0, case .forward(let action)? = resolveRoute()?.route.action else { return nil }
         let name = ClusterChoice.name(action.cluster, random: 0, header: { header($0) }) ?? ""
         return worker.snapshot.clusters[name] == nil ? nil : name

@@ -13,7 +13,7 @@ extension Exchange {
             requestEnded, keepsBody, redirects < policy.maxRedirects, !isUpgrade,
             let target = response.headers.string(.location).flatMap(InternalTarget.init)
         else { return false }
-        let isHTTPS = head.headers.isExactly(.forwardedProto, "https")
+        let isHTTPS = connection.connection.info.isTLS && head.headers.isExactly(.forwardedProto, "https")
         guard policy.allowsCrossScheme || target.isHTTPS == isHTTPS else { return false }
         var next = head
         for name in policy.headersToCopy {
@@ -25,9 +25,13 @@ extension Exchange {
         next.target = target.path
         next.scheme = target.isHTTPS ? .https : .http
         let table = connection.manager.scopes == nil ? routeTable : scopedTable(of: next)
-        guard let found = table?.route(next, random: worker.decisions.next()),
-            policy.predicates.allSatisfy({ accepts(found.route.name, target, by: $0) })
-        else { return false }
+        guard let found = table?.route(next, random: worker.decisions.next()) else { return false }
+        // Logs tell of where the request was to go on, whether or not it may.
+        record.keptExtras().routedName = found.route.name
+        guard policy.predicates.allSatisfy({ accepts(found.route.name, isHTTPS: isHTTPS, target, by: $0) }) else {
+            record.keptExtras().routedCluster = clusterName(by: found)
+            return false
+        }
         next.headers.set("x-envoy-original-url", "\(isHTTPS ? "https" : "http")://\(head.host)\(head.target)")
         let dropsBody = response.status == 303 && head.method != .get && head.method != .head
         if dropsBody {
@@ -38,11 +42,12 @@ extension Exchange {
         return true
     }
 
-    private func accepts(_ route: String, _ target: InternalTarget, by predicate: RouteAction.RedirectPredicate) -> Bool
-    {
+    private func accepts(
+        _ route: String, isHTTPS: Bool, _ target: InternalTarget, by predicate: RouteAction.RedirectPredicate
+    ) -> Bool {
         switch predicate {
         case .allowListedRoutes(let names): return names.contains(route)
-        case .safeCrossScheme: return head.headers.isExactly(.forwardedProto, "https") || !target.isHTTPS
+        case .safeCrossScheme: return isHTTPS || !target.isHTTPS
         case .previousRoutes:
             let extras = record.keptExtras()
             return extras.followed[decision?.route.name ?? "", default: []].insert(route).inserted
@@ -67,15 +72,15 @@ extension Exchange {
         head = next
         record.status = status
         record.details = "internal_redirect"
-        record.keptExtras().routedCluster = follower.clusterNameByRoute
+        record.keptExtras().routedCluster = follower.resolveRoute().flatMap(follower.clusterName)
         cluster = nil
         self.body = []
         finish()
         follower.runFilters()
     }
 
-    private var clusterNameByRoute: String? {
-        guard case .forward(let action)? = resolveRoute()?.route.action else { return nil }
+    private func clusterName(by decision: RouteDecision) -> String? {
+        guard case .forward(let action) = decision.route.action else { return nil }
         return ClusterChoice.name(action.cluster, random: 0, header: { header($0) })
     }
 

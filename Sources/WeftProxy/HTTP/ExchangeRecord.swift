@@ -65,7 +65,8 @@ struct ExchangeRecord {
         /// Kept when an access log asks for them (``KeptForLogs``).
         var responseTrailers: HeaderBlock?
         var localReplyBody: String?
-        /// The cluster of the route, when the request did not get as far as choosing one.
+        /// Of an internal redirect: the route that it led to, and that one's cluster.
+        var routedName: String?
         var routedCluster: String?
         /// What shadow rules would have decided; not enforced.
         var shadowPolicies: [RBACShadow] = []

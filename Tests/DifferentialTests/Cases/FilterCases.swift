@@ -20,6 +20,26 @@ extension HandWritten {
             send("OPTIONS", "/", "origin: http://bad.example", "access-control-request-method: PUT"),
             send("OPTIONS", "/", "origin: http://ok.example"),
             get("/", "origin: http://ok.example", "x-do: header=access-control-allow-origin:http://up.example")),
+        // A preflight's answer is the filter's alone.
+        DifferentialCase(
+            "cors-own-headers",
+            """
+            typed_per_filter_config:
+              envoy.filters.http.cors:
+                "@type": type.googleapis.com/envoy.extensions.filters.http.cors.v3.CorsPolicy
+                allow_origin_string_match: [{exact: "http://a.example"}]
+                allow_methods: "GET,POST"
+            response_headers_to_add: [{header: {key: x-host, value: "1"}}]
+            routes:
+            - match: {prefix: /}
+              route: {cluster: a}
+              response_headers_to_add: [{header: {key: x-route, value: "%RESPONSE_CODE%"}}]
+            """,
+            send("OPTIONS", "/", "origin: http://a.example", "access-control-request-method: GET"),
+            send(
+                "OPTIONS", "/", "origin: http://a.example", "access-control-request-method: GET",
+                "content-type: application/grpc"),
+            get("/", "origin: http://a.example")),
         DifferentialCase(
             "cors-minimal",
             """
@@ -73,6 +93,18 @@ extension HandWritten {
             [
                 get("/ok"), get("/no"), get("/ok/../no"), get("/ok?x"), get("/OK"),
             ]),
+        rbac(
+            "rbac-port-range", "ALLOW",
+            "permissions: [{destination_port_range: {start: 1, end: 65536}}], principals: [{any: true}]", [get("/")]),
+        rbac(
+            "rbac-port-range-other", "ALLOW",
+            "permissions: [{destination_port_range: {start: 1, end: 2}}], principals: [{any: true}]", [get("/")]),
+        rbac(
+            "rbac-uri-template", "DENY",
+            "permissions: [{uri_template: {name: envoy.path.match.uri_template.uri_template_matcher, typed_config: "
+                + "{\"@type\": \(Bootstrap.type("path.match.uri_template.v3.UriTemplateMatchConfig")), "
+                + "path_template: \"/users/{id}/**\"}}}], principals: [{any: true}]",
+            [get("/users/1/a"), get("/users/1/a/b?q=/"), get("/users/1"), get("/users"), get("/other/1/a")]),
         rbac(
             "rbac-deny-path", "DENY", "permissions: [{url_path: {path: {exact: /secret}}}], principals: [{any: true}]",
             [get("/secret"), get("/secret?x=1"), get("/secret/"), get("/x")]),

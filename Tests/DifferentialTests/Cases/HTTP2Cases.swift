@@ -36,6 +36,26 @@ extension HandWritten {
             "grpc-resets", toH2, grpc("Internal", "rst=2"), grpc("Refused", "rst=7"), grpc("Cancel", "rst=8"),
             grpc("NoError", "rst=0"), grpc("Calm", "rst=11"), grpc("Cut", "cut;header=content-type:application/grpc")),
         DifferentialCase(
+            "grpc-stats", toH2,
+            filters: """
+                - name: envoy.filters.http.grpc_stats
+                  typed_config:
+                    "@type": \(Bootstrap.type("filters.http.grpc_stats.v3.FilterConfig"))
+                    emit_filter_state: true
+                    stats_for_all_methods: true
+                    enable_upstream_stats: true
+                """,
+            grpc("Echo", "echo", body: "\0\0\0\0\u{1}a\0\0\0\0\u{1}b"), grpc("Ok", ok + ";size=0"),
+            grpc("Only", "only;header=content-type:application/grpc;trailer=grpc-status:12"),
+            grpc("None", ok + ";size=0", body: ""), get("/", "x-do: " + ok).http2()
+        ).logging(
+            log(
+                fields([
+                    "%FILTER_STATE(envoy.filters.http.grpc_stats:PLAIN)%",
+                    "%FILTER_STATE(envoy.filters.http.grpc_stats:TYPED)%",
+                    "%FILTER_STATE(envoy.filters.http.grpc_stats)%", "%GRPC_STATUS%",
+                ]))),
+        DifferentialCase(
             "grpc-own-replies",
             routes(
                 "match: {prefix: /pkg.Service/Dead}, route: {cluster: dead}",
@@ -95,6 +115,25 @@ extension HandWritten {
             "http2-trailers", toH2,
             raw("POST / HTTP/1.1\nhost: {host}\nx-id: {id}\ntransfer-encoding: chunked\n\n3\nabc\n0\nx-t: 1\n\n")
                 .http2()),
+        DifferentialCase(
+            "trailer-mutation", toH2,
+            filters: """
+                - name: envoy.filters.http.header_mutation
+                  typed_config:
+                    "@type": \(Bootstrap.type("filters.http.header_mutation.v3.HeaderMutation"))
+                    mutations:
+                      request_trailers_mutations:
+                      - {remove: x-t}
+                      - {append: {header: {key: x-new, value: "%REQ(x-a)%"}}}
+                      response_trailers_mutations:
+                      - {append: {header: {key: x-late, value: "%PROTOCOL%"}, append_action: ADD_IF_ABSENT}}
+                      - {append: {header: {key: grpc-message, value: changed}, append_action: OVERWRITE_IF_EXISTS}}
+                """,
+            raw(
+                "POST / HTTP/1.1\nhost: {host}\nx-id: {id}\nx-a: b\nx-do: \(ok)\ntransfer-encoding: chunked\n\n3\nabc\n0\n"
+                    + "x-t: 1\nx-u: 2\n\n"
+            ).http2(),
+            get("/", "x-do: " + ok).http2(), get("/").http2()),
         DifferentialCase(
             "http2-many-streams", toH2,
             raw((1...20).map { "GET /\($0) HTTP/1.1\nhost: {host}\nx-id: {id}\n\n" }.joined(), responses: 20).http2()

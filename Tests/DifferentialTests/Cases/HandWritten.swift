@@ -4,7 +4,7 @@ enum HandWritten {
         routing + headerMatching + rewriting + replying + manipulating + timing + retrying + mirroring + filtering
         + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
         + processing + limits + hedging + redirecting + trusting + observing + bodies + tunnelling + downstreamTLS
-        + upstreamTLS + upstreamLimits + tunnels + gates + scoping + tables + chains + grpcCases + http2Cases
+        + upstreamTLS + upstreamLimits + tunnels + gates + subsets + scoping + tables + chains + grpcCases + http2Cases
         + overHTTP2
 }
 

@@ -101,36 +101,88 @@ extension HandWritten {
     ]
 
     /// Redirects that the proxy follows.
-    static let redirecting: [DifferentialCase] = [
-        internalRedirect("internal-redirect-host", "", "http://internal-redirect-host.test/second?q=1#part"),
-        internalRedirect("internal-redirect-relative", "", "/second"),
-        internalRedirect("internal-redirect-scheme", "", "https://internal-redirect-scheme.test/second"),
-        internalRedirect(
-            "internal-redirect-cross", ", allow_cross_scheme_redirect: true",
-            "https://internal-redirect-cross.test/second"),
-        internalRedirect("internal-redirect-stranger", "", "http://nobody.example/second"),
-        internalRedirect("internal-redirect-nowhere", "", "http://internal-redirect-nowhere.test/none"),
+    static let redirecting: [DifferentialCase] =
+        [
+            internalRedirect("internal-redirect-host", "", "http://internal-redirect-host.test/second?q=1#part"),
+            internalRedirect("internal-redirect-relative", "", "/second"),
+            internalRedirect("internal-redirect-scheme", "", "https://internal-redirect-scheme.test/second"),
+            internalRedirect(
+                "internal-redirect-cross", ", allow_cross_scheme_redirect: true",
+                "https://internal-redirect-cross.test/second"),
+            internalRedirect("internal-redirect-stranger", "", "http://nobody.example/second"),
+            internalRedirect("internal-redirect-nowhere", "", "http://internal-redirect-nowhere.test/none"),
+            DifferentialCase(
+                "internal-redirect-chain",
+                routes(
+                    "match: {prefix: /}, route: {cluster: a, internal_redirect_policy: {max_internal_redirects: 2}}"),
+                get(
+                    "/1",
+                    "x-do: "
+                        + (2...5).map { "status=302;header=location:http://internal-redirect-chain.test/\($0)" }
+                        .joined(separator: "|"))),
+            DifferentialCase(
+                "internal-redirect-post",
+                routes(
+                    "match: {prefix: /}, route: {cluster: a, internal_redirect_policy: {redirect_response_codes: "
+                        + "[303, 307, 308], response_headers_to_copy: [x-copied, x-absent]}}"),
+                post(
+                    "/", "body",
+                    "x-do: status=303;header=location:http://internal-redirect-post.test/x;header=x-copied:1|status=200",
+                    "x-absent: old"),
+                post(
+                    "/", "body", "x-do: status=307;header=location:http://internal-redirect-post.test/x|status=200"),
+                post("/", "body", "x-do: status=302;header=location:http://internal-redirect-post.test/x|status=200")),
+        ] + predicates
+
+    private static func predicate(_ name: String, _ message: String, _ fields: String = "") -> String {
+        "{name: envoy.internal_redirect_predicates.\(name), typed_config: {\"@type\": "
+            + "\(Bootstrap.type("internal_redirect.\(name).v3.\(message)"))\(fields)}}"
+    }
+
+    /// Redirects that predicates let through or not.
+    private static let predicates: [DifferentialCase] = [
         DifferentialCase(
-            "internal-redirect-chain",
+            "internal-redirect-allowed",
             routes(
-                "match: {prefix: /}, route: {cluster: a, internal_redirect_policy: {max_internal_redirects: 2}}"),
+                "match: {prefix: /first}, route: {cluster: a, internal_redirect_policy: {predicates: ["
+                    + predicate("allow_listed_routes", "AllowListedRoutesConfig", ", allowed_route_names: [second]")
+                    + "]}}", "match: {prefix: /second}, name: second, route: {cluster: b}",
+                "match: {prefix: /third}, name: third, route: {cluster: b}"),
+            get("/first", "x-do: status=302;header=location:http://internal-redirect-allowed.test/second|status=200"),
+            get("/first", "x-do: status=302;header=location:http://internal-redirect-allowed.test/third|status=200")),
+        DifferentialCase(
+            "internal-redirect-previous",
+            routes(
+                "match: {prefix: /a}, name: a, route: {cluster: a, internal_redirect_policy: "
+                    + "{max_internal_redirects: 10, predicates: ["
+                    + predicate("previous_routes", "PreviousRoutesConfig")
+                    + "]}}",
+                "match: {prefix: /b}, name: b, route: {cluster: a, internal_redirect_policy: "
+                    + "{max_internal_redirects: 10, predicates: ["
+                    + predicate("previous_routes", "PreviousRoutesConfig")
+                    + "]}}"),
             get(
-                "/1",
+                "/a",
                 "x-do: "
-                    + (2...5).map { "status=302;header=location:http://internal-redirect-chain.test/\($0)" }
+                    + ["b", "a", "b", "a"].map {
+                        "status=302;header=location:http://internal-redirect-previous.test/\($0)"
+                    }
                     .joined(separator: "|"))),
         DifferentialCase(
-            "internal-redirect-post",
+            "internal-redirect-safe-scheme",
             routes(
-                "match: {prefix: /}, route: {cluster: a, internal_redirect_policy: {redirect_response_codes: "
-                    + "[303, 307, 308], response_headers_to_copy: [x-copied, x-absent]}}"),
-            post(
-                "/", "body",
-                "x-do: status=303;header=location:http://internal-redirect-post.test/x;header=x-copied:1|status=200",
-                "x-absent: old"),
-            post(
-                "/", "body", "x-do: status=307;header=location:http://internal-redirect-post.test/x|status=200"),
-            post("/", "body", "x-do: status=302;header=location:http://internal-redirect-post.test/x|status=200")),
+                "match: {prefix: /first}, route: {cluster: a, internal_redirect_policy: {allow_cross_scheme_redirect: true, "
+                    + "predicates: [" + predicate("safe_cross_scheme", "SafeCrossSchemeConfig") + "]}}",
+                "match: {prefix: /second}, route: {cluster: b}"),
+            get(
+                "/first",
+                "x-do: status=302;header=location:https://internal-redirect-safe-scheme.test/second|status=200"),
+            get(
+                "/first",
+                "x-do: status=302;header=location:http://internal-redirect-safe-scheme.test/second|status=200"),
+            get(
+                "/first", "x-forwarded-proto: https",
+                "x-do: status=302;header=location:http://internal-redirect-safe-scheme.test/second|status=200")),
     ]
 
     private static func internalRedirect(_ name: String, _ policy: String, _ location: String) -> DifferentialCase {

@@ -3,14 +3,14 @@ extension HandWritten {
     static let observing: [DifferentialCase] = operatorCases + filterCases + traceCases
 
     /// An access log beside the common one, whose lines name the exchange too.
-    private static func log(_ fields: String, filter: String? = nil, more: String = "") -> String {
+    static func log(_ fields: String, filter: String? = nil, more: String = "") -> String {
         let file =
             "{\"@type\": \(Bootstrap.type("access_loggers.file.v3.FileAccessLog")), path: {logpath}, "
             + "log_format: {json_format: {id: \"%REQ(X-ID)%\", \(fields)}\(more)}}"
         return "{name: more, \(filter.map { "filter: {\($0)}, " } ?? "")typed_config: \(file)}"
     }
 
-    private static func fields(_ operators: [String]) -> String {
+    static func fields(_ operators: [String]) -> String {
         operators.enumerated().map { "f\($0.offset): \"\($0.element)\"" }.joined(separator: ", ")
     }
 

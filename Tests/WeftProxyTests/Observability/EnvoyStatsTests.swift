@@ -31,6 +31,19 @@ import WeftTransport
         return now(proxy)
     }
 
+    /// Everything for Prometheus, once the metrics tell of the one message that was answered.
+    private func textOfOneCall(_ proxy: ObservedProxy) async throws -> String {
+        let deadline = ContinuousClock.now + .seconds(20)
+        var text = ""
+        while ContinuousClock.now < deadline {
+            text = proxy.plane.metrics.prometheusText(proxy.plane)
+            let lines = text.split(separator: "\n").filter { $0.hasPrefix("istio_response_messages_total{") }
+            if lines.contains(where: { $0.hasSuffix(" 1") }) { break }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+        return text
+    }
+
     private func now(_ proxy: ObservedProxy) -> [String: Int] {
         Dictionary(
             EnvoyStats(plane: proxy.plane).all.map { ($0.name, $0.value) },
@@ -91,7 +104,7 @@ import WeftTransport
                 prefix + "success": 1, prefix + "total": 1, prefix + "0": 1, prefix + "request_message_count": 2,
                 prefix + "response_message_count": 1,
             ])
-        let text = proxy.plane.metrics.prometheusText(proxy.plane)
+        let text = try await textOfOneCall(proxy)
         let labels =
             "{cluster_name=\"up\",grpc_bridge_method=\"Call\",grpc_bridge_service=\"pkg_Service\"}"
         #expect(text.contains("envoy_cluster_grpc_success\(labels) 1\n"))
@@ -117,8 +130,7 @@ import WeftTransport
         filter.overrides = [dropped, renamed]
         let proxy = try await ObservedProxy(["up": (upstream.port, true)], filters: [.stats(filter)]) { _ in }
         _ = try await proxy.ask(Self.call, Self.messages)
-        _ = try await stats(proxy)
-        let text = proxy.plane.metrics.prometheusText(proxy.plane)
+        let text = try await textOfOneCall(proxy)
         #expect(!text.contains("istio_request_messages_total{"))
         #expect(text.contains("path=\"/pkg.Service/Call\"} 1\n"))
         await proxy.stop()
