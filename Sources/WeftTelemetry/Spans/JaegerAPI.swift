@@ -126,7 +126,8 @@ package struct JaegerAPI: Sendable {
             return answer(found.count) { text in for trace in found { JaegerDocument.write(trace, to: &text) } }
         }
         let search = try TraceSearch(parameters, now: now())
-        let found = store.traces(limit: search.limit, where: search.matches)
+        let found = store.traces(
+            limit: search.limit, of: search.service, in: search.window, where: search.matches)
         return answer(found.count) { text in for trace in found { JaegerDocument.write(trace, to: &text) } }
     }
 
@@ -142,11 +143,11 @@ package struct JaegerAPI: Sendable {
 
 /// What a search asks for.
 struct TraceSearch: Sendable {
-    private let service: String?
+    let service: String?
+    /// Microseconds since 1970.
+    let window: ClosedRange<Int64>
     private let operation: String?
     private let tags: [String: String]
-    private let start: Int64
-    private let end: Int64
     private let least: Int64
     private let most: Int64
     let limit: Int
@@ -155,9 +156,11 @@ struct TraceSearch: Sendable {
         service = parameters["service"].flatMap { $0.isEmpty ? nil : $0 }
         guard service != nil else { throw SpanError("parameter \"service\" is missing") }
         operation = parameters["operation"].flatMap { $0.isEmpty || $0 == "all" ? nil : $0 }
-        end = try JaegerAPI.integer(parameters, "end") ?? now
+        let end = try JaegerAPI.integer(parameters, "end") ?? now
         let back = try Self.duration(parameters["lookback"], "lookback") ?? 172_800_000_000
-        start = try JaegerAPI.integer(parameters, "start") ?? end - back
+        let start = try JaegerAPI.integer(parameters, "start") ?? end - back
+        // Backwards, it is an instant.
+        window = start <= end ? start...end : end...end
         least = try Self.duration(parameters["minDuration"], "minDuration") ?? 0
         most = try Self.duration(parameters["maxDuration"], "maxDuration") ?? .max
         guard least <= most else { throw SpanError("\"maxDuration\" is shorter than \"minDuration\"") }
@@ -200,19 +203,16 @@ struct TraceSearch: Sendable {
         throw SpanError("parameter \"\(name)\" is \(PromQLText.quoted(text)), which is no duration; 1.5s or 20ms are")
     }
 
-    /// Whether one span of the trace has all that is asked for.
-    func matches(_ trace: Trace) -> Bool {
-        guard trace.end >= start, trace.start <= end else { return false }
-        return trace.spans.contains { span in
-            guard service == nil || span.service == service, operation == nil || span.operation == operation,
-                span.start >= start, span.start <= end, span.duration >= least, span.duration <= most
-            else { return false }
-            return tags.allSatisfy { key, value in
-                span.tags.contains { $0.key == key && $0.value.text == value }
-                    || span.resource.contains { $0.key == key && $0.value.text == value }
-                    || span.events.contains { $0.tags.contains { $0.key == key && $0.value.text == value } }
-                    || (key == "error" && value == String(span.isError))
-            }
+    /// Whether a span has what is asked for besides its service and its time.
+    func matches(_ span: Span) -> Bool {
+        guard operation == nil || span.operation == operation, span.duration >= least, span.duration <= most else {
+            return false
+        }
+        return tags.allSatisfy { key, value in
+            span.tags.contains { $0.key == key && $0.value.text == value }
+                || span.resource.contains { $0.key == key && $0.value.text == value }
+                || span.events.contains { $0.tags.contains { $0.key == key && $0.value.text == value } }
+                || (key == "error" && value == String(span.isError))
         }
     }
 }

@@ -7,7 +7,7 @@ final class SpanLog: @unchecked Sendable {
     private let logger: Logger
     private var current: RecordLog?
     private var number = 0
-    private var sizes: [Int: Int] = [:]
+    private var files: [Int: SpanFileIndex] = [:]
 
     init(folder: String, limit: Int, logger: Logger) throws(DiskError) {
         self.folder = folder
@@ -25,23 +25,25 @@ final class SpanLog: @unchecked Sendable {
         for name in try DiskFolder.names(folder) where name.hasPrefix("spans-") && name.hasSuffix(".log") {
             guard let found = Int(name.dropFirst(6).dropLast(4)) else { continue }
             number = max(number, found)
+            var index = SpanFileIndex()
             let log = try RecordLog.open(path(found)) { content in
                 guard let spans = SpanCoding.decode(content) else {
                     logger.error("\(name) has a record that makes no sense; its spans are lost")
                     return
                 }
+                index.add(spans)
                 body(spans)
             } damaged: {
                 logger.error("\($0.description)")
             }
-            sizes[found] = log.size
+            index.size = log.size
+            files[found] = index
         }
         number += 1
     }
 
     func append(_ spans: [Span]) throws(DiskError) {
         if let open = current, open.size > limit / 16 {
-            sizes[number] = open.size
             number += 1
             current = nil
         }
@@ -50,13 +52,23 @@ final class SpanLog: @unchecked Sendable {
             removeOldest()
         }
         try current?.append(SpanCoding.encode(spans))
+        files[number, default: SpanFileIndex()].add(spans)
+        files[number]?.size = current?.size ?? 0
     }
 
     private func removeOldest() {
-        while sizes.values.reduce(0, +) > limit, let oldest = sizes.keys.min() {
-            sizes[oldest] = nil
+        while files.values.reduce(0, { $0 + $1.size }) > limit, let oldest = files.keys.min() {
+            files[oldest] = nil
             DiskFolder.remove(path(oldest))
         }
+    }
+
+    /// Services of all spans on disk.
+    var services: Set<String> { files.values.reduce(into: []) { $0.formUnion($1.services) } }
+
+    /// The files that may have what is asked for.
+    func archive(where mayHold: (SpanFileIndex) -> Bool) -> SpanArchive {
+        SpanArchive(paths: files.filter { mayHold($0.value) }.keys.sorted(by: >).map(path))
     }
 }
 

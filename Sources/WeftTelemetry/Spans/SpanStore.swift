@@ -59,7 +59,7 @@ struct SharedTexts: Sendable {
     }
 }
 
-/// Traces of a day: whole ones in memory, found by service, operation, tags and time, and a log on disk.
+/// Traces of a day: the youngest in memory, found by service, operation, tags and time, and all on disk.
 ///
 /// Thread-safe. When more come than it may hold, plain fast traces go first, then slow ones, then those with errors
 /// (what is looked for after an incident is decided at the tail, not by chance).
@@ -72,6 +72,8 @@ package final class SpanStore: Sendable {
         var dropped: UInt64 = 0
         var hasWarned = false
         var newest: Int64 = 0
+        /// Of traces that begin later, memory has every one.
+        var completeAfter = Int64.min
         var texts = SharedTexts()
     }
     private let state: Mutex<State>
@@ -148,6 +150,7 @@ package final class SpanStore: Sendable {
         for trace in state.traces.values.sorted(by: { (rank($0), $0.start) < (rank($1), $1.start) }) {
             guard state.spanCount > goal || trace.start < oldest else { return }
             state.traces[trace.id] = nil
+            state.completeAfter = max(state.completeAfter, trace.start)
             state.spanCount -= trace.spans.count
             state.dropped += UInt64(trace.spans.count)
         }
@@ -155,16 +158,50 @@ package final class SpanStore: Sendable {
 
     // MARK: - Out
 
-    package func trace(_ id: String) -> Trace? { state.withLock { $0.traces[id] } }
+    /// From memory, or from disk.
+    package func trace(_ id: String) -> Trace? {
+        let (held, archive) = state.withLock { state in
+            let held = state.traces[id]
+            return (held, held == nil ? state.log?.archive { $0.mayHold(trace: id) } : nil)
+        }
+        return held ?? archive.flatMap { gathered($0.spans(of: [id])).first }
+    }
 
-    /// The traces that `matches` takes, the youngest first.
-    package func traces(limit: Int, where matches: (Trace) -> Bool) -> [Trace] {
-        let all = state.withLock { $0.traces.values.sorted { $0.start > $1.start } }
-        return Array(all.lazy.filter(matches).prefix(limit))
+    /// The traces of which a span is taken, the youngest first; the disk is asked for those that memory has let go of.
+    /// - Parameters:
+    ///   - service: Of which one span has to be; `nil` is any.
+    ///   - window: Microseconds since 1970 within which the span begins.
+    package func traces(
+        limit: Int, of service: String?, in window: ClosedRange<Int64>, where matches: (Span) -> Bool
+    ) -> [Trace] {
+        func isWanted(_ span: Span) -> Bool {
+            (service == nil || span.service == service) && window.contains(span.start) && matches(span)
+        }
+        let (all, completeAfter, archive) = state.withLock { state in
+            (
+                state.traces.values.filter { $0.end >= window.lowerBound && $0.start <= window.upperBound },
+                state.completeAfter, state.log?.archive { $0.holds(service, in: window) }
+            )
+        }
+        let held = all.filter { $0.spans.contains(where: isWanted) }.sorted { $0.start > $1.start }
+        let isEnough = held.prefix { $0.start > completeAfter }.count >= limit || completeAfter < window.lowerBound
+        guard !isEnough, let archive else { return Array(held.prefix(limit)) }
+        let known = Set(held.map(\.id))
+        let more = Set(archive.traces(limit: limit, where: isWanted)).subtracting(known)
+        let found = more.isEmpty ? [] : gathered(archive.spans(of: more))
+        return Array((held + found).sorted { $0.start > $1.start }.prefix(limit))
+    }
+
+    private func gathered(_ spans: [Span]) -> [Trace] {
+        var found = State()
+        Self.insert(spans, into: &found, settings)
+        return Array(found.traces.values)
     }
 
     package var services: [String] {
-        state.withLock { state in Set(state.traces.values.lazy.flatMap(\.spans).map(\.service)).sorted() }
+        state.withLock { state in
+            Set(state.traces.values.lazy.flatMap(\.spans).map(\.service)).union(state.log?.services ?? []).sorted()
+        }
     }
 
     /// Operations of a service with the kinds of their spans.

@@ -32,25 +32,35 @@ final class RecordLog {
         _ path: String, _ body: (ArraySlice<UInt8>) -> Void, damaged: (Damage) -> Void
     ) throws(DiskError) -> RecordLog {
         let file = try DiskFile.appending(path)
-        let bytes = try file.readAll()
+        let end = eachRecord(of: try file.readAll(), body) { offset, reason in
+            damaged(Damage(path: path, offset: offset, reason: reason))
+        }
+        if end < file.size { try file.truncate(to: end) }
+        return RecordLog(file)
+    }
+
+    /// - Returns: Where the last whole record ends.
+    @discardableResult
+    static func eachRecord(
+        of bytes: [UInt8], _ body: (ArraySlice<UInt8>) -> Void, damaged: (_ offset: Int, _ reason: String) -> Void
+    ) -> Int {
         var reader = ByteReader(bytes)
         var end = 0
         while !reader.isAtEnd {
             guard let length = reader.fixed32(), let sum = reader.fixed32(), length <= recordLimit,
                 let content = reader.slice(Int(length))
             else {
-                damaged(Damage(path: path, offset: end, reason: "the last record is cut off; it is left out"))
+                damaged(end, "the last record is cut off; it is left out")
                 break
             }
             end = reader.position
             guard Checksum.crc32c(content) == sum else {
-                damaged(Damage(path: path, offset: end, reason: "a record's checksum is wrong; it is left out"))
+                damaged(end, "a record's checksum is wrong; it is left out")
                 continue
             }
             body(content)
         }
-        if end < file.size { try file.truncate(to: end) }
-        return RecordLog(file)
+        return end
     }
 
     static func frame(_ content: [UInt8]) -> [UInt8] {

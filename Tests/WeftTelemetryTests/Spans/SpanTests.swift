@@ -142,6 +142,38 @@ import WeftTelemetry
         #expect(store.counts.dropped > 300)
     }
 
+    /// What memory lets go of is on disk, and found there by its identifier, its time and its tags.
+    @Test func whatMemoryLetsGoOfIsFoundOnDisk() throws {
+        let folder = try Workspace.folder("spans-archive")
+        func check(_ store: SpanStore) throws {
+            #expect(store.counts.held <= 100)
+            let found = try #require(store.trace(Self.id(7)))
+            #expect(found.spans.map(\.spanID) == ["0000000000000007", "00000000000000ff"])
+            #expect(store.trace(Self.id(9999)) == nil)
+            func starts(_ window: ClosedRange<Int64>, limit: Int = 20, tag: String? = nil) -> [Int64] {
+                let times = (Self.now + window.lowerBound)...(Self.now + window.upperBound)
+                return store.traces(limit: limit, of: "a", in: times) { span in
+                    tag.map { tag in span.tags.contains { $0.value.text == tag } } ?? true
+                }.map { $0.start - Self.now }
+            }
+            #expect(starts(5...8) == [8, 7, 6, 5])
+            #expect(starts(0...499, limit: 3) == [499, 498, 497])
+            #expect(starts(0...499, tag: "v7") == [7])
+            #expect(starts(600...700).isEmpty)
+            #expect(store.traces(limit: 5, of: "nobody", in: 0...(.max)) { _ in true }.isEmpty)
+        }
+        let first = try store(folder, limit: 100)
+        for trace in 0..<500 {
+            let tags = [SpanTag("n", .string("v\(trace)"))]
+            let id = String(repeating: "0", count: 16 - String(trace).count) + String(trace)
+            first.add([span(trace, id, at: Int64(trace), tags: tags)])
+            if trace == 7 { first.add([span(trace, "00000000000000ff", parent: id, at: 8)]) }
+        }
+        try check(first)
+        // Read back by the next process.
+        try check(store(folder, limit: 100))
+    }
+
     @Test func spansSurviveAKillAndATornRecord() throws {
         let folder = try Workspace.folder("spans-kill")
         let tags = [
