@@ -22,17 +22,17 @@ extension APIEngine {
                 info: info, resource: resource, operation: "DELETE", object: .null,
                 old: served(current, info, resource.version),
                 options: review))
-        let (remaining, last) = try await store.commit { transaction -> (JSONValue?, JSONValue) in
-            guard var object = transaction.get(self.storage(info), id) else { throw APIError.notFound(resource, name) }
+        let (remaining, last) = try store.commit { transaction -> (JSONValue?, JSONValue) in
+            guard var object = transaction.get(storage(info), id) else { throw APIError.notFound(resource, name) }
             try Self.check(options, object, resource, name)
             if options.dryRun { return (nil, object) }
             Self.mark(&object, info, options)
             if Self.isFinished(object, info) {
-                transaction.remove(self.storage(info), id)
+                transaction.remove(storage(info), id)
                 return (nil, object)
             }
-            if object == transaction.get(self.storage(info), id) { return (object, object) }
-            let stored = transaction.put(self.storage(info), id, object)
+            if object == transaction.get(storage(info), id) { return (object, object) }
+            let stored = transaction.put(storage(info), id, object)
             return (stored, stored)
         }
         if remaining == nil, !options.dryRun, info.plural == "customresourcedefinitions" {

@@ -32,11 +32,11 @@ extension APIEngine {
         object = try await admit(object, old: nil, info, resource, operation: "CREATE", options)
         ManagedFields.record(&object, old: nil, info.schemas[resource.version], options)
         let ready = object
-        let stored = try await store.commit { transaction in
-            if transaction.get(self.storage(info), id) != nil { throw APIError.alreadyExists(resource, name) }
+        let stored = try store.commit { transaction in
+            if transaction.get(storage(info), id) != nil { throw APIError.alreadyExists(resource, name) }
             var object = ready
             try Allocation.assign(&object, old: nil, &transaction)
-            return options.dryRun ? object : transaction.put(self.storage(info), id, object)
+            return options.dryRun ? object : transaction.put(storage(info), id, object)
         }
         if !options.dryRun { changed(info, stored, name) }
         return served(stored, info, resource.version)
@@ -103,10 +103,8 @@ extension APIEngine {
         }
         ManagedFields.record(&object, old: old, info.schemas[resource.version], options)
         let ready = object
-        let stored = try await store.commit { transaction -> JSONValue in
-            guard let current = transaction.get(self.storage(info), id) else {
-                throw APIError.notFound(resource, id.name)
-            }
+        let stored = try store.commit { transaction -> JSONValue in
+            guard let current = transaction.get(storage(info), id) else { throw APIError.notFound(resource, id.name) }
             guard current.string("metadata", "resourceVersion") == old.string("metadata", "resourceVersion") else {
                 throw APIError.conflict(resource, id.name)
             }
@@ -115,10 +113,10 @@ extension APIEngine {
             if object == current || Self.equalButManagedTime(object, current) { return current }
             if options.dryRun { return object }
             if Self.isFinished(object, info) {
-                transaction.remove(self.storage(info), id)
+                transaction.remove(storage(info), id)
                 return object
             }
-            return transaction.put(self.storage(info), id, object)
+            return transaction.put(storage(info), id, object)
         }
         if !options.dryRun { changed(info, stored, id.name) }
         return served(stored, info, resource.version)

@@ -105,12 +105,12 @@ struct GarbageCollector: Sendable {
                 }
             }
         }
-        await finish(object, info, gone, namespaceIsEmpty: emptied)
+        finish(object, info, gone, namespaceIsEmpty: emptied)
     }
 
-    private func finish(_ object: JSONValue, _ info: ResourceInfo, _ gone: Set<String>, namespaceIsEmpty: Bool) async {
+    private func finish(_ object: JSONValue, _ info: ResourceInfo, _ gone: Set<String>, namespaceIsEmpty: Bool) {
         let id = ObjectID(namespace: object.string("metadata", "namespace"), name: object.string("metadata", "name"))
-        let removed = try? await engine.store.commit { transaction -> Bool in
+        let removed = try? engine.store.commit { transaction -> Bool in
             guard var current = transaction.get(info.storage, id),
                 current[path: "metadata", "uid"] == object[path: "metadata", "uid"]
             else { return false }

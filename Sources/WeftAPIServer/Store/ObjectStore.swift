@@ -30,10 +30,8 @@ struct ChangeRecord: Sendable {
 
 /// All objects: written through to SQLite, read from memory, with one global, ever-growing resource version.
 ///
-/// Thread-safe. Commits run one after the other on the database's own queue, and hold no lock while SQLite writes: a
-/// disk that takes long keeps writers waiting, never readers, and none of the threads that serve requests.
-/// A write is acknowledged, and seen by readers, after the database has it in its write-ahead log, so that killing the
-/// process loses nothing acknowledged. Watchers see changes in commit order; one that falls too far behind is cut off.
+/// Thread-safe. A write is acknowledged after the database has it in its write-ahead log, so that killing the process
+/// loses nothing acknowledged. Watchers see changes in commit order; one that falls too far behind is cut off.
 final class ObjectStore: Sendable {
     private struct State {
         var version = 1
@@ -54,13 +52,10 @@ final class ObjectStore: Sendable {
     /// Changes that are kept for watches from an old version.
     private static let logLimit = 20_000
     private let state: Mutex<State>
-    /// Its queue is what keeps commits in order.
     private let database: DatabaseQueue
 
     init(path: String) throws {
         var configuration = Configuration()
-        // Somebody who looks into the file or copies it may lock it for a moment.
-        configuration.busyMode = .timeout(30)
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL")
             try database.execute(sql: "PRAGMA synchronous = NORMAL")
@@ -110,24 +105,12 @@ final class ObjectStore: Sendable {
     var storages: [StorageID] { state.withLock { $0.objects.filter { !$0.value.isEmpty }.map(\.key) } }
 
     /// Runs `body` on the newest state; what it puts and removes is committed as one, or not at all when it throws.
-    ///
-    /// Once begun it goes on to its end, also when the calling task is cancelled.
-    func commit<Result: Sendable>(_ body: @escaping @Sendable (inout Transaction) throws -> Result) async throws
-        -> Result
-    {
-        try await withCheckedThrowingContinuation { continuation in
-            database.asyncWriteWithoutTransaction { [self] database in
-                continuation.resume(with: Swift.Result { try commit(to: database, body) })
-            }
-        }
-    }
-
-    /// Runs on the database's queue: nobody else changes what is stored meanwhile.
-    private func commit<Result>(to database: Database, _ body: (inout Transaction) throws -> Result) throws -> Result {
-        let (result, changes, version) = try run(body)
-        if changes.isEmpty { return result }
-        try Self.write(changes, to: database)
-        state.withLock { state in
+    func commit<Result: Sendable>(_ body: (inout Transaction) throws -> Result) throws -> Result {
+        try state.withLock { state in
+            guard !state.closed else { throw APIError.internalError("the server is shutting down") }
+            let (result, changes, version) = try Self.run(body, on: state)
+            if changes.isEmpty { return result }
+            try write(changes)
             state.version = version
             for change in changes {
                 // In place: a second reference to the table, as the transaction's, would make this a copy of all objects.
@@ -135,15 +118,16 @@ final class ObjectStore: Sendable {
                 state.log.append(change)
             }
             Self.publish(changes, &state)
+            return result
         }
-        return result
     }
 
     /// Runs the body on its own reference to the objects, which is gone when this returns.
-    private func run<Result>(_ body: (inout Transaction) throws -> Result) throws -> (Result, [ChangeRecord], Int) {
-        let (objects, version, isClosed) = state.withLock { ($0.objects, $0.version, $0.closed) }
-        guard !isClosed else { throw APIError.internalError("the server is shutting down") }
-        var transaction = Transaction(version: version) {
+    private static func run<Result>(_ body: (inout Transaction) throws -> Result, on state: State) throws
+        -> (Result, [ChangeRecord], Int)
+    {
+        let objects = state.objects
+        var transaction = Transaction(version: state.version) {
             objects[$0]?[$1]
         } table: {
             objects[$0] ?? [:]
@@ -152,9 +136,9 @@ final class ObjectStore: Sendable {
         return (result, transaction.changes, transaction.version)
     }
 
-    private static func write(_ changes: [ChangeRecord], to database: Database) throws {
+    private func write(_ changes: [ChangeRecord]) throws {
         do {
-            try database.inTransaction {
+            try database.write { database in
                 for change in changes {
                     if let new = change.new {
                         try database.execute(
@@ -175,7 +159,6 @@ final class ObjectStore: Sendable {
                 }
                 try database.execute(
                     sql: "INSERT OR REPLACE INTO meta VALUES ('version', ?)", arguments: [changes.last?.version ?? 1])
-                return .commit
             }
         } catch {
             throw APIError.internalError("cannot write to the database: \(error)")
