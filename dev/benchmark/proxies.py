@@ -88,16 +88,17 @@ class Workshop:
         arguments = [self.weft_path, "-c", path, "--concurrency", "1", "-l", "warning"]
         return Process(name, arguments, folder).wait_for(port)
 
-    def floor(self, port, upstream, name="floor"):
-        """The bare forwarder of floor.c."""
-        return Process(name, [self.program("floor"), port, upstream], self.folder(name)).wait_for(port)
+    def floor(self, port, upstream, name="floor", tls=None):
+        """The bare forwarder of floor.c; `tls`: terminate or originate."""
+        more = [tls, self.certificates] if tls else []
+        return Process(name, [self.program("floor"), port, upstream, *more], self.folder(name)).wait_for(port)
 
     def program(self, name):
         """The executable of one of the C files beside this one, built when it is first wanted."""
         program = self.directory / f"{name}-program"
         if not program.exists():
             source = pathlib.Path(__file__).with_name(f"{name}.c")
-            subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program, source, "-lm"], check=True)
+            subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program, source, "-lssl", "-lcrypto", "-lm"], check=True)
         return program
 
     def nginx(self, text, port, name="nginx"):

@@ -161,7 +161,8 @@ def mesh(settings, workshop, stack):
     if settings.wants(["floor"]):
         second = PORTS.floor + PORTS.second
         subjects["floor"] = [
-            workshop.floor(second, PORTS.backend, "floor-server"), workshop.floor(PORTS.floor, second, "floor-client")]
+            workshop.floor(second, PORTS.backend, "floor-server", "terminate"),
+            workshop.floor(PORTS.floor, second, "floor-client", "originate")]
         for process in subjects["floor"]:
             stack.callback(process.stop)
 
