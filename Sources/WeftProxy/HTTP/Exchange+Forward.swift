@@ -55,9 +55,9 @@ extension Exchange {
             forwarding, manager: connection.manager.manager.maxStreamDurationMilliseconds, head: &head)
         timeouts = RequestTimeouts(
             forwarding, head: &head, respectsExpected: connection.manager.manager.router.respectsExpectedTimeout)
-        retries = RetryState(forwarding.retry, head: &head)
         mutateRequest(forwarding)
-        // After the mutations: hash policies see the request as the upstream will.
+        // After the mutations: what decides about retries, and hash policies, see the request as the upstream will.
+        retries = RetryState(forwarding.retry, head: &head)
         preparePick(forwarding)
         startTimers()
         tryUpstream()

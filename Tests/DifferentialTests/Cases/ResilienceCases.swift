@@ -91,6 +91,34 @@ extension HandWritten {
             "retry-by-header", get("/", "x-envoy-retry-on: 5xx", "x-do: status=503|status=200"),
             get("/", "x-envoy-retry-on: 5xx", "x-envoy-max-retries: 3", "x-do: status=503|status=503|status=200"),
             get("/", "x-envoy-retry-grpc-on: unavailable", "x-do: header=grpc-status:14|status=200")),
+        DifferentialCase(
+            "retry-by-added-headers",
+            """
+            request_headers_to_add: [{header: {key: x-may, value: "yes"}}]
+            request_headers_to_remove: [x-gone]
+            routes:
+            - match: {prefix: /may}
+              route:
+                cluster: a
+                retry_policy: {retry_on: 5xx, retriable_request_headers: [{name: x-may, present_match: true}]}
+            - match: {prefix: /gone}
+              route:
+                cluster: a
+                retry_policy: {retry_on: 5xx, retriable_request_headers: [{name: x-gone, present_match: true}]}
+            - match: {prefix: /path}
+              route:
+                cluster: a
+                prefix_rewrite: /new
+                retry_policy:
+                  retry_on: 5xx
+                  retriable_request_headers: [{name: ":path", string_match: {prefix: /new}}]
+            - match: {prefix: /on}
+              request_headers_to_add:
+              - {header: {key: x-envoy-retry-on, value: 5xx}}
+              - {header: {key: x-envoy-max-retries, value: "2"}}
+              route: {cluster: a}
+            """, get("/may", "x-do: status=503|status=200"), get("/gone", "x-gone: 1", "x-do: status=503|status=200"),
+            get("/path", "x-do: status=503|status=200"), get("/on", "x-do: status=503|status=503|status=200")),
         retry(
             "retry-grpc", "retry_on: unavailable, num_retries: 1",
             [
