@@ -106,6 +106,35 @@ struct SyntheticMesh: Sendable {
         return mesh
     }()
 
+    /// Bookinfo behind its gateway, with a split of reviews and a fault that callers of ratings inject.
+    static let bookinfo: SyntheticMesh = {
+        let gateway = Workload(namespace: "istio-system", app: "istio-ingressgateway", version: "latest")
+        let one = { (app: String, version: String) in Workload(namespace: "bookinfo", app: app, version: version) }
+        let (page, details, ratings) = (one("productpage", "v1"), one("details", "v1"), one("ratings", "v1"))
+        let reviews = ["v1", "v2", "v3"].map { one("reviews", $0) }
+        var mesh = SyntheticMesh(workloads: [gateway, page, details, ratings] + reviews)
+        mesh.edges = [Edge(from: gateway, to: page, rate: 31), Edge(from: page, to: details, rate: 31)]
+        for (version, rate) in zip(reviews, [18, 9, 4]) { mesh.edges.append(Edge(from: page, to: version, rate: rate)) }
+        for (version, rate) in zip(reviews.dropFirst(), [8, 3]) {
+            mesh.edges.append(Edge(from: version, to: ratings, rate: rate))
+            mesh.edges.append(Edge(from: version, to: ratings, rate: 1, code: "503", isLost: true))
+        }
+        return mesh
+    }()
+
+    /// Twenty workloads that call fourteen others each, themselves too.
+    static let crowd: SyntheticMesh = {
+        var mesh = SyntheticMesh()
+        mesh.workloads = (0..<20).map { Workload(namespace: "team-\($0 / 10)", app: "w\($0)") }
+        for from in 0..<20 {
+            for step in 0..<14 {
+                mesh.edges.append(
+                    Edge(from: mesh.workloads[from], to: mesh.workloads[(from + step) % 20], rate: 1 + step * 9))
+            }
+        }
+        return mesh
+    }()
+
     /// Names that are markup, for every place that a stranger fills.
     static let hostileText = "\"'><img src=x onerror=\"window.pwned=1\"><script>window.pwned=1</script>"
 
