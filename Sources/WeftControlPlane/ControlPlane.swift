@@ -227,7 +227,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     // MARK: - HTTP
 
     private var healthService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         return HTTPService(router: router, sockets: [socket(settings.readinessPort)], logger: Logger(label: "http"))
     }
@@ -246,7 +246,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private var monitoringService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         MonitoringRoutes(
             coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
@@ -256,7 +256,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private var dashboardService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         Dashboard.add(
             to: router,
@@ -271,7 +271,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func webhookService(_ serving: ServingCertificate) -> HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         let (revision, namespace) = (settings.revision, settings.namespace)
         let namespaces = sources.namespaces.store

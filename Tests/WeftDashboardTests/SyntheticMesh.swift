@@ -87,6 +87,54 @@ struct SyntheticMesh: Sendable {
         return mesh
     }()
 
+    /// The shop, with policies about mutual TLS.
+    static let secured: SyntheticMesh = {
+        var mesh = shop
+        let kind = "PeerAuthentication"
+        let version = "security.istio.io/v1"
+        mesh.configuration += [
+            object(version, kind, "shop", "default", ["mtls": ["mode": "STRICT"]]),
+            object(
+                version, kind, "shop", "cart",
+                ["selector": ["matchLabels": ["app": "cart"]], "mtls": ["mode": "DISABLE"]]),
+        ]
+        return mesh
+    }()
+
+    /// The shop, with routes of the Gateway API: one of a Service that mirrors, one of a Service with a timeout, one of a
+    /// gateway that tries again; and a VirtualService of a gateway for every host.
+    static let routed: SyntheticMesh = {
+        var mesh = shop
+        let version = "gateway.networking.k8s.io/v1"
+        mesh.configuration = [
+            object(
+                version, "HTTPRoute", "shop", "front",
+                [
+                    "parentRefs": [["group": "", "kind": "Service", "name": "front"]],
+                    "rules": [
+                        ["filters": [["type": "RequestMirror", "requestMirror": ["backendRef": ["name": "stock"]]]]]
+                    ],
+                ]),
+            object(
+                version, "GRPCRoute", "shop", "calls",
+                [
+                    "parentRefs": [["group": "", "kind": "Service", "name": "cart"]],
+                    "rules": [["timeouts": ["request": "1s"]]],
+                ]
+            ),
+            object(
+                version, "HTTPRoute", "edge", "outside",
+                [
+                    "parentRefs": [["name": "gate"]],
+                    "rules": [["retry": ["attempts": 2], "backendRefs": [["name": "stock", "namespace": "shop"]]]],
+                ]),
+            object(
+                "networking.istio.io/v1", "VirtualService", "shop", "everything",
+                ["hosts": ["*"], "gateways": ["edge/gate"], "http": [["route": [["destination": ["host": "stock"]]]]]]),
+        ]
+        return mesh
+    }()
+
     /// A caller and a callee that give a service two names, a fast and a slow version, and a fault that the caller injects;
     /// the service's name is not its app's.
     static let market: SyntheticMesh = {
