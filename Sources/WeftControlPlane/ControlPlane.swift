@@ -112,7 +112,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
-            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap)
+            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap,
+            clients: ClientDirectory(pods: { [sources] in sources.pods.store.all }))
         let expiries = expiryWatch(of: authority)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
