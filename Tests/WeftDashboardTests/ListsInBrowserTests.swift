@@ -88,6 +88,33 @@ import WeftCore
         }
     }
 
+    /// Calls between services are a graph, like the mesh's own; a trace has its times above its bars, and two are compared
+    /// when two are chosen.
+    @Test func tracesShowCallsTimesAndPairs() async throws {
+        try await StagedBrowser.run(.shop) { page, stage, visit in
+            try await visit("traces/dependencies")
+            let drawn = try await page.text(
+                """
+                [...document.querySelectorAll('.graph .node')].map((one) => one.dataset.id).sort().join() + '; '
+                  + [...document.querySelectorAll('.graph .plate')].map((one) => one.textContent).join()
+                """)
+            #expect(drawn == "cart.shop,front.shop,stock.shop; 10 calls,10 calls")
+            try await visit("traces/00000000000000aa0000000000000000")
+            let ruler = "[...document.querySelectorAll('.ruler div span')].map((one) => one.textContent).join()"
+            #expect(try await page.text(ruler) == "0,10 ms,20 ms,30 ms")
+            try await visit("traces?service=front.shop")
+            let button =
+                "[...document.querySelectorAll('main button')].find((one) => one.textContent.startsWith('Compare'))"
+            #expect(try await page.text("String(\(button).disabled)") == "true")
+            _ = try await page.value(
+                "[...document.querySelectorAll('main input[type=checkbox]')].slice(0, 2).forEach((one) => one.click())")
+            _ = try await page.value("\(button).click()")
+            try await page.wait(
+                "two traces", until: "document.querySelector('main').textContent.includes('Two traces')")
+            #expect(page.complaints == [])
+        }
+    }
+
     /// HEAD is GET without the body, for files and documents; nothing is left open by it.
     @Test func headsAreAnsweredAsGets() async throws {
         try await StagedBrowser.run(.shop) { page, stage, visit in

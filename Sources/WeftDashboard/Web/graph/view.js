@@ -1,7 +1,7 @@
 // Draws a graph; pans, zooms, and tells what was chosen.
 
 import { s } from "../lib/dom.js";
-import { bytes, milliseconds, rate, share } from "../lib/format.js";
+import { bytes, count, milliseconds, rate, share } from "../lib/format.js";
 import { LabelPlaces, pointAt } from "./labels.js";
 import { layout, size } from "./layout.js";
 
@@ -112,7 +112,7 @@ export class GraphView {
       "aria-label": `${edge.from} to ${edge.to}: ${rate(edge.requests)}, success ${share(edge.success)}`,
       onclick: () => this.select("edge", edge),
     },
-    s("title", {}, `${edge.from} → ${edge.to}\n${edge.protocol}: ${edge.requests ? rate(edge.requests) : bytes(edge.bytes) + "/s"}, success ${share(edge.success)}`),
+    s("title", {}, `${edge.from} → ${edge.to}\n${edge.protocol}: ${edge.calls !== undefined ? edge.calls : edge.requests ? rate(edge.requests) : bytes(edge.bytes) + "/s"}, success ${share(edge.success)}`),
     s("path", { class: "hit", d: path }), s("path", { class: "line", d: path, "marker-end": `url(#arrow-${look})` }));
     if (this.animate && (edge.requests > 0 || edge.bytes > 0)) {
       const pace = edge.requests > 50 ? "fast" : edge.requests > 5 || edge.bytes > 1e5 ? "medium" : "slow";
@@ -190,6 +190,14 @@ export class GraphView {
   }
 
   // MARK: - Looking
+
+  /** Makes the drawing as high as what it shows, within bounds in pixels, and shows all of it. */
+  fitHeight(least, most) {
+    const { top, bottom, left, right } = this.labelPlaces.extent;
+    const scale = Math.min(1.25, (this.drawing.clientWidth || right - left) / (right - left));
+    this.drawing.setAttribute("height", Math.round(Math.min(most, Math.max(least, (bottom - top) * scale))));
+    this.fit();
+  }
 
   fit() {
     const { clientWidth, clientHeight } = this.drawing;
@@ -280,6 +288,7 @@ const texts = {
   share: (edge) => edge.share === null || edge.share > 0.999 ? null : share(edge.share),
   success: (edge) => edge.success === null ? null : share(edge.success),
   latency: (edge) => edge.latency === null ? null : milliseconds(edge.latency),
+  calls: (edge) => edge.calls === undefined ? null : `${edge.calls < 1e4 ? edge.calls : count(edge.calls)} calls`,
   throughput: (edge) => `${bytes(edge.bytes + edge.size)}/s`,
 };
 

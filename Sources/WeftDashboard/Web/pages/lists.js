@@ -203,7 +203,11 @@ async function neighbours(kind, namespace, name, settings, signal) {
   });
   const side = (title, list, other) => h("section", {}, h("h2", {}, title), flows(list, (edge) => whole.nodes.get(other(edge)), 95));
   return {
-    drawing: own ? drawing : null, draw: () => { if (own) view.draw(graph, { labels: ["rate", "mtls"] }); },
+    drawing: own ? drawing : null, draw: () => {
+      if (!own) return;
+      view.draw(graph, { labels: ["rate", "mtls"] });
+      view.fitHeight(200, 520);
+    },
     tables: [side("Called by", edges.filter((edge) => edge.to === own), (edge) => edge.from), side("Calls", edges.filter((edge) => edge.from === own), (edge) => edge.to)],
   };
 }

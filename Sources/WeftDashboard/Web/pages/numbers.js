@@ -37,11 +37,13 @@ export async function numbers(kind, settings, signal) {
   const [line, rest] = halves(names, first, "60s"), senders = by.replaceAll("destination", "source");
   const over = (text) => range(text, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal);
   const sends = first === "destination";
+  // Who has no proxy sends too: the callees tell of it.
+  const sentBy = (labels, over) => ["source", "destination"].map((end) => `sum by (${labels}) (rate(istio_requests_total{reporter="${end}"}[${over}]))`).join(` or on (${senders}) `);
   const [[told, others, policies, sent], lines, sentLines] = await Promise.all([
     queryAll([...halves(names, first, `${length}s`, codes),
       `sum by (${by},connection_security_policy) (rate(istio_requests_total{reporter="destination"}[${length}s]))`,
-      ...sends ? [`sum by (${senders}${codes}) (rate(istio_requests_total{reporter="source"}[${length}s]))`] : []], time, signal),
-    over(`${line} + ${rest} or ${line} or ${rest}`), sends ? over(`sum by (${senders}) (rate(istio_requests_total{reporter="source"}[60s]))`) : [],
+      ...sends ? [sentBy(`${senders}${codes}`, `${length}s`)] : []], time, signal),
+    over(`${line} + ${rest} or ${line} or ${rest}`), sends ? over(sentBy(senders, "60s")) : [],
   ]);
   const key = (metric) => names.map((name) => metric[name] ?? "").join("/");
   const found = new Map();
