@@ -112,7 +112,8 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
-            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap)
+            isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap,
+            clients: ClientDirectory(pods: { [sources] in sources.pods.store.all }))
         let expiries = expiryWatch(of: authority)
         await coordinator.configurationChanged(changes: 1, reasons: ["start"])
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -227,7 +228,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     // MARK: - HTTP
 
     private var healthService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         return HTTPService(router: router, sockets: [socket(settings.readinessPort)], logger: Logger(label: "http"))
     }
@@ -246,7 +247,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private var monitoringService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         MonitoringRoutes(
             coordinator: coordinator, sources: sources, telemetry: telemetry, metrics: metrics, access: access,
@@ -256,7 +257,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private var dashboardService: HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         Dashboard.add(
             to: router,
@@ -271,7 +272,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
     }
 
     private func webhookService(_ serving: ServingCertificate) -> HTTPService {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addHealth(to: router)
         let (revision, namespace) = (settings.revision, settings.namespace)
         let namespaces = sources.namespaces.store

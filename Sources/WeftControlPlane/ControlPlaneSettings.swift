@@ -1,5 +1,6 @@
 import WeftCA
 import WeftCore
+import WeftTelemetry
 
 /// Where the control plane listens and what it is called. The defaults are Istio's.
 struct ControlPlaneSettings: Sendable, Hashable {
@@ -31,6 +32,8 @@ struct ControlPlaneSettings: Sendable, Hashable {
     var tracingURL: String?
     /// Where telemetry is kept; `nil` keeps it in memory alone.
     var telemetryFolder: String?
+    /// Bytes of memory for spans.
+    var spanMemory = SpanStoreSettings().memoryLimit
     /// Whether the debug endpoints ask who calls.
     var authorizesDebug = true
     /// Whether who reads the dashboard may watch requests live; who may debug always may.
@@ -47,7 +50,7 @@ extension ControlPlaneSettings {
         var description: String
     }
 
-    /// Takes who may ask for what from the environment.
+    /// Takes who may ask for what, and how much, from the environment.
     mutating func readAccess(_ environment: [String: String]) throws {
         func number(_ name: String) throws -> Double? {
             guard let text = environment[name], !text.isEmpty else { return nil }
@@ -67,6 +70,7 @@ extension ControlPlaneSettings {
         case "off": opensTap = false
         case let text?: throw InvalidVariable(description: "WEFT_DASHBOARD_TAP is \"\(text)\"; write on or off")
         }
+        if let value = try number("WEFT_SPAN_MEMORY_MIB") { spanMemory = Int(min(value, 1_048_576) * 1_048_576) }
         if let value = try number("WEFT_CA_REQUEST_BURST") { requestLimits.burst = value }
         if let value = try number("WEFT_CA_REQUESTS_PER_SECOND") { requestLimits.perSecond = value }
     }

@@ -99,6 +99,7 @@ struct WebFile: Sendable {
         script("config/editor.js", PackageResources.editor_js), script("config/form.js", PackageResources.form_js),
         script("config/forms.js", PackageResources.forms_js),
         script("graph/badges.js", PackageResources.badges_js), script("graph/layout.js", PackageResources.layout_js),
+        script("graph/labels.js", PackageResources.labels_js),
         script("graph/model.js", PackageResources.model_js), script("graph/view.js", PackageResources.view_js),
         script("pages/config.js", PackageResources.config_js), script("pages/graph.js", PackageResources.graph_js),
         script("pages/lists.js", PackageResources.lists_js), script("pages/logs.js", PackageResources.logs_js),

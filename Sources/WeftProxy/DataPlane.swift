@@ -41,6 +41,8 @@ package final class DataPlane: Sendable {
         var parent: HotRestartParent?
         /// Where this proxy is, and the cluster that it is a member of, for zone-aware balancing.
         package var home = ProxyHome()
+        /// Told what went wrong where no request can say it, in words for people; called on any thread.
+        package var warn: @Sendable (String) -> Void = { _ in }
         package init() {}
     }
 
@@ -106,7 +108,8 @@ package final class DataPlane: Sendable {
         gate = ConnectionGate(options.limits)
         workers = group.makeIterator().enumerated().map { index, loop in
             Worker(
-                eventLoop: loop, index: index, snapshot: empty, logs: AccessLogWriter(),
+                eventLoop: loop, index: index, snapshot: empty,
+                logs: AccessLogWriter(dropped: tracing.logLinesDropped, warn: options.warn),
                 metrics: metrics.worker(index), localPrincipal: options.localPrincipal, http2: http2,
                 tracing: tracing, node: options.observedNode, overload: overload, drain: options.drain,
                 serviceCluster: options.serviceCluster)

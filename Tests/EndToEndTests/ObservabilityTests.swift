@@ -201,6 +201,31 @@ extension EndToEnd {
             try await eventually("the ejection is counted") { try await mesh.query(ejected) == 1 ? true : nil }
         }
 
+        /// A pod without a sidecar and without a Service: no configuration tells of it, so the callee's proxy asks who has its
+        /// address. Its requests are its workload's from then on.
+        @Test func aCallerWithoutSidecarAndServiceIsNamed() async throws {
+            let mesh = try await Self.ready.value
+            let plain = Caller(mesh: mesh, namespace: "observedplain")
+            let address = "http://flaky.observed:9080/plain"
+            let named = requests(
+                "reporter=\"destination\",destination_workload=\"flaky\",source_workload=\"client\","
+                    + "source_workload_namespace=\"observedplain\",source_canonical_service=\"client\"")
+            try await eventually("the caller has its name") {
+                #expect(try await plain.codes([address]) == ["200"])
+                return try await mesh.query(named) >= 1 ? true : nil
+            }
+            let unknown = requests(
+                "reporter=\"destination\",destination_workload=\"flaky\",source_workload=\"unknown\"")
+            let before = (named: try await mesh.query(named), unknown: try await mesh.query(unknown))
+            let codes = try await plain.codes(Array(repeating: address, count: 10))
+            #expect(codes == Array(repeating: "200", count: 10))
+            // What came before may be counted late: more than ten is no failure of naming.
+            try await eventually("ten more of the caller") {
+                try await mesh.query(named) >= before.named + 10 ? true : nil
+            }
+            #expect(try await mesh.query(unknown) == before.unknown)
+        }
+
         @Test func locksFollowANamespaceToStrict() async throws {
             let mesh = try await Self.ready.value
             let (meshed, plain) = (

@@ -27,7 +27,10 @@ import WeftTelemetry
             "bytes a sample in blocks",
             String(format: "%.2f", Double(statistics.blockBytes) / Double(max(1, samplesInBlocks(store, lines.count)))))
         try queries(store, &report)
-        report.line("largest resident memory, with the queries", "\(peak() >> 20) MiB", goal: (peak() >> 20) <= 300)
+        try spans(folder, logger, &report)
+        report.line(
+            "largest resident memory, with the queries and the spans", "\(peak() >> 20) MiB",
+            goal: (peak() >> 20) <= 300)
         try restart(folder, logger, &report)
         print(report.text)
         try? FileManager.default.removeItem(atPath: folder)
@@ -52,6 +55,70 @@ import WeftTelemetry
         report.line("taking in the first scrape of all (new series)", String(format: "%.2f s of one core", first))
         report.line("taking in, after that", String(format: "%.1f %% of one core", share), goal: share <= 15)
         report.line("resident memory", "\(resident() >> 20) MiB (\(idle >> 20) MiB before the first scrape)")
+    }
+
+    /// Spans of every proxy beside its series: traces of four, with the tags that weft-proxy gives them. More come than
+    /// memory may hold; a search over all of it comes last.
+    private static func spans(_ folder: String, _ logger: Logger, _ report: inout Report) throws {
+        var settings = SpanStoreSettings(folder: folder + "-spans")
+        defer { try? FileManager.default.removeItem(atPath: folder + "-spans") }
+        settings.spanLimit = 1_000_000
+        let store = try SpanStore(settings: settings, logger: logger)
+        let before = resident()
+        let count = 400_000
+        var spent = 0.0
+        for batch in 0..<(count / 400) {
+            let made = (0..<100).flatMap { trace(batch * 100 + $0) }
+            let begin = cpuSeconds()
+            store.add(made)
+            spent += cpuSeconds() - begin
+        }
+        let counts = store.counts
+        let mebibytes = Double(resident() - before) / 1_048_576
+        report.line(
+            "taking in \(count) spans of \(proxies) proxies",
+            String(format: "%.1f µs of one core each; %d held in memory", spent / Double(count) * 1e6, counts.held))
+        report.line(
+            "memory of spans, limit \(settings.memoryLimit >> 20) MiB",
+            String(format: "%d MiB counted, %.0f MiB more resident", counts.bytes >> 20, mebibytes),
+            goal: counts.bytes <= settings.memoryLimit)
+        let time = best { _ = store.traces(limit: 20, of: "service-3.shop", in: 0...Int64.max) { $0.isError } }
+        report.line("20 traces with an error, of a service", time.text)
+    }
+
+    /// A request through four proxies.
+    private static func trace(_ number: Int) -> [Span] {
+        let id = String(format: "%032x", 0x7000_0000 + number)
+        let begin = start * 1000 + Int64(number) * 36_000
+        return (0..<4).map { hop in
+            let proxy = (number * 7 + hop * 13) % proxies
+            let service = proxy % 40
+            let address = "10.244.\(proxy / 250).\(proxy % 250)"
+            let isServer = hop % 2 == 0
+            let tags: [(String, String)] = [
+                ("component", "proxy"),
+                ("upstream_cluster", "outbound|9080||service-\(service).shop.svc.cluster.local"),
+                ("upstream_cluster.name", "outbound|9080||service-\(service).shop.svc.cluster.local"),
+                ("request_size", "0"), ("response_size", String(number % 900)), ("response_flags", "-"),
+                ("http.protocol", "HTTP/1.1"), ("http.method", "GET"), ("http.status_code", "200"),
+                ("http.url", "http://service-\(service).shop:9080/items/\(number)"), ("peer.address", address),
+                ("node_id", "sidecar~\(address)~workload-\(proxy)-v1-5f6d7c8b9-abcde.shop~shop.svc.cluster.local"),
+                ("guid:x-request-id", String(format: "%08x-1111-2222-3333-%012x", number, hop)),
+                ("user_agent", "Mozilla/5.0 (X11; Linux x86_64)"), ("downstream_cluster", "-"), ("zone", "zone-a"),
+                ("istio.canonical_service", "service-\(service)"), ("istio.canonical_revision", "v1"),
+                ("istio.mesh_id", "cluster.local"), ("istio.namespace", "shop"), ("istio.cluster_id", "Kubernetes"),
+                ("weft.config", "VirtualService shop/service-\(service) rule 0"), ("weft.route", "route-\(service)"),
+            ]
+            return Span(
+                traceID: id, spanID: String(format: "%016x", number * 4 + hop + 1),
+                parentID: hop == 0 ? nil : String(format: "%016x", number * 4 + hop),
+                service: "service-\(service).shop",
+                operation: "service-\(service).shop.svc.cluster.local:9080/*", kind: isServer ? "server" : "client",
+                start: begin + Int64(hop) * 300, duration: Int64(4_000 - hop * 700),
+                tags: tags.map { SpanTag($0, .string($1)) },
+                events: [], resource: [SpanTag("service.name", .string("service-\(service).shop"))],
+                isError: number % 97 == 0)
+        }
     }
 
     /// What the next process reads when this one is gone.

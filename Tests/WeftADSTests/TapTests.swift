@@ -74,6 +74,8 @@ import WeftIdentity
     /// Tells of as many requests as it is asked for, once, per order.
     private final class Source: TapSource {
         let orders = Mutex<[[TapOrder]]>([])
+        let asking = Mutex<(@Sendable (String) -> Bool)?>(nil)
+        let answers = Mutex<[ClientAnswer]>([])
         let count: Int
 
         init(count: Int = 1) { self.count = count }
@@ -85,6 +87,31 @@ import WeftIdentity
                     _ = tell(TapMessage(viewers: [order.id], entry: TapTests.record().json, lost: [:]))
                 }
             }
+        }
+
+        func resolve(_ ask: (@Sendable (_ address: String) -> Bool)?) { asking.withLock { $0 = ask } }
+        func learn(_ answer: ClientAnswer) { answers.withLock { $0.append(answer) } }
+    }
+
+    private static let caller: JSONValue = ["WORKLOAD_NAME": "caller", "NAMESPACE": "plain"]
+
+    /// A proxy asks who has an address, as soon as it is told that it may, with nobody watching.
+    @Test func aProxyAsksWhoHasAnAddress() async throws {
+        let source = Source()
+        try await run(source) { hub in
+            try await eventually("it may ask") { source.asking.withLock { $0 != nil } }
+            let ask = try #require(source.asking.withLock { $0 })
+            #expect(ask("10.244.0.9"))
+            #expect(ask("10.244.0.10"))
+            #expect(ask(String(repeating: "9", count: 65)))
+            try await eventually("two answers") { source.answers.withLock { $0.count >= 2 } }
+            // An address that is too long is no question, and ends the stream like every message of no kind.
+            try await eventually("the stream has ended") { source.asking.withLock { $0 == nil } }
+            #expect(
+                source.answers.withLock { $0 } == [
+                    ClientAnswer(address: "10.244.0.9", workload: TapTests.caller),
+                    ClientAnswer(address: "10.244.0.10", workload: nil),
+                ])
         }
     }
 
@@ -113,7 +140,9 @@ import WeftIdentity
             host: "127.0.0.1", port: 0, certificate: nil,
             services: [
                 ADSServer(authentication: .none, delegate: RecordingControlPlane(), logger: Self.logger),
-                TapService(hub: hub, logger: logger) { $0 == "good" ? identity : nil },
+                TapService(
+                    hub: hub, logger: logger, resolve: { $0 == "10.244.0.9" ? Self.caller : nil }
+                ) { $0 == "good" ? identity : nil },
             ])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await host.run() }
@@ -136,7 +165,7 @@ import WeftIdentity
         let source = Source()
         try await run(source) { hub in
             try await eventually("the proxy comes") { hub.proxyCount == 1 }
-            #expect(source.orders.withLock { $0.isEmpty })
+            #expect(source.orders.withLock { $0.allSatisfy(\.isEmpty) })
             let view = try hub.open(TapFilter(["namespace": "dev", "status": "2xx"]))
             var events = view.events.makeAsyncIterator()
             guard case .hello(1)? = await events.next(), case .request(let entry)? = await events.next() else {

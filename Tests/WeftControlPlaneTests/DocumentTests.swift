@@ -1,6 +1,7 @@
 import Testing
 import WeftConfig
 import WeftCore
+import WeftTranslate
 import WeftXDS
 
 @testable import WeftControlPlane
@@ -201,10 +202,41 @@ import WeftXDS
             "kind": "Service", "metadata": ["name": "api", "namespace": "dev"],
             "spec": ["selector": ["app": "backend"]],
         ])
-        let document = WorkloadDocument.make(pods: [pod], services: [service])
+        let document = WorkloadDocument.make(
+            pods: [pod], services: [service], modes: PeerModes(snapshot: MeshSnapshot(objects: [])))
+        #expect(document[0]?["mtls"] == ["mode": "PERMISSIVE"])
         #expect(document[0]?["name"] == "backend")
         #expect(document[0]?["meshed"] == 1)
         #expect(document[0]?["ready"] == 0)
         #expect(document[0]?["services"] == ["api"])
+    }
+
+    /// The workload's own policy wins over its namespace's, and its ports over itself.
+    @Test(arguments: [
+        ("backend", #"{"mode":"DISABLE","ports":{"8443":"STRICT"},"source":"dev/backend"}"#),
+        ("other", #"{"mode":"STRICT","source":"dev/default"}"#),
+    ])
+    func workloadsTellWhichTLSTheyAskFor(_ app: String, _ expected: String) throws {
+        func policy(_ name: String, _ spec: JSONValue) -> KubernetesObject {
+            KubernetesObject([
+                "apiVersion": "security.istio.io/v1", "kind": "PeerAuthentication",
+                "metadata": ["name": .string(name), "namespace": "dev"], "spec": spec,
+            ])
+        }
+        let snapshot = MeshSnapshot(objects: [
+            policy("default", ["mtls": ["mode": "STRICT"]]),
+            policy(
+                "backend",
+                [
+                    "selector": ["matchLabels": ["app": "backend"]], "mtls": ["mode": "DISABLE"],
+                    "portLevelMtls": ["8443": ["mode": "STRICT"], "8080": ["mode": "DISABLE"]],
+                ]),
+        ])
+        let pod = KubernetesObject([
+            "kind": "Pod", "metadata": ["name": "one", "namespace": "dev", "labels": ["app": .string(app)]],
+            "spec": ["containers": [["name": "istio-proxy"]]],
+        ])
+        let document = WorkloadDocument.make(pods: [pod], services: [], modes: PeerModes(snapshot: snapshot))
+        #expect(document[0]?["mtls"] == (try JSONValue(parsing: Array(expected.utf8))))
     }
 }

@@ -52,7 +52,7 @@ final class Stage: Sendable {
     /// Serves until ``stop()``; returns when the port answers.
     func start() async throws {
         await coordinator.configurationChanged(changes: 1, reasons: ["test"])
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         Dashboard.add(
             to: router,
             source: MeshDashboard(

@@ -87,6 +87,54 @@ struct SyntheticMesh: Sendable {
         return mesh
     }()
 
+    /// The shop, with policies about mutual TLS.
+    static let secured: SyntheticMesh = {
+        var mesh = shop
+        let kind = "PeerAuthentication"
+        let version = "security.istio.io/v1"
+        mesh.configuration += [
+            object(version, kind, "shop", "default", ["mtls": ["mode": "STRICT"]]),
+            object(
+                version, kind, "shop", "cart",
+                ["selector": ["matchLabels": ["app": "cart"]], "mtls": ["mode": "DISABLE"]]),
+        ]
+        return mesh
+    }()
+
+    /// The shop, with routes of the Gateway API: one of a Service that mirrors, one of a Service with a timeout, one of a
+    /// gateway that tries again; and a VirtualService of a gateway for every host.
+    static let routed: SyntheticMesh = {
+        var mesh = shop
+        let version = "gateway.networking.k8s.io/v1"
+        mesh.configuration = [
+            object(
+                version, "HTTPRoute", "shop", "front",
+                [
+                    "parentRefs": [["group": "", "kind": "Service", "name": "front"]],
+                    "rules": [
+                        ["filters": [["type": "RequestMirror", "requestMirror": ["backendRef": ["name": "stock"]]]]]
+                    ],
+                ]),
+            object(
+                version, "GRPCRoute", "shop", "calls",
+                [
+                    "parentRefs": [["group": "", "kind": "Service", "name": "cart"]],
+                    "rules": [["timeouts": ["request": "1s"]]],
+                ]
+            ),
+            object(
+                version, "HTTPRoute", "edge", "outside",
+                [
+                    "parentRefs": [["name": "gate"]],
+                    "rules": [["retry": ["attempts": 2], "backendRefs": [["name": "stock", "namespace": "shop"]]]],
+                ]),
+            object(
+                "networking.istio.io/v1", "VirtualService", "shop", "everything",
+                ["hosts": ["*"], "gateways": ["edge/gate"], "http": [["route": [["destination": ["host": "stock"]]]]]]),
+        ]
+        return mesh
+    }()
+
     /// A caller and a callee that give a service two names, a fast and a slow version, and a fault that the caller injects;
     /// the service's name is not its app's.
     static let market: SyntheticMesh = {
@@ -103,6 +151,35 @@ struct SyntheticMesh: Sendable {
         mesh.configuration = [
             object("networking.istio.io/v1", "VirtualService", "market", "booth", ["hosts": ["booth"], "http": []])
         ]
+        return mesh
+    }()
+
+    /// Bookinfo behind its gateway, with a split of reviews and a fault that callers of ratings inject.
+    static let bookinfo: SyntheticMesh = {
+        let gateway = Workload(namespace: "istio-system", app: "istio-ingressgateway", version: "latest")
+        let one = { (app: String, version: String) in Workload(namespace: "bookinfo", app: app, version: version) }
+        let (page, details, ratings) = (one("productpage", "v1"), one("details", "v1"), one("ratings", "v1"))
+        let reviews = ["v1", "v2", "v3"].map { one("reviews", $0) }
+        var mesh = SyntheticMesh(workloads: [gateway, page, details, ratings] + reviews)
+        mesh.edges = [Edge(from: gateway, to: page, rate: 31), Edge(from: page, to: details, rate: 31)]
+        for (version, rate) in zip(reviews, [18, 9, 4]) { mesh.edges.append(Edge(from: page, to: version, rate: rate)) }
+        for (version, rate) in zip(reviews.dropFirst(), [8, 3]) {
+            mesh.edges.append(Edge(from: version, to: ratings, rate: rate))
+            mesh.edges.append(Edge(from: version, to: ratings, rate: 1, code: "503", isLost: true))
+        }
+        return mesh
+    }()
+
+    /// Twenty workloads that call fourteen others each, themselves too.
+    static let crowd: SyntheticMesh = {
+        var mesh = SyntheticMesh()
+        mesh.workloads = (0..<20).map { Workload(namespace: "team-\($0 / 10)", app: "w\($0)") }
+        for from in 0..<20 {
+            for step in 0..<14 {
+                mesh.edges.append(
+                    Edge(from: mesh.workloads[from], to: mesh.workloads[(from + step) % 20], rate: 1 + step * 9))
+            }
+        }
         return mesh
     }()
 

@@ -6,6 +6,12 @@ package protocol TapSource: Sendable {
     /// Tells what these orders ask for from now on, and nothing else; none ends it.
     /// - Parameter tell: `false` when what it was given had to be left out.
     func serve(_ orders: [TapOrder], tell: @escaping @Sendable (TapMessage) -> Bool)
+
+    /// The control plane can be asked who has an address from now on; `nil`: it cannot any more.
+    /// - Parameter ask: `false` when the question had to be left out. The answer comes by ``learn(_:)``.
+    func resolve(_ ask: (@Sendable (_ address: String) -> Bool)?)
+
+    func learn(_ answer: ClientAnswer)
 }
 
 /// The proxy's end of the tap, on the connection of its discovery stream.
@@ -30,6 +36,7 @@ struct TapClient: Sendable {
                 logger.debug("tap: \(error)")
             }
             source.serve([]) { _ in false }
+            source.resolve(nil)
             pause = .seconds(Double.random(in: 3..<6))
         }
     }
@@ -46,7 +53,19 @@ struct TapClient: Sendable {
             options: .defaults
         ) { [source] response in
             defer { outbox.finish() }
+            var resolves = false
             for try await bytes in response.messages {
+                if let answer = ClientAnswer(bytes: bytes) {
+                    source.learn(answer)
+                    continue
+                }
+                if !resolves, TapOrder.resolves(bytes) {
+                    resolves = true
+                    source.resolve { address in
+                        if case .enqueued = outbox.yield(ClientQuestion.bytes(address)) { return true }
+                        return false
+                    }
+                }
                 guard let orders = TapOrder.read(bytes) else {
                     throw RPCError(code: .invalidArgument, message: "orders that cannot be read")
                 }

@@ -122,7 +122,8 @@ package final class TapHub: Sendable {
         let id = state.withLock { state in
             let id = state.number()
             state.proxies[id] = Proxy(node: node, orders: continuation)
-            if !state.viewers.isEmpty { state.order([id]) }
+            // Also without a viewer: the first message says what the control plane can do.
+            state.order([id])
             return id
         }
         return (id, orders)

@@ -99,10 +99,14 @@ package struct TapOrder: Sendable, Hashable {
         self.filter = filter
     }
 
+    /// Every message of orders says, too, that the control plane knows who has which address.
     static func bytes(_ orders: [TapOrder]) -> [UInt8] {
         let list = orders.map { ["id": .int(Int64($0.id)), "filter": $0.filter.json] as JSONValue }
-        return (["orders": .array(list)] as JSONValue).serialized()
+        return (["orders": .array(list), "resolves": true] as JSONValue).serialized()
     }
+
+    /// Whether the control plane may be asked who has an address; an older one would end the stream.
+    static func resolves(_ bytes: [UInt8]) -> Bool { (try? JSONValue(parsing: bytes))?["resolves"] == true }
 
     /// - Returns: `nil` for bytes that are no orders; single orders that this version cannot follow are left out.
     static func read(_ bytes: [UInt8]) -> [TapOrder]? {

@@ -1,23 +1,28 @@
 package import GRPCCore
 package import Logging
-import WeftCore
+package import WeftCore
 package import WeftIdentity
 
 /// Our own service beside discovery: a proxy opens one stream, is told what is watched, and tells of the requests that
-/// match. Messages are JSON. A control plane without it answers UNIMPLEMENTED, and the proxy leaves it at that.
+/// match; it may ask who has an address. Messages are JSON. A control plane without it answers UNIMPLEMENTED, and the proxy leaves it at that.
 package struct TapService: RegistrableRPCService {
     static let method = MethodDescriptor(fullyQualifiedService: "weft.tap.v1.Tap", method: "Serve")
 
     private let hub: TapHub
     private let authenticate: @Sendable (_ token: String) async throws -> SPIFFEIdentity?
     private let logger: Logger
+    private let resolve: @Sendable (_ address: String) -> JSONValue?
 
-    /// - Parameter authenticate: `nil` is a bad token; an error means try again later.
+    /// - Parameters:
+    ///   - resolve: The workload that has an address, as node metadata.
+    ///   - authenticate: `nil` is a bad token; an error means try again later.
     package init(
-        hub: TapHub, logger: Logger, authenticate: @escaping @Sendable (_ token: String) async throws -> SPIFFEIdentity?
+        hub: TapHub, logger: Logger, resolve: @escaping @Sendable (_ address: String) -> JSONValue? = { _ in nil },
+        authenticate: @escaping @Sendable (_ token: String) async throws -> SPIFFEIdentity?
     ) {
         self.hub = hub
         self.logger = logger
+        self.resolve = resolve
         self.authenticate = authenticate
     }
 
@@ -70,6 +75,10 @@ package struct TapService: RegistrableRPCService {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { for await order in orders { try await write(order) } }
             while let bytes = try await messages.next() {
+                if let address = ClientQuestion.read(bytes) {
+                    try await write(ClientAnswer(address: address, workload: resolve(address)).bytes)
+                    continue
+                }
                 guard let message = TapMessage(bytes: bytes) else {
                     throw RPCError(code: .invalidArgument, message: "a message that tells of no request")
                 }

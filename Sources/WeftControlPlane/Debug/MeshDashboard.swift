@@ -19,7 +19,8 @@ struct MeshDashboard: DashboardSource {
     }
 
     func workloads() async -> JSONValue {
-        WorkloadDocument.make(pods: sources.pods.store.all, services: sources.services.store.all)
+        WorkloadDocument.make(
+            pods: sources.pods.store.all, services: sources.services.store.all, modes: await coordinator.peerModes)
     }
 
     func services() async -> JSONValue {

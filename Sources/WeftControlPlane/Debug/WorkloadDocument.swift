@@ -1,7 +1,9 @@
 import WeftConfig
 import WeftCore
+import WeftTranslate
 
-/// `/api/workloads`: pods grouped by what owns them, with the Services that select them. Pure.
+/// `/api/workloads`: pods grouped by what owns them, with the Services that select them and the TLS that they ask of
+/// their callers. Pure.
 enum WorkloadDocument {
     private struct Key: Hashable {
         var namespace: String
@@ -13,7 +15,7 @@ enum WorkloadDocument {
         var pods: [KubernetesObject] = []
     }
 
-    static func make(pods: [KubernetesObject], services: [KubernetesObject]) -> JSONValue {
+    static func make(pods: [KubernetesObject], services: [KubernetesObject], modes: PeerModes) -> JSONValue {
         var groups: [Key: Group] = [:]
         for pod in pods where pod.deletionTimestamp == nil {
             let phase = pod.json[path: "status", "phase"]?.stringValue
@@ -33,8 +35,25 @@ enum WorkloadDocument {
                 let selecting = (selectors[key.namespace] ?? []).filter { service in
                     labels.contains { own in service.labels.allSatisfy { own[$0.key] == $0.value } }
                 }
-                return document(key, group, selecting.map(\.name))
+                var document = document(key, group, selecting.map(\.name))
+                document["mtls"] = mode(namespace: key.namespace, labels: labels.first ?? [:], modes)
+                return document
             })
+    }
+
+    /// The mode for the workload's ports, the policy that sets it as `NAMESPACE/NAME` (none for Istio's default), and the
+    /// ports that have another one.
+    private static func mode(namespace: String, labels: [String: String], _ modes: PeerModes) -> JSONValue {
+        let effective = modes.mode(namespace: namespace, labels: labels, port: nil)
+        var ports: [String: JSONValue] = [:]
+        for port in modes.ports(namespace: namespace, labels: labels) {
+            let own = modes.mode(namespace: namespace, labels: labels, port: port).mode
+            if own != effective.mode { ports[String(port)] = .string(own.rawValue) }
+        }
+        var document: JSONValue = ["mode": .string(effective.mode.rawValue)]
+        if let source = effective.source { document["source"] = .string("\(source.namespace)/\(source.name)") }
+        if !ports.isEmpty { document["ports"] = .object(ports) }
+        return document
     }
 
     private static func document(_ key: Key, _ group: Group, _ services: [String]) -> JSONValue {

@@ -14,7 +14,7 @@ struct DiscoveryHosts {
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
         serving: ServingCertificate, coordinator: PushCoordinator,
-        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool, tap: TapHub
+        isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool, tap: TapHub, clients: ClientDirectory
     ) throws {
         let logger = Logger(label: "ads")
         let authenticator = TokenAuthenticator(
@@ -35,7 +35,9 @@ struct DiscoveryHosts {
                 ) {
                     try await authenticator.identity(of: $0)
                 },
-                TapService(hub: tap, logger: Logger(label: "tap")) { try await authenticator.identity(of: $0) },
+                TapService(
+                    hub: tap, logger: Logger(label: "tap"), resolve: { clients.workload(at: $0) }
+                ) { try await authenticator.identity(of: $0) },
             ])
     }
 

@@ -245,6 +245,9 @@ actor PushCoordinator {
     /// What the Gateway API's objects come to at present.
     var gatewayAPI: GatewayAPIModel { snapshot.gatewayAPI }
 
+    /// Which TLS workloads ask of their callers at present.
+    var peerModes: PeerModes { PeerModes(snapshot: snapshot) }
+
     /// Made again when somebody asks: keeping it for every class would cost more memory than what is sent.
     @concurrent private static func configuration(of keys: [ShareKey], in snapshot: MeshSnapshot) async
         -> ProxyConfiguration

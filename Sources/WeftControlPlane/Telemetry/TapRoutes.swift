@@ -43,6 +43,8 @@ struct TapRoutes: Sendable {
     func answer(_ request: Request) async -> Response {
         do throws(TapFilter.Invalid) {
             let filter = try filter(request)
+            // Nobody reads the body that would end the view.
+            if request.method == .head { return Response(status: .ok, headers: Self.headers) }
             do throws(TapRefusal) {
                 let view = try hub.open(filter)
                 return stream(view, silent: await silent().filter(filter.concerns).count)
@@ -53,6 +55,10 @@ struct TapRoutes: Sendable {
             return Self.refused(error.description, .badRequest)
         }
     }
+
+    private static let headers: HTTPFields = [
+        .contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff",
+    ]
 
     private func stream(_ view: TapView, silent: Int) -> Response {
         let (hub, beat) = (hub, beat)
@@ -67,10 +73,7 @@ struct TapRoutes: Sendable {
             }
             try await writer.finish(nil)
         }
-        return Response(
-            status: .ok,
-            headers: [.contentType: "text/event-stream", .cacheControl: "no-store", .xContentTypeOptions: "nosniff"],
-            body: body)
+        return Response(status: .ok, headers: Self.headers, body: body)
     }
 
     /// One event in the form of the HTML standard, section 9.2.

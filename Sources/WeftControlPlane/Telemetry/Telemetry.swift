@@ -31,7 +31,9 @@ struct Telemetry: Sendable {
             try TimeSeriesStore(settings: StoreSettings(folder: folder.map { $0 + "/series" }), logger: logger)
         }
         spans = try Self.open(settings.telemetryFolder, logger) { folder in
-            try SpanStore(settings: SpanStoreSettings(folder: folder.map { $0 + "/spans" }), logger: logger)
+            var spans = SpanStoreSettings(folder: folder.map { $0 + "/spans" })
+            spans.memoryLimit = settings.spanMemory
+            return try SpanStore(settings: spans, logger: logger)
         }
         scraper = Scraper(
             store: store, logger: logger, now: { Self.now }, targets: targets,

@@ -18,7 +18,7 @@ struct TelemetryRoutes: Sendable {
     // MARK: - 9090
 
     func prometheusRouter() -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         addPrometheus(to: router, under: "/api/v1/")
         router.get("-/healthy") { _, _ in AdminRoutes.text("Weft is healthy.\n") }
         router.get("-/ready") { _, _ in AdminRoutes.text("Weft is ready.\n") }
@@ -32,7 +32,7 @@ struct TelemetryRoutes: Sendable {
     // MARK: - 16686
 
     func jaegerRouter() -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         for prefix in ["/api/", "/jaeger/api/"] { addJaeger(to: router, under: prefix) }
         router.get("/") { _, _ in
             AdminRoutes.text("Weft's span store serves Jaeger's query API here: /api/services\n")
@@ -84,7 +84,7 @@ struct TelemetryRoutes: Sendable {
     // MARK: - 4318, 9411
 
     func openTelemetryRouter() -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.post("v1/traces") { request, _ in
             await take(request) { body, type in
                 type.contains("json") ? receiver.openTelemetryJSON(body) : receiver.openTelemetry(body)
@@ -94,7 +94,7 @@ struct TelemetryRoutes: Sendable {
     }
 
     func zipkinRouter() -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+        let router = Router(context: BasicRequestContext.self, options: .autoGenerateHeadEndpoints)
         router.post("api/v2/spans") { request, _ in await take(request) { body, _ in receiver.zipkin(body) } }
         router.get("health") { _, _ in AdminRoutes.json(Array(#"{"status":"UP"}"#.utf8)) }
         return router

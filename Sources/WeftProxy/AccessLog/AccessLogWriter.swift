@@ -21,6 +21,18 @@ final class AccessLogWriter {
     private static let patience = 1 << 20
     /// Who watches requests go by; `nil` for nobody, which is all that a request then pays for.
     var tap: TapRecorder?
+    private let dropped: Counter
+    private let warn: @Sendable (String) -> Void
+    /// Files whose lines are lost at present: it is said once, and again after the file has taken some.
+    private var failing: Set<String> = []
+
+    /// - Parameters:
+    ///   - dropped: Counts lines that no file took in time.
+    ///   - warn: Told once when a file begins to lose lines, in words for people.
+    init(dropped: Counter = Counter(), warn: @escaping @Sendable (String) -> Void = { _ in }) {
+        self.dropped = dropped
+        self.warn = warn
+    }
 
     func flush() {
         tap?.flush()
@@ -47,8 +59,22 @@ final class AccessLogWriter {
             guard count > 0 else { break }
             offset += count
         }
+        let reason = descriptor < 0 || offset < buffer.count ? String(cString: strerror(errno)) : ""
+        if offset > 0 { failing.remove(buffer.path) }
         buffer.removeFirst(offset)
-        if buffer.count > Self.patience { buffer.removeAll() }
+        if buffer.count > Self.patience { drop(buffer, reason) }
+    }
+
+    /// Lets go of the lines that wait for a file that takes none.
+    private func drop(_ buffer: LogBuffer, _ reason: String) {
+        let lines = buffer.bytes.count { $0 == UInt8(ascii: "\n") }
+        dropped.add(lines)
+        if failing.insert(buffer.path).inserted {
+            warn(
+                "access log \(buffer.path) takes no lines (\(reason)): \(lines) are lost, and those that come until it does; "
+                    + "access_logs.file_access_log.lines_dropped counts them")
+        }
+        buffer.removeAll()
     }
 
     private func open(_ path: String) -> CInt {

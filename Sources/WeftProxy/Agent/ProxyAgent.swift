@@ -24,6 +24,8 @@ struct ProxyAgent {
         let signals = TerminationSignals.stream()
         let (quits, quit) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         let status = AgentStatus()
+        var options = options
+        options.warn = { logger.warning("\($0)") }
         let plane = DataPlane(options: options)
         logger.info("\(settings.node.id), control plane \(settings.discovery), authority \(settings.authority)")
         for problem in settings.problems { logger.warning("\(problem)") }

@@ -64,6 +64,7 @@ struct StandaloneProxy {
         options.parent = role.parent
         options.home = ProxyHome(locality: bootstrap.node.locality, cluster: bootstrap.localCluster)
         let discovery = try StandaloneDiscovery(bootstrap)
+        options.warn = { logger.warning("\($0)") }
         let plane = DataPlane(options: options)
         let status = AgentStatus()
         status.ignored(ignoredFields)

@@ -241,6 +241,7 @@ struct EnvoyStats {
             stat("tracing.spans_failed", tracing.failed.count, isGauge: false),
             stat("access_logs.grpc_access_log.logs_written", tracing.logEntriesWritten.count, isGauge: false),
             stat("access_logs.grpc_access_log.logs_dropped", tracing.logEntriesDropped.count, isGauge: false),
+            stat("access_logs.file_access_log.lines_dropped", tracing.logLinesDropped.count, isGauge: false),
         ]
     }
 

@@ -1,4 +1,5 @@
 import NIOCore
+import WeftADS
 import WeftHTTP
 import WeftIR
 import WeftMetrics
@@ -147,6 +148,9 @@ final class WorkerMetrics {
     private var ticks = 0
     /// Who has which address, of the endpoints that this proxy is told of; made when first asked for.
     private var workloads: [String: WorkloadLabels]?
+    private var askedClients = AskedClients()
+    /// Seconds that an answer of the control plane holds.
+    private static let askedAgain = 30
     private static let cacheLimit = 10_000
 
     init(
@@ -161,8 +165,7 @@ final class WorkerMetrics {
     /// Endpoints and clusters may mean something else now.
     func snapshotChanged() {
         workloads = nil
-        peers.forgetAddresses()
-        addressEpoch += 1
+        forgetAddresses()
         baseByKey.removeAll(keepingCapacity: true)
         for index in recent.indices { recent[index] = nil }
         hosts = []
@@ -173,8 +176,22 @@ final class WorkerMetrics {
         peers.index(principal: principal, address: address) { address in
             let known = workloads ?? Self.workloads(in: snapshot)
             workloads = known
-            return known[address]
+            return known[address] ?? askedClients.workload(at: address)
         }
+    }
+
+    /// The control plane can be asked who has an address from now on, or, with `nil`, cannot.
+    func resolve(_ ask: (@Sendable (_ address: String) -> Bool)?) {
+        askedClients.ask = ask
+        if ask != nil { forgetAddresses() }
+    }
+
+    /// The control plane has said who has an address.
+    func learn(_ answer: ClientAnswer) { if askedClients.learn(answer) { forgetAddresses() } }
+
+    private func forgetAddresses() {
+        peers.forgetAddresses()
+        addressEpoch += 1
     }
 
     private static func workloads(in snapshot: Snapshot) -> [String: WorkloadLabels] {
@@ -410,6 +427,7 @@ final class WorkerMetrics {
     /// Every second; long connections show their bytes every five.
     func tick() {
         ticks += 1
+        if ticks.isMultiple(of: Self.askedAgain), askedClients.renew() { forgetAddresses() }
         guard ticks.isMultiple(of: 5) else { return }
         for report in reports.values { report.update() }
     }

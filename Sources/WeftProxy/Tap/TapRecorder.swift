@@ -139,4 +139,12 @@ extension DataPlane: TapSource {
             worker.eventLoop.execute { worker.logs.tap = orders.isEmpty ? nil : TapRecorder(orders, tell: tell) }
         }
     }
+
+    package func resolve(_ ask: (@Sendable (_ address: String) -> Bool)?) {
+        for worker in workers { worker.eventLoop.execute { worker.metrics.resolve(ask) } }
+    }
+
+    package func learn(_ answer: ClientAnswer) {
+        for worker in workers { worker.eventLoop.execute { worker.metrics.learn(answer) } }
+    }
 }

@@ -5,6 +5,8 @@ import WeftRouting
 final class TracingCounts: Sendable {
     let logEntriesWritten = Counter()
     let logEntriesDropped = Counter()
+    /// Lines that no access log file took in time.
+    let logLinesDropped = Counter()
     /// Spans that a collector took.
     let sent = Counter()
     /// The collector did not take them.

@@ -1,7 +1,8 @@
 /// The stores' own numbers in the Prometheus text format.
 package enum StoreMetrics {
-    package static func text(_ store: StoreStatistics, spans: (received: UInt64, dropped: UInt64, held: Int)) -> String
-    {
+    package static func text(
+        _ store: StoreStatistics, spans: (received: UInt64, dropped: UInt64, held: Int, bytes: Int)
+    ) -> String {
         let families: [(name: String, kind: String, help: String, value: UInt64)] = [
             ("weft_tsdb_series", "gauge", "Series in the store.", UInt64(store.series)),
             ("weft_tsdb_samples_appended_total", "counter", "Samples taken in.", store.samplesAppended),
@@ -19,6 +20,7 @@ package enum StoreMetrics {
             ("weft_spans_received_total", "counter", "Spans taken in.", spans.received),
             ("weft_spans_dropped_total", "counter", "Spans let go before their time.", spans.dropped),
             ("weft_spans_held", "gauge", "Spans in memory.", UInt64(spans.held)),
+            ("weft_spans_bytes", "gauge", "Bytes that these take, about.", UInt64(spans.bytes)),
         ]
         return families.map {
             "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) \($0.kind)\n\($0.name) \($0.value)\n"

@@ -9,6 +9,8 @@ package struct SpanStoreSettings: Sendable, Hashable {
     package var retention: Int64 = 86_400_000_000
     /// Spans that memory holds.
     package var spanLimit = 50_000
+    /// Bytes that they take, about: their texts, tags and what they stand in.
+    package var memoryLimit = 64 << 20
     package var spansPerTrace = 5_000
     /// Bytes of span files on disk; the oldest go first.
     package var diskLimit = 1 << 30
@@ -26,6 +28,16 @@ package struct Trace: Sendable {
     package var start: Int64
     package var end: Int64
     package var hasError: Bool
+    /// Bytes that its spans take in memory, about.
+    fileprivate(set) var bytes = 0
+
+    package init(id: String, spans: [Span], start: Int64, end: Int64, hasError: Bool) {
+        self.id = id
+        self.spans = spans
+        self.start = start
+        self.end = end
+        self.hasError = hasError
+    }
 
     package var duration: Int64 { end - start }
 }
@@ -34,28 +46,66 @@ package struct Trace: Sendable {
 struct SharedTexts: Sendable {
     /// When so many are known, most of them are of one span alone, such as request ids.
     static let limit = 16_384
+    /// Longer ones are of one span alone most of the time; so the texts together are few megabytes at most.
+    static let longest = 256
     private var known: Set<String> = []
+    private var resources: Set<[SpanTag]> = []
+    private static let resourceLimit = 1024
 
-    mutating func shared(_ span: Span) -> Span {
+    /// - Returns: the span with shared texts, and the bytes that it adds to memory, about.
+    mutating func shared(_ span: Span) -> (span: Span, bytes: Int) {
         var span = span
-        span.service = shared(span.service)
-        span.operation = shared(span.operation)
-        for index in span.tags.indices { share(&span.tags[index]) }
-        for index in span.resource.indices { share(&span.resource[index]) }
-        return span
+        var bytes = MemoryLayout<Span>.stride * 3 / 2 + 4 * Self.block
+        span.service = shared(span.service, &bytes)
+        span.operation = shared(span.operation, &bytes)
+        for index in span.tags.indices { share(&span.tags[index], &bytes) }
+        bytes +=
+            Self.cost(span.spanID) + Self.cost(span.parentID ?? "") + span.tags.count * MemoryLayout<SpanTag>.stride
+        for event in span.events {
+            bytes += MemoryLayout<SpanEvent>.stride + Self.block + event.tags.count * MemoryLayout<SpanTag>.stride
+            for tag in event.tags { bytes += Self.cost(tag) }
+        }
+        share(&span.resource, &bytes)
+        return (span, bytes)
     }
 
-    private mutating func share(_ tag: inout SpanTag) {
-        tag.key = shared(tag.key)
-        if case .string(let text) = tag.value { tag.value = .string(shared(text)) }
+    /// What a process says of itself is the same with all of its spans.
+    private mutating func share(_ resource: inout [SpanTag], _ bytes: inout Int) {
+        if let index = resources.firstIndex(of: resource) {
+            resource = resources[index]
+            return
+        }
+        for index in resource.indices { share(&resource[index], &bytes) }
+        bytes += resource.count * MemoryLayout<SpanTag>.stride
+        if resources.count >= Self.resourceLimit { resources.removeAll(keepingCapacity: true) }
+        resources.insert(resource)
+    }
+
+    private mutating func share(_ tag: inout SpanTag, _ bytes: inout Int) {
+        tag.key = shared(tag.key, &bytes)
+        if case .string(let text) = tag.value { tag.value = .string(shared(text, &bytes)) }
     }
 
     /// A text that is equal, and the same in memory for all who ask.
-    mutating func shared(_ text: String) -> String {
+    mutating func shared(_ text: String, _ bytes: inout Int) -> String {
         // Short ones need no memory of their own.
         guard text.utf8.count > 15 else { return text }
+        guard text.utf8.count <= Self.longest else {
+            bytes += Self.cost(text)
+            return text
+        }
         if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
-        return known.insert(text).memberAfterInsert
+        let (isNew, held) = known.insert(text)
+        if isNew { bytes += Self.cost(text) }
+        return held
+    }
+
+    /// What an allocation costs besides what it holds.
+    private static let block = 48
+    private static func cost(_ text: String) -> Int { text.utf8.count > 15 ? block + text.utf8.count : 0 }
+    private static func cost(_ tag: SpanTag) -> Int {
+        if case .string(let text) = tag.value { return cost(tag.key) + cost(text) }
+        return cost(tag.key)
     }
 }
 
@@ -67,6 +117,8 @@ package final class SpanStore: Sendable {
     private struct State {
         var traces: [String: Trace] = [:]
         var spanCount = 0
+        /// What ``Trace/bytes`` of all come to.
+        var bytes = 0
         var log: SpanLog?
         var received: UInt64 = 0
         var dropped: UInt64 = 0
@@ -128,7 +180,12 @@ package final class SpanStore: Sendable {
             if trace.spans.contains(where: { $0.spanID == span.spanID && $0.kind == span.kind }) { continue }
             // The dictionary lets go of the array first, so that it grows in place.
             state.traces[span.traceID] = nil
-            trace.spans.append(state.texts.shared(span))
+            var (held, bytes) = state.texts.shared(span)
+            if trace.spans.isEmpty { bytes += Self.traceBytes }
+            held.traceID = trace.id
+            trace.spans.append(held)
+            trace.bytes += bytes
+            state.bytes += bytes
             trace.start = min(trace.start, span.start)
             trace.end = max(trace.end, span.end)
             trace.hasError = trace.hasError || span.isError
@@ -138,20 +195,24 @@ package final class SpanStore: Sendable {
         }
     }
 
+    /// A trace without its spans: its identifier and its place in the table.
+    private static let traceBytes = 2 * MemoryLayout<Trace>.stride + 128
+
     /// Lets go of what is too old, and of a tenth of the rest when there is too much.
     private static func shrink(_ state: inout State, _ settings: SpanStoreSettings) {
-        guard state.spanCount > settings.spanLimit else { return }
+        guard state.spanCount > settings.spanLimit || state.bytes > settings.memoryLimit else { return }
         let oldest = state.newest - settings.retention
         // A trace that is under way has time to become interesting.
         func rank(_ trace: Trace) -> Int {
             trace.start < oldest ? 0 : trace.hasError ? 3 : trace.duration >= settings.slowMicroseconds ? 2 : 1
         }
-        let goal = settings.spanLimit * 9 / 10
+        let (spans, bytes) = (settings.spanLimit * 9 / 10, settings.memoryLimit / 10 * 9)
         for trace in state.traces.values.sorted(by: { (rank($0), $0.start) < (rank($1), $1.start) }) {
-            guard state.spanCount > goal || trace.start < oldest else { return }
+            guard state.spanCount > spans || state.bytes > bytes || trace.start < oldest else { return }
             state.traces[trace.id] = nil
             state.completeAfter = max(state.completeAfter, trace.start)
             state.spanCount -= trace.spans.count
+            state.bytes -= trace.bytes
             state.dropped += UInt64(trace.spans.count)
         }
     }
@@ -235,8 +296,8 @@ package final class SpanStore: Sendable {
         return calls.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { ($0.key[0], $0.key[1], $0.value) }
     }
 
-    /// Spans taken in, let go before their time, and held now.
-    package var counts: (received: UInt64, dropped: UInt64, held: Int) {
-        state.withLock { ($0.received, $0.dropped, $0.spanCount) }
+    /// Spans taken in, let go before their time, and held now, and the bytes that these take, about.
+    package var counts: (received: UInt64, dropped: UInt64, held: Int, bytes: Int) {
+        state.withLock { ($0.received, $0.dropped, $0.spanCount, $0.bytes) }
     }
 }

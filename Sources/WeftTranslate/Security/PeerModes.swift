@@ -1,18 +1,20 @@
-import WeftConfig
-import WeftCore
+package import WeftConfig
+package import WeftCore
 
 /// The TLS that a workload asks of its callers, from the mesh's, its namespace's and its own PeerAuthentication.
-struct PeerModes {
+package struct PeerModes {
     let snapshot: MeshSnapshot
 
+    package init(snapshot: MeshSnapshot) { self.snapshot = snapshot }
+
     /// A mode and the object that set it; `nil` is Istio's default, PERMISSIVE.
-    struct Effective {
-        var mode: PeerAuthentication.Mode
-        var source: ResourceReference?
+    package struct Effective {
+        package var mode: PeerAuthentication.Mode
+        package var source: ResourceReference?
     }
 
     /// `port` is the workload's; `nil` for ports that no service names.
-    func mode(namespace: String, labels: [String: String], port: Int?) -> Effective {
+    package func mode(namespace: String, labels: [String: String], port: Int?) -> Effective {
         let root = snapshot.meshConfig.effectiveRootNamespace
         let all = snapshot.peerAuthentications
         let meshWide = all.first { $0.namespace == root && ($0.spec.selector?.isEmpty ?? true) }
@@ -33,10 +35,13 @@ struct PeerModes {
     }
 
     /// Ports to which the workload's own policy gives a mode.
-    func portsWithModes(of proxy: ProxyClass) -> [Int] {
+    func portsWithModes(of proxy: ProxyClass) -> [Int] { ports(namespace: proxy.namespace, labels: proxy.labels) }
+
+    /// Ports of a workload to which its own policy gives a mode.
+    package func ports(namespace: String, labels: [String: String]) -> [Int] {
         let own = snapshot.peerAuthentications.first {
-            $0.namespace == proxy.namespace && !($0.spec.selector?.isEmpty ?? true)
-                && $0.spec.selector?.matches(proxy.labels) == true
+            $0.namespace == namespace && !($0.spec.selector?.isEmpty ?? true)
+                && $0.spec.selector?.matches(labels) == true
         }
         return (own?.spec.portLevelMtls ?? [:]).keys.compactMap { Int($0) }.filter { (1...65_535).contains($0) }
             .sorted()

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -32,6 +33,33 @@ import Testing
             #expect(writer.buffer("/dev/full").count <= 1 << 20)
         }
         #expect(writer.buffer("/dev/full").count > 0)
+    }
+
+    /// What is lost is counted, line for line, and said once for each time that a file stops taking lines.
+    @Test func lostLinesAreCountedAndSaidOnce() throws {
+        let folder = try Workspace.folder("access-log-lost")
+        let path = folder + "/away/access.log"
+        let dropped = Counter()
+        let said = Mutex<[String]>([])
+        let writer = AccessLogWriter(dropped: dropped, warn: { words in said.withLock { $0.append(words) } })
+        let line = String(repeating: "x", count: 1023) + "\n"
+        for _ in 0..<4096 {
+            writer.buffer(path).append(line)
+            writer.flush()
+        }
+        #expect(dropped.count + writer.buffer(path).count / 1024 == 4096)
+        #expect(dropped.count > 3000)
+        let first = said.withLock { $0 }
+        #expect(first.count == 1)
+        #expect(first.first?.contains("No such file") == true && first.first?.contains(path) == true, "\(first)")
+        // The file takes lines again, and then no longer.
+        try FileManager.default.createDirectory(atPath: folder + "/away", withIntermediateDirectories: true)
+        writer.flush()
+        #expect(writer.buffer(path).count == 0)
+        let before = dropped.count
+        writer.buffer(path).append(line)
+        writer.flush()
+        #expect(dropped.count == before && said.withLock { $0.count } == 1)
     }
 
     @Test func whatWasWrittenGoesFromTheFront() {

@@ -99,6 +99,38 @@ import WeftTransport
         await collector.stop()
     }
 
+    /// The span says which rule of which object decided, how it ended, and how often it was tried again.
+    @Test func theSpanHasTheDecision() async throws {
+        let collector = try await CollectorServer(.http1)
+        let gone = try await CollectorServer(.http1)
+        let port = gone.port
+        await gone.stop()
+        var tracing = Tracing()
+        tracing.provider = openTelemetry(.http(uri: "http://otel:4318/v1/traces"))
+        let object = ResourceReference(kind: "VirtualService", namespace: "shop", name: "cart")
+        let proxy = try await ObservedProxy(
+            ["up": (port, false), "collector": (collector.port, false)],
+            route: { route in
+                route.provenance = Provenance(object, rule: 2)
+                var action = RouteAction(cluster: .cluster("up"))
+                action.retryPolicy = RetryPolicy(retryOn: ["connect-failure"])
+                action.retryPolicy?.numRetries = 2
+                route.action = .forward(action)
+            }
+        ) { $0.tracing = tracing }
+        let answer = try await proxy.get("/", Self.requestID)
+        #expect(answer.hasPrefix("HTTP/1.1 503"))
+        let span = try #require(try spans(try await first(collector).body).first)
+        let tags = tags(span)
+        #expect(tags["weft.config"] == "VirtualService shop/cart rule 2")
+        #expect(tags["weft.route"] == "only")
+        #expect(tags["retry.count"] == "2")
+        #expect(tags["response_code_details"]?.contains("upstream_reset") == true, "\(tags)")
+        #expect(span.status.code == .error)
+        await proxy.stop()
+        await collector.stop()
+    }
+
     @Test func exportsToZipkin() async throws {
         let upstream = try await CollectorServer(.http1)
         let collector = try await CollectorServer(.http1)

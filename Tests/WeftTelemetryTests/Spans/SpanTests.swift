@@ -40,6 +40,44 @@ import WeftTelemetry
         (answer.1["data"] as? [[String: Any]] ?? []).compactMap { $0["traceID"] as? String }
     }
 
+    // MARK: - Memory
+
+    /// However large spans are, what they take stays within the limit, and failures stay longest.
+    @Test(arguments: [0, 100, 4000]) func memoryIsBoundedByBytes(_ length: Int) throws {
+        var settings = SpanStoreSettings()
+        settings.memoryLimit = 1 << 20
+        let store = try SpanStore(settings: settings, logger: Self.logger)
+        for trace in 0..<6000 {
+            let text = String(trace) + String(repeating: "x", count: length)
+            store.add([
+                span(
+                    trace, "0123456789abcdef", at: Int64(trace), tags: [SpanTag("k", .string(text))], error: trace == 7)
+            ])
+            #expect(store.counts.bytes <= 1 << 20)
+        }
+        #expect(store.counts.held > 100)
+        #expect(store.counts.held + Int(store.counts.dropped) == 6000)
+        #expect(store.trace(Self.id(7)) != nil)
+        #expect(store.trace(Self.id(5999)) != nil)
+        #expect(store.trace(Self.id(8)) == nil)
+    }
+
+    /// What many spans have in common takes memory once.
+    @Test func sharedTextsAreCountedOnce() throws {
+        let text = String(repeating: "x", count: 200)
+        func bytes(_ text: (Int) -> String) throws -> Int {
+            let store = try store()
+            for trace in 0..<100 {
+                var one = span(trace, "0123456789abcdef", tags: [SpanTag("user_agent", .string(text(trace)))])
+                one.resource = [SpanTag("host.name", .string(text(trace)))]
+                store.add([one])
+            }
+            return store.counts.bytes
+        }
+        let (shared, own) = (try bytes { _ in text }, try bytes { "\($0) \(text)" })
+        #expect(own - shared > 99 * 200)
+    }
+
     // MARK: - Jaeger
 
     @Test func jaegerFindsTraces() throws {

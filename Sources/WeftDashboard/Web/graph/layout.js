@@ -5,10 +5,11 @@ export const size = { width: 168, height: 46, gapX: 170, gapY: 38, padding: 26 }
 /**
  * Places nodes.
  * @param graph `{ nodes: Map, edges: [] }` as ``build`` makes it.
- * @param label How high the labels of edges are: nodes stand so far apart that labels find a place.
+ * @param label The labels of edges: how high they are, whether any is shown, and at which end of its edge one stands. Nodes
+ *   stand so far apart that labels find a place.
  * @returns `{ places: Map of id to { x, y }, boxes: [{ name or app, x, y, width, height }], width, height }`.
  */
-export function layout(graph, label = 0) {
+export function layout(graph, label = { height: 0, isShown: false }) {
   const ids = [...graph.nodes.keys()].sort();
   const next = new Map(ids.map((id) => [id, []])), previous = new Map(ids.map((id) => [id, []]));
   for (const edge of graph.edges) {
@@ -23,7 +24,24 @@ export function layout(graph, label = 0) {
   for (const id of ids) (rows[column.get(id)] ??= []).push(id);
   for (let index = 0; index < rows.length; index += 1) rows[index] ??= [];
   order(rows, next, previous, graph.nodes);
-  return place(rows, graph.nodes, Math.max(size.gapY, label + 6 - size.height));
+  const gapY = Math.max(size.gapY, label.height + 6 - size.height);
+  return place(rows, graph.nodes, gapY, gaps(graph.edges, rows, column, gapY, label));
+}
+
+/** How wide the gap behind each column is: as wide as the labels that stand in it need beside each other. */
+function gaps(edges, rows, column, gapY, label) {
+  const counts = rows.map(() => 0);
+  if (label.isShown) {
+    for (const edge of edges) {
+      const from = column.get(edge.from), to = column.get(edge.to);
+      if (to > from) counts[label.nearCallee(edge) ? to - 1 : from] += 1;
+    }
+  }
+  return counts.map((count, index) => {
+    const tall = Math.max(rows[index].length, rows[index + 1]?.length ?? 0) * (size.height + gapY);
+    const abreast = Math.min(6, Math.ceil(count * (label.height + 5) / tall));
+    return Math.max(size.gapX, 60 + abreast * 84);
+  });
 }
 
 /** The longest path to each node from one that nobody calls; an edge back into the path that is walked is left out. */
@@ -120,8 +138,9 @@ function order(rows, next, previous, nodes) {
 }
 
 /** Each namespace gets a band of its own height over all columns, so that its box overlaps no other. */
-function place(rows, nodes, gapY) {
-  const bands = new Map();
+function place(rows, nodes, gapY, gapsX) {
+  const bands = new Map(), columnX = [size.padding * 2];
+  for (const gap of gapsX) columnX.push(columnX.at(-1) + size.width + gap);
   rows.forEach((row, index) => {
     for (const id of row) {
       const name = nodes.get(id).namespace;
@@ -140,7 +159,7 @@ function place(rows, nodes, gapY) {
     let left = Infinity, right = 0;
     band.columns.forEach((column, index) => {
       if (!column) return;
-      const x = size.padding * 2 + index * (size.width + size.gapX);
+      const x = columnX[index];
       const used = column.length * size.height + (column.length - 1) * gapY;
       column.forEach((id, row) => places.set(id, {
         x, y: top + size.padding + (inner - used) / 2 + row * (size.height + gapY),
@@ -155,7 +174,7 @@ function place(rows, nodes, gapY) {
     top += inner + size.padding * 3;
   }
   boxes.push(...apps(rows, nodes, places));
-  const width = size.padding * 4 + rows.length * size.width + Math.max(0, rows.length - 1) * size.gapX;
+  const width = rows.length ? columnX[rows.length - 1] + size.width + size.padding * 2 : size.padding * 4;
   return { places, boxes, width, height: top };
 }
 

@@ -275,7 +275,7 @@ const fields = {
     name: (one) => one.name, namespace: (one) => one.namespace, app: (one) => one.app, version: (one) => one.version,
     workload: (one) => one.workload, kind: (one) => one.kind, rps: (one) => one.inbound, success: (one) => percent(one.success),
     error: (one) => one.success === null ? null : 100 - percent(one.success), root: (one) => one.isRoot, idle: (one) => one.isIdle === true,
-    sidecar: (one) => one.hasSidecar !== false, health: (one) => one.health,
+    sidecar: (one) => one.hasSidecar !== false, health: (one) => one.health, badge: (one) => one.badges,
   },
   edge: {
     protocol: (one) => one.protocol, idle: (one) => one.isIdle === true, rps: (one) => one.requests, success: (one) => percent(one.success), latency: (one) => one.latency,

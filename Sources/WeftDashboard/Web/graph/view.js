@@ -1,7 +1,8 @@
 // Draws a graph; pans, zooms, and tells what was chosen.
 
 import { s } from "../lib/dom.js";
-import { bytes, milliseconds, rate, share } from "../lib/format.js";
+import { bytes, count, milliseconds, rate, share } from "../lib/format.js";
+import { LabelPlaces, pointAt } from "./labels.js";
 import { layout, size } from "./layout.js";
 
 /** Edges above this number are drawn as one line for each look, without labels; a node's or a line's own come out of it
@@ -38,20 +39,23 @@ export class GraphView {
     Object.assign(this, { graph, labels, animate });
     const rows = labels.filter((label) => texts[label] || label === "mtls").length;
     const shape = `${rows} ${[...graph.nodes.keys()].sort().join("\n")}${graph.edges.map((edge) => edge.id).join("\n")}`;
-    if (shape !== this.shape || !this.placed) this.placed = layout(graph, plateHeight(rows));
+    const isLarge = this.isLarge = graph.edges.length > detailLimit;
+    const out = Map.groupBy(graph.edges, (edge) => edge.from), into = Map.groupBy(graph.edges, (edge) => edge.to);
+    // Labels stand where the lines are apart: near the callee when the caller has more lines, else near the caller.
+    this.nearCallee = (edge) => out.get(edge.from).length >= into.get(edge.to).length;
+    if (shape !== this.shape || !this.placed) {
+      this.placed = layout(graph, { height: plateHeight(rows), isShown: rows > 0 && !isLarge, nearCallee: this.nearCallee });
+      this.stood = new Map();
+    }
     this.clear();
     performance.measure("layout", { start: started });
     started = performance.now();
     const { placed } = this;
-    const isLarge = this.isLarge = graph.edges.length > detailLimit;
     const boxes = s("g", {}, placed.boxes.map((box) => s("g", { class: box.app ? "box app" : "box" }, box.app ? s("title", {}, `app ${box.app}`) : null,
       s("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: 10 }),
       box.name ? s("text", { x: box.x + 10, y: box.y + 15 }, box.name) : null)));
     const lines = this.lines = s("g"), plates = this.plates = s("g"), nodes = s("g"), batches = isLarge ? this.batches(graph.edges) : null;
-    const out = Map.groupBy(graph.edges, (edge) => edge.from), into = Map.groupBy(graph.edges, (edge) => edge.to);
-    // Labels stand where the lines are apart: near the callee when the caller has more lines, else near the caller.
-    this.nearCallee = (edge) => out.get(edge.from).length >= into.get(edge.to).length;
-    if (!isLarge) for (const edge of graph.edges) this.drawEdge(edge, lines, plates, labels, animate);
+    if (!isLarge) this.drawEdges(graph.edges);
     for (const node of graph.nodes.values()) nodes.append(this.drawNode(node, marks(node)));
     const focused = this.drawing.contains(document.activeElement) ? document.activeElement.dataset.id : undefined;
     this.drawing.replaceChildren(arrows(), boxes, ...batches ? [batches] : [], lines, plates, nodes);
@@ -92,55 +96,50 @@ export class GraphView {
     return best;
   }
 
-  drawEdge(edge, lines, plates, labels, animate) {
-    const from = this.placed.places.get(edge.from), to = this.placed.places.get(edge.to);
-    const line = course(from, to, edge.from === edge.to, this.nearCallee(edge)), { path } = line;
+  /** Draws edges with their labels. Short lines choose first where theirs stand: they have the least choice. */
+  drawEdges(edges) {
+    const lines = edges.map((edge) => course(this.placed.places.get(edge.from), this.placed.places.get(edge.to), edge.from === edge.to, this.nearCallee(edge)));
+    const reach = ({ points: [[x1, y1], , , [x2, y2]] }) => Math.hypot(x2 - x1, y2 - y1);
+    edges.forEach((edge, index) => this.lines.append(this.drawEdge(edge, lines[index].path)));
+    const order = edges.map((_, index) => index).sort((a, b) => reach(lines[a]) - reach(lines[b]) || a - b);
+    for (const index of order) this.drawPlate(edges[index], lines[index]);
+  }
+
+  drawEdge(edge, path) {
     const look = lookOf(edge);
     const group = s("g", {
       class: `edge ${look}`, tabindex: 0, role: "button", "data-id": edge.id,
       "aria-label": `${edge.from} to ${edge.to}: ${rate(edge.requests)}, success ${share(edge.success)}`,
       onclick: () => this.select("edge", edge),
     },
-    s("title", {}, `${edge.from} → ${edge.to}\n${edge.protocol}: ${edge.requests ? rate(edge.requests) : bytes(edge.bytes) + "/s"}, success ${share(edge.success)}`),
+    s("title", {}, `${edge.from} → ${edge.to}\n${edge.protocol}: ${edge.calls !== undefined ? edge.calls : edge.requests ? rate(edge.requests) : bytes(edge.bytes) + "/s"}, success ${share(edge.success)}`),
     s("path", { class: "hit", d: path }), s("path", { class: "line", d: path, "marker-end": `url(#arrow-${look})` }));
-    if (animate && (edge.requests > 0 || edge.bytes > 0)) {
+    if (this.animate && (edge.requests > 0 || edge.bytes > 0)) {
       const pace = edge.requests > 50 ? "fast" : edge.requests > 5 || edge.bytes > 1e5 ? "medium" : "slow";
       group.append(s("path", { class: `flow ${pace}`, d: path }));
     }
-    lines.append(group);
-    const text = [...new Set(labels.map((label) => texts[label]?.(edge)).filter(Boolean))];
-    const isSecured = labels.includes("mtls") && edge.mutualTLS !== null;
+    return group;
+  }
+
+  /** The label of an edge, with a thin line to its own where it has no place on it. */
+  drawPlate(edge, line) {
+    const text = [...new Set(this.labels.map((label) => texts[label]?.(edge)).filter(Boolean))];
+    const isSecured = this.labels.includes("mtls") && edge.mutualTLS !== null;
     if (isSecured) text.push(edge.mutualTLS > 0.001 && edge.mutualTLS < 0.999 ? share(edge.mutualTLS) : "");
     if (!text.length) return;
-    const half = Math.max(...text.map((one) => one.length)) * 3.5 + 7;
-    const { x, y } = this.freePlace(line, half * 2, plateHeight(text.length)), at = (index) => y + (index - (text.length - 1) / 2) * 15;
-    plates.append(s("g", { class: "plate", "data-edge": edge.id },
-      s("rect", { x: x - half, y: y - plateHeight(text.length) / 2, width: half * 2, height: plateHeight(text.length), rx: 5 }),
+    const height = plateHeight(text.length), half = Math.max(...text.map((one) => one.length)) * 3.5 + 7;
+    const { x, y, anchor } = this.labelPlaces.take(line, half * 2, height, this.stood.get(edge.id));
+    this.stood.set(edge.id, [x, y]);
+    const at = (index) => y + (index - (text.length - 1) / 2) * 15;
+    if (anchor) this.lines.append(s("path", { class: "leader", d: `M${x},${y} L${anchor[0]},${anchor[1]}` }));
+    this.plates.append(s("g", { class: "plate", "data-edge": edge.id },
+      s("rect", { x: x - half, y: y - height / 2, width: half * 2, height, rx: 5 }),
       text.map((one, index) => s("text", { x: isSecured && index === text.length - 1 ? x + 7 : x, y: at(index) + 4, "text-anchor": "middle" }, one)),
       isSecured ? lock(x - (text.at(-1) ? text.at(-1).length * 3.5 + 5 : 4), at(text.length - 1) - 6, edge.mutualTLS) : null));
   }
 
   /** No label stands anywhere. */
-  clear() {
-    this.taken = [...this.placed.places.values()].map(({ x, y }) => ({ x, y, width: size.width, height: size.height }));
-  }
-
-  /** The middle of a label on its line, where it covers no node and no other label, or as little of them as can be. */
-  freePlace({ x, y, points }, width, height) {
-    let best = null, least = Infinity;
-    for (const [cx, cy] of [[x, y], ...[0.5, 0.62, 0.38, 0.74, 0.26, 0.84, 0.16].map((part) => pointAt(points, part))]) {
-      const [left, top] = [cx - width / 2, cy - height / 2];
-      let covered = 0;
-      for (const one of this.taken) {
-        covered += Math.max(0, Math.min(left + width, one.x + one.width) - Math.max(left, one.x))
-          * Math.max(0, Math.min(top + height, one.y + one.height) - Math.max(top, one.y));
-      }
-      if (covered < least) [best, least] = [{ x: left, y: top, width, height }, covered];
-      if (covered === 0) break;
-    }
-    this.taken.push(best);
-    return { x: best.x + width / 2, y: best.y + height / 2 };
-  }
+  clear() { this.labelPlaces = new LabelPlaces(this.placed); }
 
   drawNode(node, marks) {
     const { x, y } = this.placed.places.get(node.id);
@@ -179,8 +178,9 @@ export class GraphView {
       this.lines.replaceChildren();
       this.plates.replaceChildren();
       this.clear();
+      this.stood.clear();
       const own = this.graph.edges.filter((edge) => edge.id === this.chosen || near.has(edge.id));
-      for (const edge of own.slice(0, chosenLimit)) this.drawEdge(edge, this.lines, this.plates, this.labels, this.animate);
+      this.drawEdges(own.slice(0, chosenLimit));
       this.drawing.querySelector(".batches")?.classList.toggle("far", near.size > 0);
     }
     for (const element of this.drawing.querySelectorAll("[data-id]")) {
@@ -191,12 +191,20 @@ export class GraphView {
 
   // MARK: - Looking
 
+  /** Makes the drawing as high as what it shows, within bounds in pixels, and shows all of it. */
+  fitHeight(least, most) {
+    const { top, bottom, left, right } = this.labelPlaces.extent;
+    const scale = Math.min(1.25, (this.drawing.clientWidth || right - left) / (right - left));
+    this.drawing.setAttribute("height", Math.round(Math.min(most, Math.max(least, (bottom - top) * scale))));
+    this.fit();
+  }
+
   fit() {
     const { clientWidth, clientHeight } = this.drawing;
-    const { width, height } = this.placed;
+    const { left, top, right, bottom } = this.labelPlaces.extent, width = right - left, height = bottom - top;
     const scale = Math.max(width / (clientWidth || 1), height / (clientHeight || 1), 0.8);
     const [w, t] = [(clientWidth || width) * scale, (clientHeight || height) * scale];
-    this.look({ x: (width - w) / 2, y: (height - t) / 2, width: w, height: t });
+    this.look({ x: left + (width - w) / 2, y: top + (height - t) / 2, width: w, height: t });
   }
 
   look(box) {
@@ -280,6 +288,7 @@ const texts = {
   share: (edge) => edge.share === null || edge.share > 0.999 ? null : share(edge.share),
   success: (edge) => edge.success === null ? null : share(edge.success),
   latency: (edge) => edge.latency === null ? null : milliseconds(edge.latency),
+  calls: (edge) => edge.calls === undefined ? null : `${edge.calls < 1e4 ? edge.calls : count(edge.calls)} calls`,
   throughput: (edge) => `${bytes(edge.bytes + edge.size)}/s`,
 };
 
@@ -287,12 +296,6 @@ const lookOf = (edge) => edge.health;
 
 /** The height of a label of so many lines. */
 const plateHeight = (lines) => lines * 15 + 2;
-
-/** A point of a cubic curve; `t` goes from 0 to 1. */
-function pointAt([[x1, y1], [x2, y2], [x3, y3], [x4, y4]], t) {
-  const u = 1 - t, a = u ** 3, b = 3 * u * u * t, c = 3 * u * t * t, d = t ** 3;
-  return [a * x1 + b * x2 + c * x3 + d * x4, a * y1 + b * y2 + c * y3 + d * y4];
-}
 
 /** The square of the distance from a point to a cubic curve, roughly; above `limit` as soon as it cannot be below. */
 function distanceTo(points, x, y, limit) {

@@ -63,7 +63,11 @@ export function open(main, settings) {
     const namespaces = new Set((settings.get("ns") ?? "").split(",").filter(Boolean));
     let graph = build(data, { view: viewName, services, namespaces });
     if (settings.get("idle") === "1") addIdle(graph, workloads, viewName, namespaces);
-    for (const node of graph.nodes.values()) node.hasSidecar = !marks(node).some((one) => one.mark === "∅");
+    for (const node of graph.nodes.values()) {
+      const found = marks(node).map((one) => one.mark);
+      node.hasSidecar = !found.includes("∅");
+      node.badges = found.join(" ");
+    }
     graph = filter(graph, settings);
     last = graph;
     performance.measure("build", { start: started });

@@ -7,7 +7,7 @@ import { date, health, rate, share, span } from "../lib/format.js";
 import { needsToken } from "../lib/signin.js";
 import { address, objectAddress, window_ } from "../lib/state.js";
 import { token } from "../lib/token.js";
-import { names } from "../graph/badges.js";
+import { hostsOf, names } from "../graph/badges.js";
 import { build, queries } from "../graph/model.js";
 import { GraphView } from "../graph/view.js";
 import { flows } from "./graph.js";
@@ -15,10 +15,22 @@ import { openLogs } from "./logs.js";
 import { numbers } from "./numbers.js";
 import { counted, panels } from "./panels.js";
 
+/** What the configuration asks of callers of some workloads: one mode, or every one that is among them. Who has no proxy asks
+ *  nothing, a gateway's listeners ask by themselves. */
+export const modeOf = (workloads) => {
+  const modes = new Set(workloads.filter((one) => one.meshed && !one.gateway && one.mtls).flatMap((one) => [one.mtls.mode, ...Object.values(one.mtls.ports ?? {})]));
+  return [...modes].sort().join(" and ") || null;
+};
+/** How safely callers come: as the configuration asks, and which part of requests came so. */
+const security = (one, workloads) => {
+  const mode = modeOf(workloads), part = one.mutualTLS === null ? null : share(one.mutualTLS);
+  const look = mode === "STRICT" ? "good" : mode === "DISABLE" ? "poor" : securityLook(one.mutualTLS);
+  return { value: mode && part ? `${mode}, ${part}` : mode ?? part ?? "–", look, sort: `${mode ?? ""} ${(one.mutualTLS ?? -1).toFixed(4)}` };
+};
 export const securityLook = (value) => value === null ? "" : value > 0.999 ? "good" : value > 0 ? "poor" : "";
-const traffic = (one) => [
-  { value: rate(one.rate), sort: one.rate ?? -1 }, { value: share(one.success), look: health(one.success), sort: one.success ?? -1 },
-  { value: share(one.mutualTLS), look: securityLook(one.mutualTLS), sort: one.mutualTLS ?? -1 }, sparkline(one.points),
+const traffic = (one, workloads) => [
+  { value: one.isSent ? `${rate(one.rate)} out` : rate(one.rate), sort: one.rate ?? -1 }, { value: share(one.success), look: health(one.success), sort: one.success ?? -1 },
+  security(one, workloads), sparkline(one.points),
 ];
 const ready = (one) => ({ value: `${one.ready}/${one.pods}`, look: one.ready === one.pods ? "good" : "bad", sort: one.ready / (one.pods || 1) });
 export const sidecar = (one) => one.gateway ? { value: "gateway", look: "" } : one.labels?.app === "istiod" ? { value: "control plane", look: "" }
@@ -31,12 +43,10 @@ export const inView = (settings) => {
 /** Objects of the configuration that speak about a thing: about its services, its pods, or all of its namespace. */
 function about(objects, namespace, { services, labels }) {
   const isCalled = (host, home) => services.some((service) => names(host, home, service, namespace));
-  return objects.filter(({ kind, namespace: home, spec = {} }) => {
-    if (kind === "VirtualService") return (spec.hosts ?? []).some((one) => isCalled(one, home));
-    if (kind === "DestinationRule") return isCalled(spec.host, home);
-    if (kind === "HTTPRoute" || kind === "GRPCRoute") {
-      return (spec.rules ?? []).flatMap((rule) => rule.backendRefs ?? []).some((to) => (to.namespace ?? home) === namespace && services.includes(to.name));
-    }
+  return objects.filter((object) => {
+    const { kind, namespace: home, spec = {} } = object;
+    const hosts = hostsOf(object);
+    if (hosts.length) return hosts.some((one) => isCalled(one, home));
     const selector = spec.selector?.matchLabels ?? spec.workloadSelector?.labels;
     if (selector) return home === namespace && !!labels && Object.entries(selector).every(([key, value]) => labels[key] === value);
     return home === namespace && ["PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication", "Sidecar", "Telemetry"].includes(kind);
@@ -62,7 +72,7 @@ const lists = {
         const meshable = workloads.filter((one) => one.labels?.app !== "istiod");
         const pods = (key) => meshable.reduce((total, one) => total + one[key], 0);
         return [link(address(["graph"], { ns: name }), name), workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
-          sidecar({ meshed: pods("meshed"), pods: pods("pods") }), marks(data.objects.filter((one) => one.namespace === name)), ...traffic(data.numbers.of(name))];
+          sidecar({ meshed: pods("meshed"), pods: pods("pods") }), marks(data.objects.filter((one) => one.namespace === name)), ...traffic(data.numbers.of(name), workloads)];
       }),
     };
   },
@@ -75,7 +85,7 @@ const lists = {
         const sum = (key) => workloads.reduce((total, one) => total + one[key], 0);
         return [link(address(["applications", namespace, app]), app), namespace, workloads.length, ready({ ready: sum("ready"), pods: sum("pods") }),
           sidecar({ meshed: sum("meshed"), pods: sum("pods"), gateway: workloads.some((one) => one.gateway) }),
-          marks(about(data.objects, namespace, { services: workloads.flatMap((one) => one.services), labels })), ...traffic(data.numbers.of(namespace, app))];
+          marks(about(data.objects, namespace, { services: workloads.flatMap((one) => one.services), labels })), ...traffic(data.numbers.of(namespace, app), workloads)];
       }),
     };
   },
@@ -83,7 +93,7 @@ const lists = {
     heads: ["workload", "namespace", "kind", "ready", "sidecar", "configuration", "rate", "success", "mTLS", "last minutes"],
     rows: data.workloads.filter((one) => see(one.namespace)).map((one) => [
       link(address(["workloads", one.namespace, one.name]), one.name), one.namespace, one.kind, ready(one), sidecar(one),
-      marks(about(data.objects, one.namespace, one)), ...traffic(data.numbers.of(one.namespace, one.name)),
+      marks(about(data.objects, one.namespace, one)), ...traffic(data.numbers.of(one.namespace, one.name), [one]),
     ]),
   }),
   services: (data, see) => ({
@@ -91,7 +101,7 @@ const lists = {
     rows: data.services.filter((one) => see(one.namespace)).map((one) => [
       link(address(["services", one.namespace, one.name]), one.name), one.namespace, one.type, { value: one.ports.map((port) => `${port.name ? `${port.name} ` : ""}${port.port}`).join(", "), look: "list" },
       one.workloads.length ? { value: one.workloads.join(", "), look: "list" } : { value: "none", look: "poor" }, marks(about(data.objects, one.namespace, { services: [one.name] })),
-      ...traffic(data.numbers.of(one.namespace, one.name)),
+      ...traffic(data.numbers.of(one.namespace, one.name), data.workloads.filter((workload) => workload.namespace === one.namespace && workload.services.includes(one.name))),
     ]),
   }),
 };
@@ -163,8 +173,8 @@ function detail(kind, main, namespace, name, part) {
       if (part === "config") return show(slot, configuration(objects));
       const one = data.numbers.of(namespace, name);
       const charts = h("div"), around = await neighbours(kind, namespace, name, settings, signal);
-      show(slot, h("div", { class: "cards" },
-        h("section", {}, h("h2", {}, "Traffic in"), h("dl", {}, [["rate", rate(one.rate)], ["success", share(one.success)], ["mutual TLS", share(one.mutualTLS)]]
+      show(slot, h("div", { class: "cards wide" },
+        h("section", {}, h("h2", {}, one.isSent ? "Traffic out" : "Traffic in"), h("dl", {}, [["rate", rate(one.rate)], ["success", share(one.success)], ["mutual TLS of requests", share(one.mutualTLS)], ["callers have to use it", policy(own, data.objects)]]
           .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, value)])), link(address(["graph"], { ns: namespace, find: `name = "${name}"` }), "In the graph")),
         h("section", {}, h("h2", {}, "Pods"), table(["pod", "version", "ready", "sidecar", "address"], own.flatMap((workload) => workload.instances.map((pod) =>
           [pod.name, pod.version, { value: pod.ready ? "yes" : "no", look: pod.ready ? "good" : "bad" }, pod.meshed ? "yes" : "no", pod.address])), { empty: "No pods." })),
@@ -193,9 +203,26 @@ async function neighbours(kind, namespace, name, settings, signal) {
   });
   const side = (title, list, other) => h("section", {}, h("h2", {}, title), flows(list, (edge) => whole.nodes.get(other(edge)), 95));
   return {
-    drawing: own ? drawing : null, draw: () => { if (own) view.draw(graph, { labels: ["rate", "mtls"] }); },
+    drawing: own ? drawing : null, draw: () => {
+      if (!own) return;
+      view.draw(graph, { labels: ["rate", "mtls"] });
+      view.fitHeight(200, 520);
+    },
     tables: [side("Called by", edges.filter((edge) => edge.to === own), (edge) => edge.from), side("Calls", edges.filter((edge) => edge.from === own), (edge) => edge.to)],
   };
+}
+
+/** The modes of mutual TLS that are asked of callers, with the policies that say so. */
+function policy(workloads, objects) {
+  const found = workloads.filter((one) => one.meshed && !one.gateway && one.mtls);
+  if (!found.length) return "–";
+  const sources = new Set(found.map((one) => one.mtls.source ?? ""));
+  const ports = [...new Set(found.flatMap((one) => Object.entries(one.mtls.ports ?? {}).map(([port, mode]) => `${port} ${mode}`)))];
+  return [[...new Set(found.map((one) => one.mtls.mode))].sort().join(" and "), ports.length ? `, port ${ports.join(", ")}` : "",
+    [...sources].map((name) => {
+      const object = objects.find((one) => one.kind === "PeerAuthentication" && `${one.namespace}/${one.name}` === name);
+      return [" ", object ? link(objectAddress(object), name) : h("small", {}, "the default: nobody asks for it")];
+    })];
 }
 
 function configuration(objects) {

@@ -34,35 +34,53 @@ export async function numbers(kind, settings, signal) {
   const { length, end, isPast } = window_(settings);
   const [names, first] = groups[kind], by = names.join(","), time = isPast ? end : undefined;
   const codes = ",request_protocol,response_code,grpc_response_status";
-  const [line, rest] = halves(names, first, "60s");
-  const [[told, others, policies], lines] = await Promise.all([
+  const [line, rest] = halves(names, first, "60s"), senders = by.replaceAll("destination", "source");
+  const over = (text) => range(text, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal);
+  const sends = first === "destination";
+  // Who has no proxy sends too: the callees tell of it.
+  const sentBy = (labels, over) => ["source", "destination"].map((end) => `sum by (${labels}) (rate(istio_requests_total{reporter="${end}"}[${over}]))`).join(` or on (${senders}) `);
+  const [[told, others, policies, sent], lines, sentLines] = await Promise.all([
     queryAll([...halves(names, first, `${length}s`, codes),
-      `sum by (${by},connection_security_policy) (rate(istio_requests_total{reporter="destination"}[${length}s]))`], time, signal),
-    range(`${line} + ${rest} or ${line} or ${rest}`, end - Math.max(length, 600), end, Math.max(15, Math.ceil(Math.max(length, 600) / 40)), signal),
+      `sum by (${by},connection_security_policy) (rate(istio_requests_total{reporter="destination"}[${length}s]))`,
+      ...sends ? [sentBy(`${senders}${codes}`, `${length}s`)] : []], time, signal),
+    over(`${line} + ${rest} or ${line} or ${rest}`), sends ? over(sentBy(senders, "60s")) : [],
   ]);
   const key = (metric) => names.map((name) => metric[name] ?? "").join("/");
   const found = new Map();
   const entry = (metric) => {
-    if (!found.has(key(metric))) found.set(key(metric), { rate: 0, failed: 0, secured: 0, told: 0, points: [] });
+    if (!found.has(key(metric))) found.set(key(metric), { rate: 0, failed: 0, secured: 0, told: 0, points: [], isSent: false });
     return found.get(key(metric));
   };
-  for (const { metric, value } of [...told, ...others]) {
-    const one = entry(metric);
+  const count = (one, metric, value) => {
     one.rate += value;
     if (isFailure(metric)) one.failed += value;
-  }
+  };
+  for (const { metric, value } of [...told, ...others]) count(entry(metric), metric, value);
   for (const { metric, value } of policies) {
     const one = entry(metric), policy = metric.connection_security_policy;
     if (policy === "mutual_tls" || policy === "none") one.told += value;
     if (policy === "mutual_tls") one.secured += value;
   }
   for (const { metric, points } of lines) if (found.has(key(metric))) found.get(key(metric)).points = points;
+  // Nobody counts what comes to a gateway, and nothing comes to a client: what they send tells how they are.
+  const called = new Set(found.keys()), asCallee = (metric) => Object.fromEntries(Object.entries(metric).map(([name, value]) => [name.replace("source", "destination"), value]));
+  for (const { metric, value } of sent ?? []) {
+    const own = asCallee(metric);
+    if (called.has(key(own))) continue;
+    const one = entry(own);
+    one.isSent = true;
+    count(one, metric, value);
+  }
+  for (const { metric, points } of sentLines) {
+    const one = found.get(key(asCallee(metric)));
+    if (one?.isSent) one.points = points;
+  }
   return {
     of(namespace, name) {
       const one = found.get(name === undefined ? namespace : `${namespace}/${name}`);
-      if (!one) return { rate: null, success: null, mutualTLS: null, points: [] };
+      if (!one) return { rate: null, success: null, mutualTLS: null, points: [], isSent: false };
       return {
-        rate: one.rate, points: one.points, success: part(one.rate - one.failed, one.rate), mutualTLS: part(one.secured, one.told),
+        rate: one.rate, points: one.points, isSent: one.isSent, success: part(one.rate - one.failed, one.rate), mutualTLS: part(one.secured, one.told),
       };
     },
   };

@@ -4,20 +4,12 @@ import { h, link, show } from "../lib/dom.js";
 import { sparkline } from "../lib/chart.js";
 import { health, rate, share } from "../lib/format.js";
 import { address } from "../lib/state.js";
-import { inView, load, marks, securityLook, sidecar } from "./lists.js";
+import { inView, load, marks, modeOf, securityLook, sidecar } from "./lists.js";
 import { numbers } from "./numbers.js";
 
 export const title = "Overview";
 
 const looks = [["good", "healthy"], ["poor", "with failures"], ["bad", "failing"], ["idle", "without requests"]];
-
-/** What the configuration says about plain requests to a namespace, by the policy for all of its workloads. */
-function mode(objects, namespace) {
-  const policy = (home) => objects.filter((one) => one.kind === "PeerAuthentication" && one.namespace === home && !one.spec?.selector)
-    .sort((a, b) => a.created < b.created ? -1 : 1)[0]?.spec?.mtls?.mode;
-  const said = (text) => text && text !== "UNSET" ? text : null;
-  return said(policy(namespace)) ?? said(policy("istio-system")) ?? "PERMISSIVE";
-}
 
 const pairs = (list) => h("dl", {}, list.flatMap(([name, value, look]) => [h("dt", {}, name), h("dd", { class: look }, value)]));
 
@@ -28,9 +20,9 @@ function card(name, workloads, data, of) {
   return h("section", { class: "namespace" }, h("h2", {}, link(address(["graph"], { ns: name }), name), " ", sparkline(one.points)), pairs([
     ["workloads", looks.filter(([look]) => tally.has(look)).map(([look, text]) => h("span", { class: look }, `${tally.get(look).length} ${text} `))],
     ["requests", rate(one.rate)], ["success", share(one.success), health(one.success)],
-    ["mutual TLS", `${mode(data.objects, name)}, ${share(one.mutualTLS)} of requests`, securityLook(one.mutualTLS)],
+    ["mutual TLS", [modeOf(workloads), one.mutualTLS === null ? null : `${share(one.mutualTLS)} of requests`].filter(Boolean).join(", ") || "–", securityLook(one.mutualTLS)],
     ["sidecars", sidecars.value, sidecars.look], ["configuration", found.value, found.look],
-  ]), h("p", {}, ["applications", "workloads", "services"].flatMap((kind) => [link(address([kind], { ns: name }), kind), " "])));
+  ]), h("p", {}, ["applications", "workloads", "services"].flatMap((kind, index) => [index ? " · " : "", link(address([kind], { ns: name }), kind)])));
 }
 
 export function open(main) {

@@ -2,8 +2,9 @@
 
 import { jaeger } from "../lib/api.js";
 import { h, link, s, show, table, tabs } from "../lib/dom.js";
-import { date, milliseconds } from "../lib/format.js";
+import { clock, date, milliseconds } from "../lib/format.js";
 import { address, change, window_ } from "../lib/state.js";
+import { GraphView } from "../graph/view.js";
 
 export const title = "Traces";
 
@@ -83,14 +84,13 @@ function search(main, settings) {
       const tags = (settings.get("tags") ?? "").match(/\S+=("[^"]*"|\S+)/g);
       if (tags) asked.tags = JSON.stringify(Object.fromEntries(tags.map((tag) => [tag.slice(0, tag.indexOf("=")), tag.slice(tag.indexOf("=") + 1).replace(/^"|"$/g, "")])));
       const all = (await jaeger("traces", asked, signal)).map(digest).sort((a, b) => b.start - a.start);
-      show(slot, scatter(all), h("p", {}, `${all.length} traces. `, h("button", {
-        type: "button", onclick: () => {
-          const two = [...picked];
-          if (two.length === 2) location.hash = address(["traces", ...two]);
-        },
-      }, "Compare the two that are chosen")),
+      const compareButton = h("button", { type: "button", onclick: () => { location.hash = address(["traces", ...picked]); } }, "Compare the two that are chosen");
+      const pick = () => { compareButton.disabled = picked.size !== 2; };
+      for (const id of picked) if (!all.some((one) => one.id === id)) picked.delete(id);
+      pick();
+      show(slot, scatter(all), h("p", {}, `${all.length} traces. `, compareButton),
       table(["", "trace", "begins", "duration", "spans", "failures"], all.map((one) => [
-        h("input", { type: "checkbox", "aria-label": `choose ${one.id}`, checked: picked.has(one.id), onchange: (event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); } }),
+        h("input", { type: "checkbox", "aria-label": `choose ${one.id}`, checked: picked.has(one.id), onchange: (event) => { if (event.target.checked) picked.add(one.id); else picked.delete(one.id); pick(); } }),
         link(address(["traces", one.id]), `${one.service}: ${one.name}`), { value: date(one.start / 1e6), sort: one.start },
         { value: milliseconds(one.duration / 1000), sort: one.duration }, one.spans, { value: one.failures, look: one.failures ? "bad" : "" }]), { empty: "No trace matches." }));
     },
@@ -99,13 +99,14 @@ function search(main, settings) {
 
 function scatter(all) {
   if (!all.length) return null;
-  const [width, height] = [900, 170], first = Math.min(...all.map((one) => one.start)), last = Math.max(...all.map((one) => one.start));
-  const most = Math.max(...all.map((one) => one.duration)) || 1;
+  const [width, height] = [900, 190], first = Math.min(...all.map((one) => one.start)), last = Math.max(...all.map((one) => one.start));
+  const most = Math.max(...all.map((one) => one.duration)) || 1, x = (start) => 62 + (start - first) / (last - first || 1) * (width - 80), y = (duration) => height - 24 - duration / most * (height - 46);
   return s("svg", { viewBox: `0 0 ${width} ${height}`, class: "chart scatter", role: "img", "aria-label": "Duration of traces over time" },
-    s("text", { class: "soft", x: 4, y: 14 }, milliseconds(most / 1000)), s("line", { class: "rule", x1: 0, x2: width, y1: height - 8, y2: height - 8 }),
+    [0, 0.5, 1].map((part) => [s("line", { class: "rule", x1: 56, x2: width - 8, y1: y(most * part), y2: y(most * part) }),
+      s("text", { class: "soft", x: 52, y: y(most * part) + 4, "text-anchor": "end" }, part ? milliseconds(most * part / 1000) : "0")]),
+    [first, ...last > first ? [last] : []].map((at, index) => s("text", { class: "soft", x: index ? width - 8 : 56, y: height - 6, "text-anchor": index ? "end" : "start" }, clock(at / 1e6))),
     all.map((one) => s("a", { href: address(["traces", one.id]) }, s("circle", {
-      cx: 12 + (one.start - first) / (last - first || 1) * (width - 24), cy: height - 12 - one.duration / most * (height - 34),
-      r: Math.min(12, 3 + Math.sqrt(one.spans)), class: one.failures ? "bad" : "good",
+      cx: x(one.start), cy: y(one.duration), r: Math.min(8, 2 + Math.sqrt(one.spans)), class: one.failures ? "bad" : "good",
     }, s("title", {}, `${one.name}, ${milliseconds(one.duration / 1000)}, ${one.spans} spans`)))));
 }
 
@@ -123,9 +124,15 @@ function waterfall(main, id) {
       isShown = true;
       const { start, duration, name, service } = digest(trace);
       show(slot, h("h1", {}, `${service}: ${name} `, h("small", {}, `${milliseconds(duration / 1000)}, ${trace.spans.length} spans, ${date(start / 1e6)}`)),
-        h("div", { class: "waterfall" }, tree(trace).map(({ span, depth }) => row(trace, span, depth, start, duration))));
+        h("div", { class: "waterfall" }, ruler(duration), tree(trace).map(({ span, depth }) => row(trace, span, depth, start, duration))));
     },
   };
+}
+
+/** The time since the trace began, above the bars. */
+function ruler(duration) {
+  return h("div", { class: "ruler", "aria-hidden": "true" }, h("span", {}), h("div", {}, [0, 0.25, 0.5, 0.75].map((part) => h("span", {}, part ? milliseconds(duration * part / 1000) : "0"))),
+    h("span", { class: "time" }, milliseconds(duration / 1000)));
 }
 
 function row(trace, span, depth, start, duration) {
@@ -171,13 +178,38 @@ function compare(main, left, right) {
 }
 
 function dependencies(main) {
-  const slot = h("div");
-  show(main, bar("dependencies"), slot);
+  const slot = h("div"), drawing = s("svg", { class: "graph mini", tabindex: 0, role: "application", "aria-label": "Which service calls which, by traces" });
+  const view = new GraphView(drawing, (kind, one) => { if (kind === "node") location.hash = address(["traces"], { service: one.id }); });
+  show(main, bar("dependencies"), drawing, slot);
   return {
     async refresh(settings, signal) {
       const { end, length } = window_(settings);
       const all = await jaeger("dependencies", { endTs: end * 1000, lookback: Math.max(length, 3600) * 1000 }, signal);
+      drawing.classList.toggle("gone", !all.length);
+      if (all.length) {
+        const { shape } = view;
+        view.draw(called(all), { labels: ["calls"] });
+        if (view.shape !== shape) view.fitHeight(200, 620);
+      }
       show(slot, table(["caller", "callee", "calls"], all.map((one) => [one.parent, one.child, one.callCount]), { empty: "No calls between services were traced." }));
     },
+  };
+}
+
+/** Calls between services as a graph: `NAME.NAMESPACE` is how proxies name themselves. */
+function called(all) {
+  const nodes = new Map();
+  for (const id of new Set(all.flatMap((one) => [one.parent, one.child]))) {
+    const dot = id.lastIndexOf(".");
+    nodes.set(id, {
+      id, kind: "service", name: dot > 0 ? id.slice(0, dot) : id, namespace: dot > 0 ? id.slice(dot + 1) : "", app: null, version: null,
+      success: null, health: "good",
+    });
+  }
+  return {
+    nodes, edges: all.map((one) => ({
+      id: `${one.parent}\u0001${one.child}`, from: one.parent, to: one.child, protocol: "traced calls", calls: one.callCount, requests: 0, bytes: 0, size: 0,
+      success: null, share: null, latency: null, mutualTLS: null, health: "idle",
+    })),
   };
 }
