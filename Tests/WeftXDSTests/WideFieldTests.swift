@@ -115,6 +115,10 @@ import WeftProto
         var check = HealthCheck(kind, timeoutMilliseconds: 500, intervalMilliseconds: 2_000)
         check.unhealthyIntervalMilliseconds = 250
         check.intervalJitterPercent = 10
+        check.alpnProtocols = ["h2", "x"]
+        check.transportSocketMatch = ["tlsMode": "istio"]
+        check.eventLogs = ["/tmp/a", "/tmp/b"]
+        check.alwaysLogsSuccess = true
         var cluster = Cluster(name: "c", discovery: .static)
         cluster.healthChecks = [check]
         #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))

@@ -43,6 +43,7 @@ enum FieldExceptions {
           accepted 8 transport_api_version: there is only V3
         envoy.config.core.v3.BindConfig
           ignored 2 freebind: the address must be one of this machine
+          ignored 3 socket_options: not implemented
         envoy.config.core.v3.ConfigSource
           ignored 4 initial_fetch_timeout: listeners wait five seconds for what they name
           accepted 6 resource_api_version: there is only V3
@@ -51,8 +52,6 @@ enum FieldExceptions {
           ignored 4 max_receive_message_length: messages of up to 4 MiB are taken
         envoy.config.core.v3.HealthCheck
           accepted 6 alt_port: an endpoint's health_check_config names the port, in Envoy too
-          ignored 21 tls_options: checks offer what the cluster's TLS offers
-          ignored 23 transport_socket_match_criteria: checks use the transport socket of the endpoint
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
@@ -100,6 +99,9 @@ enum FieldExceptions {
           refused 5 suffix_len: not implemented
         envoy.config.listener.v3.Listener
           accepted 8 drain_type: a changed listener always drains
+          ignored 11 freebind: not implemented
+          ignored 12 tcp_fast_open_queue_length: not implemented
+          ignored 13 socket_options: not implemented
           ignored 24 tcp_backlog_size: the backlog is 4096
           accepted 29 enable_reuse_port: each worker has a socket of its own
           refused 18 udp_listener_config: UDP is not implemented
@@ -133,6 +135,7 @@ enum FieldExceptions {
           refused 9 vhds: not implemented
           refused 15 ignore_path_parameters_in_path_matching: path parameters take part in matching
         envoy.config.route.v3.VirtualHost
+          ignored 5 virtual_clusters: not implemented
           refused 21 matcher: not implemented
         envoy.config.route.v3.WeightedCluster
           accepted 3 total_weight: the sum of the weights counts
