@@ -78,8 +78,6 @@ package enum ListeningSocket {
     ) -> EventLoopFuture<any Channel> {
         ServerBootstrap(group: eventLoop, childGroup: children ?? eventLoop)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
-            // NIO listens once more, with a queue of its own length unless it is told.
-            .serverChannelOption(.backlog, value: backlog)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 256 << 10))
             .childChannelInitializer { channel in
@@ -90,5 +88,10 @@ package enum ListeningSocket {
                 return initialize(channel)
             }
             .withBoundSocket(descriptor)
+            .map { channel in
+                // NIO has listened once more, with a queue of 128; the last word on its length counts (listen(2)).
+                _ = listen(descriptor, backlog)
+                return channel
+            }
     }
 }
