@@ -29,7 +29,8 @@ def published():
     sys.path.insert(0, str(target))
     from google.protobuf import descriptor_pool
 
-    for file in sorted(target.glob("envoy/**/*_pb2.py")) + sorted(target.glob("google/rpc/status_pb2.py")):
+    files = [file for pattern in ("envoy/**/*_pb2.py", "xds/**/*_pb2.py") for file in sorted(target.glob(pattern))]
+    for file in files + sorted(target.glob("google/rpc/status_pb2.py")):
         try:
             importlib.import_module(str(file.relative_to(target))[:-3].replace("/", "."))
         except Exception:  # A file whose imports are not packaged; what we use of it would be reported as missing.

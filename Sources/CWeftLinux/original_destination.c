@@ -23,7 +23,16 @@ static int fail(int descriptor) {
     return -code;
 }
 
-int weft_listen_reuse_port(const char *host, uint16_t port, int backlog) {
+static int set_options(int descriptor, const weft_socket_option *options, size_t count, int when) {
+    for (size_t i = 0; i < count; i++) {
+        if (options[i].when != when) continue;
+        if (setsockopt(descriptor, options[i].level, options[i].name, options[i].value, options[i].length) != 0) return 0;
+    }
+    return 1;
+}
+
+int weft_listen_reuse_port(
+    const char *host, uint16_t port, int backlog, const weft_socket_option *options, size_t count) {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     int is_v4 = inet_pton(AF_INET, host, &v4.sin_addr) == 1;
@@ -35,8 +44,11 @@ int weft_listen_reuse_port(const char *host, uint16_t port, int backlog) {
     if (setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) return fail(descriptor);
     struct sockaddr *address = is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6;
     socklen_t length = is_v4 ? sizeof(v4) : sizeof(v6);
+    if (!set_options(descriptor, options, count, 0)) return fail(descriptor);
     if (bind(descriptor, address, length) != 0) return fail(descriptor);
+    if (!set_options(descriptor, options, count, 1)) return fail(descriptor);
     if (listen(descriptor, backlog) != 0) return fail(descriptor);
+    if (!set_options(descriptor, options, count, 2)) return fail(descriptor);
     return descriptor;
 }
 

@@ -447,3 +447,37 @@ size_t weft_tls_peer_chain(void *connection, char *pem, size_t capacity) {
     BIO_free(output);
     return written;
 }
+
+static size_t copied(const char *name, char *text, size_t capacity) {
+    size_t length = name == NULL ? 0 : strlen(name);
+    if (length == 0 || length >= capacity) return 0;
+    memcpy(text, name, length + 1);
+    return length;
+}
+
+size_t weft_tls_version_name(void *connection, char *text, size_t capacity) {
+    return copied(SSL_get_version(connection), text, capacity);
+}
+
+size_t weft_tls_cipher_name(void *connection, char *text, size_t capacity) {
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(connection);
+    return cipher == NULL ? 0 : copied(SSL_CIPHER_get_name(cipher), text, capacity);
+}
+
+size_t weft_tls_session_id(void *connection, uint8_t *bytes, size_t capacity) {
+    SSL_SESSION *session = SSL_get_session(connection);
+    unsigned length = 0;
+    const uint8_t *identifier = session == NULL ? NULL : SSL_SESSION_get_id(session, &length);
+    if (identifier == NULL || length > capacity) return 0;
+    memcpy(bytes, identifier, length);
+    return length;
+}
+
+int weft_tls_validity(const uint8_t *der, size_t length, int64_t *start, int64_t *end) {
+    X509 *certificate = parse(der, length);
+    if (certificate == NULL) return 0;
+    int found = ASN1_TIME_to_posix(X509_get0_notBefore(certificate), start)
+        && ASN1_TIME_to_posix(X509_get0_notAfter(certificate), end);
+    X509_free(certificate);
+    return found;
+}

@@ -57,6 +57,10 @@ package struct Listener: Sendable, Hashable, Codable {
     package var defaultFilterChain: FilterChain?
     package var accessLogs: [AccessLog] = []
     package var perConnectionBufferLimit: UInt32?
+    /// Set on the sockets of the listener when they are opened; accepted connections inherit most of them.
+    package var socketOptions: [SocketOption] = []
+    /// Connections that may wait to be accepted; `nil` is 4096.
+    package var backlog: UInt32?
     /// The limit of the proxy on connections does not hold here, nor are they counted for it.
     package var ignoresGlobalConnectionLimit = false
     package var provenance: Provenance?
@@ -64,6 +68,27 @@ package struct Listener: Sendable, Hashable, Codable {
     package init(name: String, address: Address) {
         self.name = name
         self.address = address
+    }
+}
+
+/// One option of a socket (`envoy.config.core.v3.SocketOption`), by the system's own numbers.
+package struct SocketOption: Sendable, Hashable, Codable {
+    /// When it is set (`SocketState`).
+    package enum Moment: Int32, Sendable, Hashable, Codable { case beforeBind, bound, listening }
+    package var level: Int32
+    package var name: Int32
+    package var value: [UInt8]
+    package var moment: Moment
+
+    package init(level: Int32, name: Int32, value: [UInt8], moment: Moment) {
+        self.level = level
+        self.name = name
+        self.value = value
+        self.moment = moment
+    }
+
+    package init(level: Int32, name: Int32, value: Int32, moment: Moment) {
+        self.init(level: level, name: name, value: withUnsafeBytes(of: value) { unsafe Array($0) }, moment: moment)
     }
 }
 

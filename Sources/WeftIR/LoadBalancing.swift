@@ -181,7 +181,18 @@ package struct HealthCheck: Sendable, Hashable, Codable {
     package var unhealthyIntervalMilliseconds: UInt64?
     package var unhealthyEdgeIntervalMilliseconds: UInt64?
     package var healthyEdgeIntervalMilliseconds: UInt64?
+    /// What TLS connections of the checks offer instead of the protocols of the cluster (`tls_options`); empty is those.
+    package var alpnProtocols: [String] = []
+    /// Chooses among the cluster's transport sockets in place of the endpoint's metadata; `nil` leaves it to that.
+    package var transportSocketMatch: [String: String]?
+    /// Files that get a line of JSON for each event (`event_logger`, `event_log_path`).
+    package var eventLogs: [String] = []
+    /// Each failure is an event, not only the first one.
     package var alwaysLogsFailures = false
+    /// Each good answer is an event.
+    package var alwaysLogsSuccess = false
+    /// Whether connections of the checks begin otherwise than those of requests.
+    package var hasOwnSocket: Bool { !alpnProtocols.isEmpty || transportSocketMatch != nil }
 
     package init(
         _ kind: Kind, timeoutMilliseconds: UInt64 = 1_000, intervalMilliseconds: UInt64 = 5_000,

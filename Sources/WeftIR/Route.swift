@@ -256,6 +256,8 @@ package struct RouteAction: Sendable, Hashable, Codable {
         package var enabled: Bool
         /// CONNECT ends here: its bytes go to the upstream as plain TCP (`connect_config`).
         package var terminatesConnect = false
+        /// POST ends here too: its body goes on as bytes, and bytes are the answer's body (`allow_post`).
+        package var terminatesPost = false
         package init(type: String, enabled: Bool = true) {
             self.type = type
             self.enabled = enabled

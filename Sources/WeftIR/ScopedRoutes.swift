@@ -98,3 +98,9 @@ extension Listener {
         }
     }
 }
+
+extension HTTPConnectionManager {
+    /// The table that the manager brings itself.
+    package var inlineRoutes: RouteConfiguration? { if case .inline(let table) = routes { table } else { nil } }
+    package var scopedRoutes: ScopedRoutes? { if case .scoped(let scoped) = routes { scoped } else { nil } }
+}

@@ -313,6 +313,11 @@ package final class DataPlane: Sendable {
     }
 
     /// Makes health check filters fail, and every answer the last one of its connection, or no longer.
+    /// Access logs are opened anew with their next lines, for who has moved the files away.
+    func reopenLogs() async {
+        for worker in workers { _ = try? await worker.eventLoop.submit { worker.logs.reopen() }.get() }
+    }
+
     func failHealthChecks(_ isFailing: Bool) async {
         for worker in workers {
             _ = try? await worker.eventLoop.submit { worker.failsHealthChecks = isFailing }.get()

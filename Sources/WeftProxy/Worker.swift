@@ -32,7 +32,7 @@ final class Worker: @unchecked Sendable {
     /// Hosts of dynamic forward proxies.
     lazy var hostCache = HostCache(resolver: resolver)
     /// The first worker looks after the clusters for all.
-    private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop) : nil
+    private lazy var upkeep = index == 0 ? ClusterUpkeep(eventLoop: eventLoop, logs: logs) : nil
     /// For what must not be guessed, such as request ids.
     var random = BufferedRandom()
     var date = HTTPDate()

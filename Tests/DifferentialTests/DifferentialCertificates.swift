@@ -40,11 +40,13 @@ enum DifferentialCertificates {
     }
 
     /// The upstreams that speak TLS; `demandsCertificate` for mutual TLS.
-    static func server(folder: String, demandsCertificate: Bool) throws -> NIOSSLContext {
+    static func server(
+        folder: String, demandsCertificate: Bool, protocols: [String] = ["h2", "http/1.1"]
+    ) throws -> NIOSSLContext {
         let files = try identity("upstream", folder)
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: files.chain.map { .certificate($0) }, privateKey: .privateKey(files.key))
-        configuration.applicationProtocols = ["h2", "http/1.1"]
+        configuration.applicationProtocols = protocols
         if demandsCertificate {
             configuration.certificateVerification = .noHostnameVerification
             configuration.trustRoots = .file("\(folder)/ca.pem")

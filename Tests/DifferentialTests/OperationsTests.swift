@@ -440,6 +440,51 @@ private func once(_ address: String, _ port: UInt16, _ method: String, _ path: S
         try? FileManager.default.removeItem(atPath: "\(short)-inner")
     }
 
+    /// Options of a listener's sockets: seen by `ss` on the socket and on what it accepts; one that the system refuses
+    /// keeps the proxy from starting.
+    @Test(.timeLimit(.minutes(1)), arguments: [ProxyUnderTest.Kind.envoy, .weft])
+    func socketOptions(_ kind: ProxyUnderTest.Kind) async throws {
+        let folder = try Workspace.folder("socket-options-\(kind.rawValue)")
+        let ports = try RawListener.freePorts(2)
+        // Nobody has this address: only IP_FREEBIND can bind it.
+        let address = "192.0.2.77"
+        let options =
+            "[{level: 1, name: 9, int_value: 1, state: STATE_PREBIND}, "
+            + "{level: 6, name: 4, int_value: 77, state: STATE_PREBIND}, "
+            + "{level: 6, name: 6, buf_value: AwAAAA==, state: STATE_BOUND}]"
+        func text(_ options: String, _ address: String) -> String {
+            bootstrap(address: address, port: ports[0], admin: ports[1], body: "x").replacing(
+                "    filter_chains:\n",
+                with: "    freebind: true\n    tcp_backlog_size: 33\n    tcp_fast_open_queue_length: 5\n"
+                    + "    socket_options: \(options)\n    filter_chains:\n"
+            ).replacing(
+                "admin: {address: {socket_address: {address: \(address)",
+                with: "admin: {address: {socket_address: {address: 127.0.0.1")
+        }
+        let process = try start(kind, text(options, address), folder: folder, [])
+        defer { process.stop() }
+        try await process.waitForPort(ports[1], address: "127.0.0.1")
+        try await eventually("a socket on \(address)") {
+            let listening = try await command(["ss", "-Hltno", "src", "\(address):\(ports[0])"]).out
+            // The length of the queue.
+            return listening.split(separator: " ").dropFirst(2).first == "33" ? true : nil
+        }
+        process.stop()
+        let local = try start(kind, text(options, "127.0.0.9"), folder: folder, [])
+        defer { local.stop() }
+        try await local.waitForPort(ports[0], address: "127.0.0.9")
+        let socket = try RawSocket(to: "127.0.0.9", port: ports[0])
+        defer { socket.close() }
+        var reader = WireReader()
+        #expect(exchange(socket, &reader)?.status == 200)
+        let accepted = try await command(["ss", "-Htno", "src", "127.0.0.9:\(ports[0])"]).out
+        #expect(accepted.contains("timer:(keepalive,"), "\(accepted)")
+        local.stop()
+        let bad = try start(kind, text("[{level: 1, name: 9999, int_value: 1}]", "127.0.0.9"), folder: folder, [])
+        defer { bad.stop() }
+        try await eventually("a refusal") { bad.isRunning ? nil : true }
+    }
+
     @Test(.timeLimit(.minutes(1))) func logLevelsChangeWhileRunning() async throws {
         let folder = try Workspace.folder("log-levels")
         let ports = try RawListener.freePorts(2)

@@ -157,7 +157,7 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
                 told = list(steps(dict(pairs).get("x-proc")))
             elif kind == "response_headers":
                 pairs = [(field.key, field.value or field.raw_value.decode()) for field in part.headers.headers]
-            answer = self.answer(kind, part, told, context)
+            answer = self.answer(kind, part, told, context, message)
             if answer is not None:
                 for field in self.options(answer):
                     # Processors speak in bytes.
@@ -173,7 +173,7 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
         common = inner if hasattr(inner, "header_mutation") else inner.response
         return list(common.header_mutation.set_headers)
 
-    def answer(self, kind, part, told, context):
+    def answer(self, kind, part, told, context, message):
         """Steps are `KIND-VERB=VALUE`, KIND one of q (request headers), qb, qt, p (response headers), pb, pt."""
         short = {"request_headers": "q", "request_body": "qb", "request_trailers": "qt", "response_headers": "p",
                  "response_body": "pb", "response_trailers": "pt"}[kind]
@@ -213,6 +213,17 @@ class Processor(external_processor_pb2_grpc.ExternalProcessorServicer):
                 else:
                     text = json.dumps([part.body.decode(), part.end_of_stream])
                 common.header_mutation.set_headers.append(option("x-seen-" + short + ":" + text, append=False))
+            elif verb == "attributes":
+                fields = {name: str(value) for space in message.attributes.values() for name, value in space.items()}
+                text = json.dumps([sorted(message.attributes), fields], sort_keys=True)
+                common.header_mutation.set_headers.append(option("x-attributes-" + short + ":" + text, append=False))
+            elif verb == "metadata":
+                told_of = {name: dict(space.items()) for name, space in message.metadata_context.filter_metadata.items()}
+                text = json.dumps(told_of, sort_keys=True)
+                common.header_mutation.set_headers.append(option("x-metadata-" + short + ":" + text, append=False))
+            elif verb == "tell":
+                space, name, text = value.split(":")
+                answer.dynamic_metadata.get_or_create_struct(space)[name] = text
             elif verb == "mode":
                 for field in value.split(","):
                     key, _, text = field.partition(":")

@@ -86,7 +86,7 @@ import WeftRouting
     }
 
     private func stat(_ plane: DataPlane, _ suffix: String) -> Int? {
-        StatsPage.lines(plane, nil).first { $0.0.hasSuffix(suffix) }?.1
+        StatsPage(plane, nil, isLive: true).all.map { ($0.name, $0.value) }.first { $0.0.hasSuffix(suffix) }?.1
     }
 
     /// A connection is counted until its channel is gone, which its client does not wait for.

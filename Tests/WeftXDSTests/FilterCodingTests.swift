@@ -188,6 +188,11 @@ import WeftProto
         processing.headers.allowed = [xNames]
         processing.mutationRules.allowsAllRouting = true
         processing.statusOnError = 503
+        processing.requestAttributes = ["request.path", "request.headers['x-a']"]
+        processing.responseAttributes = ["response.code"]
+        processing.metadata.forwarded = ["a"]
+        processing.metadata.received = ["b", "c"]
+        processing.deferredCloseMilliseconds = 100
         return processing
     }
 
@@ -246,6 +251,10 @@ import WeftProto
         overrides.service = target
         overrides.initialMetadata = [HeaderField("a", "b")]
         overrides.failureModeAllows = false
+        overrides.requestAttributes = ["request.method"]
+        overrides.responseAttributes = ["response.code"]
+        overrides.metadata = ExternalProcessing.MetadataNamespaces()
+        overrides.metadata?.received = ["x"]
         var cors = CORSPolicy()
         cors.enabled = FractionalPercent(percent: 30)
         cors.shadow = .all

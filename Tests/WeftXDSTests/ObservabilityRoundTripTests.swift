@@ -189,7 +189,7 @@ struct ObservabilityRoundTripTests {
     }
 
     @Test(arguments: [
-        ("%NO_SUCH%", "does not exist"), ("%DOWNSTREAM_TLS_CIPHER%", "not implemented"), ("%REQ(%", "does not end"),
+        ("%NO_SUCH%", "does not exist"), ("%DOWNSTREAM_TLS_GROUP%", "not implemented"), ("%REQ(%", "does not end"),
     ])
     func badFormatsAreRefused(_ text: String, _ reason: String) throws {
         for format in [AccessLog.Format.text(text), .json(["a": ["b": .string(text)]])] {

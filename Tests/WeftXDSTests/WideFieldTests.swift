@@ -115,6 +115,10 @@ import WeftProto
         var check = HealthCheck(kind, timeoutMilliseconds: 500, intervalMilliseconds: 2_000)
         check.unhealthyIntervalMilliseconds = 250
         check.intervalJitterPercent = 10
+        check.alpnProtocols = ["h2", "x"]
+        check.transportSocketMatch = ["tlsMode": "istio"]
+        check.eventLogs = ["/tmp/a", "/tmp/b"]
+        check.alwaysLogsSuccess = true
         var cluster = Cluster(name: "c", discovery: .static)
         cluster.healthChecks = [check]
         #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
@@ -133,6 +137,10 @@ import WeftProto
         policy.predicates = [.allowListedRoutes(["a", "b"]), .previousRoutes, .safeCrossScheme]
         var action = RouteAction(cluster: .cluster("c"))
         action.internalRedirect = policy
+        var connect = RouteAction.UpgradeConfig(type: "CONNECT")
+        connect.terminatesConnect = true
+        connect.terminatesPost = true
+        action.upgrades = [connect]
         action.metadataMatch = [
             Subsets.fallbackListKey: .list([.object(["version": .string("v1")]), .object(["n": .number(1)])])
         ]
@@ -140,6 +148,17 @@ import WeftProto
             name: "h", domains: ["*"], routes: [Route(match: RouteMatch(path: .prefix("/")), action: .forward(action))])
         let table = RouteConfiguration(name: "r", virtualHosts: [host])
         #expect(try roundTrip(.route(table)) == .route(table))
+    }
+
+    @Test func socketOptions() throws {
+        var listener = Listener(name: "l", address: .ip("127.0.0.1", port: 80))
+        listener.socketOptions = [
+            SocketOption(level: 1, name: 9, value: 1, moment: .beforeBind),
+            SocketOption(level: 6, name: 6, value: [1, 2], moment: .bound),
+            SocketOption(level: 6, name: 23, value: -1, moment: .listening),
+        ]
+        listener.backlog = 77
+        #expect(try roundTrip(.listener(listener)) == .listener(listener))
     }
 
     private static func guarded(_ permission: Permission) -> DecodedResource {

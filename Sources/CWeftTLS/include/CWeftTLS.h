@@ -54,3 +54,11 @@ int weft_tls_key_digest(const uint8_t *der, size_t length, uint8_t *digest);
 /// Copies a peer's certificate chain, leaf first, as PEM. `connection` is an SSL. Returns its length; 0 if there is none
 /// or it does not fit.
 size_t weft_tls_peer_chain(void *connection, char *pem, size_t capacity);
+/// The version that a connection (an SSL) speaks, such as `TLSv1.3`, zero-terminated. Returns its length.
+size_t weft_tls_version_name(void *connection, char *text, size_t capacity);
+/// The cipher suite of a connection in OpenSSL's notation, likewise; 0 before the handshake.
+size_t weft_tls_cipher_name(void *connection, char *text, size_t capacity);
+/// The identifier of a connection's session, 32 bytes at most. Returns its length.
+size_t weft_tls_session_id(void *connection, uint8_t *bytes, size_t capacity);
+/// When a certificate (DER) is valid, in seconds since 1970.
+int weft_tls_validity(const uint8_t *der, size_t length, int64_t *start, int64_t *end);

@@ -22,7 +22,7 @@ struct ProxyAdmin {
     /// Envoy's `config_dump`.
     func dump() async throws -> ProxyDump {
         ProxyDump(
-            json: try await ask("GET", "/config_dump") { try? JSONValue(parsing: $0.utf8) })
+            json: try await ask("GET", "/config_dump?include_eds") { try? JSONValue(parsing: $0.utf8) })
     }
 
     /// The state of the clusters' hosts.

@@ -40,7 +40,16 @@ package struct ExternalProcessing: Sendable, Hashable, Codable {
         package var service: GRPCServiceTarget?
         package var initialMetadata: [HeaderField] = []
         package var failureModeAllows: Bool?
+        package var requestAttributes: [String]?
+        package var responseAttributes: [String]?
+        package var metadata: MetadataNamespaces?
 
+        package init() {}
+    }
+    /// Dynamic metadata that the service is told of, and that it may set (`MetadataOptions`), by the namespace.
+    package struct MetadataNamespaces: Sendable, Hashable, Codable {
+        package var forwarded: [String] = []
+        package var received: [String] = []
         package init() {}
     }
     package var service: GRPCServiceTarget
@@ -60,6 +69,14 @@ package struct ExternalProcessing: Sendable, Hashable, Codable {
     package var headers = HeaderSelection()
     package var mutationRules = HeaderMutationRules()
     package var statusOnError: UInt16 = 500
+    /// Attributes that the service is told with the first message about the request, and about the response.
+    package var requestAttributes: [String] = []
+    package var responseAttributes: [String] = []
+    package var metadata = MetadataNamespaces()
+    /// The service is shown everything and asked nothing.
+    package var observes = false
+    /// How long its stream stays open after an exchange that it only observed.
+    package var deferredCloseMilliseconds: UInt64 = 5_000
     package var statPrefix = ""
     package var provenance: Provenance?
 

@@ -10,6 +10,14 @@ package enum FormatOperator: Sendable, Hashable {
         package var format: String?
         package var isLocal: Bool
     }
+    /// When the certificate of a peer begins or ends to be valid.
+    package struct CertificateTime: Sendable, Hashable {
+        /// Of the upstream instead of the client.
+        package var isUpstream: Bool
+        package var isEnd: Bool
+        /// `nil`: ISO 8601 with milliseconds.
+        package var format: String?
+    }
     package enum StatusStyle: Sendable, Hashable { case camel, snake, number }
     /// How an object of the filter state is written.
     package enum FilterStateStyle: Sendable, Hashable { case plain, typed }
@@ -45,6 +53,8 @@ package enum FormatOperator: Sendable, Hashable {
     case queryParameters
     case path(PathSource, withQuery: Bool)
     case environment(String)
+    /// A moment of a peer's certificate.
+    case certificateTime(CertificateTime)
     /// Messages that the filter `grpc_stats` has counted.
     case grpcMessageCounts(FilterStateStyle)
 
@@ -68,6 +78,11 @@ package enum FormatOperator: Sendable, Hashable {
         case "QUERY_PARAMS": self = .queryParameters
         case "PATH": self = try Self.path(arguments ?? "")
         case "FILTER_STATE": self = try Self.filterState(try Self.needed(name, arguments))
+        case "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END", "UPSTREAM_PEER_CERT_V_START",
+            "UPSTREAM_PEER_CERT_V_END":
+            let isUpstream = name.hasPrefix("UPSTREAM")
+            self = .certificateTime(
+                .init(isUpstream: isUpstream, isEnd: name.hasSuffix("END"), format: Self.filled(arguments)))
         case "ENVIRONMENT": self = .environment(try Self.needed(name, arguments))
         default: self = .plain(try Self.plain(name, arguments))
         }

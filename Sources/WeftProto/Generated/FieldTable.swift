@@ -510,7 +510,7 @@ package enum FieldTable {
         M envoy.config.core.v3.BindConfig
         1 source_address message - envoy.config.core.v3.SocketAddress
         2 freebind message - google.protobuf.BoolValue
-        3 socket_options message *! -
+        3 socket_options message * envoy.config.core.v3.SocketOption
         4 additional_source_addresses message *!~ -
         5 extra_source_addresses message *! -
         6 local_address_selector message ! -
@@ -589,7 +589,7 @@ package enum FieldTable {
         14 unhealthy_interval message - google.protobuf.Duration
         15 unhealthy_edge_interval message - google.protobuf.Duration
         16 healthy_edge_interval message - google.protobuf.Duration
-        17 event_log_path string !~ -
+        17 event_log_path string ~ -
         18 interval_jitter_percent uint32 - -
         19 always_log_health_check_failures bool - -
         20 initial_jitter message - google.protobuf.Duration
@@ -597,7 +597,7 @@ package enum FieldTable {
         22 event_service message ! -
         23 transport_socket_match_criteria message - google.protobuf.Struct
         24 no_traffic_healthy_interval message - google.protobuf.Duration
-        25 event_logger message *! -
+        25 event_logger message * envoy.config.core.v3.TypedExtensionConfig
         26 always_log_health_check_success bool - -
         M envoy.config.core.v3.HealthCheck.GrpcHealthCheck
         1 service_name string - -
@@ -780,6 +780,23 @@ package enum FieldTable {
         E envoy.config.core.v3.SocketAddress.Protocol
         0 TCP
         1 UDP
+        M envoy.config.core.v3.SocketOption
+        1 description string - -
+        2 level int64 - -
+        3 name int64 - -
+        4 int_value int64 =value -
+        5 buf_value bytes =value -
+        6 state enum - envoy.config.core.v3.SocketOption.SocketState
+        7 type message - envoy.config.core.v3.SocketOption.SocketType
+        M envoy.config.core.v3.SocketOption.SocketType
+        1 stream message - envoy.config.core.v3.SocketOption.SocketType.Stream
+        2 datagram message - envoy.config.core.v3.SocketOption.SocketType.Datagram
+        M envoy.config.core.v3.SocketOption.SocketType.Datagram
+        M envoy.config.core.v3.SocketOption.SocketType.Stream
+        E envoy.config.core.v3.SocketOption.SocketState
+        0 STATE_PREBIND
+        1 STATE_BOUND
+        2 STATE_LISTENING
         M envoy.config.core.v3.SubstitutionFormatString
         1 text_format string ~=format -
         2 json_format message =format google.protobuf.Struct
@@ -914,9 +931,9 @@ package enum FieldTable {
         8 drain_type enum - envoy.config.listener.v3.Listener.DrainType
         9 listener_filters message * envoy.config.listener.v3.ListenerFilter
         10 transparent message ! -
-        11 freebind message ! -
-        12 tcp_fast_open_queue_length message ! -
-        13 socket_options message *! -
+        11 freebind message - google.protobuf.BoolValue
+        12 tcp_fast_open_queue_length message - google.protobuf.UInt32Value
+        13 socket_options message * envoy.config.core.v3.SocketOption
         15 listener_filters_timeout message - google.protobuf.Duration
         16 traffic_direction enum - envoy.config.core.v3.TrafficDirection
         17 continue_on_listener_filters_timeout bool - -
@@ -974,6 +991,9 @@ package enum FieldTable {
         M envoy.config.ratelimit.v3.RateLimitServiceConfig
         2 grpc_service message - envoy.config.core.v3.GrpcService
         4 transport_api_version enum - envoy.config.core.v3.ApiVersion
+        M envoy.config.rbac.v3.Action
+        1 name string - -
+        2 action enum - envoy.config.rbac.v3.RBAC.Action
         M envoy.config.rbac.v3.Permission
         1 and_rules message =rule envoy.config.rbac.v3.Permission.Set
         2 or_rules message =rule envoy.config.rbac.v3.Permission.Set
@@ -1341,12 +1361,15 @@ package enum FieldTable {
         4 custom_tags message * envoy.type.tracing.v3.CustomTag
         5 operation string - -
         6 upstream_operation string - -
+        M envoy.config.route.v3.VirtualCluster
+        2 name string - -
+        4 headers message * envoy.config.route.v3.HeaderMatcher
         M envoy.config.route.v3.VirtualHost
         1 name string - -
         2 domains string * -
         3 routes message * envoy.config.route.v3.Route
         4 require_tls enum - envoy.config.route.v3.VirtualHost.TlsRequirementType
-        5 virtual_clusters message *! -
+        5 virtual_clusters message * envoy.config.route.v3.VirtualCluster
         6 rate_limits message * envoy.config.route.v3.RateLimit
         7 request_headers_to_add message * envoy.config.core.v3.HeaderValueOption
         8 cors message !~ -
@@ -2059,8 +2082,8 @@ package enum FieldTable {
         1 rules message - envoy.config.rbac.v3.RBAC
         2 shadow_rules message - envoy.config.rbac.v3.RBAC
         3 shadow_rules_stat_prefix string - -
-        4 matcher message ! -
-        5 shadow_matcher message ! -
+        4 matcher message - xds.type.matcher.v3.Matcher
+        5 shadow_matcher message - xds.type.matcher.v3.Matcher
         6 rules_stat_prefix string - -
         7 track_per_rule_stats bool ! -
         M envoy.extensions.filters.http.rbac.v3.RBACPerRoute
@@ -2158,7 +2181,7 @@ package enum FieldTable {
         43 path_normalization_options message ! -
         44 http3_protocol_options message ! -
         45 path_with_escaped_slashes_action enum - envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager.PathWithEscapedSlashesAction
-        46 original_ip_detection_extensions message *! -
+        46 original_ip_detection_extensions message * envoy.config.core.v3.TypedExtensionConfig
         47 strip_trailing_host_dot bool - -
         48 scheme_header_transformation message - envoy.config.core.v3.SchemeHeaderTransformation
         49 proxy_status_config message ! -
@@ -2279,8 +2302,8 @@ package enum FieldTable {
         3 stat_prefix string - -
         4 enforcement_type enum - envoy.extensions.filters.network.rbac.v3.RBAC.EnforcementType
         5 shadow_rules_stat_prefix string - -
-        6 matcher message ! -
-        7 shadow_matcher message ! -
+        6 matcher message - xds.type.matcher.v3.Matcher
+        7 shadow_matcher message - xds.type.matcher.v3.Matcher
         8 delay_deny message ! -
         E envoy.extensions.filters.network.rbac.v3.RBAC.EnforcementType
         0 ONE_TIME_ON_FIRST_BYTE
@@ -2326,9 +2349,21 @@ package enum FieldTable {
         3 metadata_match message - envoy.config.core.v3.Metadata
         M envoy.extensions.formatter.metadata.v3.Metadata
         M envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery
+        M envoy.extensions.health_check.event_sinks.file.v3.HealthCheckEventFileSink
+        1 event_log_path string - -
         M envoy.extensions.http.header_formatters.preserve_case.v3.PreserveCaseFormatterConfig
         1 forward_reason_phrase bool - -
         2 formatter_type_on_envoy_headers enum ! -
+        M envoy.extensions.http.original_ip_detection.custom_header.v3.CustomHeaderConfig
+        1 header_name string - -
+        2 allow_extension_to_set_address_as_trusted bool - -
+        3 reject_with_status message - envoy.type.v3.HttpStatus
+        M envoy.extensions.http.original_ip_detection.xff.v3.XffConfig
+        1 xff_num_trusted_hops uint32 - -
+        2 xff_trusted_cidrs message - envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs
+        3 skip_xff_append message - google.protobuf.BoolValue
+        M envoy.extensions.http.original_ip_detection.xff.v3.XffTrustedCidrs
+        1 cidrs message * envoy.config.core.v3.CidrRange
         M envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState
         1 cookie message - envoy.type.http.v3.Cookie
         M envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState
@@ -2426,6 +2461,18 @@ package enum FieldTable {
         E envoy.extensions.load_balancing_policies.subset.v3.Subset.LbSubsetMetadataFallbackPolicy
         0 METADATA_NO_FALLBACK
         1 FALLBACK_LIST
+        M envoy.extensions.matching.common_inputs.network.v3.ApplicationProtocolInput
+        M envoy.extensions.matching.common_inputs.network.v3.DestinationIPInput
+        M envoy.extensions.matching.common_inputs.network.v3.DestinationPortInput
+        M envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput
+        M envoy.extensions.matching.common_inputs.network.v3.ServerNameInput
+        M envoy.extensions.matching.common_inputs.network.v3.SourceIPInput
+        M envoy.extensions.matching.common_inputs.network.v3.SourcePortInput
+        M envoy.extensions.matching.common_inputs.network.v3.SourceTypeInput
+        M envoy.extensions.matching.common_inputs.network.v3.TransportProtocolInput
+        M envoy.extensions.matching.common_inputs.ssl.v3.DnsSanInput
+        M envoy.extensions.matching.common_inputs.ssl.v3.SubjectInput
+        M envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput
         M envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig
         1 path_template string - -
         M envoy.extensions.path.rewrite.uri_template.v3.UriTemplateRewriteConfig
@@ -2858,6 +2905,10 @@ package enum FieldTable {
         M envoy.type.matcher.v3.DoubleMatcher
         1 range message =match_pattern envoy.type.v3.DoubleRange
         2 exact double =match_pattern -
+        M envoy.type.matcher.v3.HttpRequestHeaderMatchInput
+        1 header_name string - -
+        M envoy.type.matcher.v3.HttpRequestQueryParamMatchInput
+        1 query_param string - -
         M envoy.type.matcher.v3.ListMatcher
         1 one_of message =match_pattern envoy.type.matcher.v3.ValueMatcher
         M envoy.type.matcher.v3.ListStringMatcher
@@ -3050,5 +3101,62 @@ package enum FieldTable {
         0 UNSPECIFIED
         1 SOURCE
         2 DESTINATION
+        M xds.core.v3.CidrRange
+        1 address_prefix string - -
+        2 prefix_len message - google.protobuf.UInt32Value
+        M xds.core.v3.TypedExtensionConfig
+        1 name string - -
+        2 typed_config message - google.protobuf.Any
+        M xds.type.matcher.v3.IPMatcher
+        1 range_matchers message * xds.type.matcher.v3.IPMatcher.IPRangeMatcher
+        M xds.type.matcher.v3.IPMatcher.IPRangeMatcher
+        1 ranges message * xds.core.v3.CidrRange
+        2 on_match message - xds.type.matcher.v3.Matcher.OnMatch
+        3 exclusive bool - -
+        M xds.type.matcher.v3.Matcher
+        1 matcher_list message =matcher_type xds.type.matcher.v3.Matcher.MatcherList
+        2 matcher_tree message =matcher_type xds.type.matcher.v3.Matcher.MatcherTree
+        3 on_no_match message - xds.type.matcher.v3.Matcher.OnMatch
+        M xds.type.matcher.v3.Matcher.MatcherList
+        1 matchers message * xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher
+        M xds.type.matcher.v3.Matcher.MatcherList.FieldMatcher
+        1 predicate message - xds.type.matcher.v3.Matcher.MatcherList.Predicate
+        2 on_match message - xds.type.matcher.v3.Matcher.OnMatch
+        M xds.type.matcher.v3.Matcher.MatcherList.Predicate
+        1 single_predicate message =match_type xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate
+        2 or_matcher message =match_type xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList
+        3 and_matcher message =match_type xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList
+        4 not_matcher message =match_type xds.type.matcher.v3.Matcher.MatcherList.Predicate
+        M xds.type.matcher.v3.Matcher.MatcherList.Predicate.PredicateList
+        1 predicate message * xds.type.matcher.v3.Matcher.MatcherList.Predicate
+        M xds.type.matcher.v3.Matcher.MatcherList.Predicate.SinglePredicate
+        1 input message - xds.core.v3.TypedExtensionConfig
+        2 value_match message =matcher xds.type.matcher.v3.StringMatcher
+        3 custom_match message =matcher xds.core.v3.TypedExtensionConfig
+        M xds.type.matcher.v3.Matcher.MatcherTree
+        1 input message - xds.core.v3.TypedExtensionConfig
+        2 exact_match_map message =tree_type xds.type.matcher.v3.Matcher.MatcherTree.MatchMap
+        3 prefix_match_map message =tree_type xds.type.matcher.v3.Matcher.MatcherTree.MatchMap
+        4 custom_match message =tree_type xds.core.v3.TypedExtensionConfig
+        M xds.type.matcher.v3.Matcher.MatcherTree.MatchMap
+        1 map message % xds.type.matcher.v3.Matcher.MatcherTree.MatchMap.MapEntry
+        M xds.type.matcher.v3.Matcher.MatcherTree.MatchMap.MapEntry
+        1 key string - -
+        2 value message - xds.type.matcher.v3.Matcher.OnMatch
+        M xds.type.matcher.v3.Matcher.OnMatch
+        1 matcher message =on_match xds.type.matcher.v3.Matcher
+        2 action message =on_match xds.core.v3.TypedExtensionConfig
+        3 keep_matching bool - -
+        M xds.type.matcher.v3.RegexMatcher
+        1 google_re2 message !=engine_type -
+        2 regex string - -
+        M xds.type.matcher.v3.StringMatcher
+        1 exact string =match_pattern -
+        2 prefix string =match_pattern -
+        3 suffix string =match_pattern -
+        5 safe_regex message =match_pattern xds.type.matcher.v3.RegexMatcher
+        6 ignore_case bool - -
+        7 contains string =match_pattern -
+        8 custom message !=match_pattern -
         """
 }

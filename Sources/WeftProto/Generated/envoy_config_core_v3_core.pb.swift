@@ -575,6 +575,148 @@ package nonisolated struct Envoy_Config_Core_V3_CidrRange: Sendable {
   fileprivate var _prefixLen: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
 }
 
+package nonisolated struct Envoy_Config_Core_V3_SocketOption: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var description_p: String = String()
+
+  package var level: Int64 = 0
+
+  package var name: Int64 = 0
+
+  package var value: Envoy_Config_Core_V3_SocketOption.OneOf_Value? = nil
+
+  package var intValue: Int64 {
+    get {
+      if case .intValue(let v)? = value {return v}
+      return 0
+    }
+    set {value = .intValue(newValue)}
+  }
+
+  package var bufValue: Data {
+    get {
+      if case .bufValue(let v)? = value {return v}
+      return Data()
+    }
+    set {value = .bufValue(newValue)}
+  }
+
+  package var state: Envoy_Config_Core_V3_SocketOption.SocketState = .statePrebind
+
+  package var type: Envoy_Config_Core_V3_SocketOption.SocketType {
+    get {_type ?? Envoy_Config_Core_V3_SocketOption.SocketType()}
+    set {_type = newValue}
+  }
+  /// Returns true if `type` has been explicitly set.
+  package var hasType: Bool {self._type != nil}
+  /// Clears the value of `type`. Subsequent reads from it will return its default value.
+  package mutating func clearType() {self._type = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Value: Equatable, Sendable {
+    case intValue(Int64)
+    case bufValue(Data)
+
+  }
+
+  package nonisolated enum SocketState: SwiftProtobuf.Enum, Swift.CaseIterable {
+    package typealias RawValue = Int
+    case statePrebind // = 0
+    case stateBound // = 1
+    case stateListening // = 2
+    case UNRECOGNIZED(Int)
+
+    package init() {
+      self = .statePrebind
+    }
+
+    package init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .statePrebind
+      case 1: self = .stateBound
+      case 2: self = .stateListening
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    package var rawValue: Int {
+      switch self {
+      case .statePrebind: return 0
+      case .stateBound: return 1
+      case .stateListening: return 2
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    package static let allCases: [Envoy_Config_Core_V3_SocketOption.SocketState] = [
+      .statePrebind,
+      .stateBound,
+      .stateListening,
+    ]
+
+  }
+
+  package nonisolated struct SocketType: Sendable {
+    // SwiftProtobuf.Message conformance is added in an extension below. See the
+    // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+    // methods supported on all messages.
+
+    package var stream: Envoy_Config_Core_V3_SocketOption.SocketType.Stream {
+      get {_stream ?? Envoy_Config_Core_V3_SocketOption.SocketType.Stream()}
+      set {_stream = newValue}
+    }
+    /// Returns true if `stream` has been explicitly set.
+    package var hasStream: Bool {self._stream != nil}
+    /// Clears the value of `stream`. Subsequent reads from it will return its default value.
+    package mutating func clearStream() {self._stream = nil}
+
+    package var datagram: Envoy_Config_Core_V3_SocketOption.SocketType.Datagram {
+      get {_datagram ?? Envoy_Config_Core_V3_SocketOption.SocketType.Datagram()}
+      set {_datagram = newValue}
+    }
+    /// Returns true if `datagram` has been explicitly set.
+    package var hasDatagram: Bool {self._datagram != nil}
+    /// Clears the value of `datagram`. Subsequent reads from it will return its default value.
+    package mutating func clearDatagram() {self._datagram = nil}
+
+    package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+    package nonisolated struct Stream: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package init() {}
+    }
+
+    package nonisolated struct Datagram: Sendable {
+      // SwiftProtobuf.Message conformance is added in an extension below. See the
+      // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+      // methods supported on all messages.
+
+      package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+      package init() {}
+    }
+
+    package init() {}
+
+    fileprivate var _stream: Envoy_Config_Core_V3_SocketOption.SocketType.Stream? = nil
+    fileprivate var _datagram: Envoy_Config_Core_V3_SocketOption.SocketType.Datagram? = nil
+  }
+
+  package init() {}
+
+  fileprivate var _type: Envoy_Config_Core_V3_SocketOption.SocketType? = nil
+}
+
 package nonisolated struct Envoy_Config_Core_V3_BindConfig: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -597,6 +739,8 @@ package nonisolated struct Envoy_Config_Core_V3_BindConfig: Sendable {
   package var hasFreebind: Bool {self._freebind != nil}
   /// Clears the value of `freebind`. Subsequent reads from it will return its default value.
   package mutating func clearFreebind() {self._freebind = nil}
+
+  package var socketOptions: [Envoy_Config_Core_V3_SocketOption] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2036,6 +2180,11 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
   /// Clears the value of `healthyEdgeInterval`. Subsequent reads from it will return its default value.
   package mutating func clearHealthyEdgeInterval() {_uniqueStorage()._healthyEdgeInterval = nil}
 
+  package var eventLogPath: String {
+    get {_storage._eventLogPath}
+    set {_uniqueStorage()._eventLogPath = newValue}
+  }
+
   package var intervalJitterPercent: UInt32 {
     get {_storage._intervalJitterPercent}
     set {_uniqueStorage()._intervalJitterPercent = newValue}
@@ -2081,6 +2230,11 @@ package nonisolated struct Envoy_Config_Core_V3_HealthCheck: @unchecked Sendable
   package var hasNoTrafficHealthyInterval: Bool {_storage._noTrafficHealthyInterval != nil}
   /// Clears the value of `noTrafficHealthyInterval`. Subsequent reads from it will return its default value.
   package mutating func clearNoTrafficHealthyInterval() {_uniqueStorage()._noTrafficHealthyInterval = nil}
+
+  package var eventLogger: [Envoy_Config_Core_V3_TypedExtensionConfig] {
+    get {_storage._eventLogger}
+    set {_uniqueStorage()._eventLogger = newValue}
+  }
 
   package var alwaysLogHealthCheckSuccess: Bool {
     get {_storage._alwaysLogHealthCheckSuccess}
@@ -2959,9 +3113,172 @@ nonisolated extension Envoy_Config_Core_V3_CidrRange: SwiftProtobuf.Message, Swi
   }
 }
 
+nonisolated extension Envoy_Config_Core_V3_SocketOption: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SocketOption"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}description\0\u{1}level\0\u{1}name\0\u{3}int_value\0\u{3}buf_value\0\u{1}state\0\u{1}type\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.description_p) }()
+      case 2: try { try decoder.decodeSingularInt64Field(value: &self.level) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.name) }()
+      case 4: try {
+        var v: Int64?
+        try decoder.decodeSingularInt64Field(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .intValue(v)
+        }
+      }()
+      case 5: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .bufValue(v)
+        }
+      }()
+      case 6: try { try decoder.decodeSingularEnumField(value: &self.state) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._type) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.description_p.isEmpty {
+      try visitor.visitSingularStringField(value: self.description_p, fieldNumber: 1)
+    }
+    if self.level != 0 {
+      try visitor.visitSingularInt64Field(value: self.level, fieldNumber: 2)
+    }
+    if self.name != 0 {
+      try visitor.visitSingularInt64Field(value: self.name, fieldNumber: 3)
+    }
+    switch self.value {
+    case .intValue?: try {
+      guard case .intValue(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 4)
+    }()
+    case .bufValue?: try {
+      guard case .bufValue(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    if self.state != .statePrebind {
+      try visitor.visitSingularEnumField(value: self.state, fieldNumber: 6)
+    }
+    try { if let v = self._type {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SocketOption, rhs: Envoy_Config_Core_V3_SocketOption) -> Bool {
+    if lhs.description_p != rhs.description_p {return false}
+    if lhs.level != rhs.level {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.state != rhs.state {return false}
+    if lhs._type != rhs._type {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption.SocketState: SwiftProtobuf._ProtoNameProviding {
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATE_PREBIND\0\u{1}STATE_BOUND\0\u{1}STATE_LISTENING\0")
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption.SocketType: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_SocketOption.protoMessageName + ".SocketType"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}stream\0\u{1}datagram\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularMessageField(value: &self._stream) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._datagram) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._stream {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._datagram {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SocketOption.SocketType, rhs: Envoy_Config_Core_V3_SocketOption.SocketType) -> Bool {
+    if lhs._stream != rhs._stream {return false}
+    if lhs._datagram != rhs._datagram {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption.SocketType.Stream: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_SocketOption.SocketType.protoMessageName + ".Stream"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SocketOption.SocketType.Stream, rhs: Envoy_Config_Core_V3_SocketOption.SocketType.Stream) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Envoy_Config_Core_V3_SocketOption.SocketType.Datagram: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = Envoy_Config_Core_V3_SocketOption.SocketType.protoMessageName + ".Datagram"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: Envoy_Config_Core_V3_SocketOption.SocketType.Datagram, rhs: Envoy_Config_Core_V3_SocketOption.SocketType.Datagram) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
 nonisolated extension Envoy_Config_Core_V3_BindConfig: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".BindConfig"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}source_address\0\u{1}freebind\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}source_address\0\u{1}freebind\0\u{3}socket_options\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2971,6 +3288,7 @@ nonisolated extension Envoy_Config_Core_V3_BindConfig: SwiftProtobuf.Message, Sw
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularMessageField(value: &self._sourceAddress) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._freebind) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.socketOptions) }()
       default: break
       }
     }
@@ -2987,12 +3305,16 @@ nonisolated extension Envoy_Config_Core_V3_BindConfig: SwiftProtobuf.Message, Sw
     try { if let v = self._freebind {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if !self.socketOptions.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.socketOptions, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: Envoy_Config_Core_V3_BindConfig, rhs: Envoy_Config_Core_V3_BindConfig) -> Bool {
     if lhs._sourceAddress != rhs._sourceAddress {return false}
     if lhs._freebind != rhs._freebind {return false}
+    if lhs.socketOptions != rhs.socketOptions {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4752,7 +5074,7 @@ nonisolated extension Envoy_Config_Core_V3_KeepaliveSettings: SwiftProtobuf.Mess
 
 nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HealthCheck"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{3}alt_port\0\u{3}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{4}\u{2}interval_jitter_percent\0\u{3}always_log_health_check_failures\0\u{3}initial_jitter\0\u{3}tls_options\0\u{4}\u{2}transport_socket_match_criteria\0\u{3}no_traffic_healthy_interval\0\u{4}\u{2}always_log_health_check_success\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}timeout\0\u{1}interval\0\u{3}interval_jitter\0\u{3}unhealthy_threshold\0\u{3}healthy_threshold\0\u{3}alt_port\0\u{3}reuse_connection\0\u{3}http_health_check\0\u{3}tcp_health_check\0\u{4}\u{2}grpc_health_check\0\u{3}no_traffic_interval\0\u{4}\u{2}unhealthy_interval\0\u{3}unhealthy_edge_interval\0\u{3}healthy_edge_interval\0\u{3}event_log_path\0\u{3}interval_jitter_percent\0\u{3}always_log_health_check_failures\0\u{3}initial_jitter\0\u{3}tls_options\0\u{4}\u{2}transport_socket_match_criteria\0\u{3}no_traffic_healthy_interval\0\u{3}event_logger\0\u{3}always_log_health_check_success\0")
 
   fileprivate class _StorageClass {
     var _timeout: SwiftProtobuf.Google_Protobuf_Duration? = nil
@@ -4767,12 +5089,14 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
     var _unhealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _unhealthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _healthyEdgeInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _eventLogPath: String = String()
     var _intervalJitterPercent: UInt32 = 0
     var _alwaysLogHealthCheckFailures: Bool = false
     var _initialJitter: SwiftProtobuf.Google_Protobuf_Duration? = nil
     var _tlsOptions: Envoy_Config_Core_V3_HealthCheck.TlsOptions? = nil
     var _transportSocketMatchCriteria: SwiftProtobuf.Google_Protobuf_Struct? = nil
     var _noTrafficHealthyInterval: SwiftProtobuf.Google_Protobuf_Duration? = nil
+    var _eventLogger: [Envoy_Config_Core_V3_TypedExtensionConfig] = []
     var _alwaysLogHealthCheckSuccess: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
@@ -4796,12 +5120,14 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       _unhealthyInterval = source._unhealthyInterval
       _unhealthyEdgeInterval = source._unhealthyEdgeInterval
       _healthyEdgeInterval = source._healthyEdgeInterval
+      _eventLogPath = source._eventLogPath
       _intervalJitterPercent = source._intervalJitterPercent
       _alwaysLogHealthCheckFailures = source._alwaysLogHealthCheckFailures
       _initialJitter = source._initialJitter
       _tlsOptions = source._tlsOptions
       _transportSocketMatchCriteria = source._transportSocketMatchCriteria
       _noTrafficHealthyInterval = source._noTrafficHealthyInterval
+      _eventLogger = source._eventLogger
       _alwaysLogHealthCheckSuccess = source._alwaysLogHealthCheckSuccess
     }
   }
@@ -4871,12 +5197,14 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         case 14: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyInterval) }()
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._unhealthyEdgeInterval) }()
         case 16: try { try decoder.decodeSingularMessageField(value: &_storage._healthyEdgeInterval) }()
+        case 17: try { try decoder.decodeSingularStringField(value: &_storage._eventLogPath) }()
         case 18: try { try decoder.decodeSingularUInt32Field(value: &_storage._intervalJitterPercent) }()
         case 19: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckFailures) }()
         case 20: try { try decoder.decodeSingularMessageField(value: &_storage._initialJitter) }()
         case 21: try { try decoder.decodeSingularMessageField(value: &_storage._tlsOptions) }()
         case 23: try { try decoder.decodeSingularMessageField(value: &_storage._transportSocketMatchCriteria) }()
         case 24: try { try decoder.decodeSingularMessageField(value: &_storage._noTrafficHealthyInterval) }()
+        case 25: try { try decoder.decodeRepeatedMessageField(value: &_storage._eventLogger) }()
         case 26: try { try decoder.decodeSingularBoolField(value: &_storage._alwaysLogHealthCheckSuccess) }()
         default: break
         }
@@ -4938,6 +5266,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       try { if let v = _storage._healthyEdgeInterval {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 16)
       } }()
+      if !_storage._eventLogPath.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._eventLogPath, fieldNumber: 17)
+      }
       if _storage._intervalJitterPercent != 0 {
         try visitor.visitSingularUInt32Field(value: _storage._intervalJitterPercent, fieldNumber: 18)
       }
@@ -4956,6 +5287,9 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
       try { if let v = _storage._noTrafficHealthyInterval {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
       } }()
+      if !_storage._eventLogger.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._eventLogger, fieldNumber: 25)
+      }
       if _storage._alwaysLogHealthCheckSuccess != false {
         try visitor.visitSingularBoolField(value: _storage._alwaysLogHealthCheckSuccess, fieldNumber: 26)
       }
@@ -4980,12 +5314,14 @@ nonisolated extension Envoy_Config_Core_V3_HealthCheck: SwiftProtobuf.Message, S
         if _storage._unhealthyInterval != rhs_storage._unhealthyInterval {return false}
         if _storage._unhealthyEdgeInterval != rhs_storage._unhealthyEdgeInterval {return false}
         if _storage._healthyEdgeInterval != rhs_storage._healthyEdgeInterval {return false}
+        if _storage._eventLogPath != rhs_storage._eventLogPath {return false}
         if _storage._intervalJitterPercent != rhs_storage._intervalJitterPercent {return false}
         if _storage._alwaysLogHealthCheckFailures != rhs_storage._alwaysLogHealthCheckFailures {return false}
         if _storage._initialJitter != rhs_storage._initialJitter {return false}
         if _storage._tlsOptions != rhs_storage._tlsOptions {return false}
         if _storage._transportSocketMatchCriteria != rhs_storage._transportSocketMatchCriteria {return false}
         if _storage._noTrafficHealthyInterval != rhs_storage._noTrafficHealthyInterval {return false}
+        if _storage._eventLogger != rhs_storage._eventLogger {return false}
         if _storage._alwaysLogHealthCheckSuccess != rhs_storage._alwaysLogHealthCheckSuccess {return false}
         return true
       }

@@ -367,6 +367,29 @@ package nonisolated struct Envoy_Config_Listener_V3_Listener: @unchecked Sendabl
   /// Clears the value of `tcpBacklogSize`. Subsequent reads from it will return its default value.
   package mutating func clearTcpBacklogSize() {_uniqueStorage()._tcpBacklogSize = nil}
 
+  package var freebind: SwiftProtobuf.Google_Protobuf_BoolValue {
+    get {_storage._freebind ?? SwiftProtobuf.Google_Protobuf_BoolValue()}
+    set {_uniqueStorage()._freebind = newValue}
+  }
+  /// Returns true if `freebind` has been explicitly set.
+  package var hasFreebind: Bool {_storage._freebind != nil}
+  /// Clears the value of `freebind`. Subsequent reads from it will return its default value.
+  package mutating func clearFreebind() {_uniqueStorage()._freebind = nil}
+
+  package var tcpFastOpenQueueLength: SwiftProtobuf.Google_Protobuf_UInt32Value {
+    get {_storage._tcpFastOpenQueueLength ?? SwiftProtobuf.Google_Protobuf_UInt32Value()}
+    set {_uniqueStorage()._tcpFastOpenQueueLength = newValue}
+  }
+  /// Returns true if `tcpFastOpenQueueLength` has been explicitly set.
+  package var hasTcpFastOpenQueueLength: Bool {_storage._tcpFastOpenQueueLength != nil}
+  /// Clears the value of `tcpFastOpenQueueLength`. Subsequent reads from it will return its default value.
+  package mutating func clearTcpFastOpenQueueLength() {_uniqueStorage()._tcpFastOpenQueueLength = nil}
+
+  package var socketOptions: [Envoy_Config_Core_V3_SocketOption] {
+    get {_storage._socketOptions}
+    set {_uniqueStorage()._socketOptions = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum DrainType: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -733,7 +756,7 @@ nonisolated extension Envoy_Config_Listener_V3_AdditionalAddress: SwiftProtobuf.
 
 nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Listener"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{2}drain_type\0\u{3}listener_filters\0\u{4}\u{6}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{5}access_log\0\u{4}\u{2}tcp_backlog_size\0\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{2}ignore_global_conn_limit\0\u{4}\u{2}additional_addresses\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}address\0\u{3}filter_chains\0\u{3}use_original_dst\0\u{3}per_connection_buffer_limit_bytes\0\u{1}metadata\0\u{4}\u{2}drain_type\0\u{3}listener_filters\0\u{2}\u{2}freebind\0\u{3}tcp_fast_open_queue_length\0\u{3}socket_options\0\u{4}\u{2}listener_filters_timeout\0\u{3}traffic_direction\0\u{3}continue_on_listener_filters_timeout\0\u{4}\u{5}access_log\0\u{4}\u{2}tcp_backlog_size\0\u{3}default_filter_chain\0\u{3}bind_to_port\0\u{4}\u{2}stat_prefix\0\u{3}enable_reuse_port\0\u{4}\u{2}ignore_global_conn_limit\0\u{4}\u{2}additional_addresses\0")
 
   fileprivate class _StorageClass {
     var _name: String = String()
@@ -755,6 +778,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
     var _ignoreGlobalConnLimit: Bool = false
     var _additionalAddresses: [Envoy_Config_Listener_V3_AdditionalAddress] = []
     var _tcpBacklogSize: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _freebind: SwiftProtobuf.Google_Protobuf_BoolValue? = nil
+    var _tcpFastOpenQueueLength: SwiftProtobuf.Google_Protobuf_UInt32Value? = nil
+    var _socketOptions: [Envoy_Config_Core_V3_SocketOption] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -784,6 +810,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       _ignoreGlobalConnLimit = source._ignoreGlobalConnLimit
       _additionalAddresses = source._additionalAddresses
       _tcpBacklogSize = source._tcpBacklogSize
+      _freebind = source._freebind
+      _tcpFastOpenQueueLength = source._tcpFastOpenQueueLength
+      _socketOptions = source._socketOptions
     }
   }
 
@@ -810,6 +839,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         case 6: try { try decoder.decodeSingularMessageField(value: &_storage._metadata) }()
         case 8: try { try decoder.decodeSingularEnumField(value: &_storage._drainType) }()
         case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._listenerFilters) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._freebind) }()
+        case 12: try { try decoder.decodeSingularMessageField(value: &_storage._tcpFastOpenQueueLength) }()
+        case 13: try { try decoder.decodeRepeatedMessageField(value: &_storage._socketOptions) }()
         case 15: try { try decoder.decodeSingularMessageField(value: &_storage._listenerFiltersTimeout) }()
         case 16: try { try decoder.decodeSingularEnumField(value: &_storage._trafficDirection) }()
         case 17: try { try decoder.decodeSingularBoolField(value: &_storage._continueOnListenerFiltersTimeout) }()
@@ -856,6 +888,15 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
       }
       if !_storage._listenerFilters.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._listenerFilters, fieldNumber: 9)
+      }
+      try { if let v = _storage._freebind {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+      try { if let v = _storage._tcpFastOpenQueueLength {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+      } }()
+      if !_storage._socketOptions.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._socketOptions, fieldNumber: 13)
       }
       try { if let v = _storage._listenerFiltersTimeout {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 15)
@@ -918,6 +959,9 @@ nonisolated extension Envoy_Config_Listener_V3_Listener: SwiftProtobuf.Message, 
         if _storage._ignoreGlobalConnLimit != rhs_storage._ignoreGlobalConnLimit {return false}
         if _storage._additionalAddresses != rhs_storage._additionalAddresses {return false}
         if _storage._tcpBacklogSize != rhs_storage._tcpBacklogSize {return false}
+        if _storage._freebind != rhs_storage._freebind {return false}
+        if _storage._tcpFastOpenQueueLength != rhs_storage._tcpFastOpenQueueLength {return false}
+        if _storage._socketOptions != rhs_storage._socketOptions {return false}
         return true
       }
       if !storagesAreEqual {return false}

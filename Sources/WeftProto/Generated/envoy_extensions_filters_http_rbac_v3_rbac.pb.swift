@@ -50,12 +50,32 @@ package nonisolated struct Envoy_Extensions_Filters_Http_Rbac_V3_RBAC: Sendable 
 
   package var rulesStatPrefix: String = String()
 
+  package var matcher: Xds_Type_Matcher_V3_Matcher {
+    get {_matcher ?? Xds_Type_Matcher_V3_Matcher()}
+    set {_matcher = newValue}
+  }
+  /// Returns true if `matcher` has been explicitly set.
+  package var hasMatcher: Bool {self._matcher != nil}
+  /// Clears the value of `matcher`. Subsequent reads from it will return its default value.
+  package mutating func clearMatcher() {self._matcher = nil}
+
+  package var shadowMatcher: Xds_Type_Matcher_V3_Matcher {
+    get {_shadowMatcher ?? Xds_Type_Matcher_V3_Matcher()}
+    set {_shadowMatcher = newValue}
+  }
+  /// Returns true if `shadowMatcher` has been explicitly set.
+  package var hasShadowMatcher: Bool {self._shadowMatcher != nil}
+  /// Clears the value of `shadowMatcher`. Subsequent reads from it will return its default value.
+  package mutating func clearShadowMatcher() {self._shadowMatcher = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _rules: Envoy_Config_Rbac_V3_RBAC? = nil
   fileprivate var _shadowRules: Envoy_Config_Rbac_V3_RBAC? = nil
+  fileprivate var _matcher: Xds_Type_Matcher_V3_Matcher? = nil
+  fileprivate var _shadowMatcher: Xds_Type_Matcher_V3_Matcher? = nil
 }
 
 package nonisolated struct Envoy_Extensions_Filters_Http_Rbac_V3_RBACPerRoute: Sendable {
@@ -85,7 +105,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.http.r
 
 nonisolated extension Envoy_Extensions_Filters_Http_Rbac_V3_RBAC: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RBAC"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rules\0\u{3}shadow_rules\0\u{3}shadow_rules_stat_prefix\0\u{4}\u{3}rules_stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rules\0\u{3}shadow_rules\0\u{3}shadow_rules_stat_prefix\0\u{1}matcher\0\u{3}shadow_matcher\0\u{3}rules_stat_prefix\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -96,6 +116,8 @@ nonisolated extension Envoy_Extensions_Filters_Http_Rbac_V3_RBAC: SwiftProtobuf.
       case 1: try { try decoder.decodeSingularMessageField(value: &self._rules) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._shadowRules) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.shadowRulesStatPrefix) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._matcher) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._shadowMatcher) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.rulesStatPrefix) }()
       default: break
       }
@@ -116,6 +138,12 @@ nonisolated extension Envoy_Extensions_Filters_Http_Rbac_V3_RBAC: SwiftProtobuf.
     if !self.shadowRulesStatPrefix.isEmpty {
       try visitor.visitSingularStringField(value: self.shadowRulesStatPrefix, fieldNumber: 3)
     }
+    try { if let v = self._matcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    try { if let v = self._shadowMatcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
     if !self.rulesStatPrefix.isEmpty {
       try visitor.visitSingularStringField(value: self.rulesStatPrefix, fieldNumber: 6)
     }
@@ -127,6 +155,8 @@ nonisolated extension Envoy_Extensions_Filters_Http_Rbac_V3_RBAC: SwiftProtobuf.
     if lhs._shadowRules != rhs._shadowRules {return false}
     if lhs.shadowRulesStatPrefix != rhs.shadowRulesStatPrefix {return false}
     if lhs.rulesStatPrefix != rhs.rulesStatPrefix {return false}
+    if lhs._matcher != rhs._matcher {return false}
+    if lhs._shadowMatcher != rhs._shadowMatcher {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -52,6 +52,24 @@ package nonisolated struct Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: Sendab
 
   package var shadowRulesStatPrefix: String = String()
 
+  package var matcher: Xds_Type_Matcher_V3_Matcher {
+    get {_matcher ?? Xds_Type_Matcher_V3_Matcher()}
+    set {_matcher = newValue}
+  }
+  /// Returns true if `matcher` has been explicitly set.
+  package var hasMatcher: Bool {self._matcher != nil}
+  /// Clears the value of `matcher`. Subsequent reads from it will return its default value.
+  package mutating func clearMatcher() {self._matcher = nil}
+
+  package var shadowMatcher: Xds_Type_Matcher_V3_Matcher {
+    get {_shadowMatcher ?? Xds_Type_Matcher_V3_Matcher()}
+    set {_shadowMatcher = newValue}
+  }
+  /// Returns true if `shadowMatcher` has been explicitly set.
+  package var hasShadowMatcher: Bool {self._shadowMatcher != nil}
+  /// Clears the value of `shadowMatcher`. Subsequent reads from it will return its default value.
+  package mutating func clearShadowMatcher() {self._shadowMatcher = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum EnforcementType: SwiftProtobuf.Enum, Swift.CaseIterable {
@@ -92,6 +110,8 @@ package nonisolated struct Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: Sendab
 
   fileprivate var _rules: Envoy_Config_Rbac_V3_RBAC? = nil
   fileprivate var _shadowRules: Envoy_Config_Rbac_V3_RBAC? = nil
+  fileprivate var _matcher: Xds_Type_Matcher_V3_Matcher? = nil
+  fileprivate var _shadowMatcher: Xds_Type_Matcher_V3_Matcher? = nil
 }
 
 // MARK: - Code below here is support for the SwiftProtobuf runtime.
@@ -100,7 +120,7 @@ fileprivate nonisolated let _protobuf_package = "envoy.extensions.filters.networ
 
 nonisolated extension Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".RBAC"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rules\0\u{3}shadow_rules\0\u{3}stat_prefix\0\u{3}enforcement_type\0\u{3}shadow_rules_stat_prefix\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}rules\0\u{3}shadow_rules\0\u{3}stat_prefix\0\u{3}enforcement_type\0\u{3}shadow_rules_stat_prefix\0\u{1}matcher\0\u{3}shadow_matcher\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -113,6 +133,8 @@ nonisolated extension Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: SwiftProtob
       case 3: try { try decoder.decodeSingularStringField(value: &self.statPrefix) }()
       case 4: try { try decoder.decodeSingularEnumField(value: &self.enforcementType) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.shadowRulesStatPrefix) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._matcher) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._shadowMatcher) }()
       default: break
       }
     }
@@ -138,6 +160,12 @@ nonisolated extension Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: SwiftProtob
     if !self.shadowRulesStatPrefix.isEmpty {
       try visitor.visitSingularStringField(value: self.shadowRulesStatPrefix, fieldNumber: 5)
     }
+    try { if let v = self._matcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._shadowMatcher {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -147,6 +175,8 @@ nonisolated extension Envoy_Extensions_Filters_Network_Rbac_V3_RBAC: SwiftProtob
     if lhs.statPrefix != rhs.statPrefix {return false}
     if lhs.enforcementType != rhs.enforcementType {return false}
     if lhs.shadowRulesStatPrefix != rhs.shadowRulesStatPrefix {return false}
+    if lhs._matcher != rhs._matcher {return false}
+    if lhs._shadowMatcher != rhs._shadowMatcher {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

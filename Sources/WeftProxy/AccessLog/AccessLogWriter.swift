@@ -77,6 +77,13 @@ final class AccessLogWriter {
         buffer.removeAll()
     }
 
+    /// What waits is written where it was meant to go; later lines go to the file that has the name then.
+    func reopen() {
+        flush()
+        for descriptor in descriptors.values where descriptor > 2 { close(descriptor) }
+        descriptors = [:]
+    }
+
     private func open(_ path: String) -> CInt {
         let descriptor: CInt =
             switch path {

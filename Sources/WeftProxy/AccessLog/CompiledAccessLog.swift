@@ -65,6 +65,10 @@ struct KeptForLogs: OptionSet, Sendable {
     static let trailers = KeptForLogs(rawValue: 2)
     static let times = KeptForLogs(rawValue: 4)
     static let body = KeptForLogs(rawValue: 8)
+    /// What TLS has agreed on with the upstream, and how long the connection took to come.
+    static let upstream = KeptForLogs(rawValue: 16)
+    /// The endpoints that requests went to.
+    static let attempts = KeptForLogs(rawValue: 32)
 
     init(rawValue: UInt8) { self.rawValue = rawValue }
 
@@ -76,6 +80,15 @@ struct KeptForLogs: OptionSet, Sendable {
             .plain(.responseSendDuration):
             self = .times
         case .plain(.localReplyBody): self = .body
+        case .certificateTime(let time): self = time.isUpstream ? .upstream : []
+        case .plain(.hostsAttempted), .plain(.hostsAttemptedWithoutPort), .plain(.hostNamesAttempted),
+            .plain(.hostNamesAttemptedWithoutPort):
+            self = .attempts
+        case .plain(.upstreamTLSVersion), .plain(.upstreamTLSCipher), .plain(.upstreamTLSSessionID),
+            .plain(.upstreamPeerSubject), .plain(.upstreamPeerIssuer), .plain(.upstreamPeerURINames),
+            .plain(.upstreamPeerDNSNames), .plain(.upstreamPeerIPNames), .plain(.upstreamPeerCertificate),
+            .plain(.upstreamPoolDuration):
+            self = .upstream
         default: self = []
         }
     }

@@ -62,7 +62,9 @@ extension LogContext {
         case .upstreamTransportFailure: value(FormatOperatorName.upstreamTransportFailure).attribute
         case .upstreamAttempts: value(FormatOperatorName.upstreamAttempts).attribute
         case .clusterName: value(FormatOperatorName.upstreamClusterRaw).attribute
-        case .routeName: value(FormatOperatorName.routeName).attribute
+        case .routeName:
+            // A route without a name has an empty one.
+            value(FormatOperatorName.routeName).attribute ?? (exchange?.decision == nil ? nil : .string(""))
         case .filterChainName: value(FormatOperatorName.filterChainName).attribute
         case .listenerDirection: exchange.map { .int($0.connection.manager.direction.number) }
         default: nil

@@ -60,6 +60,7 @@ extension LogContext {
         case .peerSerial: return FormatValue(filled(info.peer?.serialNumber))
         case .peerCertificate: return FormatValue(filled(info.peer.map { $0.certificatePEM.pathEscaped }))
         case .ownURINames: return FormatValue(info.isTLS ? filled(info.ownNames.joined(separator: ",")) : nil)
+        case .peerShortFingerprint: return FormatValue(info.peer?.shortFingerprint)
         case .peerSubject: return FormatValue(filled(info.peer?.subject))
         case .peerFingerprint: return FormatValue(info.peer?.fingerprint)
         default: return address(name)
@@ -117,7 +118,7 @@ extension LogContext {
         case .downstreamDirectRemoteAddress: .text(Endpoint.text(info.remoteIP, info.remotePort))
         case .downstreamDirectRemoteAddressWithoutPort: .text(info.remoteIP)
         case .downstreamDirectRemotePort: .int(Int64(info.remotePort))
-        default: .none
+        default: secured(name)
         }
     }
 

@@ -30,6 +30,7 @@ extension LogContext {
         case .path(let source, let withQuery): return path(source, withQuery: withQuery)
         case .grpcMessageCounts(let style): return exchange?.filterState?.grpcCall?.filterState(style) ?? .none
         case .environment(let name): return FormatValue(Environment.value(name))
+        case .certificateTime(let wanted): return certificateTime(wanted)
         }
     }
 

@@ -38,7 +38,9 @@ extension AdminReply {
     /// A page that changes something: GET gets 405, as from Envoy.
     static func post(_ route: @escaping AdminServer.Route) -> AdminServer.Route {
         { request in
-            guard request.method == "POST" else { return AdminReply("use POST\n", status: 405) }
+            guard request.method == "POST" else {
+                return AdminReply("Method \(request.method) not allowed, POST required.", status: 405)
+            }
             return await route(request)
         }
     }
@@ -133,13 +135,29 @@ private final class AdminExchange: HTTPStreamReceiver {
         var query: [String: String] = [:]
         for item in (parts.count > 1 ? String(parts[1]) : "").split(separator: "&") {
             let pair = item.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            query[String(pair[0])] = pair.count > 1 ? String(pair[1]) : ""
+            query[Self.decoded(pair[0])] = pair.count > 1 ? Self.decoded(pair[1]) : ""
         }
         let request = AdminRequest(
             method: head.method.description, path: parts.first.map(String.init) ?? "/", query: query, body: body)
         let promise = eventLoop.makePromise(of: AdminReply.self)
         promise.completeWithTask { [server] in await server.answer(request) }
         promise.futureResult.assumeIsolated().whenSuccess { [self] reply in send(reply) }
+    }
+
+    /// A part of a query without its percent signs; as it is when they mean nothing.
+    private static func decoded(_ text: Substring) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            let digits = String(decoding: rest.prefix(2), as: UTF8.self)
+            if byte == UInt8(ascii: "%"), digits.utf8.count == 2, let value = UInt8(digits, radix: 16) {
+                bytes.append(value)
+                rest = rest.dropFirst(2)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private func send(_ reply: AdminReply) {

@@ -16,28 +16,48 @@ struct AgentPages: Sendable {
     let quit: @Sendable () -> Void
 
     /// For 127.0.0.1:15000.
-    var admin: [String: AdminServer.Route] {
-        var routes = AdminPages(plane).routes
+    var admin: AdminCatalogue {
+        let plane = plane
+        let extra =
+            health.filter { $0.key != "/ready" }.map {
+                AdminCommand($0.key, "200 when the proxy is ready", [], mutates: false, $0.value)
+            }
+        return AdminCatalogue(
+            sources.commands + extra + [
+                AdminCommand("/drain_listeners", "listeners close", mutates: true) { _ in
+                    await plane.drainListeners()
+                    return AdminReply("OK\n")
+                }
+            ])
+    }
+
+    private var sources: AdminSources {
         let (plane, status) = (plane, status)
-        routes["/config_dump"] = { [self] _ in dump() }
-        routes["/certs"] = { _ in AdminReply(json: CertificatePage.json(status.identity).text(pretty: true)) }
-        routes["/stats"] = { request in
-            if request.query["format"] == "prometheus" { return await metrics() }
-            return AdminReply(StatsPage.text(plane, status, filter: request.query["filter"]))
+        return AdminSources(
+            plane: plane, status: status, logs: logs, state: { [self] in state }, node: node, bootstrap: bootstrap,
+            options: ["concurrency": .int(Int64(plane.workers.count)), "log_level": .string(logs.envoyName)],
+            runtime: [:], configuration: { [self] in configuration }, staticClusters: [],
+            certificates: { CertificatePage.json(status.identity) }, moreMetrics: { [self] in moreMetrics }, quit: quit)
+    }
+
+    private var state: String {
+        guard let reason = status.notReadyReason else { return "LIVE" }
+        return reason == "draining" ? "DRAINING" : "PRE_INITIALIZING"
+    }
+
+    /// With the secrets that the agent keeps itself.
+    private var configuration: (ProxyConfiguration, [ResourceType: [String: String]]) {
+        var configuration = plane.snapshot.configuration
+        var versions = status.versions
+        for secret in status.identity?.secrets ?? [] {
+            configuration.secrets[secret.name] = secret
+            versions[.secret, default: [:]][secret.name] = status.identity?.version
         }
-        routes["/stats/prometheus"] = { [self] _ in await metrics() }
-        routes["/server_info"] = { [self] _ in AdminReply(json: serverInfo.text(pretty: true)) }
-        routes["/logging"] = { [logs] request in logs.page(request) }
-        routes["/drain_listeners"] = AdminReply.post { _ in
-            await plane.drainListeners()
-            return AdminReply("OK\n")
-        }
-        routes["/quitquitquit"] = AdminReply.post { [quit] _ in
-            quit()
-            return AdminReply("OK\n")
-        }
-        routes["/help"] = { [names = routes.keys.sorted()] _ in AdminReply(names.map { "\($0)\n" }.joined()) }
-        return routes.merging(health) { $1 }
+        return (configuration, versions)
+    }
+
+    private var moreMetrics: String {
+        ProcessUsage.text(prefix: "istio_agent_") + CertificatePage.expiryText(status.identity)
     }
 
     /// For the kubelet and for us.
@@ -75,40 +95,17 @@ struct AgentPages: Sendable {
     }
 
     private func metrics() async -> AdminReply {
-        AdminReply(
-            plane.metrics.prometheusText(plane) + ProcessUsage.text(prefix: "istio_agent_")
-                + CertificatePage.expiryText(status.identity),
-            contentType: "text/plain; version=0.0.4; charset=utf-8")
-    }
-
-    private func dump() -> AdminReply {
-        do {
-            var configuration = plane.snapshot.configuration
-            var versions = status.versions
-            for secret in status.identity?.secrets ?? [] {
-                configuration.secrets[secret.name] = secret
-                versions[.secret, default: [:]][secret.name] = status.identity?.version
-            }
-            var page = try ConfigDump.json(configuration, versions: versions)
-            let configs = page["configs"]?.arrayValue ?? []
-            page["configs"] = .array([bootstrap] + configs)
-            return AdminReply(json: page.text(pretty: true))
-        } catch {
-            return AdminReply("the configuration cannot be shown: \(error)\n", status: 500)
-        }
+        AdminReply(plane.metrics.prometheusText(plane) + moreMetrics, contentType: PrometheusText.contentType)
     }
 
     private var bootstrap: JSONValue {
         [
-            "@type": "type.googleapis.com/envoy.admin.v3.BootstrapConfigDump",
-            "bootstrap": [
-                "node": node,
-                "admin": ["address": ["socket_address": ["address": "127.0.0.1", "port_value": 15000]]],
-                "dynamic_resources": [
-                    "lds_config": ["ads": [:], "resource_api_version": "V3"],
-                    "cds_config": ["ads": [:], "resource_api_version": "V3"],
-                    "ads_config": ["api_type": "DELTA_GRPC", "transport_api_version": "V3"],
-                ],
+            "node": node,
+            "admin": ["address": ["socket_address": ["address": "127.0.0.1", "port_value": 15000]]],
+            "dynamic_resources": [
+                "lds_config": ["ads": [:], "resource_api_version": "V3"],
+                "cds_config": ["ads": [:], "resource_api_version": "V3"],
+                "ads_config": ["api_type": "DELTA_GRPC", "transport_api_version": "V3"],
             ],
         ]
     }
@@ -119,11 +116,5 @@ struct AgentPages: Sendable {
             "id": .string(node.id), "cluster": .string(node.cluster), "metadata": node.metadata,
             "user_agent_name": .string(node.userAgentName), "user_agent_version": .string(node.userAgentVersion),
         ]
-    }
-
-    private var serverInfo: JSONValue {
-        let reason = status.notReadyReason
-        let state = reason == nil ? "LIVE" : reason == "draining" ? "DRAINING" : "PRE_INITIALIZING"
-        return ["version": .string("weft/\(WeftVersion.current)"), "state": .string(state), "node": node]
     }
 }

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import WeftCA
 import WeftCore
+import WeftIR
 import WeftIdentity
 
 /// `/certs`, in the form that Envoy has.
@@ -17,6 +18,23 @@ enum CertificatePage {
                 ]
             ]
         ]
+    }
+
+    /// Of a proxy without an agent: what its configuration names.
+    static func json(_ configuration: ProxyConfiguration, now: Date = Date()) -> JSONValue {
+        var entries: [JSONValue] = []
+        for (name, secret) in configuration.secrets.sorted(by: { $0.key < $1.key }) {
+            switch secret.content {
+            case .certificate(let chain, _):
+                let all = (try? CertificateInfo.all(inPEM: chain)) ?? []
+                entries.append(["ca_cert": [], "cert_chain": .array(all.map { entry($0, name, now) })])
+            case .validation(let bundle, _, _):
+                let all = (try? CertificateInfo.all(inPEM: bundle)) ?? []
+                entries.append(["ca_cert": .array(all.map { entry($0, name, now) }), "cert_chain": []])
+            default: break
+            }
+        }
+        return ["certificates": .array(entries)]
     }
 
     /// How long the proxy's own certificate is good for, as Istio's agents tell it.

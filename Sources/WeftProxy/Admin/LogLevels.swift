@@ -54,7 +54,9 @@ final class LogLevels: Sendable {
 
     /// `level=L` sets all, `paths=A:L,B:L` some, and `NAME=L` one, as in Envoy; without anything the levels are shown.
     func page(_ request: AdminRequest) -> AdminReply {
-        if !request.query.isEmpty, request.method != "POST" { return AdminReply("use POST\n", status: 405) }
+        if !request.query.isEmpty, request.method != "POST" {
+            return AdminReply("Method \(request.method) not allowed, POST required.", status: 405)
+        }
         for (key, text) in request.query.sorted(by: { $0.key < $1.key }) {
             guard let change = change(key, text) else {
                 return AdminReply(

@@ -105,12 +105,15 @@ struct ProxyAgent {
     private func startServers(_ pages: AgentPages, _ logger: Logger) async throws -> [AdminServer] {
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
         let places: [(String, UInt16, [String: AdminServer.Route])] = [
-            ("127.0.0.1", 15000, pages.admin), ("0.0.0.0", 15021, pages.health), ("0.0.0.0", 15020, pages.merged),
+            ("127.0.0.1", 15000, pages.admin.routes), ("0.0.0.0", 15021, pages.health),
+            ("0.0.0.0", 15020, pages.merged),
             ("0.0.0.0", 15090, pages.telemetry),
         ]
         var servers: [AdminServer] = []
         for (host, port, routes) in places {
-            let server = AdminServer(routes: routes)
+            let server =
+                port == 15000
+                ? AdminServer(routes: routes, fallback: pages.admin.fallback) : AdminServer(routes: routes)
             _ = try await server.start(host: host, port: port, on: loop)
             servers.append(server)
         }

@@ -1,6 +1,5 @@
 import WeftCore
 import WeftIR
-import WeftXDS
 
 /// Envoy's admin pages for a proxy without an agent.
 struct StandalonePages: Sendable {
@@ -10,35 +9,57 @@ struct StandalonePages: Sendable {
     let logs: LogLevels
     /// Asked for by `/quitquitquit`.
     let quit: @Sendable () -> Void
+    /// Flags that the process was started with, as `/server_info` tells them.
+    let options: JSONValue
 
-    var routes: [String: AdminServer.Route] {
-        let (plane, status) = (plane, status)
-        var routes = AdminPages(plane).routes
-        routes["/config_dump"] = { _ in Self.dump(plane) }
-        routes["/stats"] = { request in
-            if request.query["format"] == "prometheus" { return Self.metrics(plane) }
-            return AdminReply(StatsPage.text(plane, status, filter: request.query["filter"]))
+    var catalogue: AdminCatalogue {
+        let plane = plane
+        return AdminCatalogue(
+            sources.commands + [
+                AdminCommand(
+                    "/drain_listeners", "listeners close",
+                    [
+                        ("graceful", "connections go over the drain time first"), ("skip_exit", "sockets stay open"),
+                        ("inboundonly", "listeners of inbound traffic alone"),
+                    ], mutates: true
+                ) { await Self.drain(plane, $0.query) },
+                AdminCommand("/healthcheck/fail", "health check filters fail", mutates: true) { _ in
+                    await plane.failHealthChecks(true)
+                    return AdminReply("OK\n")
+                },
+                AdminCommand("/healthcheck/ok", "health check filters pass again", mutates: true) { _ in
+                    await plane.failHealthChecks(false)
+                    return AdminReply("OK\n")
+                },
+                AdminCommand("/healthz/ready", "200 when the proxy serves") { _ in
+                    plane.isReady ? AdminReply("") : AdminReply("not ready: no configuration yet\n", status: 503)
+                },
+                AdminCommand("/hot_restart_version", "who can take over from this process") { _ in
+                    AdminReply(HotRestartMessage.version + "\n")
+                },
+            ])
+    }
+
+    private var sources: AdminSources {
+        let (plane, bootstrap) = (plane, bootstrap)
+        var shown: [String: JSONValue] = ["node": node]
+        if case .ip(let address, let port)? = bootstrap.admin {
+            let socket: JSONValue = ["address": .string(address), "port_value": .int(Int64(port))]
+            shown["admin"] = ["address": ["socket_address": socket]]
         }
-        routes["/stats/prometheus"] = { _ in Self.metrics(plane) }
-        routes["/server_info"] = { [self] _ in AdminReply(json: serverInfo.text(pretty: true)) }
-        routes["/logging"] = { [logs] request in logs.page(request) }
-        routes["/drain_listeners"] = AdminReply.post { request in await Self.drain(plane, request.query) }
-        routes["/healthcheck/fail"] = AdminReply.post { _ in
-            await plane.failHealthChecks(true)
-            return AdminReply("OK\n")
-        }
-        routes["/healthcheck/ok"] = AdminReply.post { _ in
-            await plane.failHealthChecks(false)
-            return AdminReply("OK\n")
-        }
-        routes["/hot_restart_version"] = { _ in AdminReply(HotRestartMessage.version + "\n") }
-        routes["/quitquitquit"] = AdminReply.post { [quit] _ in
-            quit()
-            return AdminReply("OK\n")
-        }
-        let names = routes.keys.sorted() + ["/help"]
-        routes["/help"] = { _ in AdminReply(names.map { "\($0)\n" }.joined()) }
-        return routes
+        return AdminSources(
+            plane: plane, status: status, logs: logs, state: { plane.isReady ? "LIVE" : "PRE_INITIALIZING" },
+            node: node, bootstrap: .object(shown), options: options, runtime: bootstrap.runtime,
+            configuration: { [status] in (plane.snapshot.configuration, status.versions) },
+            staticClusters: Set(bootstrap.configuration.clusters.keys),
+            certificates: { CertificatePage.json(plane.snapshot.configuration) }, moreMetrics: { "" }, quit: quit)
+    }
+
+    private var node: JSONValue {
+        [
+            "id": .string(bootstrap.node.id), "cluster": .string(bootstrap.node.cluster),
+            "metadata": bootstrap.node.metadata,
+        ]
     }
 
     /// `graceful` asks connections to go over the drain time and closes the sockets then (`skip_exit`: not even then);
@@ -62,27 +83,5 @@ struct StandalonePages: Sendable {
             }
         }
         return AdminReply("OK\n")
-    }
-
-    private static func metrics(_ plane: DataPlane) -> AdminReply {
-        AdminReply(plane.metrics.prometheusText(plane), contentType: "text/plain; version=0.0.4; charset=utf-8")
-    }
-
-    private static func dump(_ plane: DataPlane) -> AdminReply {
-        do {
-            return AdminReply(json: try ConfigDump.json(plane.snapshot.configuration).text(pretty: true))
-        } catch {
-            return AdminReply("the configuration cannot be shown: \(error)\n", status: 500)
-        }
-    }
-
-    private var serverInfo: JSONValue {
-        [
-            "version": .string("weft/\(WeftVersion.current)"), "state": plane.isReady ? "LIVE" : "PRE_INITIALIZING",
-            "node": [
-                "id": .string(bootstrap.node.id), "cluster": .string(bootstrap.node.cluster),
-                "metadata": bootstrap.node.metadata,
-            ],
-        ]
     }
 }

@@ -69,7 +69,7 @@ struct StandaloneProxy {
         let status = AgentStatus()
         status.ignored(ignoredFields)
         let pages = StandalonePages(
-            plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) })
+            plane: plane, status: status, bootstrap: bootstrap, logs: logs, quit: { quit.yield(()) }, options: flags)
         role.parent?.tell(.closeAdmin)
         let admin = try await startAdmin(pages, logger)
         try role.serve(plane, admin: admin, quit: { quit.yield(()) })
@@ -111,6 +111,19 @@ struct StandaloneProxy {
         logger.info("ended")
     }
 
+    /// `command_line_options` of `/server_info`.
+    private var flags: JSONValue {
+        [
+            "base_id": .string(String(restart.baseID ?? 0)), "concurrency": .int(Int64(workers)),
+            "restart_epoch": .int(Int64(restart.epoch ?? 0)), "disable_hot_restart": .bool(restart.isDisabled),
+            "use_dynamic_base_id": .bool(restart.isDynamic), "drain_time": .string("\(drain.seconds)s"),
+            "drain_strategy": .string(drain.strategy == .immediate ? "Immediate" : "Gradual"),
+            "parent_shutdown_time": .string("\(restart.parentShutdownSeconds)s"), "log_level": .string(logs.envoyName),
+            "service_node": .string(bootstrap.node.id), "service_cluster": .string(bootstrap.node.cluster),
+            "mode": "Serve",
+        ]
+    }
+
     private func report() {
         let logger = logs.logger("bootstrap")
         for warning in warnings { logger.warning("\(warning)") }
@@ -121,7 +134,8 @@ struct StandaloneProxy {
         guard case .ip(let host, let port) = address else {
             throw BootstrapError(lines: ["admin.address: only an IP address with a port is supported"])
         }
-        let server = AdminServer(routes: pages.routes)
+        let catalogue = pages.catalogue
+        let server = AdminServer(routes: catalogue.routes, fallback: catalogue.fallback)
         do {
             let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1).next()
             let bound = try await server.start(host: host, port: port, on: loop)

@@ -11,6 +11,11 @@ extension Exchange {
     /// - Returns: Whether the response waits for the processor; what follows of it goes to the session then.
     func holds(_ response: inout ResponseHead, endStream: Bool, _ session: ProcessingSession) -> Bool {
         let mode = session.mode
+        if session.settings.observes {
+            if mode.responseHeaders { session.tell(responseHeaders(response, endStream, session), .response) }
+            session.response.isStreamed = mode.responseBody == .streamed && !endStream
+            return false
+        }
         let isGathered = mode.responseBody == .buffered || mode.responseBody == .bufferedPartial
         guard !session.isDone, mode.responseHeaders || isGathered && !endStream else {
             if !session.isDone, mode.dropsResponseLength { response.headers.remove(.contentLength) }
@@ -20,16 +25,21 @@ extension Exchange {
         session.held = response
         session.heldEnd.isThere = endStream
         if session.mode.responseHeaders {
-            var message = ProcessingSession.Request()
-            let fields =
-                [(":status", String(response.status))]
-                + response.headers.fields.map { ($0.name.lowercased(), $0.value) }
-            message.responseHeaders.headers = ProcessingSession.headerMap(fields, session.processor.selection)
-            message.responseHeaders.endOfStream = endStream
-            session.show(message, .response, .headers)
+            session.show(responseHeaders(response, endStream, session), .response, .headers)
         }
         if mode.dropsResponseLength { session.held?.headers.remove(.contentLength) }
         return true
+    }
+
+    private func responseHeaders(
+        _ response: borrowing ResponseHead, _ endStream: Bool, _ session: ProcessingSession
+    ) -> ProcessingSession.Request {
+        var message = ProcessingSession.Request()
+        let fields =
+            [(":status", String(response.status))] + response.headers.fields.map { ($0.name.lowercased(), $0.value) }
+        message.responseHeaders.headers = ProcessingSession.headerMap(fields, session.processor.selection)
+        message.responseHeaders.endOfStream = endStream
+        return message
     }
 
     func hold(_ bytes: ByteBuffer, _ session: ProcessingSession) {

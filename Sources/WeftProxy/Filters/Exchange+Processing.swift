@@ -19,14 +19,30 @@ extension Exchange {
         }
         let session = ProcessingSession(self, processor, settings)
         keptState().processing = session
+        if settings.observes { return observe(session) }
         defer { if settings.mode.dropsRequestLength, !session.isDone { head.headers.remove(.contentLength) } }
         guard settings.mode.requestHeaders else { return showRequestBody(session) ? .pause : .next }
+        session.show(requestHeaders(for: session), .request, .headers)
+        return .pause
+    }
+
+    private func requestHeaders(for session: ProcessingSession) -> ProcessingSession.Request {
         var message = ProcessingSession.Request()
         let fields = head.pseudoFields + head.headers.fields.map { ($0.name.lowercased(), $0.value) }
-        message.requestHeaders.headers = ProcessingSession.headerMap(fields, processor.selection)
+        message.requestHeaders.headers = ProcessingSession.headerMap(fields, session.processor.selection)
         message.requestHeaders.endOfStream = requestEnded && bodyBytes == 0
-        session.show(message, .request, .headers)
-        return .pause
+        return message
+    }
+
+    /// The processor sees the request, and nobody waits for it.
+    private func observe(_ session: ProcessingSession) -> FilterStep {
+        if session.mode.requestHeaders { session.tell(requestHeaders(for: session), .request) }
+        session.request.isStreamed = session.mode.requestBody == .streamed && !isUpgrade
+        guard session.request.isStreamed else { return .next }
+        for (index, bytes) in body.enumerated() {
+            session.tellPiece(bytes, isLast: requestEnded && index == body.count - 1, .request)
+        }
+        return .next
     }
 
     // MARK: Request
@@ -161,6 +177,11 @@ extension Exchange {
         runFilters()
     }
 
+    func dropAttempt() {
+        attempt?.abandon()
+        attempt = nil
+    }
+
     func answer(_ immediate: Envoy_Service_ExtProc_V3_ImmediateResponse, _ session: ProcessingSession) {
         guard let changes = session.changes(immediate.headers) else { return session.fail(.mutation) }
         var headers = HeaderBlock()
@@ -168,8 +189,7 @@ extension Exchange {
         if immediate.hasGrpcStatus, original.isGRPC { headers.set("grpc-status", String(immediate.grpcStatus.status)) }
         let code = immediate.status.code.rawValue
         session.dropResponse()
-        attempt?.abandon()
-        attempt = nil
+        dropAttempt()
         reply(
             .service(
                 status: (200..<600).contains(code) ? UInt16(code) : 200,

@@ -16,6 +16,8 @@ final class GRPCStream: ResponseReceiver {
     private var deframer = GRPCDeframer(limit: GRPCAnswer.limit)
     private var head: ResponseHead?
     private var isOver = false
+    /// Ends with the messages that wait.
+    private var endsWhenSent = false
 
     func start(_ request: RequestHead, cluster: String, on worker: Worker) {
         way.open(cluster: cluster, on: worker, isGRPC: true, receiver: self) { [self] result in
@@ -27,7 +29,7 @@ final class GRPCStream: ResponseReceiver {
                 stream.send(request, endStream: false)
                 for message in waiting { stream.write(body: message) }
                 waiting = []
-                stream.flush()
+                if endsWhenSent { stream.writeEnd(trailers: nil) } else { stream.flush() }
             }
         }
     }
@@ -50,6 +52,16 @@ final class GRPCStream: ResponseReceiver {
         stream?.writeEnd(trailers: nil)
         stream?.reset()
         stream = nil
+    }
+
+    /// Nothing more is sent or wanted; the peer has some time to read what was.
+    func end(within patience: TimeAmount, on eventLoop: any EventLoop) {
+        onMessage = nil
+        onClose = nil
+        guard !isOver else { return }
+        endsWhenSent = true
+        stream?.writeEnd(trailers: nil)
+        eventLoop.assumeIsolated().scheduleTask(in: patience) { self.giveUp() }
     }
 
     private func close(_ failure: GRPCCallFailure?) {

@@ -39,6 +39,8 @@ struct ProcessingDirection {
     var isPaused = false
     /// How many buffers of the body the processor was shown as its whole.
     var shownPieces = 0
+    /// Attributes go with the first message of a side.
+    var hasToldAttributes = false
     /// More than this is not read while the processor has not answered.
     static let highMark = 1 << 18
 
@@ -59,6 +61,10 @@ extension ProcessingSession {
     /// - Returns: Whether the bytes are for the processor first.
     func takes(_ bytes: ByteBuffer, _ side: ProcessingSide) -> Bool {
         guard !isDone, self[side].isStreamed else { return false }
+        guard !settings.observes else {
+            if bytes.readableBytes > 0 { tellPiece(bytes, isLast: false, side) }
+            return false
+        }
         add(bytes, side)
         return true
     }
@@ -66,6 +72,10 @@ extension ProcessingSession {
     /// - Returns: Whether the end waits for the processor.
     func takesEnd(_ trailers: HeaderBlock?, _ side: ProcessingSide) -> Bool {
         guard !isDone, !isPassing else { return false }
+        guard !settings.observes else {
+            tellEnd(trailers, side)
+            return false
+        }
         // What the processor was shown before is not answered: the end is dealt with when it is.
         if side == .request, awaitsRequestBody || request.phase == .headers || request.phase == .body { return false }
         if let trailers, self[side].isStreamed || showsTrailers(side) {
@@ -100,12 +110,36 @@ extension ProcessingSession {
     }
 
     private func showPiece(_ bytes: ByteBuffer, isLast: Bool, _ side: ProcessingSide) {
+        show(Self.piece(bytes, isLast: isLast, side), side, .pieces)
+    }
+
+    private static func piece(_ bytes: ByteBuffer, isLast: Bool, _ side: ProcessingSide) -> Request {
         var body = Envoy_Service_ExtProc_V3_HttpBody()
         body.body = Data(bytes.readableBytesView)
         body.endOfStream = isLast
         var message = Request()
         message.request = side == .request ? .requestBody(body) : .responseBody(body)
-        show(message, side, .pieces)
+        return message
+    }
+
+    private func trailersMessage(_ trailers: HeaderBlock, _ side: ProcessingSide) -> Request {
+        var part = Envoy_Service_ExtProc_V3_HttpTrailers()
+        part.trailers = Self.headerMap(
+            trailers.fields.map { ($0.name.lowercased(), $0.value) }, processor.selection)
+        var message = Request()
+        message.request = side == .request ? .requestTrailers(part) : .responseTrailers(part)
+        return message
+    }
+
+    // MARK: Only observing
+
+    func tellPiece(_ bytes: ByteBuffer, isLast: Bool, _ side: ProcessingSide) {
+        tell(Self.piece(bytes, isLast: isLast, side), side)
+    }
+
+    private func tellEnd(_ trailers: HeaderBlock?, _ side: ProcessingSide) {
+        if let trailers, showsTrailers(side) { return tell(trailersMessage(trailers, side), side) }
+        if self[side].isStreamed { tellPiece(ByteBuffer(), isLast: true, side) }
     }
 
     /// Shows the trailers of a held response, which stays held.
@@ -121,12 +155,7 @@ extension ProcessingSession {
             self[side].pieces = []
             return pass(.trailers(trailers), side)
         }
-        var part = Envoy_Service_ExtProc_V3_HttpTrailers()
-        part.trailers = Self.headerMap(
-            trailers.fields.map { ($0.name.lowercased(), $0.value) }, processor.selection)
-        var message = Request()
-        message.request = side == .request ? .requestTrailers(part) : .responseTrailers(part)
-        show(message, side, .trailers)
+        show(trailersMessage(trailers, side), side, .trailers)
     }
 
     /// The answer to the oldest piece; changes of headers come too late and mean nothing, as in Envoy.

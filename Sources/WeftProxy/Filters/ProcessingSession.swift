@@ -49,12 +49,19 @@ final class ProcessingSession {
 
     /// Shows a part of the exchange and waits for what the processor says.
     func show(_ message: Request, _ side: ProcessingSide, _ phase: ProcessingDirection.Phase) {
-        guard let bytes: [UInt8] = try? message.serializedBytes() else { return fail(.internalError) }
+        guard let bytes: [UInt8] = try? completed(message, side).serializedBytes() else { return fail(.internalError) }
         self[side].phase = phase
         if side == .request { awaitsRequestBody = false }
         if let earlyFailure { return fail(earlyFailure) }
         self[side].wasExtended = false
         startTimer(side, settings.messageTimeoutMilliseconds)
+        processor.counts.messagesSent.wrappingAdd(1, ordering: .relaxed)
+        (stream ?? open()).send(bytes)
+    }
+
+    /// Shows a part of the exchange and waits for nothing (`observability_mode`).
+    func tell(_ message: Request, _ side: ProcessingSide) {
+        guard !isDone, let bytes: [UInt8] = try? completed(message, side).serializedBytes() else { return }
         processor.counts.messagesSent.wrappingAdd(1, ordering: .relaxed)
         (stream ?? open()).send(bytes)
     }
@@ -93,12 +100,14 @@ final class ProcessingSession {
     private func receive(_ bytes: ByteBuffer) {
         guard !isDone, !exchange.isFinished else { return }
         processor.counts.messagesReceived.wrappingAdd(1, ordering: .relaxed)
+        // What an observer says means nothing.
+        if settings.observes { return }
         guard let message = try? Response(serializedBytes: Array(bytes.readableBytesView)) else {
             return fail(.internalError)
         }
         if message.hasOverrideMessageTimeout, message.response == nil { return extend(message) }
         if message.hasDynamicMetadata {
-            exchange.keptState().metadata["envoy.filters.http.ext_proc"] = DynamicValue(message.dynamicMetadata)
+            take(message.dynamicMetadata)
         }
         switch (request.phase, response.phase, message.response) {
         case (_, _, .immediateResponse(let answer)?):
@@ -154,6 +163,13 @@ final class ProcessingSession {
     private func closed(_ failure: GRPCCallFailure?) {
         stream = nil
         guard !isDone, !exchange.isFinished else { return }
+        if settings.observes {
+            guard let failure, !exchange.responseStarted else {
+                isDone = true
+                return
+            }
+            return fail(.call(failure))
+        }
         guard let failure else { return leave() }
         guard request.isBusy || response.isBusy || awaitsRequestBody || held != nil else {
             if hasPassedResponse { stop() } else { earlyFailure = .call(failure) }
@@ -197,6 +213,7 @@ final class ProcessingSession {
         }
         stop()
         dropResponse()
+        if settings.observes { exchange.dropAttempt() }
         let (status, details): (UInt16, String) =
             switch failure {
             case .call(let failure): (settings.statusOnError, Self.details(failure))
@@ -232,7 +249,12 @@ final class ProcessingSession {
             settle(side)
             self[side].pieces = []
         }
-        stream?.giveUp()
+        if settings.observes {
+            let patience = TimeAmount.milliseconds(Int64(clamping: settings.deferredCloseMilliseconds))
+            stream?.end(within: patience, on: exchange.worker.eventLoop)
+        } else {
+            stream?.giveUp()
+        }
         stream = nil
     }
 }

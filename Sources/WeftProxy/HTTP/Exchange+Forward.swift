@@ -41,6 +41,7 @@ extension Exchange {
         if isUpgrade, !upgradeAllowed(forwarding.action) {
             return reply(.upgradeRefused, provenance: decision.route.provenance)
         }
+        if !forwarding.action.upgrades.isEmpty, !isUpgrade { terminatesConnect = endsPost(forwarding.action) }
         self.cluster = cluster
         let shared = cluster.compiled.shared
         let breaker = cluster.compiled.breaker(forwarding.action.priority)

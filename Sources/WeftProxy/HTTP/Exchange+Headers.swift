@@ -17,6 +17,12 @@ extension Exchange {
         return manager.upgradeTypes.contains(type)
     }
 
+    /// Whether the body of this POST is what an upstream without HTTP is to get.
+    func endsPost(_ action: RouteAction) -> Bool {
+        guard case .post = original.method else { return false }
+        return action.upgrades.contains { $0.terminatesPost && $0.enabled && $0.type.lowercased() == "connect" }
+    }
+
     /// Before any filter: what identifies the caller and the request.
     func prepareRequest() {
         let facts = connection.manager

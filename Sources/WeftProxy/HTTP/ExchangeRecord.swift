@@ -2,6 +2,7 @@ import NIOCore
 import WeftHTTP
 import WeftIR
 import WeftRouting
+import WeftTransport
 
 /// The request as it came, as far as somebody asks for it later. Its headers are changed in place, not copied.
 struct OriginalRequest {
@@ -68,6 +69,12 @@ struct ExchangeRecord {
         /// Of an internal redirect: the route that it led to, and that one's cluster.
         var routedName: String?
         var routedCluster: String?
+        /// Of the connection to the upstream, kept when a log asks for it.
+        var upstreamTLS: TLSFacts?
+        /// How long the last try waited for its connection, kept likewise.
+        var poolNanoseconds: Int64?
+        /// Endpoints that requests went to, each once, in order; kept likewise.
+        var attempted: [CompiledHost] = []
         /// What shadow rules would have decided; not enforced.
         var shadowPolicies: [RBACShadow] = []
         /// By the name of a route, those that internal redirects have led to from there.
@@ -79,6 +86,14 @@ struct ExchangeRecord {
         let made = Extras()
         extras = made
         return made
+    }
+
+    /// What a log wants to know of the connection that a try has got.
+    mutating func keep(_ connection: UpstreamHTTPConnection, to host: CompiledHost, since start: NIODeadline) {
+        let extras = keptExtras()
+        extras.upstreamTLS = connection.tlsFacts
+        extras.poolNanoseconds = (.now() - start).nanoseconds
+        if !extras.attempted.contains(where: { $0 === host }) { extras.attempted.append(host) }
     }
 
     /// Adds a response flag; they are told in the order in which they came.

@@ -90,6 +90,9 @@ final class UpstreamAttempt: ResponseReceiver {
             isStreaming = true
             if cluster.compiled.outlierSplits { count(.connected) }
             exchange.record.upstreamLocal = connection.localName
+            if !exchange.connection.manager.keeps.isDisjoint(with: [.upstream, .attempts]) {
+                exchange.record.keep(connection, to: host, since: started)
+            }
             let agreed: HTTPVersion = connection.isMultiplexed ? .http2 : .http1
             if agreed != version {
                 version = agreed
@@ -112,7 +115,10 @@ final class UpstreamAttempt: ResponseReceiver {
                 connected(.failure(PoolFailureError(failure: .connect(error))))
             case .success(let far):
                 far.channel.closeFuture.assumeIsolated().whenComplete { _ in SharedCluster.release(shared.connections) }
-                guard let exchange, !isOver, let raw = try? RawUpstreamStream(far.channel, receiver: self) else {
+                guard let exchange, !isOver,
+                    let raw = try? RawUpstreamStream(
+                        far.channel, framing: exchange.isUpgrade ? .tunnel : .chunked, receiver: self)
+                else {
                     return far.channel.close(promise: nil)
                 }
                 stream = raw

@@ -17,7 +17,13 @@ final class ClusterUpkeep {
     private let eventLoop: any EventLoop
     private var entries: [String: Entry] = [:]
 
-    init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    /// For the events of health checks.
+    private let logs: AccessLogWriter?
+
+    init(eventLoop: any EventLoop, logs: AccessLogWriter? = nil) {
+        self.eventLoop = eventLoop
+        self.logs = logs
+    }
 
     /// Takes up what is new in a snapshot, and leaves what is gone. Clusters that did not change go on undisturbed.
     /// - Parameter clusters: ``Snapshot/attended``.
@@ -48,7 +54,7 @@ final class ClusterUpkeep {
         if let outlier = cluster.outlier { scheduleTick(entry, outlier, cluster.hosts.map(\.shared)) }
         guard let check = cluster.cluster.healthChecks.first else { return }
         for host in cluster.hosts where !host.endpoint.skipsActiveHealthCheck {
-            let prober = HostProber(cluster: cluster, host: host, check: check, eventLoop: eventLoop)
+            let prober = HostProber(cluster: cluster, host: host, check: check, eventLoop: eventLoop, logs: logs)
             entry.probers.append(prober)
             prober.start()
         }

@@ -10,6 +10,8 @@ final class HealthProbe: ResponseReceiver {
 
     private let check: HealthCheck
     private let host: CompiledHost
+    /// Other than the host's own when the check has TLS options.
+    private let targets: HostTargets
     private let clusterName: String
     private let eventLoop: any EventLoop
     private var completion: Completion?
@@ -22,9 +24,19 @@ final class HealthProbe: ResponseReceiver {
     /// More of an answer is not looked at.
     static let maximumAnswer = 64 << 10
 
-    init(_ check: HealthCheck, host: CompiledHost, clusterName: String, eventLoop: any EventLoop) {
+    /// The time was over before an answer came.
+    private(set) var hasTimedOut = false
+    /// The status of the answer; 0 without one.
+    private(set) var status: UInt16 = 0
+
+    /// - Parameter targets: Where to connect to, when it is not where requests go.
+    init(
+        _ check: HealthCheck, host: CompiledHost, targets: HostTargets? = nil, clusterName: String,
+        eventLoop: any EventLoop
+    ) {
         self.check = check
         self.host = host
+        self.targets = targets ?? host.targets
         self.clusterName = clusterName
         self.eventLoop = eventLoop
     }
@@ -32,7 +44,10 @@ final class HealthProbe: ResponseReceiver {
     func start(reusing known: UpstreamHTTPConnection?, _ completion: @escaping Completion) {
         self.completion = completion
         let limit = TimeAmount.milliseconds(Int64(clamping: max(1, check.timeoutMilliseconds)))
-        timer = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in self?.finish(.unreachable) }
+        timer = eventLoop.assumeIsolated().scheduleTask(in: limit) { [weak self] in
+            self?.hasTimedOut = true
+            self?.finish(.unreachable)
+        }
         if let known, let stream = known.open(self) {
             connection = known
             return send(on: stream)
@@ -66,8 +81,8 @@ final class HealthProbe: ResponseReceiver {
     private var target: UpstreamTarget {
         var target =
             switch check.kind {
-            case .tcp: host.targets.tcp
-            case .http, .grpc: version == .http2 ? host.targets.http2 : host.targets.http1
+            case .tcp: targets.tcp
+            case .http, .grpc: version == .http2 ? targets.http2 : targets.http1
             }
         if let port = host.endpoint.healthCheckPort { target.address.port = Int(port) }
         return target
@@ -166,6 +181,7 @@ final class HealthProbe: ResponseReceiver {
         switch check.kind {
         case .tcp: finish(.unreachable)
         case .http(let http):
+            status = head.status
             finish(
                 HealthCheckState.judge(
                     http, status: head.status, degraded: head.headers.first("x-envoy-degraded") != nil,

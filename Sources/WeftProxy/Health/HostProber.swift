@@ -21,7 +21,16 @@ final class HostProber {
     /// Kept between probes when the check reuses connections.
     private var connection: UpstreamHTTPConnection?
 
-    init(cluster: CompiledCluster, host: CompiledHost, check: HealthCheck, eventLoop: any EventLoop) {
+    private let events: HealthEventLog?
+    /// No result has come since the check began.
+    private var isFirst = true
+
+    /// - Parameter logs: Where events go; `nil` writes none.
+    init(
+        cluster: CompiledCluster, host: CompiledHost, check: HealthCheck, eventLoop: any EventLoop,
+        logs: AccessLogWriter? = nil
+    ) {
+        events = logs.flatMap { HealthEventLog(check, host, cluster: cluster.cluster.name, $0) }
         self.cluster = cluster
         self.host = host
         self.check = check
@@ -53,21 +62,30 @@ final class HostProber {
         guard !isStopped else { return }
         if state.isUp, host.shared.flags.contains(.failedActiveCheck) { state.setDown() }
         cluster.shared.healthCheckAttempts.wrappingAdd(1, ordering: .relaxed)
-        let probe = HealthProbe(check, host: host, clusterName: cluster.cluster.name, eventLoop: eventLoop)
+        let targets = host.index.flatMap { cluster.checkTargets?[$0] }
+        let probe = HealthProbe(
+            check, host: host, targets: targets, clusterName: cluster.cluster.name, eventLoop: eventLoop)
         self.probe = probe
         probe.start(reusing: connection) { [weak self] result, connection in self?.finished(result, connection) }
     }
 
     private func finished(_ result: HealthCheckState.Result, _ connection: UpstreamHTTPConnection?) {
+        let asked = probe
         probe = nil
         guard !isStopped else {
             connection?.close()
             return
         }
         if check.reusesConnection { self.connection = connection } else { connection?.close() }
-        let wasPending = state.isPending
+        let (wasPending, wasDegraded) = (state.isPending, state.isDegraded)
         let change = state.record(result)
         apply(result, change, wasPending: wasPending)
+        if let events {
+            let failure = HealthEventLog.Failure(result, hasTimedOut: asked?.hasTimedOut ?? false, asked?.status ?? 0)
+            events.record(
+                failure, change, isFirst: isFirst, degraded: wasDegraded == state.isDegraded ? nil : state.isDegraded)
+        }
+        isFirst = false
         schedule(
             state.interval(
                 after: change, hasTraffic: cluster.shared.connectionsTotal.load(ordering: .relaxed) > 0,

@@ -9,9 +9,12 @@ import WeftTransport
 final class SocketOwner: Sendable {
     /// The address, as ``WantedAddress/key``.
     let key: String
+    /// Connections that may wait to be accepted.
+    let backlog: Int32
     private let current: Mutex<Entrance>
-    init(_ entrance: Entrance, key: String) {
+    init(_ entrance: Entrance, key: String, backlog: Int32 = 4096) {
         self.key = key
+        self.backlog = backlog
         current = Mutex(entrance)
     }
     var entrance: Entrance {
@@ -42,6 +45,19 @@ struct WantedAddress {
     let key: String
     let address: Address
     let listener: String
+    /// For sockets that are opened; those that stand keep what they have.
+    let options: [ListeningOption]
+    let backlog: Int32
+
+    private init(_ address: Address, key: String, of listener: Listener) {
+        self.key = key
+        self.address = address
+        self.listener = listener.name
+        options = listener.socketOptions.map {
+            ListeningOption(level: $0.level, name: $0.name, value: $0.value, moment: $0.moment.rawValue)
+        }
+        backlog = Int32(clamping: listener.backlog ?? 4096)
+    }
 
     /// All addresses of a configuration by key; the first listener by name has an address that two want.
     /// - Returns: The addresses, and a sentence for each listener that does not get its own, by its name.
@@ -54,7 +70,7 @@ struct WantedAddress {
                 if let other = wanted[key]?.listener {
                     refused[listener.name] = "\(key) is the address of listener \(other)"
                 } else {
-                    wanted[key] = WantedAddress(key: key, address: address, listener: listener.name)
+                    wanted[key] = WantedAddress(address, key: key, of: listener)
                 }
             }
         }
@@ -102,7 +118,8 @@ extension DataPlane {
     }
 
     private func open(_ wanted: WantedAddress) async throws -> OpenAddress {
-        let owner = SocketOwner(Entrance(gate: gate, listener: wanted.listener), key: wanted.key)
+        let owner = SocketOwner(
+            Entrance(gate: gate, listener: wanted.listener), key: wanted.key, backlog: wanted.backlog)
         var open = OpenAddress(owner: owner, channels: [])
         let taken = parent?.sockets(for: wanted.key) ?? []
         if isWaitingForParent {
@@ -116,7 +133,8 @@ extension DataPlane {
         switch wanted.address {
         case .ip(let host, var port):
             for worker in workers.dropFirst(taken.count) {
-                let (descriptor, bound) = try ListeningSocket.open(host: host, port: port)
+                let (descriptor, bound) = try ListeningSocket.open(
+                    host: host, port: port, backlog: wanted.backlog, options: wanted.options)
                 port = bound
                 open.channels.append(try await accept(descriptor, worker, owner))
             }
@@ -158,7 +176,8 @@ extension DataPlane {
     private func accept(_ descriptor: CInt, _ worker: Worker?, _ owner: SocketOwner) async throws -> any Channel {
         let serving = worker.map { [$0] } ?? workers
         return try await ListeningSocket.accept(
-            on: descriptor, eventLoop: serving[0].eventLoop, children: worker == nil ? group : nil
+            on: descriptor, eventLoop: serving[0].eventLoop, children: worker == nil ? group : nil,
+            backlog: owner.backlog
         ) { channel in
             channel.eventLoop.makeCompletedFuture {
                 let loop = channel.eventLoop

@@ -22,8 +22,21 @@ struct EnvoyStats {
     /// Whether the process as a whole is ready; `nil`: the data plane alone decides.
     var isLive: Bool?
 
-    /// All of them, in no order.
-    var all: [EnvoyStat] { http + clusters + grpc + listeners + tcp + server }
+    /// All of them, in no order, since counters were last reset.
+    var all: [EnvoyStat] { plane.metrics.resets.apply(to: raw) }
+    /// The same since the start.
+    var raw: [EnvoyStat] { http + clusters + grpc + listeners + tcp + server }
+
+    /// Histograms, by name.
+    var times: [EnvoyTimes] {
+        let tables = plane.metrics.counters
+        let known = plane.snapshot.clusters
+        let managers = tables.http.sums().map { EnvoyTimes("http.\($0).downstream_rq_time", cells: $1.times) }
+        let clusters = tables.clusters.sums().filter { known[$0.key] != nil }.map {
+            EnvoyTimes("cluster.\($0).upstream_rq_time", cells: $1.times)
+        }
+        return (managers + clusters).sorted { $0.name < $1.name }
+    }
 
     // MARK: http, listener, tcp
 
@@ -248,8 +261,9 @@ struct EnvoyStats {
     // MARK: Prometheus
 
     /// Writes every number as `envoy_METRIC{labels}`, and the histograms of times.
-    func write(to text: inout PrometheusText, labelPrefix: String) {
-        let families = Dictionary(grouping: all, by: \.metric)
+    /// - Parameter query: What is asked for; `nil` is everything.
+    func write(to text: inout PrometheusText, labelPrefix: String, where query: StatsQuery? = nil) {
+        let families = Dictionary(grouping: query.map { all.filter($0.accepts) } ?? all, by: \.metric)
         for (metric, stats) in families.sorted(by: { $0.key < $1.key }) {
             guard let first = stats.first else { continue }
             let family = MetricFamily(
@@ -261,10 +275,17 @@ struct EnvoyStats {
             }
         }
         let tables = plane.metrics.counters
-        histogram("http_downstream_rq_time", [labelPrefix + "http_conn_manager_prefix"], tables.http.sums(), &text)
+        func wants(_ name: String, _ sum: CounterTable.Sum) -> Bool {
+            query?.accepts(times: EnvoyTimes(name, cells: sum.times)) ?? true
+        }
+        let managers = tables.http.sums().filter { wants("http.\($0).downstream_rq_time", $1) }
+        histogram("http_downstream_rq_time", [labelPrefix + "http_conn_manager_prefix"], managers, &text)
         let known = plane.snapshot.clusters
-        let clusters = tables.clusters.sums().filter { known[$0.key] != nil }
+        let clusters = tables.clusters.sums().filter {
+            known[$0.key] != nil && wants("cluster.\($0.key).upstream_rq_time", $0.value)
+        }
         histogram("cluster_upstream_rq_time", [labelPrefix + "cluster_name"], clusters, &text)
+        guard query?.accepts(name: "grpc.upstream_rq_time") ?? true else { return }
         histogram(
             "cluster_grpc_upstream_rq_time", Self.grpcLabels.map { labelPrefix + $0 }, grpcTimes, &text
         ) { GRPCMethodName($0).labelValues }

@@ -9,6 +9,7 @@ package final class ProxyMetrics: Sendable {
     private let node: MetricsNode
     /// Counters under Envoy's names.
     let counters = CounterTables()
+    let resets = CounterResets()
     /// What stands before the names of Envoy's labels: Istio's bootstrap names them without `envoy_`.
     let labelPrefix: String
 
@@ -29,8 +30,24 @@ package final class ProxyMetrics: Sendable {
 
     /// Istio's metrics in the Prometheus text exposition, format 0.0.4.
     /// - Parameter plane: Adds Envoy's, as far as this data plane counts.
-    package func prometheusText(_ plane: DataPlane? = nil) -> String {
+    package func prometheusText(_ plane: DataPlane? = nil) -> String { prometheusText(plane, where: nil) }
+
+    /// - Parameter query: What is asked for; `nil` is everything.
+    func prometheusText(_ plane: DataPlane?, where query: StatsQuery?) -> String {
         var text = PrometheusText()
+        guard let query, !query.isAll else {
+            writeOwn(to: &text)
+            if let plane { EnvoyStats(plane: plane).write(to: &text, labelPrefix: labelPrefix) }
+            return text.text
+        }
+        writeOwn(to: &text)
+        let own = PrometheusFamilies.select(text.text) { query.kind == .all && query.accepts(name: $0) }
+        text = PrometheusText()
+        if let plane { EnvoyStats(plane: plane).write(to: &text, labelPrefix: labelPrefix, where: query) }
+        return own + text.text
+    }
+
+    private func writeOwn(to text: inout PrometheusText) {
         registry.write(to: &text)
         text.family(IstioMetrics.build)
         text.sample(IstioMetrics.build, values: ["proxy", WeftVersion.current], 1)
@@ -41,7 +58,22 @@ package final class ProxyMetrics: Sendable {
             text.family(family)
             text.sample(family, values: [], Int64(value))
         }
-        if let plane { EnvoyStats(plane: plane).write(to: &text, labelPrefix: labelPrefix) }
-        return text.text
+    }
+}
+
+/// Families of a text exposition, chosen by name.
+enum PrometheusFamilies {
+    /// - Returns: The lines of the families that are wanted, their comments too.
+    static func select(_ text: String, where isWanted: (String) -> Bool) -> String {
+        var keeps = false
+        var result = ""
+        for line in text.split(separator: "\n") {
+            // A family begins with its comments.
+            if line.hasPrefix("# HELP ") {
+                keeps = isWanted(String(line.dropFirst(7).prefix { $0 != " " }))
+            }
+            if keeps { result += line + "\n" }
+        }
+        return result
     }
 }

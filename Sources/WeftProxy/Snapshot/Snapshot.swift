@@ -375,6 +375,8 @@ package final class CompiledCluster: Sendable {
     let outlier: OutlierDetector?
     /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
+    /// Where active checks go, by position of the host; `nil` when they go where requests go.
+    let checkTargets: [HostTargets]?
     /// The same object in two clusters that differ in nothing but the certificates for new connections.
     let lineage: Lineage
     /// The same object as long as nothing but the endpoints has changed: connections to those that stay may stay.
@@ -397,8 +399,9 @@ package final class CompiledCluster: Sendable {
 
     init(
         _ cluster: Cluster, hosts: [CompiledHost], assignment: ClusterLoadAssignment?, shared: SharedCluster,
-        template: HostTargets?, reachability: Reachability, lineage: Lineage
+        template: HostTargets?, checkTargets: [HostTargets]? = nil, reachability: Reachability, lineage: Lineage
     ) {
+        self.checkTargets = checkTargets
         self.lineage = lineage
         self.cluster = cluster
         usesProxyProtocol = cluster.usesProxyProtocol

@@ -142,6 +142,8 @@ struct SnapshotBuilder {
         let shared = sharedClusters[cluster.name] ?? SharedCluster()
         sharedClusters[cluster.name] = shared
         var hosts: [CompiledHost] = []
+        let check = cluster.healthChecks.first.flatMap { $0.hasOwnSocket ? $0 : nil }
+        var checkTargets: [HostTargets] = []
         for locality in assignment?.localities ?? [] {
             for endpoint in locality.endpoints {
                 for (address, name) in addresses(endpoint.address, of: cluster) {
@@ -151,6 +153,10 @@ struct SnapshotBuilder {
                     var targets = Self.targets(cluster, address: address, tls: tls.contexts, header)
                     if variants.namesHost(endpoint.transportSocketMatch, of: cluster), !endpoint.hostname.isEmpty {
                         targets.nameServer(endpoint.hostname)
+                    }
+                    if let check {
+                        checkTargets.append(
+                            Self.checkTargets(check, endpoint, address, of: cluster, &variants, &problems))
                     }
                     hosts.append(
                         CompiledHost(
@@ -167,7 +173,21 @@ struct SnapshotBuilder {
         }
         return CompiledCluster(
             cluster, hosts: hosts, assignment: assignment, shared: shared, template: template,
-            reachability: identity.reachability, lineage: identity.lineage)
+            checkTargets: check == nil ? nil : checkTargets, reachability: identity.reachability,
+            lineage: identity.lineage)
+    }
+
+    /// Where the active checks of an endpoint go, when they have TLS options or a choice of transport sockets of their
+    /// own.
+    private static func checkTargets(
+        _ check: HealthCheck, _ endpoint: Endpoint, _ address: SocketAddress, of cluster: Cluster,
+        _ variants: inout TLSVariants, _ problems: inout [String]
+    ) -> HostTargets {
+        let metadata = check.transportSocketMatch ?? endpoint.transportSocketMatch
+        let tls = variants.context(for: metadata, offering: check.alpnProtocols, of: cluster, &problems)
+        var made = targets(cluster, address: address, tls: tls.contexts, cluster.proxyProtocol(for: metadata))
+        if variants.namesHost(metadata, of: cluster), !endpoint.hostname.isEmpty { made.nameServer(endpoint.hostname) }
+        return made
     }
 
     /// The counts of a host, which outlive snapshots. A new host whose cluster is health-checked is out until a check
@@ -296,7 +316,8 @@ private struct ContextSet {
     let http2: UpstreamTLSContext
 
     /// - Parameter isAuto: HTTP/1 or HTTP/2, whichever the peer takes (`auto_config`).
-    init(_ tls: UpstreamTLS, _ factory: TLSContextFactory, isAuto: Bool) throws {
+    /// - Parameter offered: Protocols that are offered whatever is spoken; empty leaves it to the rest.
+    init(_ tls: UpstreamTLS, _ factory: TLSContextFactory, isAuto: Bool, offering offered: [String] = []) throws {
         let names = PeerNameMatcher(factory.rules(tls.common))
         func make(_ protocols: [String]) throws -> UpstreamTLSContext {
             var tls = tls
@@ -307,9 +328,10 @@ private struct ContextSet {
             context.validatesServerName = tls.validatesServerName
             return context
         }
-        let stated = tls.common.alpnProtocols
+        let stated = offered.isEmpty ? tls.common.alpnProtocols : offered
         tcp = try make(stated)
         switch stated {
+        case _ where !offered.isEmpty: (http1, http2) = (tcp, tcp)
         case ["istio"]:
             http1 = try make(["istio-http/1.1", "istio"])
             http2 = try make(["istio-h2", "istio", "h2"])
@@ -345,17 +367,19 @@ private struct TLSVariants {
     }
 
     mutating func context(
-        for metadata: [String: String], of cluster: Cluster, _ problems: inout [String]
+        for metadata: [String: String], offering protocols: [String] = [], of cluster: Cluster,
+        _ problems: inout [String]
     ) -> Choice {
         let match = cluster.transportSocketMatches.first { candidate in
             candidate.match.allSatisfy { metadata[$0.key] == $0.value }
         }
-        let key = match.map { "match \($0.name)" } ?? ""
+        let key = (match.map { "match \($0.name)" } ?? "") + protocols.map { "\n" + $0 }.joined()
         if let known = made[key] { return known }
         var choice = Choice.plain
         if let tls = match.map(\.tls) ?? cluster.tls {
             do {
-                choice = .tls(try ContextSet(tls, factory, isAuto: cluster.httpProtocol == .auto))
+                choice = .tls(
+                    try ContextSet(tls, factory, isAuto: cluster.httpProtocol == .auto, offering: protocols))
             } catch {
                 problems.append("cluster \(cluster.name): \(error)")
                 choice = .unusable

@@ -19,16 +19,24 @@ package struct ExternalProcessor: Sendable {
     package let counts = ProcessingCounts()
     package let selection: CompiledHeaderSelection
     package let rules: CompiledMutationRules
+    /// By name, those that the filter itself asks for.
+    private let attributes: [String: CompiledExpression]
     /// What cannot be used, one sentence each.
     package let problems: [String]
 
     package init(_ settings: ExternalProcessing) {
         self.settings = settings
         selection = CompiledHeaderSelection(settings.headers)
+        attributes = (settings.requestAttributes + settings.responseAttributes).reduce(into: [:]) {
+            $0[$1] = CompiledExpression($1)
+        }
         rules = CompiledMutationRules(settings.mutationRules)
         let broken = selection.isBroken ? ["a header pattern is not valid; no header is shown"] : []
         problems = (broken + rules.problems).map { "external processing: \($0)" }
     }
+
+    /// The attribute of a name; those of routes are read when they are asked for.
+    package func attribute(_ name: String) -> CompiledExpression { attributes[name] ?? CompiledExpression(name) }
 
     /// The same with what a route says.
     package func with(_ route: ExternalProcessing.Overrides) -> ExternalProcessing {
@@ -36,6 +44,9 @@ package struct ExternalProcessor: Sendable {
         if let mode = route.mode { own.mode = mode }
         if let service = route.service { own.service = service }
         if let allows = route.failureModeAllows { own.failureModeAllows = allows }
+        if let names = route.requestAttributes { own.requestAttributes = names }
+        if let names = route.responseAttributes { own.responseAttributes = names }
+        if let metadata = route.metadata { own.metadata = metadata }
         for field in route.initialMetadata {
             own.service.initialMetadata.removeAll { $0.name == field.name }
             own.service.initialMetadata.append(field)

@@ -248,6 +248,8 @@ final class HTTP1UpstreamConnection: UpstreamHTTPConnection {
         handler = HTTP1Upstream(connection: self, flushes: flushes, limits: limits)
     }
 
+    override var tlsFacts: TLSFacts? { TLSFacts(channel) }
+
     func changed(isClosed: Bool) {
         if !isClosed, isDraining { return close() }
         onChange?(self, isClosed)

@@ -65,6 +65,8 @@ final class HTTP2UpstreamConnection: UpstreamHTTPConnection {
         session = HTTP2Upstream(connection: self, configuration: configuration)
     }
 
+    override var tlsFacts: TLSFacts? { TLSFacts(channel) }
+
     func changed(isClosed: Bool) {
         onChange?(self, isClosed)
         guard isClosed else { return }

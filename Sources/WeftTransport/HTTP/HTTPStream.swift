@@ -110,6 +110,8 @@ package class UpstreamHTTPConnection {
     package var idleSince = NIODeadline.distantPast
     /// `address:port` of our end, for logs; set once by whoever opened it.
     package var localName: String?
+    /// What TLS has agreed on; `nil` without TLS.
+    package var tlsFacts: TLSFacts? { nil }
     /// Called whenever ``capacity`` grew, and when the connection is gone.
     package var onChange: ((_ connection: UpstreamHTTPConnection, _ isClosed: Bool) -> Void)?
 }

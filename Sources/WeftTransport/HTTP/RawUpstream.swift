@@ -6,19 +6,24 @@ package import WeftHTTP
 /// Loop-confined. The connection standing is the answer 200; from then on both directions are bytes.
 package final class RawUpstreamStream: UpstreamStream {
     private let handler: RawUpstreamHandler
+    private let framing: BodyFraming
 
     /// - Parameters:
     ///   - channel: Comes from ``UpstreamConnector``, with reading off.
+    ///   - framing: Of the answer: a tunnel to CONNECT, a body to POST.
     ///   - receiver: Hears 200 at once, then bytes.
-    package init(_ channel: any Channel, receiver: any ResponseReceiver) throws {
+    package init(_ channel: any Channel, framing: BodyFraming = .tunnel, receiver: any ResponseReceiver) throws {
         handler = RawUpstreamHandler(receiver)
+        self.framing = framing
         super.init()
+        handler.endsOrderly = framing != .tunnel
         try channel.pipeline.syncOperations.addHandler(handler)
     }
 
     override package func headWritten(endStream: Bool) {
-        handler.receiver?.receive(head: ResponseHead(status: 200, framing: .tunnel), endStream: false)
+        handler.receiver?.receive(head: ResponseHead(status: 200, framing: framing), endStream: false)
         handler.setReading(true)
+        if endStream { writeEnd(trailers: nil) }
     }
     override package func write(body: ByteBuffer) { handler.context?.write(NIOAny(body), promise: nil) }
     override package func writeEnd(trailers: HeaderBlock?) {
@@ -43,6 +48,9 @@ private final class RawUpstreamHandler: ChannelInboundHandler {
     var receiver: (any ResponseReceiver)?
     private(set) var context: ChannelHandlerContext?
     private var isReading = false
+    /// The end of the connection is the end of the answer, when nothing has failed: a peer whose half closes after ours
+    /// is told of no other way.
+    var endsOrderly = false
 
     init(_ receiver: any ResponseReceiver) { self.receiver = receiver }
 
@@ -53,14 +61,19 @@ private final class RawUpstreamHandler: ChannelInboundHandler {
         receiver?.writabilityChanged(context.channel.isWritable)
     }
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case .inputClosed? = event as? ChannelEvent { receiver?.receiveEnd(trailers: nil) }
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        receiver?.receiveEnd(trailers: nil)
+        endsOrderly = false
     }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        endsOrderly = false
+        context.close(promise: nil)
+    }
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
         let old = receiver
         receiver = nil
-        old?.receive(reset: .connectionClosed)
+        if endsOrderly { old?.receiveEnd(trailers: nil) } else { old?.receive(reset: .connectionClosed) }
     }
 
     func setReading(_ on: Bool) {

@@ -15,12 +15,42 @@ package struct ListenError: Error, CustomStringConvertible {
     package var description: String { "cannot listen on \(address): \(String(cString: strerror(code)))" }
 }
 
+/// A socket option by the system's numbers.
+package struct ListeningOption: Sendable {
+    package var level: Int32
+    package var name: Int32
+    package var value: [UInt8]
+    /// 0 before bind, 1 after it, 2 after listen.
+    package var moment: Int32
+
+    package init(level: Int32, name: Int32, value: [UInt8], moment: Int32) {
+        self.level = level
+        self.name = name
+        self.value = value
+        self.moment = moment
+    }
+}
+
 /// Opens listening sockets. Each worker has one of its own on every port; the kernel spreads connections (SO_REUSEPORT).
 package enum ListeningSocket {
     /// Binds `host:port`; port 0 takes any free one.
     /// - Returns: The descriptor, owned by the caller, and the port.
-    package static func open(host: String, port: UInt16, backlog: Int32 = 4096) throws(ListenError) -> (CInt, UInt16) {
-        let descriptor = weft_listen_reuse_port(host, port, backlog)
+    /// - Parameter options: In the order in which they are set.
+    package static func open(
+        host: String, port: UInt16, backlog: Int32 = 4096, options: [ListeningOption] = []
+    ) throws(ListenError) -> (CInt, UInt16) {
+        // One buffer with all values keeps them in place while the system reads them.
+        let values = options.flatMap(\.value)
+        let descriptor = values.withUnsafeBytes { bytes in
+            var start = 0
+            let set = options.map { option in
+                defer { start += option.value.count }
+                return weft_socket_option(
+                    level: option.level, name: option.name, value: bytes.baseAddress.map { $0 + start },
+                    length: UInt32(option.value.count), when: option.moment)
+            }
+            return weft_listen_reuse_port(host, port, backlog, set, set.count)
+        }
         guard descriptor >= 0 else { throw ListenError(address: "\(host):\(port)", code: -descriptor) }
         let bound = weft_local_port(descriptor)
         return (descriptor, bound > 0 ? UInt16(bound) : port)
@@ -43,7 +73,7 @@ package enum ListeningSocket {
 
     /// Accepts on `descriptor`, with every connection on `eventLoop`, or on the loops of `children` in turn.
     package static func accept(
-        on descriptor: CInt, eventLoop: any EventLoop, children: (any EventLoopGroup)? = nil,
+        on descriptor: CInt, eventLoop: any EventLoop, children: (any EventLoopGroup)? = nil, backlog: Int32 = 4096,
         initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         ServerBootstrap(group: eventLoop, childGroup: children ?? eventLoop)
@@ -58,5 +88,10 @@ package enum ListeningSocket {
                 return initialize(channel)
             }
             .withBoundSocket(descriptor)
+            .map { channel in
+                // NIO has listened once more, with a queue of 128; the last word on its length counts (listen(2)).
+                _ = listen(descriptor, backlog)
+                return channel
+            }
     }
 }

@@ -1,6 +1,6 @@
 import CWeftTLS
 import Crypto
-import NIOCore
+package import NIOCore
 package import NIOSSL
 
 /// Who is at the other end of a TLS connection, from its verified certificate.
@@ -59,6 +59,13 @@ package struct PeerIdentity: Sendable {
         return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    /// When the certificate is valid, in seconds since 1970. Parses the certificate.
+    package var validity: (start: Int64, end: Int64)? {
+        var (start, end) = (Int64(0), Int64(0))
+        guard unsafe weft_tls_validity(certificateDER, certificateDER.count, &start, &end) == 1 else { return nil }
+        return (start, end)
+    }
+
     /// Parses the certificate.
     package var otherNames: [OtherName] {
         final class Found { var names: [OtherName] = [] }
@@ -80,6 +87,9 @@ extension PeerIdentity {
     /// SHA-256 of the certificate in lower-case hexadecimal, as `x-forwarded-client-cert` has it.
     package var fingerprint: String { Self.hex(SHA256.hash(data: certificateDER)) }
 
+    /// SHA-1 of the certificate, likewise; for logs that are compared with old ones.
+    package var shortFingerprint: String { Self.hex(Insecure.SHA1.hash(data: certificateDER)) }
+
     /// SHA-256 of the public key, in lower-case hexadecimal. Parses the certificate.
     package var keyFingerprint: String {
         var digest = [UInt8](repeating: 0, count: 32)
@@ -87,7 +97,7 @@ extension PeerIdentity {
         return Self.hex(digest)
     }
 
-    private static func hex(_ bytes: some Sequence<UInt8>) -> String {
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { byte in
             let text = String(byte, radix: 16)
             return text.count == 1 ? "0" + text : text
@@ -124,18 +134,52 @@ enum PEMText {
 extension NIOSSLHandler {
     /// The peer's certificates as it sent them, leaf first, in PEM; empty if there are none, or if this NIOSSL hides them.
     var peerChainPEM: String {
+        guard let connection = unsafe connectionPointer else { return "" }
+        var text = [CChar](repeating: 0, count: 64 << 10)
+        let length = unsafe weft_tls_peer_chain(connection, &text, text.count)
+        return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// BoringSSL's own connection; `nil` if this NIOSSL hides it.
+    fileprivate var connectionPointer: UnsafeMutableRawPointer? {
         var mirror: Mirror? = Mirror(reflecting: self)
         while let current = mirror {
             if let connection = current.children.first(where: { $0.label == "connection" })?.value,
                 let raw = Mirror(reflecting: connection).children.first(where: { $0.label == "ssl" })?.value
                     as? OpaquePointer
             {
-                var text = [CChar](repeating: 0, count: 64 << 10)
-                let length = unsafe weft_tls_peer_chain(UnsafeMutableRawPointer(raw), &text, text.count)
-                return String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+                return UnsafeMutableRawPointer(raw)
             }
             mirror = current.superclassMirror
         }
-        return ""
+        return nil
+    }
+}
+
+/// What the two ends of a TLS connection have agreed on, for logs that ask. Made when asked for: looking is not cheap.
+package struct TLSFacts: Sendable {
+    /// `TLSv1.3` and the like.
+    package var version = ""
+    /// In OpenSSL's notation.
+    package var cipher = ""
+    /// In lower-case hexadecimal; empty when sessions have none.
+    package var sessionID = ""
+    /// Who is at the other end.
+    package var peer: PeerIdentity?
+
+    /// - Returns: `nil` for a channel without TLS. On its event loop alone.
+    package init?(_ channel: any Channel) {
+        guard let handler = try? channel.pipeline.syncOperations.handler(type: NIOSSLHandler.self),
+            let connection = unsafe handler.connectionPointer
+        else { return nil }
+        var text = [CChar](repeating: 0, count: 128)
+        func read(_ length: Int) -> String {
+            String(decoding: text.prefix(length).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+        version = read(unsafe weft_tls_version_name(connection, &text, text.count))
+        cipher = read(unsafe weft_tls_cipher_name(connection, &text, text.count))
+        var session = [UInt8](repeating: 0, count: 32)
+        sessionID = PeerIdentity.hex(session.prefix(unsafe weft_tls_session_id(connection, &session, session.count)))
+        peer = handler.peerCertificate.map { PeerIdentity($0) }
     }
 }

@@ -15,7 +15,7 @@ extension Cluster {
         if let endpoints { wire.loadAssignment = endpoints.wire(target) }
         wire.circuitBreakers.thresholds = [circuitBreakers.wire(.default)]
         if let high = highPriorityCircuitBreakers { wire.circuitBreakers.thresholds.append(high.wire(.high)) }
-        wire.healthChecks = healthChecks.map { $0.wire() }
+        wire.healthChecks = try healthChecks.map { try $0.wire() }
         if preconnect.perUpstreamRatio != 1 {
             wire.preconnectPolicy.perUpstreamPreconnectRatio = .init(preconnect.perUpstreamRatio)
         }
@@ -171,6 +171,7 @@ extension Cluster {
                 circuitBreakers = CircuitBreakers(threshold)
             }
         }
+        guard wire.healthChecks.count <= 1 else { throw reader.error("health_checks: only one check is supported") }
         healthChecks = try reader.map("health_checks", wire.healthChecks) { try HealthCheck($0, reader) }
         if wire.preconnectPolicy.hasPerUpstreamPreconnectRatio {
             preconnect.perUpstreamRatio = wire.preconnectPolicy.perUpstreamPreconnectRatio.value

@@ -1,4 +1,5 @@
 import SwiftProtobuf
+import WeftCore
 package import WeftIR
 package import WeftProto
 
@@ -26,6 +27,11 @@ extension ExternalProcessing {
         if !headers.disallowed.isEmpty { wire.forwardRules.disallowedHeaders = .init(headers.disallowed) }
         if mutationRules != HeaderMutationRules() { wire.mutationRules = mutationRules.wire() }
         wire.statusOnError = .init(statusOnError)
+        wire.requestAttributes = requestAttributes
+        wire.responseAttributes = responseAttributes
+        if metadata != MetadataNamespaces() { wire.metadataOptions = metadata.wire() }
+        wire.observabilityMode = observes
+        wire.deferredCloseTimeout = .init(milliseconds: deferredCloseMilliseconds)
         wire.statPrefix = statPrefix
         if let provenance { wire.filterMetadata = provenance.fields() }
         return wire
@@ -49,8 +55,48 @@ extension ExternalProcessing {
         headers.disallowed = try reader.at("forward_rules") { try wire.forwardRules.disallowedHeaders.matchers(reader) }
         mutationRules = HeaderMutationRules(wire.mutationRules)
         statusOnError = try wire.statusOnError.status(reader) ?? 500
+        requestAttributes = try reader.attributes("request_attributes", wire.requestAttributes)
+        responseAttributes = try reader.attributes("response_attributes", wire.responseAttributes)
+        metadata = MetadataNamespaces(wire.metadataOptions)
+        observes = wire.observabilityMode
+        if wire.hasDeferredCloseTimeout { deferredCloseMilliseconds = wire.deferredCloseTimeout.milliseconds }
+        let bodies = [mode.requestBody, mode.responseBody]
+        if observes, bodies.contains(.buffered) || bodies.contains(.bufferedPartial) {
+            throw reader.error("observability_mode takes bodies NONE or STREAMED")
+        }
         statPrefix = wire.statPrefix
         provenance = wire.hasFilterMetadata ? Provenance(wire.filterMetadata) : nil
+    }
+}
+
+extension ExternalProcessing.MetadataNamespaces {
+    typealias Wire = Envoy_Extensions_Filters_Http_ExtProc_V3_MetadataOptions
+
+    func wire() -> Wire {
+        var wire = Wire()
+        wire.forwardingNamespaces.untyped = forwarded
+        wire.receivingNamespaces.untyped = received
+        return wire
+    }
+
+    init(_ wire: Wire) {
+        self.init()
+        forwarded = wire.forwardingNamespaces.untyped
+        received = wire.receivingNamespaces.untyped
+    }
+}
+
+extension WireReader {
+    /// Names of attributes, each an expression that can be read.
+    fileprivate func attributes(_ field: String, _ names: [String]) throws -> [String] {
+        try map(field, names) { name in
+            do {
+                _ = try AttributeExpression(parsing: name)
+            } catch {
+                throw self.error("the attribute \(name) is not supported: \(error)")
+            }
+            return name
+        }
     }
 }
 
@@ -120,6 +166,9 @@ extension ExternalProcessing.Overrides {
         if let service { wire.grpcService = service.wire() }
         wire.grpcInitialMetadata = initialMetadata.map { $0.wire() }
         if let failureModeAllows { wire.failureModeAllow = .init(failureModeAllows) }
+        wire.requestAttributes = requestAttributes ?? []
+        wire.responseAttributes = responseAttributes ?? []
+        if let metadata { wire.metadataOptions = metadata.wire() }
         return wire
     }
 
@@ -133,5 +182,10 @@ extension ExternalProcessing.Overrides {
         }
         initialMetadata = wire.grpcInitialMetadata.map { HeaderField($0) }
         if wire.hasFailureModeAllow { failureModeAllows = wire.failureModeAllow.value }
+        let request = try reader.attributes("request_attributes", wire.requestAttributes)
+        let response = try reader.attributes("response_attributes", wire.responseAttributes)
+        requestAttributes = request.isEmpty ? nil : request
+        responseAttributes = response.isEmpty ? nil : response
+        if wire.hasMetadataOptions { metadata = ExternalProcessing.MetadataNamespaces(wire.metadataOptions) }
     }
 }

@@ -4,9 +4,10 @@ import WeftIR
 import WeftProto
 
 typealias WireHealthCheck = Envoy_Config_Core_V3_HealthCheck
+private typealias WireEventSink = Envoy_Extensions_HealthCheck_EventSinks_File_V3_HealthCheckEventFileSink
 
 extension HealthCheck {
-    func wire() -> WireHealthCheck {
+    func wire() throws -> WireHealthCheck {
         var wire = WireHealthCheck()
         wire.timeout = .init(milliseconds: timeoutMilliseconds)
         wire.interval = .init(milliseconds: intervalMilliseconds)
@@ -24,6 +25,17 @@ extension HealthCheck {
         if let value = unhealthyEdgeIntervalMilliseconds { wire.unhealthyEdgeInterval = .init(milliseconds: value) }
         if let value = healthyEdgeIntervalMilliseconds { wire.healthyEdgeInterval = .init(milliseconds: value) }
         wire.alwaysLogHealthCheckFailures = alwaysLogsFailures
+        wire.alwaysLogHealthCheckSuccess = alwaysLogsSuccess
+        if !alpnProtocols.isEmpty { wire.tlsOptions.alpnProtocols = alpnProtocols }
+        if let transportSocketMatch { wire.transportSocketMatchCriteria = .init(strings: transportSocketMatch) }
+        wire.eventLogger = try eventLogs.map { path in
+            var sink = WireEventSink()
+            sink.eventLogPath = path
+            var extended = Envoy_Config_Core_V3_TypedExtensionConfig()
+            extended.name = "envoy.health_check.event_sinks.file"
+            extended.typedConfig = try pack(sink)
+            return extended
+        }
         switch kind {
         case .http(let http): wire.httpHealthCheck = http.wire()
         case .tcp(let tcp):
@@ -75,6 +87,16 @@ extension HealthCheck {
             wire.hasUnhealthyEdgeInterval ? wire.unhealthyEdgeInterval.milliseconds : nil
         healthyEdgeIntervalMilliseconds = wire.hasHealthyEdgeInterval ? wire.healthyEdgeInterval.milliseconds : nil
         alwaysLogsFailures = wire.alwaysLogHealthCheckFailures
+        alwaysLogsSuccess = wire.alwaysLogHealthCheckSuccess
+        alpnProtocols = wire.tlsOptions.alpnProtocols
+        if wire.hasTransportSocketMatchCriteria { transportSocketMatch = wire.transportSocketMatchCriteria.strings }
+        if !wire.eventLogPath.isEmpty { eventLogs = [wire.eventLogPath] }
+        eventLogs += try reader.map("event_logger", wire.eventLogger) { logger in
+            guard logger.typedConfig.holds(WireEventSink.self) else {
+                throw reader.error("event logger \(logger.name) (\(logger.typedConfig.messageName)) is not supported")
+            }
+            return try reader.unpack(logger.typedConfig, as: WireEventSink.self).eventLogPath
+        }
     }
 }
 

@@ -27,8 +27,22 @@ extension Listener {
         wire.accessLog = try accessLogs.map { try $0.wire() }
         wire.ignoreGlobalConnLimit = ignoresGlobalConnectionLimit
         if let perConnectionBufferLimit { wire.perConnectionBufferLimitBytes = .init(perConnectionBufferLimit) }
+        wire.socketOptions = socketOptions.map { $0.wire() }
+        if let backlog { wire.tcpBacklogSize = .init(backlog) }
         if let provenance { wire.metadata.set(provenance) }
         return wire
+    }
+
+    /// Options that have fields of their own, and the others, in the order in which Envoy sets them.
+    private static func socketOptions(_ wire: WireListener, _ reader: WireReader) throws -> [SocketOption] {
+        var options: [SocketOption] = []
+        // IP_FREEBIND and TCP_FASTOPEN (ip(7), tcp(7)).
+        if wire.freebind.value { options.append(SocketOption(level: 0, name: 15, value: 1, moment: .beforeBind)) }
+        if wire.hasTcpFastOpenQueueLength {
+            let length = Int32(clamping: wire.tcpFastOpenQueueLength.value)
+            options.append(SocketOption(level: 6, name: 23, value: length, moment: .listening))
+        }
+        return options + (try reader.map("socket_options", wire.socketOptions) { try SocketOption($0, reader) })
     }
 
     init(_ wire: WireListener, _ reader: WireReader) throws {
@@ -57,6 +71,8 @@ extension Listener {
         accessLogs = try reader.map("access_log", wire.accessLog) { try AccessLog($0, reader) }
         ignoresGlobalConnectionLimit = wire.ignoreGlobalConnLimit
         if wire.hasPerConnectionBufferLimitBytes { perConnectionBufferLimit = wire.perConnectionBufferLimitBytes.value }
+        socketOptions = try Self.socketOptions(wire, reader)
+        backlog = wire.hasTcpBacklogSize ? wire.tcpBacklogSize.value : nil
         provenance = wire.metadata.provenance
     }
 }

@@ -42,6 +42,7 @@ extension RouteAction {
             value.upgradeType = upgrade.type
             value.enabled = .init(upgrade.enabled)
             if upgrade.terminatesConnect { value.connectConfig = .init() }
+            if upgrade.terminatesPost { value.connectConfig.allowPost = true }
             return value
         }
         wire.appendXForwardedHost = appendXForwardedHost
@@ -105,6 +106,7 @@ extension RouteAction {
         upgrades = wire.upgradeConfigs.map {
             var upgrade = UpgradeConfig(type: $0.upgradeType, enabled: $0.hasEnabled ? $0.enabled.value : true)
             upgrade.terminatesConnect = $0.hasConnectConfig
+            upgrade.terminatesPost = $0.connectConfig.allowPost
             return upgrade
         }
         appendXForwardedHost = wire.appendXForwardedHost

@@ -43,6 +43,7 @@ enum FieldExceptions {
           accepted 8 transport_api_version: there is only V3
         envoy.config.core.v3.BindConfig
           ignored 2 freebind: the address must be one of this machine
+          ignored 3 socket_options: not implemented
         envoy.config.core.v3.ConfigSource
           ignored 4 initial_fetch_timeout: listeners wait five seconds for what they name
           accepted 6 resource_api_version: there is only V3
@@ -51,8 +52,6 @@ enum FieldExceptions {
           ignored 4 max_receive_message_length: messages of up to 4 MiB are taken
         envoy.config.core.v3.HealthCheck
           accepted 6 alt_port: an endpoint's health_check_config names the port, in Envoy too
-          ignored 21 tls_options: checks offer what the cluster's TLS offers
-          ignored 23 transport_socket_match_criteria: checks use the transport socket of the endpoint
         envoy.config.core.v3.Http1ProtocolOptions
           ignored 1 allow_absolute_url: absolute form is always taken
           refused 6 allow_chunked_length: a message with both is refused, against request smuggling
@@ -82,6 +81,9 @@ enum FieldExceptions {
           refused 5 sampler: the sampling of the connection manager decides
         envoy.config.trace.v3.ZipkinConfig
           refused 9 collector_service: name the collector by collector_cluster and collector_endpoint
+        envoy.config.core.v3.SocketOption
+          accepted 1 description: for people
+          accepted 7 type: listeners have stream sockets alone
         envoy.config.core.v3.TlvEntry
           refused 3 format_string: give the value itself
         envoy.config.endpoint.v3.ClusterLoadAssignment
@@ -100,7 +102,6 @@ enum FieldExceptions {
           refused 5 suffix_len: not implemented
         envoy.config.listener.v3.Listener
           accepted 8 drain_type: a changed listener always drains
-          ignored 24 tcp_backlog_size: the backlog is 4096
           accepted 29 enable_reuse_port: each worker has a socket of its own
           refused 18 udp_listener_config: UDP is not implemented
           refused 32 filter_chain_matcher: not implemented
@@ -116,7 +117,6 @@ enum FieldExceptions {
           ignored 2 additional_request_chance: one request is sent first
         envoy.config.route.v3.RouteAction.UpgradeConfig.ConnectConfig
           refused 1 proxy_protocol_config: not implemented
-          ignored 2 allow_post: CONNECT alone becomes a tunnel
         envoy.config.route.v3.RouteAction
           refused 37 cluster_specifier_plugin: not implemented
           refused 39 inline_cluster_specifier_plugin: not implemented
@@ -133,6 +133,7 @@ enum FieldExceptions {
           refused 9 vhds: not implemented
           refused 15 ignore_path_parameters_in_path_matching: path parameters take part in matching
         envoy.config.route.v3.VirtualHost
+          ignored 5 virtual_clusters: not implemented
           refused 21 matcher: not implemented
         envoy.config.route.v3.WeightedCluster
           accepted 3 total_weight: the sum of the weights counts
@@ -252,18 +253,14 @@ enum FieldExceptions {
           refused 2 override_option: not implemented
         envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor
           refused 20 http_service: use grpc_service
-          ignored 5 request_attributes: not implemented
-          ignored 6 response_attributes: not implemented
-          ignored 16 metadata_options: not implemented
-          refused 17 observability_mode: not implemented
-          accepted 19 deferred_close_timeout: only observability_mode would use it
           refused 21 send_body_without_waiting_for_header_response: not implemented
           refused 25 processing_request_modifier: not implemented
           refused 23 on_processing_response: not implemented
+        envoy.extensions.filters.http.ext_proc.v3.MetadataOptions
+          ignored 3 cluster_metadata_forwarding_namespaces: not implemented
+        envoy.extensions.filters.http.ext_proc.v3.MetadataOptions.MetadataNamespaces
+          ignored 2 typed: there is no typed metadata
         envoy.extensions.filters.http.ext_proc.v3.ExtProcOverrides
-          ignored 3 request_attributes: not implemented
-          ignored 4 response_attributes: not implemented
-          ignored 6 metadata_options: not implemented
           refused 9 processing_request_modifier: not implemented
           accepted 2 async_mode: the API has never given it a meaning
         """

@@ -5,7 +5,7 @@ enum HandWritten {
         + balancing + paths + forwarding + protocols + tcp + authorizingByHTTP + authorizingByGRPC + limiting
         + processing + limits + hedging + redirecting + trusting + observing + bodies + tunnelling + downstreamTLS
         + upstreamTLS + upstreamLimits + tunnels + gates + subsets + scoping + tables + chains + grpcCases + http2Cases
-        + overHTTP2
+        + overHTTP2 + [upstreamLog]
 }
 
 /// One route of a table; the rest of the table answers 404 by having no route.

@@ -45,6 +45,16 @@ extension HandWritten {
             post("/s.S/M", "x", "content-type: application/grpc", "x-do: header=grpc-status:5")
         ).logging(
             log(fields(["%GRPC_STATUS%", "%GRPC_STATUS(SNAKE_STRING)%", "%GRPC_STATUS(NUMBER)%"]))),
+        DifferentialCase(
+            "log-attempts",
+            route("prefix: /", "route: {cluster: a, retry_policy: {retry_on: \"5xx\", num_retries: 3}}"), get("/"),
+            get("/", "x-do: status=503|status=503|status=200")
+        ).logging(
+            log(
+                fields([
+                    "%UPSTREAM_HOSTS_ATTEMPTED_WITHOUT_PORT%", "%UPSTREAM_HOST_NAMES_ATTEMPTED_WITHOUT_PORT%",
+                    "%UPSTREAM_TLS_VERSION%", "%DOWNSTREAM_TLS_CIPHER%", "%UPSTREAM_PEER_SUBJECT%",
+                ]))),
         DifferentialCase("log-nested", get("/", "x-a: 1"), get("/"))
             .logging(
                 log("o: {a: \"%REQ(X-A)%\", n: 7, b: true}, l: [\"%PROTOCOL%\", \"x\"]"),

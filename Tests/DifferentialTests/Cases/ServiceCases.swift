@@ -391,6 +391,42 @@ extension HandWritten {
             fields: "mutation_rules: {allow_all_routing: true, allow_envoy: true}\n"
                 + "forward_rules: {disallowed_headers: {patterns: [{exact: x-secret}]}}",
             [get("/", "x-secret: 1", "x-proc: q-see;q-set=:path:/other;q-set=:authority:other;q-set=x-envoy-a:1")]),
+        process(
+            "processing-attributes",
+            fields:
+                "request_attributes: [request.path, request.method, request.host, request.scheme, request.url_path, "
+                + "request.query, \"request.headers['x-a']\", connection.mtls, xds.route_name, request.protocol, "
+                + "request.useragent, request.referer]\nresponse_attributes: [response.code, xds.cluster_name, "
+                + "upstream.request_attempt_count]\nprocessing_mode: {request_body_mode: BUFFERED}",
+            [
+                get("/p?q=1", "x-a: 7", "x-proc: q-attributes;p-attributes", "user-agent: ua"),
+                post("/p", "body", "x-proc: q-attributes;qb-attributes", "referer: r"),
+            ]),
+        process(
+            "processing-metadata",
+            fields:
+                "metadata_options: {forwarding_namespaces: {untyped: [mine]}, receiving_namespaces: {untyped: [mine]}}",
+            [
+                get("/", "x-proc: q-tell=mine:a:1;p-metadata"), get("/", "x-proc: q-tell=other:a:1;p-metadata"),
+                get("/", "x-proc: q-metadata"),
+            ]),
+        process("processing-metadata-none", [get("/", "x-proc: q-tell=mine:a:1;p-metadata")]),
+        process(
+            "processing-observed",
+            fields: "observability_mode: true\nprocessing_mode: {request_body_mode: STREAMED, "
+                + "response_body_mode: STREAMED, response_trailer_mode: SEND}",
+            [
+                get("/", "x-proc: q-set=x-new:1;p-set=x-down:1"), get("/", "x-proc: q-immediate=403:no"),
+                post("/", "hello", "x-proc: q-hang=30"),
+                get("/", "x-do: size=200000", "x-proc: pb-upper"),
+            ]),
+        process(
+            "processing-observed-dead", fields: "observability_mode: true", cluster: "dead",
+            [get("/", "x-do: delay=500")]),
+        process(
+            "processing-observed-allowed", fields: "observability_mode: true\nfailure_mode_allow: true",
+            cluster: "dead",
+            [get("/"), post("/", "hello")]),
         process("processing-dead", cluster: "dead", [get("/")]),
         DifferentialCase(
             "processing-per-route",

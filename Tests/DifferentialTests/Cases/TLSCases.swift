@@ -18,12 +18,32 @@ extension HandWritten {
     private static var peerLog: String {
         let names = [
             "URI_SAN", "DNS_SAN", "IP_SAN", "EMAIL_SAN", "SUBJECT", "ISSUER", "SERIAL", "CERT", "FINGERPRINT_256",
+            "FINGERPRINT_1", "CERT_V_START", "CERT_V_END", "CERT_V_END(%Y-%m)",
         ]
-        let fields = names.map { "p\($0): \"%DOWNSTREAM_PEER_\($0)%\"" }.joined(separator: ", ")
+        let fields = names.enumerated().map { "p\($0.offset): \"%DOWNSTREAM_PEER_\($0.element)%\"" }.joined(
+            separator: ", ")
         return "{name: more, typed_config: {\"@type\": \(Bootstrap.type("access_loggers.file.v3.FileAccessLog")), "
             + "path: {logpath}, log_format: {json_format: {id: \"%REQ(X-ID)%\", \(fields), "
-            + "own: \"%DOWNSTREAM_LOCAL_URI_SAN%\"}}}}"
+            + "own: \"%DOWNSTREAM_LOCAL_URI_SAN%\", version: \"%DOWNSTREAM_TLS_VERSION%\", "
+            + "cipher: \"%DOWNSTREAM_TLS_CIPHER%\"}}}}"
     }
+
+    /// A log of what TLS towards the upstream has agreed on.
+    static let upstreamLog: DifferentialCase = {
+        let names = [
+            "TLS_VERSION", "TLS_CIPHER", "PEER_SUBJECT", "PEER_ISSUER", "PEER_URI_SAN", "PEER_DNS_SAN", "PEER_IP_SAN",
+            "PEER_CERT", "PEER_CERT_V_START", "PEER_CERT_V_END",
+        ]
+        let hosts = ["tls-san", "tls-h2", "mtls", "a", "tls-wrong"]
+        return DifferentialCase(
+            "upstream-tls-log",
+            "routes: ["
+                + hosts.map { "{match: {path_separated_prefix: /\($0)}, route: {cluster: \($0)}}" }.joined(
+                    separator: ", ")
+                + "]",
+            requests: hosts.map { get("/\($0)") } + [get("/tls-san")]
+        ).logging(HandWritten.log(HandWritten.fields(names.map { "%UPSTREAM_\($0)%" })))
+    }()
 
     /// TLS that a listener ends.
     static let downstreamTLS: [DifferentialCase] = [

@@ -54,6 +54,15 @@ extension HandWritten {
         tunnel(
             "tunnel-dead", "http_protocol_options", "hostname: \"inside.example:443\"",
             place: "address: 127.0.0.1, port_value: {dead}", raw("x", responses: 0, untilClosed: true)),
+        DifferentialCase(
+            "tunnel-end-post",
+            "routes:\n- match: {prefix: /dead}\n  route: {cluster: dead, upgrade_configs: [{upgrade_type: CONNECT, "
+                + "connect_config: {allow_post: true}}]}\n- match: {prefix: /}\n  route: {cluster: a, upgrade_configs: "
+                + "[{upgrade_type: CONNECT, connect_config: {allow_post: true}}]}",
+            manager: "upgrade_configs: [{upgrade_type: CONNECT}]",
+            post("/in", "GET /inside HTTP/1.1\r\nhost: x\r\nx-id: inner\r\nx-do: close\r\n\r\n"),
+            post("/in", "GET /inside HTTP/1.1\r\nhost: x\r\nx-id: inner\r\nx-do: close;size=90000\r\n\r\n"),
+            get("/plain"), post("/dead", "x")),
         tunnel(
             "tunnel-post", "http2_protocol_options",
             "hostname: \"inside.example:443\", use_post: true, post_path: /in, "

@@ -42,7 +42,7 @@ struct FormatTemplateTests {
         ("%", "does not end"), ("%REQ(X%", "does not end"), ("%PROTOCOL", "does not end"),
         ("%PROTOCOL:x%", "does not end"), ("%req(x)%", "does not end"), ("%NO_SUCH%", "does not exist"),
         ("%REQ%", "needs an argument"), ("%REQ(A?B?C)%", "one header or two"), ("%PROTOCOL(X)%", "takes no arguments"),
-        ("%DOWNSTREAM_TLS_CIPHER%", "is not implemented"), ("%GRPC_STATUS(X)%", "CAMEL_STRING"),
+        ("%DOWNSTREAM_TLS_GROUP%", "is not implemented"), ("%GRPC_STATUS(X)%", "CAMEL_STRING"),
         ("%COMMON_DURATION(DS_RX_BEG:X:ms)%", "takes DS_RX_BEG"), ("%PATH(XX)%", "takes WQ or NQ"),
         ("%METADATA(ROUTE:a:b)%", "takes DYNAMIC"), ("%METADATA(DYNAMIC)%", "takes DYNAMIC"),
     ])
