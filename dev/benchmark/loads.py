@@ -82,6 +82,12 @@ def paced(port, seconds, rate, log, connections=32):
     return sorted(latencies), failures
 
 
+def arrivals(program, port, seconds, rate, seed, connections=32):
+    """Requests that arrive at random at so many a second on average. Returns (latencies in µs, failures)."""
+    lines = run([program, port, seconds, rate, connections, seed], timeout=seconds + 60).splitlines()
+    return sorted(map(int, lines[1:])), int(lines[0].split()[1])
+
+
 def percentile(ordered, share):
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 

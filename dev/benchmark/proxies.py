@@ -88,13 +88,18 @@ class Workshop:
         arguments = [self.weft_path, "-c", path, "--concurrency", "1", "-l", "warning"]
         return Process(name, arguments, folder).wait_for(port)
 
-    def floor(self, port, upstream, name="floor"):
-        """The bare forwarder of floor.c, built when it is first wanted."""
-        program = self.directory / "bare-forwarder"
+    def floor(self, port, upstream, name="floor", tls=None):
+        """The bare forwarder of floor.c; `tls`: terminate or originate."""
+        more = [tls, self.certificates] if tls else []
+        return Process(name, [self.program("floor"), port, upstream, *more], self.folder(name)).wait_for(port)
+
+    def program(self, name):
+        """The executable of one of the C files beside this one, built when it is first wanted."""
+        program = self.directory / f"{name}-program"
         if not program.exists():
-            source = pathlib.Path(__file__).with_name("floor.c")
-            subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program, source], check=True)
-        return Process(name, [program, port, upstream], self.folder(name)).wait_for(port)
+            source = pathlib.Path(__file__).with_name(f"{name}.c")
+            subprocess.run(["cc", "-O2", "-Wall", "-Werror", "-o", program, source, "-lssl", "-lcrypto", "-lm"], check=True)
+        return program
 
     def nginx(self, text, port, name="nginx"):
         folder = self.folder(name)

@@ -1,4 +1,4 @@
-"""Prints results, and writes docs/benchmarks/REPORT.md with report.json beside it."""
+"""Prints results, and writes docs/benchmarks/REPORT.md with report.json beside it (REPORT-SHARED.md with neighbours)."""
 
 import dataclasses
 import json
@@ -72,16 +72,20 @@ def write(root, results, settings):
     folder = root / "docs/benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
     facts = machine(root)
+    name, command, beside = "report", "dev/bench all", ""
+    if settings.neighbours:
+        name, command = "report-shared", f"dev/bench all --neighbours {settings.neighbours}"
+        beside = f" Beside {settings.neighbours} C compilers, which run all the time and fill the caches."
     value = {
         "machine": facts, "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "rounds": settings.rounds, "seconds": settings.seconds,
         "rows": [{**row, "measures": [dataclasses.asdict(measure) for measure in row["measures"]]} for row in results]}
-    (folder / "report.json").write_text(json.dumps(value, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(value, indent=1) + "\n")
     lines = [
         "# What the proxy costs", "",
-        f"Written by `dev/bench all` on {value['date']}: {settings.rounds} rounds of {settings.seconds:g} s in "
+        f"Written by `{command}` on {value['date']}: {settings.rounds} rounds of {settings.seconds:g} s in "
         "alternating order, medians. CPU is the kernel's accounting of the proxy's processes. One worker each. "
-        "Lower is better everywhere.", "",
+        f"Lower is better everywhere.{beside}", "",
         "| row | what | unit | Weft | Envoy | nginx | HAProxy | bare forwarder | against the target |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     for row in results:
@@ -92,9 +96,10 @@ def write(root, results, settings):
             lines.append(f"| {row['row']} | {measure.name} | {measure.unit} | {' | '.join(cells)} | {verdict(measure)} |")
     lines += ["", "## Machine and versions", ""]
     lines += [f"- {name}: {fact}" for name, fact in facts.items()]
-    lines += ["", "The configuration of every row is in `dev/benchmark/rows.py`; single rounds are in `report.json`."]
+    lines += ["", f"The configuration of every row is in `dev/benchmark/rows.py`; single rounds are in `{name}.json`."]
     notes = folder / "NOTES.md"
     if notes.exists():
         lines += ["", "[NOTES.md](NOTES.md) says what the figures mean and what they leave out."]
-    (folder / "REPORT.md").write_text("\n".join(lines) + "\n")
-    print(f"wrote {folder / 'REPORT.md'}")
+    page = folder / f"{name.upper()}.md"
+    page.write_text("\n".join(lines) + "\n")
+    print(f"wrote {page}")

@@ -24,6 +24,8 @@ class Settings:
     rounds: int
     seconds: int
     only: list | None
+    # Compilers that run meanwhile (neighbours.py).
+    neighbours: int = 0
 
     def wants(self, subjects):
         return [one for one in subjects if not self.only or one in self.only]
@@ -159,7 +161,8 @@ def mesh(settings, workshop, stack):
     if settings.wants(["floor"]):
         second = PORTS.floor + PORTS.second
         subjects["floor"] = [
-            workshop.floor(second, PORTS.backend, "floor-server"), workshop.floor(PORTS.floor, second, "floor-client")]
+            workshop.floor(second, PORTS.backend, "floor-server", "terminate"),
+            workshop.floor(PORTS.floor, second, "floor-client", "originate")]
         for process in subjects["floor"]:
             stack.callback(process.stop)
 
@@ -283,33 +286,41 @@ def tls(settings, workshop, stack):
 
 
 def latency(settings, workshop, stack):
-    """Half of what Envoy can do at most on this machine, offered to each in turn."""
+    """Half of what Envoy can do at most on this machine, offered to each in turn: at random moments, as requests of many
+    independent users come, and in bursts of all 32 connections at once, which is how h2load paces its clients."""
     subjects = {}
     for subject in settings.wants(["envoy", "weft", "nginx", "haproxy", "floor"]):
         subjects[subject] = plain_http(workshop, subject)
         stack.callback(subjects[subject].stop)
     most = statistics.median(loads.wrk(PORTS.envoy, settings.seconds)[0] / settings.seconds for _ in range(3))
-    rate = most / 2
-    tails = {subject: [] for subject in subjects}
-    middles = {subject: [] for subject in subjects}
-    failed = 0
+    rate, seconds = most / 2, max(2, round(settings.seconds))
+
+    def at_random(port, turn):
+        return loads.arrivals(workshop.program("arrivals"), port, seconds, rate, turn)
+
+    def in_bursts(port, turn):
+        return loads.paced(port, seconds, rate, workshop.directory / "paced.log")
+
+    note = f"at {rate:.0f} requests/s (half of Envoy's {most:.0f})"
+    return [*tails(settings, subjects, at_random, f"{note}, at random"),
+            *tails(settings, subjects, in_bursts, f"{note}, in bursts of 32")]
+
+
+def tails(settings, subjects, load, note):
+    """p99 and median; `load(port, turn)` returns (ordered latencies, failures)."""
+    tables = {share: {subject: [] for subject in subjects} for share in (0.99, 0.5)}
     for turn in range(settings.rounds):
         order = list(subjects)
         order = order[turn % len(order):] + order[:turn % len(order)]
         for subject in order:
-            port, log = getattr(PORTS, subject), workshop.directory / "paced.log"
-            ordered, failures = loads.paced(port, max(2, round(settings.seconds)), rate, log)
-            failed += failures
-            tails[subject].append(loads.percentile(ordered, 0.99))
-            middles[subject].append(loads.percentile(ordered, 0.5))
-    if failed:
-        raise loads.LoadError(f"{failed} requests failed")
-    note = f" at {rate:.0f} requests/s (half of Envoy's {most:.0f})"
-    values = [{name: statistics.median(each) for name, each in table.items()} for table in (tails, middles)]
-    return [
-        Measure("p99 latency" + note, "µs", values[0], tails, [("envoy", 0.7)]),
-        Measure("median latency" + note, "µs", values[1], middles, []),
-    ]
+            ordered, failures = load(getattr(PORTS, subject), turn)
+            if failures:
+                raise loads.LoadError(f"{failures} requests to {subject} failed")
+            for share, table in tables.items():
+                table[subject].append(loads.percentile(ordered, share))
+    values = {share: {name: statistics.median(each) for name, each in table.items()} for share, table in tables.items()}
+    return [Measure(f"p99 latency {note}", "µs", values[0.99], tables[0.99], [("envoy", 0.7)]),
+            Measure(f"median latency {note}", "µs", values[0.5], tables[0.5], [])]
 
 
 def memory(settings, workshop, stack):
