@@ -250,7 +250,7 @@ import WeftTranslate
             ].joined(separator: "\n---\n"))
         #expect(try ancestor(world, "young")[0] == "Accepted=False/Conflicted")
         #expect(try ancestor(world, "old")[0] == "Accepted=True/Accepted")
-        #expect(upstream(world, service: "protocols", port: 1)?.common.validation?.name == "file-root:system")
+        #expect(upstream(world, service: "protocols", port: 1)?.common.validation?.name == "trusted_ca")
         #expect(upstream(world, service: "protocols", port: 1)?.common.alpnProtocols == ["h2"])
         #expect(
             upstream(world, service: "protocols", port: 5)?.common.validation?.name == "configmap://infra/ca-cacert")

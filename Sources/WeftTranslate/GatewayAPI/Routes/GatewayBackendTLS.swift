@@ -44,7 +44,7 @@ extension GatewayAPIObjects {
         let references = validation.caCertificateRefs ?? []
         if references.isEmpty, validation.wellKnownCACertificates == "System" {
             state.authority = SecretReference(
-                name: "file-root:system",
+                name: "trusted_ca",
                 source: .inline(.validationFrom(trustedCA: .file(Self.systemAuthorities))))
             return
         }
