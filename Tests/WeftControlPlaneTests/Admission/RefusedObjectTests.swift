@@ -10,8 +10,7 @@ import WeftXDS
 /// Objects that admission refuses and that are there all the same: written before the webhook was, or while it was away.
 ///
 /// Property: they change nothing that other objects make, and every resource is one that proxies take.
-@Suite struct RefusedObjectTests {
-    /// Few: each takes a thread of the test process for itself, and other tests have limits of time.
+@Suite(.serialized) struct RefusedObjectTests {
     private static let rounds = 12
 
     /// A valid object of each kind, and what they are about.
@@ -79,12 +78,14 @@ import WeftXDS
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: AdmissionSeeds.all.map(\.kind))
-    func aRefusedObjectTouchesNoOther(_ kind: String) throws {
+    func aRefusedObjectTouchesNoOther(_ kind: String) async throws {
         let seed = try #require(AdmissionSeeds.all.first { $0.kind == kind })
         let start = try #require(try ManifestReader.objects(in: seed.yaml).first).object.json
         var mutator = DocumentMutator(seed: 7 &+ kind.utf8.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
         var refused = 0
         for round in 0..<Self.rounds {
+            // The threads are everybody's, and tests of servers wait for them.
+            await Task.yield()
             var document = start
             for _ in 0...mutator.below(3) { document["spec"] = mutator.change(document["spec"] ?? .null) }
             document[path: "metadata", "name"] = "refused"
