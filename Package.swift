@@ -93,10 +93,11 @@ let testTargets: [Target] = [
     tests(
         "WeftControlPlane",
         [
-            "CAllocationCounter", "TestSupport", "WeftADS", "WeftAPIServer", "WeftCA", "WeftCore", "WeftConfig",
+            "CAllocationCounter", "TestSupport", "WeftADS", "WeftAPIServer", "WeftAnalysis", "WeftCA", "WeftCore",
+            "WeftConfig",
             "WeftIR",
-            "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftTranslate", "WeftXDS",
-            grpcCore, grpcNIO, hummingbird, logging, nioCore,
+            "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftManifests", "WeftProto", "WeftRouting",
+            "WeftTranslate", "WeftXDS", grpcCore, grpcNIO, hummingbird, logging, nioCore,
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
@@ -204,7 +205,8 @@ let package = Package(
         .target(name: "WeftRouting", dependencies: ["WeftCore", "WeftHTTP", "WeftIR", nioCore], swiftSettings: hot),
         .target(name: "WeftXDS", dependencies: ["WeftCore", "WeftIR", "WeftProto", protobuf], swiftSettings: strict),
         .target(name: "WeftTranslate", dependencies: ["WeftCore", "WeftConfig", "WeftIR"], swiftSettings: strict),
-        .target(name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
+        .target(
+            name: "WeftAnalysis", dependencies: ["WeftCore", "WeftConfig", "WeftIR", "WeftXDS"], swiftSettings: strict),
         .target(name: "WeftInject", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftManifests", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),
         .target(name: "WeftControllers", dependencies: ["WeftCore", "WeftConfig"], swiftSettings: strict),

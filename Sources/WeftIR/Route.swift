@@ -309,7 +309,9 @@ package struct Mirror: Sendable, Hashable, Codable {
 
 package enum HashPolicy: Sendable, Hashable, Codable {
     case header(String, terminal: Bool)
-    case cookie(name: String, ttlMilliseconds: UInt64?, path: String, terminal: Bool)
+    case cookie(
+        name: String, ttlMilliseconds: UInt64?, path: String, terminal: Bool,
+        attributes: [StatefulSession.Cookie.Attribute] = [])
     case sourceIP(terminal: Bool)
     case queryParameter(String, terminal: Bool)
     case filterState(String, terminal: Bool)

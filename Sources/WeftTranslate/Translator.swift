@@ -61,7 +61,6 @@ package struct Translator: Sendable {
         diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         GatewayAPIListeners(scope: scope).build(into: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
-        GatewayBackendTLS(scope: scope).apply(to: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
         let filters = EnvoyFilterPatches(scope: scope)

@@ -58,6 +58,40 @@ package enum YAMLReader {
         return documents
     }
 
+    /// All documents that can be read, and what is wrong with each of the others.
+    ///
+    /// A line that is `---`, or begins with that and a space, begins a document wherever it stands (YAML 1.2 section 9.1.2),
+    /// so a mistake in one document hides none of the others.
+    package static func readable(in text: String, file: String? = nil) -> (
+        documents: [YAMLDocument], errors: [YAMLParseError]
+    ) {
+        if let documents = try? documents(in: text, file: file) { return (documents, []) }
+        var result: (documents: [YAMLDocument], errors: [YAMLParseError]) = ([], [])
+        for (line, part) in parts(of: text) {
+            do throws(YAMLParseError) {
+                for var document in try documents(in: part, file: file) {
+                    document.source.locations = document.source.locations.mapValues { $0.moved(by: line) }
+                    result.documents.append(document)
+                }
+            } catch {
+                var error = error
+                error.location = error.location.moved(by: line)
+                result.errors.append(error)
+            }
+        }
+        return result
+    }
+
+    /// The text of each document, and how many lines are before it.
+    private static func parts(of text: String) -> [(line: Int, text: String)] {
+        var parts: [(line: Int, lines: [Substring])] = [(0, [])]
+        for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            if line == "---" || line == "---\r" || line.hasPrefix("--- ") { parts.append((number, [])) }
+            parts[parts.count - 1].lines.append(line)
+        }
+        return parts.map { ($0.line, $0.lines.joined(separator: "\n")) }
+    }
+
     /// The first document, or `null` for an empty text.
     package static func value(in text: String, file: String? = nil) throws(YAMLParseError) -> JSONValue {
         try documents(in: text, file: file).first?.value ?? .null
@@ -171,5 +205,13 @@ extension YAMLParseError {
         default:
             self.init(message: "\(error)", location: SourceLocation(file: file, line: 1))
         }
+    }
+}
+
+extension SourceLocation {
+    fileprivate func moved(by lines: Int) -> SourceLocation {
+        var moved = self
+        moved.line += lines
+        return moved
     }
 }

@@ -122,7 +122,14 @@ struct AnalyzerTests {
     ) -> String {
         let match = version.map { "match: {proxy: {proxyVersion: '\($0)'}}, " } ?? ""
         let order = priority.map { "priority: \($0), " } ?? ""
-        let patch = "patch: {operation: \(operation), value: {name: sample.filter, typed_config: {'@type': x}}}"
+        let type = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer"
+        let rest =
+            switch target {
+            case "HTTP_FILTER": "typed_config: {'@type': \(type), max_request_bytes: 9}"
+            case "VIRTUAL_HOST": "domains: [sample]"
+            default: ""
+            }
+        let patch = "patch: {operation: \(operation), value: {name: sample.filter, \(rest)}}"
         return """
             apiVersion: networking.istio.io/v1alpha3
             kind: EnvoyFilter

@@ -42,6 +42,9 @@ struct RefusalTests {
         ("rewrite: {uriRegexRewrite: {match: a}}", "rewrite.uriRegexRewrite"),
         ("headers: {request: {set: {x-share: 100%}}}", "headers.request.set[x-share]"),
         ("headers: {response: {add: {x-a: \"a\\nb\"}}}", "headers.response.add[x-a]"),
+        ("headers: {response: {add: {x-a: '%NO_SUCH_OPERATOR%'}}}", "headers.response.add[x-a]"),
+        ("headers: {request: {add: {x-a: 'a %REQ% b'}}}", "headers.request.add[x-a]"),
+        ("headers: {request: {set: {x-a: '%START_TIME(%s%'}}}", "headers.request.set[x-a]"),
         ("rewrite: {authority: a.b}, headers: {request: {set: {host: c.d}}}", "headers.request.set[host]"),
         ("corsPolicy: {allowOrigins: [{}]}", "corsPolicy.allowOrigins[0]"),
     ])

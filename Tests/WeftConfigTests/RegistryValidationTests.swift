@@ -129,4 +129,26 @@ struct RegistryValidationTests {
         #expect(found[1].message.contains("no known field"))
         #expect(found[3].message.contains("15001"))
     }
+
+    /// A format that no proxy can read would have every listener refused: the standard one stands in, and this tells it.
+    @Test(
+        arguments: [
+            ("{accessLogFormat: '%NO_SUCH%'}", "accessLogFormat"), ("{accessLogFormat: '%PROTOCOL%'}", nil),
+            ("{accessLogEncoding: JSON, accessLogFormat: '{\"a\": \"%NO_SUCH%\"}'}", "accessLogFormat"),
+            ("{accessLogEncoding: JSON, accessLogFormat: '%PROTOCOL%'}", "accessLogFormat"),
+            (
+                "{extensionProviders: [{name: a}, {name: f, envoyFileAccessLog: {logFormat: {text: '100%'}}}]}",
+                "extensionProviders[1].envoyFileAccessLog.logFormat.text"
+            ),
+            (
+                "{extensionProviders: [{name: f, envoyFileAccessLog: {logFormat: {labels: {a: [b, '%X%']}}}}]}",
+                "extensionProviders[0].envoyFileAccessLog.logFormat.labels"
+            ),
+        ] as [(String, String?)])
+    func formatsOfLogLines(_ yaml: String, _ path: String?) throws {
+        let map = ResourceReference(kind: "ConfigMap", namespace: "istio-system", name: "istio")
+        let found = MeshConfigChecks.findings(try YAMLReader.value(in: yaml), configMap: map)
+        #expect(found.map(\.path) == (path.map { ["data.mesh.\($0)"] } ?? []))
+        #expect(found.allSatisfy { $0.severity == .error })
+    }
 }

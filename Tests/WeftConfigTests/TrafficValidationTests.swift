@@ -80,6 +80,14 @@ struct TrafficValidationTests {
             "loadBalancer.consistentHash.maglev.tableSize", "prime"
         ),
         (
+            "loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 1s, attributes: [{name: a}, {value: b}]}}}",
+            "Error", "loadBalancer.consistentHash.httpCookie.attributes[1].name", "needs a name"
+        ),
+        (
+            "loadBalancer: {consistentHash: {httpCookie: {name: c, ttl: 1s, attributes: [{name: a, value: 'b; c'}]}}}",
+            "Error", "loadBalancer.consistentHash.httpCookie.attributes[0].value", "cannot stand"
+        ),
+        (
             "loadBalancer: {consistentHash: {useSourceIp: true, maglev: {}, ringHash: {}}}", "Error",
             "loadBalancer.consistentHash", "only one of ringHash"
         ),

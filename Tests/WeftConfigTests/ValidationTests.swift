@@ -270,6 +270,10 @@ func accepts(_ kind: String, _ spec: String) throws {
         "Telemetry", "{tracing: [{customTags: {a: {formatter: {}}}}]}", "spec.tracing[0].customTags[a].formatter.value",
         "empty"
     ),
+    (
+        "Telemetry", "{tracing: [{customTags: {a: {formatter: {value: '%NO_SUCH%'}}}}]}",
+        "spec.tracing[0].customTags[a].formatter.value", "NO_SUCH"
+    ),
     ("WasmPlugin", "{}", "spec.url", "url field"),
     ("WasmPlugin", "{url: 'gopher://x'}", "spec.url", "invalid scheme"),
     ("WasmPlugin", "{url: 'oci://x', sha256: abc}", "spec.sha256", "64 characters"),

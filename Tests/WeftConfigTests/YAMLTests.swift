@@ -124,3 +124,34 @@ func readsWhatItWrites(_ text: String) throws {
     let value: JSONValue = ["k": .string(text), "list": [.string(text), [.string(text)]], text: "v"]
     #expect(try YAMLReader.value(in: YAMLWriter.text(value)) == value)
 }
+
+/// A mistake in one document hides none of the others, and places are those of the whole text.
+@Test func everyDocumentIsReadByItself() throws {
+    let text = """
+        # first
+        kind: A
+        metadata: {name: a}
+        ---
+        kind: B
+         bad: [
+        --- # third
+        kind: C
+        spec:
+          text: |
+            --
+            ----
+        ---
+        - no object
+        ---
+        kind: D
+        kind: E
+        ---
+        kind: F
+        """
+    let (objects, errors) = ManifestReader.readable(in: text, file: "f.yaml")
+    #expect(objects.map(\.object.kind) == ["A", "C", "F"])
+    #expect(objects.map { $0.source.location(of: "kind")?.line } == [2, 8, 19])
+    #expect(errors.map(\.location.line) == [6, 14, 16], "\(errors)")
+    #expect(errors.allSatisfy { $0.location.file == "f.yaml" })
+    #expect(ManifestReader.readable(in: "kind: A\n---\nkind: B\n").errors.isEmpty)
+}

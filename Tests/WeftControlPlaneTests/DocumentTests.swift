@@ -68,6 +68,31 @@ import WeftXDS
         #expect(made(object(status), [], .init(confirmed: 2, concerned: 2), now: "t2") == nil)
     }
 
+    /// A proxy that refuses what was made from an object is told of with its words, in every API's objects.
+    @Test func aRefusalIsInTheCondition() throws {
+        let object = object()
+        let proxies = ["b", "a"].map { name in
+            Distribution.Proxy(
+                name: name, identity: ProxyIdentity(kind: .sidecar, address: "1", podName: name, namespace: "dev"),
+                labels: [:], confirmed: name == "a" ? 5 : 4, isRejecting: name == "b")
+        }
+        var ledger = ObjectLedger()
+        ledger.take([object], number: 5)
+        let refusals = ["RDS resource 80 was refused by proxy b: no", "RDS resource 81 was refused"].map {
+            Diagnostic(.error, code: "WEFT0001", resource: object.reference, message: $0)
+        }
+        func condition(_ refusals: [Diagnostic]) -> JSONValue? {
+            Distribution(
+                proxies: proxies, ledger: ledger, scope: ObjectScope(meshConfig: MeshConfig()), refusals: refusals
+            ).progress(of: object).map(ObjectStatus.reconciliation)
+        }
+        #expect(condition(refusals) == condition(refusals.reversed()))
+        #expect(condition(refusals)?["reason"] == "Refused")
+        let text = "1/2 proxies up to date. Waiting for b (refuses it). RDS resource 80 was refused by proxy b: no"
+        #expect(condition(refusals)?["message"]?.stringValue == text)
+        #expect(condition([])?["reason"] == "Pending")
+    }
+
     @Test func whatWeWroteIsNotWrittenAgain() throws {
         let status = try #require(made(object(), [finding], now: "t1"))
         #expect(status["conditions"]?[0]?["status"]?.stringValue == "False")

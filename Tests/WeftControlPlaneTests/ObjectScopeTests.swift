@@ -33,7 +33,8 @@ import WeftTranslate
                 [true, false, false, false]
             ),
             ("TCPRoute", [:], [false, false, false, false]),
-            ("BackendTLSPolicy", [:], [false, true, true, true]),
+            ("BackendTLSPolicy", [:], [true, true, true, true]),
+            ("ReferenceGrant", [:], [false, true, true, true]),
         ] as [(String, JSONValue, [Bool])])
     func concerns(_ kind: String, _ spec: JSONValue, _ expected: [Bool]) {
         let scope = ObjectScope(meshConfig: MeshConfig())
@@ -66,6 +67,34 @@ import WeftTranslate
                 Self.object(kind, spec, group: "networking.istio.io"), kind: $0.0, namespace: $0.1, labels: $0.2)
         }
         #expect(found == expected)
+    }
+
+    /// A policy with targets is for the gateways that it names, not for its namespace.
+    @Test(
+        arguments: [
+            ("Gateway", "front", "shop", [false, true, false, false]),
+            ("Gateway", "front", "istio-system", [false, false, false, false]),
+            ("GatewayClass", "istio", "istio-system", [false, true, false, false]),
+            ("GatewayClass", "istio", "shop", [false, false, false, false]),
+            ("Service", "cart", "shop", [false, false, false, false]),
+        ] as [(String, String, String, [Bool])])
+    func concernsOfTargets(_ kind: String, _ name: String, _ namespace: String, _ expected: [Bool]) {
+        let scope = ObjectScope(meshConfig: MeshConfig())
+        let target: JSONValue = [
+            "kind": .string(kind), "group": .string(kind == "Service" ? "" : GatewayAPI.group), "name": .string(name),
+        ]
+        for policy in ["AuthorizationPolicy", "RequestAuthentication", "Telemetry", "EnvoyFilter", "WasmPlugin"] {
+            for spec: JSONValue in [["targetRefs": [target]], ["targetRef": target]] {
+                var object = Self.object(policy, spec, group: "security.istio.io")
+                object.json[path: "metadata", "namespace"] = .string(namespace)
+                let found = Self.proxies.map { kind, namespace, labels in
+                    var labels = labels
+                    if labels[GatewayLabels.gatewayName] == "front" { labels[GatewayLabels.className] = "istio" }
+                    return scope.concerns(object, kind: kind, namespace: namespace, labels: labels)
+                }
+                #expect(found == expected, "\(policy) for \(kind) \(name)")
+            }
+        }
     }
 
     /// Both APIs have Gateways.

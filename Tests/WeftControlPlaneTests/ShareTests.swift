@@ -376,18 +376,86 @@ import WeftXDS
 }
 
 @Suite struct RejectionOriginTests {
-    @Test(arguments: [
-        ("80: bad route", ["80", "8080"], ["80"]),
-        ("Error adding/updating listener(s) 0.0.0.0_80: no", ["0.0.0.0_80", "0.0.0.0_8080", "80"], ["0.0.0.0_80"]),
-        (
-            "cluster outbound|80||a.dev is bad.", ["outbound|80||a.dev", "outbound|80||a.dev.svc"],
-            ["outbound|80||a.dev"]
-        ),
-        ("no name at all", ["a", "b"], []),
-        ("no name at all", ["a1"], ["a1"]),
-    ])
-    func findsTheNamedResources(_ message: String, _ sent: [String], _ named: [String]) {
-        #expect(RejectionOrigin.names(in: message, among: sent) == named)
+    @Test(
+        arguments: [
+            ("80: bad route", ["80", "8080"], ["80": "80: bad route"]),
+            (
+                "Error adding/updating listener(s) 0.0.0.0_80: no", ["0.0.0.0_80", "0.0.0.0_8080", "80"],
+                ["0.0.0.0_80": "0.0.0.0_80: no"]
+            ),
+            // Envoy's listeners, one a line; a reason may name another resource.
+            (
+                "Error adding/updating listener(s) 0.0.0.0_80: Unable to find cluster x\nvirtualInbound: bad filter\n",
+                ["0.0.0.0_80", "virtualInbound", "virtualOutbound", "x"],
+                ["0.0.0.0_80": "0.0.0.0_80: Unable to find cluster x", "virtualInbound": "virtualInbound: bad filter"]
+            ),
+            // Envoy's clusters, in a row.
+            (
+                "Error adding/updating cluster(s) outbound|80||a.dev: no, outbound|81||a.dev: neither",
+                ["outbound|80||a.dev", "outbound|81||a.dev", "outbound|82||a.dev"],
+                ["outbound|80||a.dev": "outbound|80||a.dev: no", "outbound|81||a.dev": "outbound|81||a.dev: neither"]
+            ),
+            // weft-proxy's.
+            (
+                "a: load_assignment: is missing; c: timeout of 80 is out of range; b is fine",
+                ["a", "b", "c", "80"],
+                ["a": "a: load_assignment: is missing", "c": "c: timeout of 80 is out of range; b is fine"]
+            ),
+            // gRPC's.
+            (
+                "xDS response validation errors: [resource index 1: a.dev:80: INVALID_ARGUMENT: no]",
+                ["a.dev:80", "b.dev:80"], ["a.dev:80": "a.dev:80: INVALID_ARGUMENT: no]"]
+            ),
+            (
+                "cluster outbound|80||a.dev is bad.", ["outbound|80||a.dev", "outbound|80||a.dev.svc"],
+                ["outbound|80||a.dev": "cluster outbound|80||a.dev is bad."]
+            ),
+            (
+                "Only a single wildcard domain is permitted in route 80", ["80", "81"],
+                ["80": "Only a single wildcard domain is permitted in route 80"]
+            ),
+            ("no name at all, but 80 of something", ["80", "b"], [:]),
+            ("no name at all", ["a1"], ["a1": "no name at all"]),
+        ] as [(String, [String], [String: String])])
+    func findsTheNamedResources(_ message: String, _ sent: [String], _ named: [String: String]) {
+        #expect(RejectionOrigin.refusals(in: message, among: sent) == named)
+    }
+
+    private static func reference(_ kind: String, _ name: String) -> ResourceReference {
+        ResourceReference(kind: kind, namespace: "dev", name: name)
+    }
+
+    /// Objects behind a resource: those it was made from, EnvoyFilters that change or bring it, those that want a secret.
+    @Test func findsTheObjects() {
+        var configuration = ProxyConfiguration()
+        for name in ["a", "b"] {
+            var cluster = Cluster(name: name, discovery: .strictDNS)
+            cluster.provenance = Provenance(Self.reference("DestinationRule", name))
+            configuration.clusters[name] = cluster
+        }
+        func patch(_ name: String, _ operation: ResourcePatch.Operation, _ value: JSONValue, on cluster: String? = nil)
+        {
+            var patch = ResourcePatch(
+                target: .cluster, operation: operation, provenance: Provenance(Self.reference("EnvoyFilter", name)))
+            patch.value = value
+            patch.cluster = .init()
+            patch.cluster?.name = cluster
+            configuration.patches.append(patch)
+        }
+        patch("changes-b", .merge, ["connect_timeout": "1s"], on: "b")
+        patch("brings-c", .add, ["name": "c", "type": "STATIC"])
+        func names(_ cluster: String) -> [String] {
+            RejectionOrigin.objects(of: [cluster], .cluster, in: configuration).map { "\($0.kind) \($0.name)" }
+        }
+        #expect(names("a") == ["DestinationRule a"])
+        #expect(names("b") == ["DestinationRule b", "EnvoyFilter changes-b"])
+        #expect(names("c") == ["EnvoyFilter brings-c"])
+        #expect(names("d").isEmpty)
+        var tls = UpstreamTLS()
+        tls.common.certificates = [SecretReference(name: "kubernetes://s", source: .ads)]
+        configuration.clusters["a"]?.tls = tls
+        let users = RejectionOrigin.objects(of: ["kubernetes://s"], .secret, in: configuration)
+        #expect(users == [Self.reference("DestinationRule", "a")])
     }
 }
 
@@ -431,6 +499,24 @@ import WeftXDS
         _ = connection.didAcknowledge("n3", .cluster, at: now)
         #expect(connection.rejections[.cluster] == [:])
         #expect(connection.confirmed == 1)
+    }
+
+    /// Without a name all of the response are suspected, until the proxy takes something of the type again.
+    @Test func aRefusalWithoutANameIsAboutAll() {
+        var connection = connection()
+        let now = ContinuousClock.now
+        connection.didSend("n1", .cluster, names: ["a", "b"], at: now)
+        #expect(connection.didReject("n1", .cluster, message: "no").isEmpty)
+        #expect(connection.rejections[.cluster]?.keys.sorted() == ["a", "b"])
+        #expect(connection.rejections[.cluster]?["a"] == "no (it names none of the 2 resources sent)")
+        connection.didSend("n2", .cluster, names: ["b"], at: now)
+        #expect(connection.didReject("n2", .cluster, message: "still no") == ["b"])
+        connection.didSend("n3", .cluster, names: ["c"], at: now)
+        _ = connection.didAcknowledge("n3", .cluster, at: now)
+        #expect(connection.rejections[.cluster] == ["b": "still no"], "what was named stays until it is taken")
+        connection.didSend("n4", .listener, names: [], at: now)
+        #expect(connection.didReject("n4", .listener, message: "no").isEmpty)
+        #expect(connection.rejections[.listener]?.count == 1)
     }
 }
 

@@ -149,7 +149,9 @@ struct SyntheticMesh: Sendable {
         ]
         mesh.serviceNames = ["stall": "booth"]
         mesh.configuration = [
-            object("networking.istio.io/v1", "VirtualService", "market", "booth", ["hosts": ["booth"], "http": []])
+            object(
+                "networking.istio.io/v1", "VirtualService", "market", "booth",
+                ["hosts": ["booth"], "http": [["route": [["destination": ["host": "booth"]]]]]])
         ]
         return mesh
     }()

@@ -234,13 +234,142 @@ struct ResourcePatchTests {
                     "typed_config": ["@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"],
                 ], "Lua"
             ),
-            (["name": "x", "nonsense": 1], "no such field"), (["typed_config": ["a": 1]], "@type"),
+            (["name": "x", "typed_config": "text"], "expected an object"), (["typed_config": ["a": 1]], "@type"),
+            (
+                [
+                    "name": "x",
+                    "typed_config": ["@type": .string(buffer), "max_request_bytes": "many"],
+                ], "expected an integer"
+            ),
         ] as [(JSONValue, String)])
     func refusesWhatCannotBeDecoded(_ value: JSONValue, _ reason: String) throws {
         let (result, report) = try apply([patch(.httpFilter, .insertFirst, value)])
         #expect(names(result, "0.0.0.0_80") == Self.before + [Self.router])
         #expect(report.diagnostics.contains { $0.severity == .error && $0.message.contains(reason) }, "\(report)")
         #expect(report.diagnostics.allSatisfy { $0.path == "spec.configPatches[0].patch" && $0.resource == Self.owner })
+    }
+
+    /// A field that no message has is left out, as in Istio; the rest of the patch is applied.
+    @Test func leavesOutWhatIsNoField() throws {
+        let value: JSONValue = [
+            "name": "limit", "nonsense": 1,
+            "typed_config": ["@type": .string(Self.buffer), "max_request_bytes": 9, "a": 1],
+        ]
+        let (result, report) = try apply([
+            patch(.httpFilter, .insertFirst, value), patch(.cluster, .merge, ["nonsense": [:]], index: 1),
+        ])
+        #expect(names(result, "0.0.0.0_80").first == "limit")
+        #expect(report.diagnostics.allSatisfy { $0.severity == .warning })
+        #expect(
+            Set(report.diagnostics.map(\.path)) == ["spec.configPatches[0].patch", "spec.configPatches[1].patch"])
+        #expect(report.diagnostics.filter { $0.message.contains("typed_config.a") }.count == 1, "\(report)")
+    }
+
+    /// Whole by themselves, these would have a proxy refuse the listener or table that they are put into.
+    @Test(
+        arguments: [
+            (.httpFilter, .remove, nil, "the last HTTP filter must be the router"),
+            (.httpFilter, .insertAfter, newFilter, "the last HTTP filter must be the router"),
+            (
+                .httpFilter, .insertFirst,
+                [
+                    "name": "r",
+                    "typed_config": ["@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"],
+                ], "is behind the router"
+            ),
+            (
+                .networkFilter, .add,
+                [
+                    "name": "t",
+                    "typed_config": [
+                        "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                        "stat_prefix": "t", "cluster": "c",
+                    ],
+                ], "behind the one that forwards"
+            ),
+            (
+                .virtualHost, .add, ["name": "other", "domains": ["web"], "routes": []],
+                "domain web is in more than one virtual host"
+            ),
+            (.virtualHost, .add, ["name": "web:80", "domains": ["x"]], "two virtual hosts called \"web:80\""),
+            (
+                .httpRoute, .insertFirst,
+                ["match": ["safe_regex": ["regex": "a("]], "direct_response": ["status": 200]], "error parsing regexp"
+            ),
+        ] as [(ResourcePatch.Target, ResourcePatch.Operation, JSONValue?, String)])
+    func refusesWhatBreaksTheWhole(
+        _ target: ResourcePatch.Target, _ operation: ResourcePatch.Operation, _ value: JSONValue?, _ reason: String
+    ) throws {
+        let (result, report) = try apply([
+            patch(target, operation, value) {
+                guard target == .httpFilter else { return }
+                $0.listener = .init()
+                $0.listener?.filter = "envoy.filters.network.http_connection_manager"
+                $0.listener?.subFilter = Self.router
+            }
+        ])
+        let plain = try apply([]).0
+        #expect(result == plain)
+        #expect(report.diagnostics.contains { $0.severity == .error && $0.message.contains(reason) }, "\(report)")
+    }
+
+    /// What a proxy that has a field would get in its place is nothing, not a value that nobody wrote.
+    @Test func doesNotSendFieldsThatAreLeftOut() throws {
+        let message = try #require(FieldSchema.shared.messages["envoy.config.cluster.v3.Cluster"])
+        let field = try #require(
+            message.fields.first {
+                $0.isLeftOut && !$0.isRepeated
+                    && FieldSupport.shared.unknown(message.name, $0.number).verdict == .ignored
+            })
+        var configuration = configuration()
+        let plain = try EncodedConfiguration(configuration, target: .envoy)
+        configuration.patches = [
+            patch(.cluster, .merge, .object([field.name: field.kind == .message ? [:] : 7])) {
+                $0.cluster = .init()
+                $0.cluster?.name = "BlackHoleCluster"
+            }
+        ]
+        let patched = try EncodedConfiguration(configuration, target: .envoy)
+        #expect(patched.resources[.cluster]?["BlackHoleCluster"] == plain.resources[.cluster]?["BlackHoleCluster"])
+        #expect(patched.patchReport.diagnostics.map(\.severity) == [.warning])
+    }
+
+    @Test(
+        arguments: [
+            (.part(.cluster), ["connect_timeout": "1s", "lb_policy": "RANDOM"], nil, nil),
+            (.part(.cluster), ["connect_timeout": 1], "connect_timeout", nil),
+            (.part(.cluster), ["lbPolicy": "FASTEST"], "lbPolicy", nil),
+            (.part(.cluster), ["conect_timeout": "1s"], nil, "conect_timeout"),
+            (.whole(.httpFilter), newFilter, nil, nil),
+            (.whole(.httpFilter), ["name": "x", "typed_config": ["@type": .string(buffer)]], "", nil),
+            (
+                .whole(.httpFilter),
+                ["name": "x", "typed_config": ["@type": "type.googleapis.com/envoy.extensions.x.v3.X", "a": 1]], nil,
+                "typed_config.@type"
+            ),
+            (.whole(.httpFilter), ["name": "x", "config_discovery": ["type_urls": [.string(buffer)]]], nil, nil),
+            (.whole(.cluster), ["name": "c", "type": "STATIC"], nil, nil),
+            (.whole(.listener), ["name": "l"], "", nil),
+            (
+                .whole(.httpRoute), ["match": ["safe_regex": ["regex": "("]], "direct_response": ["status": 200]],
+                "match.safe_regex.regex", nil
+            ),
+            (.whole(.virtualHost), ["name": "h", "domains": "x"], "domains", nil),
+            (
+                .extensionConfig, ["name": "x", "typed_config": ["@type": .string(buffer), "b": 1]], nil,
+                "typed_config.b"
+            ),
+            (
+                .bootstrap, ["admin": ["address": ["socket_address": ["port_value": "x"]]]],
+                "admin.address.socket_address.port_value", nil
+            ),
+        ] as [(PatchValue.Kind, JSONValue, String?, String?)])
+    func valuesAreReadBeforeThereIsAnythingToPatch(
+        _ kind: PatchValue.Kind, _ value: JSONValue, _ error: String?, _ warning: String?
+    ) {
+        let findings = PatchValue.check(value, as: kind)
+        #expect(findings.errors.first?.path == error, "\(findings)")
+        #expect(findings.warnings.first?.path == warning, "\(findings)")
     }
 
     @Test func tellsWhatMatchesNothing() throws {

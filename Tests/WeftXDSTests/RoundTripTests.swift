@@ -59,7 +59,10 @@ struct RoundTripTests {
         action.retryPolicy = retry
         action.mirrors = [Mirror(cluster: "shadow", fraction: FractionalPercent(percent: 12.5))]
         action.hashPolicies = [
-            .header("x-user", terminal: true), .cookie(name: "c", ttlMilliseconds: 0, path: "/", terminal: false),
+            .header("x-user", terminal: true),
+            .cookie(
+                name: "c", ttlMilliseconds: 0, path: "/", terminal: false,
+                attributes: [.init(name: "SameSite", value: "Lax"), .init(name: "Secure", value: "")]),
             .sourceIP(terminal: false), .queryParameter("q", terminal: false),
         ]
         action.upgrades = [.init(type: "websocket", enabled: false)]

@@ -13,13 +13,7 @@ package struct SchemaAnalyzer: Analyzer {
                     message: "Schema validation error: unknown field \"\($0)\"",
                     hint: "Correct its spelling and its indentation, or delete it.")
             }
-            let checked = Validator.validate(object: object).map { finding in
-                var finding = finding
-                let what = finding.severity == .error ? "Schema validation error" : "Schema validation warning"
-                finding.message = ([what] + [finding.path].compactMap { $0 } + [finding.message]).joined(
-                    separator: ": ")
-                return finding
-            }
+            let checked = Admission.validate(object).map(\.asSchemaFinding)
             return unknown + checked
         }
     }

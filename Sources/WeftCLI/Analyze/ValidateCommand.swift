@@ -1,4 +1,5 @@
 import ArgumentParser
+import WeftAnalysis
 import WeftConfig
 import WeftCore
 
@@ -16,10 +17,14 @@ struct ValidateCommand: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     func run() throws {
-        var failed = false
-        for manifest in try ManifestFiles.manifests(at: files) {
+        let read = try ManifestFiles.readable(at: files)
+        for error in read.errors {
+            print("\(error.location.file ?? ""):\(error.location.line): Error (YAML) \(error.message)")
+        }
+        var failed = !read.errors.isEmpty
+        for manifest in read.objects {
             let object = manifest.object
-            for finding in Validator.validate(object: object) {
+            for finding in Admission.validate(object) {
                 failed = failed || finding.severity == .error
                 let location = finding.path.flatMap { manifest.source.location(of: $0) }
                 let place = location.map { "\($0.file ?? ""):\($0.line): " } ?? ""

@@ -11,6 +11,17 @@ enum ManifestFiles {
         }
     }
 
+    /// The objects of all documents that can be read, and what is wrong with each of the others.
+    static func readable(at paths: [String]) throws -> (objects: [ManifestObject], errors: [YAMLParseError]) {
+        var result: (objects: [ManifestObject], errors: [YAMLParseError]) = ([], [])
+        for path in try paths.flatMap(expanded) {
+            let read = ManifestReader.readable(in: try text(of: path), file: path == "-" ? "stdin" : path)
+            result.objects += read.objects
+            result.errors += read.errors
+        }
+        return result
+    }
+
     static func text(of path: String) throws -> String {
         if path == "-" { return String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) }
         guard let data = FileManager.default.contents(atPath: path) else {

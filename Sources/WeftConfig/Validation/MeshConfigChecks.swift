@@ -47,14 +47,57 @@ package enum MeshConfigChecks {
             result.append(
                 Diagnostic(.warning, code: "IST0133", resource: configMap, path: "data.\(path)", message: message))
         }
-        if typed.accessLogEncoding == .json, let text = typed.accessLogFormat, !text.isEmpty,
-            (try? JSONValue(parsing: text))?.objectValue == nil
-        {
-            result.append(
-                Diagnostic(
-                    .error, code: "IST0106", resource: configMap, path: "data.mesh.accessLogFormat",
-                    message: "with accessLogEncoding JSON the format must be a JSON object; the standard one is used"))
-        }
         return result
+            + formats(of: typed).map { path, problem in
+                Diagnostic(
+                    .error, code: "IST0106", resource: configMap, path: "data.mesh.\(path)",
+                    message: "\(problem); the standard one is used")
+            }
+    }
+
+    /// Formats of log lines that cannot be read.
+    private static func formats(of mesh: MeshConfig) -> [(path: String, problem: String)] {
+        var found: [(String, String)] = []
+        if let text = mesh.accessLogFormat, !text.isEmpty {
+            let json = try? JSONValue(parsing: text)
+            if mesh.accessLogEncoding != .json {
+                if let problem = JSONValue.string(text).formatProblem { found.append(("accessLogFormat", problem)) }
+            } else if json?.objectValue == nil {
+                found.append(
+                    ("accessLogFormat", "with accessLogEncoding JSON the format must be a JSON object"))
+            } else if let problem = json?.formatProblem {
+                found.append(("accessLogFormat", problem))
+            }
+        }
+        for (index, provider) in (mesh.extensionProviders ?? []).enumerated() {
+            let path = "extensionProviders[\(index)].envoyFileAccessLog.logFormat"
+            let format = provider.envoyFileAccessLog?.logFormat
+            if let problem = format?.text.flatMap({ JSONValue.string($0).formatProblem }) {
+                found.append(("\(path).text", problem))
+            }
+            if let problem = format?.labels.flatMap({ JSONValue.object($0).formatProblem }) {
+                found.append(("\(path).labels", problem))
+            }
+        }
+        return found
+    }
+}
+
+extension JSONValue {
+    /// Why some text in it, at any depth, is no format string.
+    package var formatProblem: String? {
+        switch self {
+        case .string(let text):
+            do throws(FormatError) {
+                _ = try FormatTemplate(text)
+                return nil
+            } catch {
+                return "the format cannot be read: \(error)"
+            }
+        case .array(let elements): return elements.lazy.compactMap(\.formatProblem).first
+        case .object(let members):
+            return members.sorted { $0.key < $1.key }.lazy.compactMap(\.value.formatProblem).first
+        default: return nil
+        }
     }
 }

@@ -53,27 +53,21 @@ extension Findings {
         }
     }
 
-    /// What a header may be set to: no control characters, and percent signs in pairs, each around a command operator or
-    /// with nothing between them (Envoy's "Custom request/response headers").
+    /// What a header may be set to: no control characters, and percent signs around a command operator that there is, or
+    /// two for one (Envoy's "Custom request/response headers"). Envoy refuses a whole route table for another.
     mutating func headerValue(_ value: String, _ path: String) {
         if value.utf8.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7F }) {
             return error(path, "header value has a control character")
         }
-        // Percent signs within the parentheses of an operator belong to its arguments.
-        var isOpen = false
-        var depth = 0
-        for byte in value.utf8 {
-            switch byte {
-            case UInt8(ascii: "(") where isOpen: depth += 1
-            case UInt8(ascii: ")") where isOpen && depth > 0: depth -= 1
-            case UInt8(ascii: "%") where depth == 0: isOpen.toggle()
-            default: break
-            }
-        }
-        if isOpen {
-            error(
-                path, "header value \"\(value)\" has a percent sign without a second one",
-                hint: "write %% for a percent sign")
+        format(value, path, "header value")
+    }
+
+    /// A text with command operators (Envoy's "Access log operators"), read by the parser of the proxies.
+    mutating func format(_ text: String, _ path: String, _ what: String) {
+        do throws(FormatError) { _ = try FormatTemplate(text) } catch {
+            self.error(
+                path, "\(what) is no format string: \(error)",
+                hint: "write %% for a percent sign; operators are those of Envoy's access logs")
         }
     }
 

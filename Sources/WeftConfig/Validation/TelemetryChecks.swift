@@ -70,8 +70,11 @@ enum TelemetryChecks {
             if let header = tag.header, (header.name ?? "").isEmpty {
                 findings.error("\(place).header.name", "header tag name must not be empty")
             }
-            if let formatter = tag.formatter, (formatter.value ?? "").isEmpty {
-                findings.error("\(place).formatter.value", "formatter tag value must not be empty")
+            if let formatter = tag.formatter {
+                let place = "\(place).formatter.value"
+                let text = formatter.value ?? ""
+                if text.isEmpty { findings.error(place, "formatter tag value must not be empty") }
+                findings.format(text, place, "formatter tag value")
             }
         }
     }

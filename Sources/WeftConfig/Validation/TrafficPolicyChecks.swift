@@ -97,9 +97,15 @@ enum TrafficPolicyChecks {
                 hint: "65537 is the default")
         }
         findings.duration(hash.httpCookie?.ttl, "\(path).httpCookie.ttl", zeroAllowed: true)
-        if hash.httpCookie?.attributes?.isEmpty == false {
-            findings.warning(
-                "\(path).httpCookie.attributes", "attributes have no effect: the cookie has Path, Max-Age and HttpOnly")
+        for (index, attribute) in (hash.httpCookie?.attributes ?? []).enumerated() {
+            let (name, value) = (attribute.name ?? "", attribute.value ?? "")
+            let place = "\(path).httpCookie.attributes[\(index)]"
+            // RFC 6265 section 4.1.1: what would end the attribute, or the header.
+            if name.isEmpty { findings.error("\(place).name", "an attribute needs a name") }
+            for (field, text) in [("name", name), ("value", value)]
+            where text.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F || $0 == UInt8(ascii: ";") }) {
+                findings.error("\(place).\(field)", "\"\(text)\" cannot stand in a cookie")
+            }
         }
     }
 

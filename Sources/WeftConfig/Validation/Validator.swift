@@ -83,6 +83,17 @@ package enum Validator {
     }
 }
 
+extension Diagnostic {
+    /// The same in the words of Istio's schema analysis (IST0106): what analysis, status and translation say of one
+    /// mistake is one finding.
+    package var asSchemaFinding: Diagnostic {
+        var finding = self
+        let what = severity == .error ? "Schema validation error" : "Schema validation warning"
+        finding.message = ([what] + [path].compactMap(\.self) + [message]).joined(separator: ": ")
+        return finding
+    }
+}
+
 extension DecodingError {
     /// The steps to the field that a person has to change: for a field that is missing, to the one that lacks it.
     var location: ArraySlice<any CodingKey> {

@@ -18,14 +18,29 @@ package enum ManifestReader {
     package static func objects(in text: String, file: String? = nil) throws(YAMLParseError) -> [ManifestObject] {
         var objects: [ManifestObject] = []
         for document in try YAMLReader.documents(in: text, file: file) {
-            guard case .object = document.value else {
-                throw YAMLParseError(
-                    message: "expected an object with apiVersion and kind, but found \(document.value.typeName)",
-                    location: document.source.location(of: "") ?? SourceLocation(file: file, line: 1))
-            }
+            if let error = notAnObject(document, file) { throw error }
             append(document, to: &objects)
         }
         return objects
+    }
+
+    /// The objects of all documents that can be read, and what is wrong with each of the others.
+    package static func readable(in text: String, file: String? = nil) -> (
+        objects: [ManifestObject], errors: [YAMLParseError]
+    ) {
+        var (documents, errors) = YAMLReader.readable(in: text, file: file)
+        errors += documents.compactMap { notAnObject($0, file) }
+        documents.removeAll { notAnObject($0, file) != nil }
+        var objects: [ManifestObject] = []
+        for document in documents { append(document, to: &objects) }
+        return (objects, errors.sorted { $0.location.line < $1.location.line })
+    }
+
+    private static func notAnObject(_ document: YAMLDocument, _ file: String?) -> YAMLParseError? {
+        guard document.value.objectValue == nil else { return nil }
+        return YAMLParseError(
+            message: "expected an object with apiVersion and kind, but found \(document.value.typeName)",
+            location: document.source.location(of: "") ?? SourceLocation(file: file, line: 1))
     }
 
     private static func append(_ document: YAMLDocument, to objects: inout [ManifestObject]) {

@@ -131,16 +131,14 @@ struct ConfigurationEditor: DashboardEditor {
     /// Reads, validates as `weft` and admission do, and analyses with what the cluster has.
     private func review(_ manifest: String) async -> Outcome {
         var outcome = Outcome()
-        do throws(YAMLParseError) {
-            for read in try ManifestReader.objects(in: manifest) { take(read, into: &outcome) }
-        } catch {
-            outcome.add(.error, "YAML", error.message, line: error.location.line)
-        }
+        let (objects, errors) = ManifestReader.readable(in: manifest)
+        for read in objects { take(read, into: &outcome) }
+        for error in errors { outcome.add(.error, "YAML", error.message, line: error.location.line) }
         if outcome.items.isEmpty, !outcome.hasErrors {
             outcome.add(.error, "YAML", "there is no object in this text", hint: "begin with apiVersion and kind")
         }
         for item in outcome.items {
-            for finding in Validator.review(item.object) { outcome.add(finding, in: item) }
+            for finding in Admission.review(item.object) { outcome.add(finding, in: item) }
         }
         guard !outcome.hasErrors else { return outcome }
         let present = sources.objects

@@ -15,8 +15,10 @@ struct ProxyConnection: Sendable {
     /// The newest snapshot number that the proxy has taken up.
     private(set) var confirmed: UInt64 = 0
     var types: [ResourceType: TypeSync] = [:]
-    /// The proxy's words about resources that it refused, by name; `""` where it named none.
+    /// The proxy's words about resources that it refused, by name; all of a response where it named none.
     private(set) var rejections: [ResourceType: [String: String]] = [:]
+    /// Those of them that only were in a response of which the proxy did not say what it refused.
+    private var suspects: [ResourceType: Set<String>] = [:]
     /// Names in responses that have not been answered.
     private var unanswered: [String: [String]] = [:]
 
@@ -30,7 +32,7 @@ struct ProxyConnection: Sendable {
     /// - Returns: how long the proxy took, if this confirms the newest of the type.
     mutating func didAcknowledge(_ nonce: String, _ type: ResourceType, at now: ContinuousClock.Instant) -> Duration? {
         for name in unanswered.removeValue(forKey: nonce) ?? [] { rejections[type]?[name] = nil }
-        rejections[type]?[""] = nil
+        for name in suspects.removeValue(forKey: type) ?? [] { rejections[type]?[name] = nil }
         let took = types[type, default: TypeSync()].didAcknowledge(nonce, at: now)
         confirm()
         return took
@@ -40,10 +42,18 @@ struct ProxyConnection: Sendable {
     mutating func didReject(_ nonce: String, _ type: ResourceType, message: String) -> [String] {
         types[type, default: TypeSync()].didReject(nonce, message)
         let sent = unanswered.removeValue(forKey: nonce) ?? []
-        let refused = RejectionOrigin.names(in: message, among: sent)
+        let refused = RejectionOrigin.refusals(in: message, among: sent)
         for name in sent { rejections[type]?[name] = nil }
-        for name in refused.isEmpty ? [""] : refused { rejections[type, default: [:]][name] = message }
-        return refused
+        suspects[type]?.subtract(sent)
+        if refused.isEmpty {
+            // A response without resources is refused for what it takes away.
+            for name in sent.isEmpty ? [""] : sent {
+                rejections[type, default: [:]][name] = "\(message) (it names none of the \(sent.count) resources sent)"
+                suspects[type, default: []].insert(name)
+            }
+        }
+        for (name, words) in refused { rejections[type, default: [:]][name] = words }
+        return refused.keys.sorted()
     }
 
     mutating func didDeliver(_ number: UInt64) {

@@ -277,11 +277,12 @@ actor PushCoordinator {
         let refused = await rejections
         await status.allocateAddresses(sources.serviceEntries)
         await status.write(
-            findings + refused, distribution: distribution(), withCounts: withCounts, informers: sources.istio)
+            findings + refused, distribution: await distribution(), withCounts: withCounts, informers: sources.istio)
     }
 
     /// How far connected proxies are with the present configuration.
-    func distribution() -> Distribution {
+    func distribution() async -> Distribution {
+        let refusals = await rejections
         let proxies = connections.values.map { connection in
             Distribution.Proxy(
                 name: connection.session.name, identity: connection.session.identity,
@@ -291,7 +292,8 @@ actor PushCoordinator {
                 confirmed: connection.confirmed, isRejecting: !connection.rejections.values.allSatisfy(\.isEmpty))
         }
         return Distribution(
-            proxies: proxies, ledger: ledger, scope: ObjectScope(meshConfig: snapshot.meshConfig))
+            proxies: proxies, ledger: ledger, scope: ObjectScope(meshConfig: snapshot.meshConfig),
+            refusals: refusals)
     }
 
     /// What proxies refused, as findings about the objects that it was made from.
@@ -300,18 +302,25 @@ actor PushCoordinator {
             var found: [Diagnostic] = []
             for connection in connections.values where !connection.rejections.values.allSatisfy(\.isEmpty) {
                 let configuration = await Self.configuration(of: connection.keys, in: snapshot)
-                for (type, messages) in connection.rejections {
-                    for (name, message) in messages {
-                        found += RejectionOrigin.objects(of: [name], type, in: configuration).map {
-                            Diagnostic(
-                                .error, code: "WEFT0001", resource: $0,
-                                message: "\(type.shortName) resource \(name) was refused by proxy "
-                                    + "\(connection.session.name): \(message)")
-                        }
-                    }
-                }
+                found += await Self.findings(
+                    about: connection.rejections, by: connection.session.name, in: configuration)
             }
             return found
+        }
+    }
+
+    /// Off this actor: a refusal may be about all of a mesh's clusters.
+    @concurrent private static func findings(
+        about rejections: [ResourceType: [String: String]], by proxy: String, in configuration: ProxyConfiguration
+    ) async -> [Diagnostic] {
+        rejections.flatMap { type, messages in
+            messages.flatMap { name, message in
+                RejectionOrigin.objects(of: [name], type, in: configuration).map {
+                    Diagnostic(
+                        .error, code: "WEFT0001", resource: $0,
+                        message: "\(type.shortName) resource \(name) was refused by proxy \(proxy): \(message)")
+                }
+            }
         }
     }
 }

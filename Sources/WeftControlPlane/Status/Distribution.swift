@@ -19,15 +19,25 @@ struct Distribution: Sendable {
         var concerned = 0
         /// Some that have not, by name.
         var waiting: [String] = []
+        /// What a proxy said when it refused something that was made from the object.
+        var refusal: String?
         var isComplete: Bool { confirmed == concerned }
     }
     let proxies: [Proxy]
     let ledger: ObjectLedger
     let scope: ObjectScope
+    /// What proxies said of what was made from each object.
+    let refusals: [ResourceReference: String]
     /// The newest snapshot that every proxy has taken up.
     private let common: UInt64
 
-    init(proxies: [Proxy], ledger: ObjectLedger, scope: ObjectScope) {
+    /// - Parameter refusals: findings about objects, as proxies refused what these were made into.
+    init(proxies: [Proxy], ledger: ObjectLedger, scope: ObjectScope, refusals: [Diagnostic] = []) {
+        self.refusals = refusals.reduce(into: [:]) { words, refusal in
+            guard let resource = refusal.resource else { return }
+            // The same one each time, whatever the order that proxies are asked in.
+            words[resource] = words[resource].map { min($0, refusal.message) } ?? refusal.message
+        }
         self.proxies = proxies
         self.ledger = ledger
         self.scope = scope
@@ -52,6 +62,7 @@ struct Distribution: Sendable {
             }
         }
         progress.waiting.sort()
+        if !progress.isComplete { progress.refusal = refusals[object.reference] }
         return progress
     }
 }

@@ -37,6 +37,10 @@ struct ObjectScope: Sendable {
             return kind == .sidecar && isInForce(object, in: namespace) && selects(spec, labels)
         case "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "EnvoyFilter", "ProxyConfig",
             "Telemetry", "WasmPlugin", "TrafficExtension":
+            let targets = (spec["targetRefs"]?.arrayValue ?? []) + [spec["targetRef"]].compactMap(\.self)
+            if !targets.isEmpty {
+                return kind == .router && targets.contains { isTarget($0, of: object, namespace, labels) }
+            }
             return isInForce(object, in: namespace) && selects(spec, labels)
         default: return true
         }
@@ -64,7 +68,27 @@ struct ObjectScope: Sendable {
                 default: !isRouter
                 }
             }
+        // TLS towards a Service is a matter of all of its clients.
+        case "BackendTLSPolicy": return true
         default: return isRouter
+        }
+    }
+
+    /// Whether a gateway is what a policy is attached to: by name in its own namespace, by class everywhere if the policy is
+    /// the mesh's. Policies on Services and ServiceEntries are waypoints', which there are not: they are no proxy's.
+    private func isTarget(
+        _ target: JSONValue, of object: KubernetesObject, _ namespace: String, _ labels: [String: String]
+    )
+        -> Bool
+    {
+        guard target["group"]?.stringValue == GatewayAPI.group, let name = target["name"]?.stringValue else {
+            return false
+        }
+        switch target["kind"]?.stringValue {
+        case "Gateway": return object.namespace == namespace && labels[GatewayLabels.gatewayName] == name
+        case "GatewayClass":
+            return object.namespace == meshConfig.effectiveRootNamespace && labels[GatewayLabels.className] == name
+        default: return false
         }
     }
 

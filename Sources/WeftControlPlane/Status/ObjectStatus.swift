@@ -83,9 +83,11 @@ enum ObjectStatus {
     static func reconciliation(_ progress: Distribution.Progress) -> JSONValue {
         var message = "\(progress.confirmed)/\(progress.concerned) proxies up to date."
         if !progress.waiting.isEmpty { message += " Waiting for \(progress.waiting.joined(separator: ", "))." }
+        if let refusal = progress.refusal { message += " \(refusal)" }
+        let reason = progress.isComplete ? "Reconciled" : progress.refusal == nil ? "Pending" : "Refused"
         return [
             "type": .string(reconciled), "status": .string(progress.isComplete ? "True" : "False"),
-            "reason": .string(progress.isComplete ? "Reconciled" : "Pending"), "message": .string(message),
+            "reason": .string(reason), "message": .string(message),
         ]
     }
 

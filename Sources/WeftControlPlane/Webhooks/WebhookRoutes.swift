@@ -2,6 +2,7 @@ import Hummingbird
 import Logging
 import NIOCore
 import WeftAdmin
+import WeftAnalysis
 import WeftConfig
 import WeftCore
 import WeftInject
@@ -60,7 +61,7 @@ struct WebhookRoutes: Sendable {
     }
 
     private func validate(_ review: JSONValue) -> JSONValue {
-        let (answer, allowed) = ValidationReview.answer(review) { Validator.review($0) }
+        let (answer, allowed) = ValidationReview.answer(review) { Admission.review($0) }
         metrics.count(allowed ? "galley_validation_passed" : "galley_validation_failed")
         if !allowed {
             let request = review["request"]

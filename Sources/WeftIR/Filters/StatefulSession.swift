@@ -6,7 +6,7 @@ package struct StatefulSession: Sendable, Hashable, Codable {
         case header(String)
     }
     package struct Cookie: Sendable, Hashable, Codable {
-        package struct Attribute: Sendable, Hashable, Codable {
+        package struct Attribute: Sendable, Hashable, Codable, CustomStringConvertible {
             package var name: String
             /// Empty: the name alone.
             package var value: String
@@ -14,6 +14,9 @@ package struct StatefulSession: Sendable, Hashable, Codable {
                 self.name = name
                 self.value = value
             }
+
+            /// As it stands in `Set-Cookie`.
+            package var description: String { value.isEmpty ? name : "\(name)=\(value)" }
         }
         package var name: String
         /// 0 is a cookie for the browser's session.

@@ -1271,7 +1271,10 @@ package enum FieldTable {
         1 name string - -
         2 ttl message - google.protobuf.Duration
         3 path string - -
-        4 attributes message *! -
+        4 attributes message * envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute
+        M envoy.config.route.v3.RouteAction.HashPolicy.CookieAttribute
+        1 name string - -
+        2 value string - -
         M envoy.config.route.v3.RouteAction.HashPolicy.FilterState
         1 key string - -
         M envoy.config.route.v3.RouteAction.HashPolicy.Header

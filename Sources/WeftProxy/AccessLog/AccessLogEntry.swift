@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NIOCore
 import SwiftProtobuf
+import WeftCore
 import WeftHTTP
 import WeftIR
 import WeftProto

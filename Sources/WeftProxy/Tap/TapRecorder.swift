@@ -1,5 +1,6 @@
 import NIOCore
 package import WeftADS
+import WeftCore
 import WeftHTTP
 import WeftIR
 import WeftRouting

@@ -1,4 +1,5 @@
 import NIOCore
+import WeftCore
 import WeftHTTP
 import WeftIR
 import WeftRouting

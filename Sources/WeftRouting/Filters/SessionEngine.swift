@@ -63,9 +63,7 @@ package struct SessionEngine: Sendable {
             var line = "\(cookie.name)=\"\(value)\""
             if cookie.lifetimeSeconds > 0 { line += "; Max-Age=\(cookie.lifetimeSeconds)" }
             if !cookie.path.isEmpty { line += "; Path=\(cookie.path)" }
-            for attribute in cookie.attributes {
-                line += attribute.value.isEmpty ? "; \(attribute.name)" : "; \(attribute.name)=\(attribute.value)"
-            }
+            for attribute in cookie.attributes { line += "; \(attribute)" }
             headers.append(.setCookie, line + "; HttpOnly")
         }
     }

@@ -23,7 +23,7 @@ package struct CompiledHashPolicy: Sendable {
                 problem = "the hash policy's pattern: \(error.message)"
             }
         case .queryParameter(let name, _): (self.name, parameter) = (HeaderName(""), Array(name.utf8))
-        case .cookie(let name, _, _, _): (self.name, parameter) = (.cookie, Array(name.utf8))
+        case .cookie(let name, _, _, _, _): (self.name, parameter) = (.cookie, Array(name.utf8))
         case .sourceIP, .filterState: (self.name, parameter) = (HeaderName(""), [])
         }
         self.rewrite = rewrite
@@ -32,7 +32,7 @@ package struct CompiledHashPolicy: Sendable {
 
     var isTerminal: Bool {
         switch policy {
-        case .header(_, let terminal), .cookie(_, _, _, let terminal), .sourceIP(let terminal),
+        case .header(_, let terminal), .cookie(_, _, _, let terminal, _), .sourceIP(let terminal),
             .queryParameter(_, let terminal), .filterState(_, let terminal), .rewrittenHeader(_, _, _, let terminal):
             terminal
         }
@@ -48,8 +48,8 @@ package struct CompiledHashPolicy: Sendable {
         case .sourceIP: client.ip.isEmpty ? nil : XXHash64.hash(client.ip)
         case .queryParameter:
             PathAndQuery.parameter(parameter, in: head.path).map { XXHash64.hash(Array($0)) }
-        case .cookie(let name, let lifetime, let path, _):
-            cookie(head, name: name, lifetime: lifetime, path: path, client, &made)
+        case .cookie(let name, let lifetime, let path, _, let attributes):
+            cookie(head, name: name, lifetime: lifetime, path: path, attributes, client, &made)
         case .filterState(let key, _): client.state[key].map { XXHash64.hash($0) }
         }
     }
@@ -66,8 +66,8 @@ package struct CompiledHashPolicy: Sendable {
     }
 
     private func cookie(
-        _ head: RequestHead, name: String, lifetime: UInt64?, path: String, _ client: RequestHash.Client,
-        _ made: inout [String]
+        _ head: RequestHead, name: String, lifetime: UInt64?, path: String,
+        _ attributes: [StatefulSession.Cookie.Attribute], _ client: RequestHash.Client, _ made: inout [String]
     ) -> UInt64? {
         if let value = RequestHash.cookie(parameter, in: head.headers) { return XXHash64.hash(value) }
         guard let lifetime, !client.address.isEmpty else { return nil }
@@ -76,6 +76,7 @@ package struct CompiledHashPolicy: Sendable {
         var line = "\(name)=\"\(value)\""
         if lifetime >= 1_000 { line += "; Max-Age=\(lifetime / 1_000)" }
         if !path.isEmpty { line += "; Path=\(path)" }
+        for attribute in attributes { line += "; \(attribute)" }
         made.append(line + "; HttpOnly")
         return XXHash64.hash(value)
     }

@@ -47,6 +47,10 @@ struct OutboundClusters {
                 .error, code: "IST0101", resource: destination?.resource, path: "spec.trafficPolicy.tls",
                 message: error.message, hint: error.hint)
         }
+        if policy.tls == nil {
+            GatewayBackendTLS(scope: scope).apply(
+                service: service, port: port, to: &cluster, &assignment, &configuration)
+        }
         applyProxyProtocol(policy.proxyProtocol, to: &cluster)
         insert(cluster, assignment, into: &configuration)
         return problem

@@ -29,6 +29,8 @@ struct EnvoyFilterPatches {
         return filters.flatMap { config in
             (config.spec.configPatches ?? []).enumerated().compactMap { index, entry in
                 let path = "spec.configPatches[\(index)]"
+                // Told when the object was read.
+                if config.refusedParts[index] != nil { return nil }
                 if let reason = Self.refusal(of: entry) {
                     return Diagnostic(
                         .error, code: "IST0106", resource: config.resource, path: path, message: reason,
@@ -66,9 +68,8 @@ struct EnvoyFilterPatches {
 
     private func selects(_ config: Config<EnvoyFilter>) -> Bool {
         if let references = config.spec.targetRefs, !references.isEmpty {
-            let gateway = scope.proxy.labels["gateway.networking.k8s.io/gateway-name"]
-            return config.namespace == scope.proxy.namespace
-                && references.contains { $0.kind == "Gateway" && $0.name == gateway && gateway != nil }
+            return PolicyAttachment(scope: scope).holds(
+                namespace: config.namespace, selector: nil, targets: references)
         }
         return config.spec.workloadSelector?.matches(scope.proxy.labels) ?? true
     }
@@ -95,7 +96,8 @@ struct EnvoyFilterPatches {
         _ entry: EnvoyFilter.ConfigPatch, index: Int, of config: Config<EnvoyFilter>, _ part: Part,
         _ extensions: ExtensionConfigs
     ) -> ResourcePatch? {
-        guard Self.refusal(of: entry) == nil, let target = entry.applyTo.flatMap(ResourcePatch.Target.init),
+        guard config.refusedParts[index] == nil, Self.refusal(of: entry) == nil,
+            let target = entry.applyTo.flatMap(ResourcePatch.Target.init),
             let operation = entry.patch?.operation.flatMap(ResourcePatch.Operation.init)
         else { return nil }
         var patch = ResourcePatch(

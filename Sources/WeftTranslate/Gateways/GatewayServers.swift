@@ -69,10 +69,9 @@ extension Scope {
             (config.spec.selector ?? [:]).allSatisfy { proxy.labels[$0.key] == $0.value }
         }.flatMap { config in
             (config.spec.servers ?? []).enumerated().compactMap { index, server in
-                server.port?.number.map {
-                    GatewayServer(
-                        gateway: config, server: server, index: index, port: $0, listenPort: listenPort($0))
-                }
+                guard config.refusedParts[index] == nil, let port = server.port?.number else { return nil }
+                return GatewayServer(
+                    gateway: config, server: server, index: index, port: port, listenPort: listenPort(port))
             }
         }
     }

@@ -61,7 +61,8 @@ extension HTTPRoutes {
             return [
                 .cookie(
                     name: cookie.name ?? "", ttlMilliseconds: cookie.ttl?.milliseconds, path: cookie.path ?? "",
-                    terminal: false)
+                    terminal: false,
+                    attributes: (cookie.attributes ?? []).map { .init(name: $0.name ?? "", value: $0.value ?? "") })
             ]
         }
         if hash.useSourceIp == true { return [.sourceIP(terminal: false)] }

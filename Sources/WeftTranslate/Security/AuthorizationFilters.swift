@@ -94,7 +94,8 @@ struct AuthorizationFilters {
                 isGuard: action.isGuard, namespace: config.namespace, trustDomains: mesh.trustDomains),
             normalises: mesh.normalization != .none)
         return (config.spec.rules ?? []).enumerated().compactMap { index, rule in
-            builder.policy(
+            guard config.refusedParts[index] == nil else { return nil }
+            return builder.policy(
                 name: "\(label)\(prefix(config))-rule[\(index)]", rule: rule,
                 provenance: label.isEmpty ? Provenance(config.resource, rule: index) : nil)
         }

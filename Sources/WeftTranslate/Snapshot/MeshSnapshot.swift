@@ -11,6 +11,12 @@ package struct Config<Spec: IstioSpec>: Sendable, Hashable {
     var destinations: Set<String> = []
     /// `metadata.generation`: what a status written for this object has seen.
     package var generation = 0
+    /// Why a route of the Gateway API is not taken at all: its status says so, and it answers nothing.
+    var refusal: String?
+    /// Why a part of the object is not taken, by its place; see ``Refusals``.
+    var refusedParts: [Int: String] = [:]
+    /// Of these, rules whose matches cannot be read.
+    var unmatchableParts: Set<Int> = []
 
     package var namespace: String { resource.namespace }
     package var name: String { resource.name }
@@ -212,11 +218,17 @@ struct ObjectsByKind {
     }
 }
 
-/// Picks Istio's objects out of a list, and notes those that do not decode.
+/// Picks Istio's objects out of a list, and notes those that are not taken, whole or in part (``Refusals``).
 struct SnapshotReader {
     private let objects: ObjectsByKind
     private let cache: DecodeCache
     private(set) var diagnostics: [Diagnostic] = []
+
+    /// What an object was read into; remembered as long as it does not change.
+    private struct Reading<Spec: IstioSpec>: Sendable {
+        var config: Config<Spec>?
+        var diagnostics: [Diagnostic] = []
+    }
 
     init(objects: ObjectsByKind, cache: DecodeCache) {
         self.objects = objects
@@ -226,27 +238,40 @@ struct SnapshotReader {
     mutating func configs<Spec: IstioSpec>() -> [Config<Spec>] {
         var configs: [Config<Spec>] = []
         for object in objects[Spec.kind] where object.isKind(Spec.self) {
-            do {
-                let config = try cache.value(of: object) {
-                    Config(
-                        resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                        spec: try object.spec(Spec.self), destinations: MeshGlobals.destinations(of: object),
-                        generation: object.generation)
-                }
-                configs.append(config)
-            } catch let error as DecodingError {
-                diagnostics.append(
-                    Diagnostic(
-                        .error, code: "IST0106", resource: object.reference, path: error.fieldPath,
-                        message: "Schema validation error: \(error.reason)",
-                        hint: "the object is ignored until the field is corrected"))
-            } catch {
-                diagnostics.append(
-                    Diagnostic(
-                        .error, code: "IST0106", resource: object.reference,
-                        message: "Schema validation error: \(error)"))
-            }
+            let reading: Reading<Spec> = cache.value(of: object) { Self.read(object) }
+            diagnostics += reading.diagnostics
+            if let config = reading.config { configs.append(config) }
         }
         return configs.sorted { ($0.created, $0.name, $0.namespace) < ($1.created, $1.name, $1.namespace) }
+    }
+
+    private static func read<Spec: IstioSpec>(_ object: KubernetesObject) -> Reading<Spec> {
+        let refusals = Refusals(object)
+        do {
+            let spec = try object.spec(Spec.self)
+            if refusals.whole != nil, Spec.group != GatewayAPI.group {
+                return Reading(config: nil, diagnostics: refusals.diagnostics)
+            }
+            var config = Config(
+                resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
+                spec: spec, destinations: MeshGlobals.destinations(of: object), generation: object.generation)
+            config.refusedParts = refusals.parts
+            config.unmatchableParts = refusals.unmatchable
+            config.refusal = refusals.whole
+            return Reading(config: config, diagnostics: refusals.diagnostics)
+        } catch {
+            // A kind that is not checked beyond its form.
+            let own = refusals.diagnostics.isEmpty ? Self.malformed(object, error) : refusals.diagnostics
+            return Reading(config: nil, diagnostics: own)
+        }
+    }
+
+    private static func malformed(_ object: KubernetesObject, _ error: any Error) -> [Diagnostic] {
+        let error = error as? DecodingError
+        let finding = Diagnostic(
+            .error, code: "IST0106", resource: object.reference, path: error?.fieldPath,
+            message: error?.reason ?? "the spec cannot be read",
+            hint: "the object is ignored until the field is corrected")
+        return [finding.asSchemaFinding]
     }
 }

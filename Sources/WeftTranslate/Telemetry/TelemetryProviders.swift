@@ -62,9 +62,15 @@ struct TelemetryProviders {
         throw unsupported(name, "logs requests", "envoyFileAccessLog, envoyHttpAls and envoyTcpAls")
     }
 
+    /// One that cannot be read gives way to the mesh's: proxies refuse a listener for it. Findings about the mesh
+    /// configuration tell it.
     private func format(_ own: ExtensionProvider.FileLog.Format?) -> AccessLog.Format {
-        if let labels = own?.labels, !labels.isEmpty { return .json(labels) }
-        guard let text = own?.text, !text.isEmpty else { return scope.meshLogFormat }
+        if let labels = own?.labels, !labels.isEmpty, JSONValue.object(labels).formatProblem == nil {
+            return .json(labels)
+        }
+        guard let text = own?.text, !text.isEmpty, JSONValue.string(text).formatProblem == nil else {
+            return scope.meshLogFormat
+        }
         return .text(text.hasSuffix("\n") ? text : text + "\n")
     }
 
@@ -188,12 +194,16 @@ struct TelemetryProviders {
 }
 
 extension Scope {
-    /// The format of log lines for which nothing else is said.
+    /// The format of log lines for which nothing else is said: the mesh's own if it can be read, else the standard one.
     var meshLogFormat: AccessLog.Format {
         guard mesh.accessLogEncoding != .json else {
-            let own = mesh.accessLogFormat.flatMap { try? JSONValue(parsing: $0) }?.objectValue
-            return .json(own ?? AccessLogFormat.json.mapValues { .string($0) })
+            let own = mesh.accessLogFormat.flatMap { try? JSONValue(parsing: $0) }
+            let members = own?.formatProblem == nil ? own?.objectValue : nil
+            return .json(members ?? AccessLogFormat.json.mapValues { .string($0) })
         }
-        return .text(mesh.accessLogFormat.flatMap { $0.isEmpty ? nil : $0 } ?? AccessLogFormat.text)
+        let own = mesh.accessLogFormat.flatMap { text in
+            text.isEmpty || JSONValue.string(text).formatProblem != nil ? nil : text
+        }
+        return .text(own ?? AccessLogFormat.text)
     }
 }

@@ -103,8 +103,7 @@ struct TelemetrySettings {
             if let header = tag.header, let key = header.name {
                 return CustomTag(tag: name, source: .requestHeader(name: key, default: header.defaultValue ?? ""))
             }
-            guard let format = tag.formatter?.value, (try? FormatTemplate(format)) != nil else { return nil }
-            return CustomTag(tag: name, source: .format(format))
+            return tag.formatter?.value.map { CustomTag(tag: name, source: .format($0)) }
         }
     }
 

@@ -155,10 +155,16 @@ extension HashPolicy {
         case .header(let name, let terminal):
             wire.header.headerName = name
             wire.terminal = terminal
-        case .cookie(let name, let ttl, let path, let terminal):
+        case .cookie(let name, let ttl, let path, let terminal, let attributes):
             wire.cookie.name = name
             if let ttl { wire.cookie.ttl = .init(milliseconds: ttl) }
             wire.cookie.path = path
+            wire.cookie.attributes = attributes.map { attribute in
+                var wire = WireRoute.Action.HashPolicy.CookieAttribute()
+                wire.name = attribute.name
+                wire.value = attribute.value
+                return wire
+            }
             wire.terminal = terminal
         case .sourceIP(let terminal):
             wire.connectionProperties.sourceIp = true
@@ -188,7 +194,9 @@ extension HashPolicy {
         case .filterState(let state): self = .filterState(state.key, terminal: wire.terminal)
         case .cookie(let cookie):
             let ttl = cookie.hasTtl ? cookie.ttl.milliseconds : nil
-            self = .cookie(name: cookie.name, ttlMilliseconds: ttl, path: cookie.path, terminal: wire.terminal)
+            self = .cookie(
+                name: cookie.name, ttlMilliseconds: ttl, path: cookie.path, terminal: wire.terminal,
+                attributes: cookie.attributes.map { .init(name: $0.name, value: $0.value) })
         case .connectionProperties: self = .sourceIP(terminal: wire.terminal)
         case .queryParameter(let parameter): self = .queryParameter(parameter.name, terminal: wire.terminal)
         case nil: throw reader.error("hash policy of a kind that is not supported")

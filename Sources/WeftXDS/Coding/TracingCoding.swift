@@ -1,4 +1,5 @@
 import SwiftProtobuf
+import WeftCore
 import WeftIR
 import WeftProto
 

@@ -3,7 +3,7 @@ import WeftIR
 
 /// Patches on parts of a listener: its filters, its chains, and the filters of those.
 enum ListenerPatching {
-    private static let managerType =
+    static let managerType =
         "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
     /// - Returns: how many places the patch changed.

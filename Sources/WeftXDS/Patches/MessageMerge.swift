@@ -51,36 +51,41 @@ struct MessageMerge {
     }
 
     /// The same with the names of the `.proto` files throughout, whatever form the user has written.
-    func canonical(_ value: JSONValue, as message: String) -> JSONValue {
+    /// - Parameter keeps: Whether a member stays; it is asked about no field for a name that the message does not have.
+    func canonical(
+        _ value: JSONValue, as message: String, keeps: (FieldSchema.Field?) -> Bool = { _ in true }
+    ) -> JSONValue {
         guard case .object(let members) = value else { return value }
         if message == WellKnown.any.rawValue {
             let url = members["@type"]?.stringValue ?? ""
             let name = url.split(separator: "/").last.map(String.init) ?? url
             guard WellKnown(rawValue: name) == nil else { return value }
-            var result = canonical(value, as: name)
+            var result = canonical(value, as: name, keeps: keeps)
             result["@type"] = members["@type"]
             return result
         }
         guard WellKnown(rawValue: message) == nil, let type = schema.messages[message] else { return value }
         var result: [String: JSONValue] = [:]
         for (key, member) in members {
-            guard let field = type.field(key) else {
-                result[key] = member
-                continue
-            }
-            result[field.name] = canonical(member, field)
+            let field = type.field(key)
+            guard keeps(field) else { continue }
+            result[field?.name ?? key] = field.map { canonical(member, $0, keeps) } ?? member
         }
         return .object(result)
     }
 
-    private func canonical(_ value: JSONValue, _ field: FieldSchema.Field) -> JSONValue {
+    private func canonical(_ value: JSONValue, _ field: FieldSchema.Field, _ keeps: (FieldSchema.Field?) -> Bool)
+        -> JSONValue
+    {
         guard field.kind == .message else { return value }
         if field.isMap {
             guard let element = schema.messages[field.type]?.field(2), element.kind == .message else { return value }
-            return value.objectValue.map { .object($0.mapValues { canonical($0, as: element.type) }) } ?? value
+            return value.objectValue.map {
+                .object($0.mapValues { canonical($0, as: element.type, keeps: keeps) })
+            } ?? value
         }
-        guard field.isRepeated else { return canonical(value, as: field.type) }
-        return value.arrayValue.map { .array($0.map { canonical($0, as: field.type) }) } ?? value
+        guard field.isRepeated else { return canonical(value, as: field.type, keeps: keeps) }
+        return value.arrayValue.map { .array($0.map { canonical($0, as: field.type, keeps: keeps) }) } ?? value
     }
 }
 

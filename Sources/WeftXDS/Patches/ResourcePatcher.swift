@@ -28,12 +28,21 @@ struct ResourcePatcher {
         for target in ResourcePatch.Target.allCases {
             for patch in patches where patch.target == target {
                 var patch = patch
-                patch.value = patch.value.map { MessageMerge().canonical($0, as: target.message) }
+                if let value = patch.value { patch.value = known(of: value, patch) }
                 apply(patch)
             }
         }
         // A patch may meet something in one resource and nothing in another.
         report.unmatched.subtract(report.matched)
+    }
+
+    /// The value without what is no field of its message, under the names of the `.proto` files.
+    private mutating func known(of value: JSONValue, _ patch: ResourcePatch) -> JSONValue {
+        let message = patch.target.message
+        var encoder = JSONMessageEncoder(isLenient: true)
+        _ = encoder.encode(value, as: message, path: "")
+        for field in encoder.unknownFields { note(.warning, patch, "\(field); it is left out") }
+        return MessageMerge().canonical(value, as: message) { $0 != nil }
     }
 
     private mutating func apply(_ patch: ResourcePatch) {
@@ -110,16 +119,20 @@ struct ResourcePatcher {
     /// Keeps the change if a proxy can use it.
     private mutating func store(_ document: JSONValue, _ type: ResourceType, _ name: String, _ patch: ResourcePatch) {
         report.matched.insert(patch.provenance)
-        var encoder = JSONMessageEncoder()
+        var encoder = JSONMessageEncoder(isLenient: true)
         let bytes = encoder.encode(document, as: Self.messages[type] ?? "", path: "")
-        if let problem = encoder.problems.first {
+        if let problem = encoder.problems.first ?? encoder.unknownTypes.first {
             return refuse(patch, "\(type.shortName) resource \(name): \(problem)")
         }
-        var any = Google_Protobuf_Any()
-        any.typeURL = type.typeURL
-        any.value = Data(bytes)
+        if let problem = PatchValue.patterns(in: patch.value ?? .null, path: "").first {
+            return refuse(patch, "\(problem)")
+        }
+        var any = Self.any(bytes, type)
         do {
             let result = try decoder.decode(any)
+            if let problem = PatchedShape.problem(result.value) {
+                return refuse(patch, "\(type.shortName) resource \(name): \(problem)")
+            }
             let known = resources[type]?[name].flatMap { try? decoder.decode($0) }?.warnings ?? []
             for warning in result.warnings where !known.contains(warning) {
                 note(.warning, patch, "\(type.shortName) resource \(name): \(warning)")
@@ -127,8 +140,22 @@ struct ResourcePatcher {
         } catch {
             return refuse(patch, "\(error)")
         }
+        var document = document
+        if !encoder.leftOutFields.isEmpty {
+            // What was written in their place is no value for a proxy that has the fields.
+            document = MessageMerge().canonical(document, as: Self.messages[type] ?? "") { $0?.isLeftOut == false }
+            var plain = JSONMessageEncoder(isLenient: true)
+            any = Self.any(plain.encode(document, as: Self.messages[type] ?? "", path: ""), type)
+        }
         resources[type, default: [:]][name] = any
         documents[type, default: [:]][name] = document
+    }
+
+    static func any(_ bytes: [UInt8], _ type: ResourceType) -> Google_Protobuf_Any {
+        var any = Google_Protobuf_Any()
+        any.typeURL = type.typeURL
+        any.value = Data(bytes)
+        return any
     }
 
     private mutating func refuse(_ patch: ResourcePatch, _ reason: String) {

@@ -20,9 +20,20 @@ package struct FieldProblem: Error, Hashable, Sendable, CustomStringConvertible 
 /// A published field that our definitions leave out becomes an unknown field with an empty value, so that the decoder
 /// treats it as it treats one that came over the wire. An `Any` of an unknown type keeps its type and loses its value,
 /// for the same reason.
+///
+/// For patches of users (`isLenient`), a field that the API does not have is left out and noted, as Istio does.
 struct JSONMessageEncoder {
     private(set) var problems: [FieldProblem] = []
+    /// Members that are no fields of their message; problems unless the encoder is lenient.
+    private(set) var unknownFields: [FieldProblem] = []
+    /// Published fields that our definitions leave out.
+    private(set) var leftOutFields: [FieldProblem] = []
+    /// Extensions whose message our definitions do not have.
+    private(set) var unknownTypes: [FieldProblem] = []
+    private let isLenient: Bool
     private let schema = FieldSchema.shared
+
+    init(isLenient: Bool = false) { self.isLenient = isLenient }
 
     mutating func encode(_ value: JSONValue, as message: String, path: String) -> [UInt8] {
         var out = WireBytes()
@@ -42,6 +53,11 @@ struct JSONMessageEncoder {
         return out.bytes
     }
 
+    mutating func meet(unknownType url: String, _ path: String) {
+        unknownTypes.append(
+            FieldProblem(path: path, reason: "the extension \(url) is not known to this version"))
+    }
+
     mutating func fail(_ path: String, _ reason: String) { problems.append(FieldProblem(path: path, reason: reason)) }
 
     static func child(_ path: String, _ name: String) -> String {
@@ -56,7 +72,8 @@ struct JSONMessageEncoder {
         for (key, value) in members where key != "@type" {
             let place = Self.child(path, key)
             guard let field = type.field(key) else {
-                fail(place, "\(type.name) has no such field")
+                let problem = FieldProblem(path: place, reason: "\(type.name) has no such field")
+                if isLenient { unknownFields.append(problem) } else { problems.append(problem) }
                 continue
             }
             if !value.isNull || field.type == "google.protobuf.Value" { found.append((field, value, place)) }
@@ -75,7 +92,11 @@ struct JSONMessageEncoder {
     private mutating func encode(
         _ value: JSONValue, as field: FieldSchema.Field, path: String, into out: inout WireBytes
     ) {
-        if field.isLeftOut { return Self.leaveOut(value, field, into: &out) }
+        if field.isLeftOut {
+            leftOutFields.append(
+                FieldProblem(path: path, reason: "\(field.name) is a field of Envoy's that this version does not have"))
+            return Self.leaveOut(value, field, into: &out)
+        }
         if field.isMap { return encodeMap(value, as: field, path: path, into: &out) }
         guard field.isRepeated else { return encodeSingle(value, as: field, path: path, into: &out) }
         guard case .array(let elements) = value else {

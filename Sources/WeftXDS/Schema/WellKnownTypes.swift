@@ -72,6 +72,8 @@ extension JSONMessageEncoder {
             out.delimited(2, encode(members["value"] ?? .object(members), as: name, path: path))
         } else if FieldSchema.shared.messages[name] != nil {
             out.delimited(2, encode(.object(members), as: name, path: path))
+        } else {
+            meet(unknownType: url, "\(path).@type")
         }
     }
 

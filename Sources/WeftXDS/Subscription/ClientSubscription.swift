@@ -107,7 +107,9 @@ package struct ClientSubscription: Sendable {
             versions[type, default: [:]][resource.name] = resource.version
             reaction.updated.append(resource.name)
         } catch {
-            reaction.errors.append("\(error)")
+            // The control plane finds the objects behind a refusal by the name in front.
+            let text = "\(error)"
+            reaction.errors.append(text.hasPrefix("\(resource.name):") ? text : "\(resource.name): \(text)")
         }
     }
 

@@ -1,6 +1,7 @@
 import CAllocationCounter
 import FoundationEssentials
 import Testing
+import WeftAnalysis
 import WeftConfig
 import WeftCore
 import WeftInject
@@ -15,7 +16,7 @@ import Musl
 #endif
 
 /// Changes documents at random, the same way for the same seed.
-private struct DocumentMutator {
+struct DocumentMutator {
     private var state: UInt64
 
     init(seed: UInt64) { state = seed }
@@ -121,7 +122,7 @@ private struct DocumentMutator {
     @Test(arguments: AdmissionSeeds.all.map(\.kind)) func seedIsValid(_ kind: String) throws {
         let seed = try #require(AdmissionSeeds.all.first { $0.kind == kind })
         let object = try #require(try ManifestReader.objects(in: seed.yaml).first).object
-        #expect(Validator.review(object).filter { $0.severity == .error } == [])
+        #expect(Admission.review(object).filter { $0.severity == .error } == [])
     }
 
     @Test(.timeLimit(.minutes(10)), arguments: AdmissionSeeds.all.map(\.kind))
@@ -135,7 +136,7 @@ private struct DocumentMutator {
             guard let document = make(round, start, seed.yaml, &mutator) else { continue }
             let review = review(document)
             let (before, allocations) = (Self.cpuSeconds(), weft_thread_allocations())
-            let (answer, allowed) = ValidationReview.answer(review) { Validator.review($0) }
+            let (answer, allowed) = ValidationReview.answer(review) { Admission.review($0) }
             let (took, made) = (Self.cpuSeconds() - before, weft_thread_allocations() - allocations)
             (slowest, most) = (max(slowest, took), max(most, made))
             #expect(took < Self.secondsLimit, "round \(round) took \(took) s")
@@ -173,7 +174,7 @@ private struct DocumentMutator {
         var mutator = DocumentMutator(seed: Self.seed)
         let whole = review(["kind": "VirtualService", "spec": [:]])
         for _ in 0..<Self.count {
-            let (answer, _) = ValidationReview.answer(mutator.change(whole)) { Validator.review($0) }
+            let (answer, _) = ValidationReview.answer(mutator.change(whole)) { Admission.review($0) }
             #expect(answer[path: "response", "allowed"]?.boolValue != nil)
         }
     }

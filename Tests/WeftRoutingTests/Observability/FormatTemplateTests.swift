@@ -1,4 +1,5 @@
 import Testing
+import WeftCore
 import WeftIR
 
 /// Format strings as Envoy reads them.

@@ -257,6 +257,10 @@ private func forwarding(_ path: RouteMatch.Path, _ edit: (inout RouteAction) -> 
         #expect(made.cookies.first?.hasSuffix("\"; Max-Age=60; Path=/p; HttpOnly") == true)
         let value = made.cookies.first?.dropFirst(3).prefix(16)
         #expect(made.value == value.map { XXHash64.hash(String($0)) })
+        let strict = HashPolicy.cookie(
+            name: "c", ttlMilliseconds: 0, path: "", terminal: false,
+            attributes: [.init(name: "SameSite", value: "Strict"), .init(name: "Secure", value: "")])
+        #expect(hash([strict]).cookies.first?.hasSuffix("\"; SameSite=Strict; Secure; HttpOnly") == true)
         #expect(hash([.cookie(name: "c", ttlMilliseconds: nil, path: "", terminal: false)]).value == nil)
     }
 

@@ -193,8 +193,9 @@ import WeftTranslate
         #expect(tls.common.subjectAltNames == [SubjectAltNameMatcher(.dns, StringMatcher(.exact("a.internal")))])
         #expect(world.gateway().clusters["outbound|8080||b.infra.svc.cluster.local"]?.tls == nil)
         #expect(try ancestor(world) == ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"])
-        // Sidecars keep the mesh's own TLS.
-        #expect(world.sidecar().clusters["outbound|8080||a.infra.svc.cluster.local"]?.tls == nil)
+        // It is so for every client of the Service (golden pair backend-tls-mesh).
+        let sidecar = world.sidecar().clusters["outbound|8080||a.infra.svc.cluster.local"]
+        #expect(sidecar?.tls?.sni == "a.internal" && sidecar?.transportSocketMatches == [])
     }
 
     @Test func otherNamesMayStandInTheCertificate() throws {
@@ -249,7 +250,7 @@ import WeftTranslate
             ].joined(separator: "\n---\n"))
         #expect(try ancestor(world, "young")[0] == "Accepted=False/Conflicted")
         #expect(try ancestor(world, "old")[0] == "Accepted=True/Accepted")
-        #expect(upstream(world, service: "protocols", port: 1)?.common.validation?.name == "file-root:system")
+        #expect(upstream(world, service: "protocols", port: 1)?.common.validation?.name == "trusted_ca")
         #expect(upstream(world, service: "protocols", port: 1)?.common.alpnProtocols == ["h2"])
         #expect(
             upstream(world, service: "protocols", port: 5)?.common.validation?.name == "configmap://infra/ca-cacert")

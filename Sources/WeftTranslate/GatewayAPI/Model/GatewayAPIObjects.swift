@@ -101,6 +101,11 @@ struct AnyRoute: Sendable {
     let parentRefs: [GatewayAPI.ParentReference]
     /// Lower case; empty stands for every host.
     let hostnames: [String]
+    /// What admission would refuse of it: all, or rules; see ``Refusals``.
+    let refusal: String?
+    let refusedRules: [Int: String]
+    /// Rules that no request can be compared with.
+    let unmatchableRules: Set<Int>
 
     var kind: String { resource.kind }
     var namespace: String { resource.namespace }
@@ -131,6 +136,9 @@ struct AnyRoute: Sendable {
         self.body = body
         parentRefs = parents ?? []
         self.hostnames = (hostnames ?? []).map { $0.lowercased() }
+        refusal = config.refusal
+        refusedRules = config.refusedParts
+        unmatchableRules = config.unmatchableParts
     }
 
     /// Backends of each rule.

@@ -1,21 +1,35 @@
 import WeftConfig
 
-/// What of a route cannot be obeyed: filters of a kind that is not supported, or that exclude each other.
+/// What of a route cannot be obeyed: filters of a kind that is not supported, or that exclude each other, and values that
+/// admission refuses.
 ///
 /// A rule with such a filter answers 500 instead of letting requests past the filter; the others go on.
 struct RouteInvalidity: Sendable {
     /// By rule; `nil` is a good one.
     let rules: [ReferenceProblem?]
 
+    /// Of the route itself, outside of its rules.
+    private let whole: ReferenceProblem?
+
     init(_ route: AnyRoute) {
-        rules = route.filters.map { filters in
+        func refused(_ text: String) -> ReferenceProblem { ReferenceProblem(reason: "UnsupportedValue", message: text) }
+        guard !route.filters.isEmpty else {
+            // Of a route of connections no rule can answer with an error.
+            let first = route.refusedRules.min { $0.key < $1.key }
+            (rules, whole) = ([], (route.refusal ?? first?.value).map(refused))
+            return
+        }
+        whole = route.refusal.map(refused)
+        rules = route.filters.enumerated().map { index, filters in
             Self.problem(rule: filters.rule, isGRPC: route.kind == "GRPCRoute")
                 ?? filters.backends.lazy.compactMap(Self.problem(backend:)).first
+                ?? route.refusedRules[index].map(refused)
         }
     }
 
     /// Why the route as a whole is refused: no rule is left.
     var refusal: ReferenceProblem? {
+        if let whole { return whole }
         guard !rules.isEmpty, rules.allSatisfy({ $0 != nil }), let first = rules[0] else { return nil }
         return first
     }

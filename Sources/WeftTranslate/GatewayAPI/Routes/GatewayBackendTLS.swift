@@ -17,10 +17,13 @@ extension GatewayAPIObjects {
     /// Bundles of authorities where Linux distributions put them; the first is Debian's, which images of ours have.
     static let systemAuthorities = "/etc/ssl/certs/ca-certificates.crt"
 
+    /// Says that a policy is for another implementation of the Gateway API (Istio 1.31).
+    private static let ignored = "istio.io/ignore-policy-attachment"
+
     /// Policies with their findings, the oldest first. Of two for one target the older wins.
     func backendTLSStates() -> [BackendTLSState] {
         var taken: [String: ResourceReference] = [:]
-        return backendTLSPolicies.map { config in
+        return backendTLSPolicies.filter { $0.annotations[Self.ignored] != "true" }.map { config in
             var state = BackendTLSState(config: config)
             for target in config.spec.targetRefs {
                 let key = "\(config.namespace)/\(target.name)/\(target.sectionName ?? "")"
@@ -41,7 +44,7 @@ extension GatewayAPIObjects {
         let references = validation.caCertificateRefs ?? []
         if references.isEmpty, validation.wellKnownCACertificates == "System" {
             state.authority = SecretReference(
-                name: "file-root:system",
+                name: "trusted_ca",
                 source: .inline(.validationFrom(trustedCA: .file(Self.systemAuthorities))))
             return
         }
@@ -79,53 +82,43 @@ extension GatewayAPIModel {
     }
 }
 
-/// TLS of a gateway towards backends that a BackendTLSPolicy is for.
+/// TLS towards a Service that a BackendTLSPolicy is for. Holds for gateways and sidecars alike, as in Istio, and where the
+/// client's DestinationRule says nothing about TLS: that is nearer to the client.
 struct GatewayBackendTLS {
     let scope: Scope
 
-    /// Changes the clusters that are there; comes after all of them are.
-    func apply(to configuration: inout ProxyConfiguration) {
-        let model = scope.snapshot.gatewayAPI
-        guard !model.backendTLS.isEmpty else { return }
-        let client = scope.boundGateways.lazy.compactMap(\.backendCertificate).first
-        for name in configuration.clusters.keys.sorted() {
-            let parts = name.split(separator: "|", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 4, let service = model.objects.services[parts[3]],
-                let port = service.ports.first(where: { String($0.number) == parts[1] }),
-                let state = model.backendTLS(for: service, port: port)
-            else { continue }
-            apply(state, client, to: name, &configuration)
-        }
-    }
-
-    private func apply(
-        _ state: BackendTLSState, _ client: Secret?, to name: String, _ configuration: inout ProxyConfiguration
+    /// Without a policy nothing changes.
+    func apply(
+        service: MeshService, port: MeshService.Port, to cluster: inout Cluster,
+        _ assignment: inout ClusterLoadAssignment, _ configuration: inout ProxyConfiguration
     ) {
+        guard let state = scope.snapshot.gatewayAPI.backendTLS(for: service, port: port) else { return }
         guard let authority = state.authority else {
             // Better no answer than one from a backend that nobody has verified.
-            var assignment = ClusterLoadAssignment(clusterName: name)
+            cluster.discovery = .eds(serviceName: "")
+            cluster.transportSocketMatches = []
+            assignment.localities = []
             assignment.emptyReason = "\(state.config.resource): \(state.refusal?.message ?? "no authority")"
             assignment.provenance = Provenance(state.config.resource)
-            configuration.endpoints[name] = assignment
             return
         }
         let validation = state.config.spec.validation
         var tls = UpstreamTLS()
         tls.sni = validation.hostname
         tls.common.validation = authority
-        if configuration.clusters[name]?.httpProtocol == .http2 { tls.common.alpnProtocols = ["h2"] }
+        if cluster.httpProtocol == .http2 { tls.common.alpnProtocols = ["h2"] }
         let names = (validation.subjectAltNames ?? []).compactMap { name -> SubjectAltNameMatcher? in
             if name.type == "URI" { return name.uri.map { SubjectAltNameMatcher(.uri, StringMatcher(.exact($0))) } }
             return name.hostname.map(Self.dns)
         }
         tls.common.subjectAltNames = names.isEmpty ? [Self.dns(validation.hostname)] : names
         if let secret = state.secret { configuration.secrets[secret.name] = secret }
-        if let client {
+        if let client = scope.boundGateways.lazy.compactMap(\.backendCertificate).first {
             configuration.secrets[client.name] = client
             tls.common.certificates = [SecretReference(name: client.name, source: .ads)]
         }
-        configuration.clusters[name]?.tls = tls
-        configuration.clusters[name]?.transportSocketMatches = []
+        cluster.tls = tls
+        cluster.transportSocketMatches = []
     }
 
     private static func dns(_ name: String) -> SubjectAltNameMatcher {

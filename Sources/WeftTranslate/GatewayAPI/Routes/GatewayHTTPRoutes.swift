@@ -35,6 +35,8 @@ struct GatewayHTTPRoutes {
         func add(
             _ match: RouteMatch, _ rank: GatewayRouteMatches.Rank, _ rule: Int, _ position: Int, _ parts: RuleParts
         ) {
+            // A condition that cannot be read is met by nothing.
+            if route.unmatchableRules.contains(rule) { return }
             let built = build(
                 match, parts, route: route, rule: rule, problem: rule < problems.count ? problems[rule] : nil)
             result.append(RankedRoute(rank: rank, order: [index, rule, position], route: built))
