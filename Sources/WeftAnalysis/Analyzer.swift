@@ -24,7 +24,7 @@ package enum Analysis {
     /// Those that speak of what the mesh runs on: workloads, webhooks, Secrets.
     package static let clusterAnalyzers: [any Analyzer] = [
         AnnotationAnalyzer(), DeploymentProtocolAnalyzer(), AutomaticImageAnalyzer(), ProxyImageAnalyzer(),
-        WebhookAnalyzer(), GatewayCredentialAnalyzer(), ConditionAnalyzer(),
+        WebhookAnalyzer(), GatewayCredentialAnalyzer(), ConditionAnalyzer(), ServerVerificationAnalyzer(),
     ]
 
     /// Runs every analyzer; the worst findings come first, otherwise in the analyzers' order.

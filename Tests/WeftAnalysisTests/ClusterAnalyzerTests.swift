@@ -142,7 +142,41 @@ struct ClusterAnalyzerTests {
             + "message: two proxies refused it}]}"
     }
 
+    private static func origination(_ more: String, ports: Bool = false) -> String {
+        let tls = "tls: {mode: SIMPLE\(more)}"
+        let policy = ports ? "portLevelSettings: [{port: {number: 443}, \(tls)}]" : tls
+        return entry("HTTP") + object("DestinationRule", "{host: db.example, trafficPolicy: {\(policy)}}")
+    }
+
+    private static func unlabelled(_ byDefault: Bool) -> String {
+        """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: dev}
+        ---
+        apiVersion: v1
+        kind: ConfigMap
+        metadata: {name: istio-sidecar-injector, namespace: istio-system}
+        data: {values: '{"values": {"sidecarInjectorWebhook": {"enableNamespacesByDefault": \(byDefault)}}}'}
+        ---
+
+        """ + pod()
+    }
+
     static let cases: [Case] = [
+        Case(
+            code: "IST0102", text: "not enabled for Istio injection", bad: unlabelled(false), good: unlabelled(true)),
+        Case(
+            code: "IST0148", text: "enableNamespacesByDefault", bad: unlabelled(true), good: unlabelled(false)),
+        Case(
+            code: "IST0128", text: "for host db.example: the server is checked against the system's authorities",
+            bad: origination(""), good: origination(", caCertificates: system")),
+        Case(
+            code: "IST0128", text: "mode set to SIMPLE", bad: origination(""),
+            good: origination(", credentialName: db-ca")),
+        Case(
+            code: "IST0129", text: "for host db.example at port 443", bad: origination("", ports: true),
+            good: origination(", insecureSkipVerify: true", ports: true)),
         Case(
             code: "IST0107", text: "sidecar.istio.io/proxyCPU can only be applied to Pod",
             bad: deployment(annotations: "sidecar.istio.io/proxyCPU: 100m"),

@@ -31,7 +31,8 @@ package struct MutualTLSAnalyzer: Analyzer {
     }
 }
 
-/// IST0102: a namespace with workloads is not labelled for injection; IST0103: a pod there has no sidecar.
+/// IST0102: a namespace with workloads is not labelled for injection; IST0148: it is injected although; IST0103: a pod
+/// there has no sidecar.
 package struct InjectionAnalyzer: Analyzer {
     package let name = "injection.Analyzer"
     private static let system: Set<String> = [
@@ -42,12 +43,24 @@ package struct InjectionAnalyzer: Analyzer {
         var findings: [Diagnostic] = []
         var injected: Set<String> = []
         let used = Set(context.all("Pod").map(\.namespace) + context.all("Deployment").map(\.namespace))
+        let isByDefault = Self.injectsByDefault(context)
         for namespace in context.all("Namespace") where !Self.system.contains(namespace.name) {
             let labels = namespace.labels
             if labels["istio-injection"] == "enabled" || labels["istio.io/rev"] != nil {
                 injected.insert(namespace.name)
             }
             guard labels["istio-injection"] == nil, labels["istio.io/rev"] == nil, used.contains(namespace.name) else {
+                continue
+            }
+            guard !isByDefault else {
+                findings.append(
+                    Diagnostic(
+                        .info, code: "IST0148", resource: namespace.reference,
+                        message: "is enabled for Istio injection, as Istio is installed with enableNamespacesByDefault "
+                            + "as true.",
+                        hint:
+                            "Run 'kubectl label namespace \(namespace.name) istio-injection=disabled' to leave it out.")
+                )
                 continue
             }
             findings.append(
@@ -71,6 +84,17 @@ package struct InjectionAnalyzer: Analyzer {
                     hint: "It is older than the namespace's label: restart its Deployment."))
         }
         return findings
+    }
+}
+
+extension InjectionAnalyzer {
+    /// Whether the default revision's injector takes namespaces that say nothing.
+    fileprivate static func injectsByDefault(_ context: AnalysisContext) -> Bool {
+        context.all("ConfigMap").filter { $0.name == "istio-sidecar-injector" }.contains { map in
+            let values = map.json[path: "data", "values"]?.stringValue.flatMap { try? JSONValue(parsing: $0) }
+            let injector = values?[path: "values", "sidecarInjectorWebhook"]
+            return injector?["enableNamespacesByDefault"]?.boolValue == true
+        }
     }
 }
 
