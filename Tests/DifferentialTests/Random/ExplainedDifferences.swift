@@ -21,7 +21,11 @@ struct ExplainedDifference: Sendable {
             // To gRPC the status on the wire is 200, whatever the reply's own is.
             let isGRPC = envoy.fields["response.header.grpc-status"] != nil
             let own = isGRPC ? difference.weft.firstMatch(of: /\[([1-5]\d\d)\]/).map { String($0.1) } : status
-            return own.map { difference.envoy.replacing("[0]", with: "[\($0)]") == difference.weft } ?? false
+            guard let own else { return false }
+            let pairs = (Self.values(difference.envoy), Self.values(difference.weft))
+            // Another of the values may be a 0 that the client sent.
+            return pairs.0.count == pairs.1.count
+                && zip(pairs.0, pairs.1).allSatisfy { $0 == $1 || ($0 == "0" && $1 == own) }
         },
         ExplainedDifference(
             name: "length-of-204",
@@ -33,6 +37,11 @@ struct ExplainedDifference: Sendable {
                 && envoy.fields["response.status"] == "204" && envoy.fields["response.body"] == ""
         },
     ]
+
+    /// The values of a header as an observation writes them: `[one][two]`.
+    private static func values(_ written: String) -> [String] {
+        written.dropFirst().dropLast().split(separator: "][", omittingEmptySubsequences: false).map(String.init)
+    }
 
     /// The rule that explains a difference of a generated case.
     static func rule(for difference: Difference, _ envoy: Observation, table: String) -> ExplainedDifference? {
