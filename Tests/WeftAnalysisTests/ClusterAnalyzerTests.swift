@@ -268,6 +268,16 @@ struct ClusterAnalyzerTests {
         #expect(rest.isEmpty, "\(rest.map { "\($0.code) \($0.message)" })")
     }
 
+    /// It is found anew, as it is now; the status may be from before the last change.
+    @Test(arguments: [
+        ("IST0173: spec.subsets[0]: no pod", false), ("IST0173: no pod; WEFT0001: a proxy refused it", true),
+    ])
+    func aConditionRepeatsNoFinding(_ message: String, isTold: Bool) throws {
+        let condition = "status: 'False', type: Accepted, reason: Invalid, message: '\(message)'"
+        let found = try findings(Self.entry("TCP", status: "{conditions: [{\(condition)}]}"))
+        #expect(found.contains { $0.code == "IST0171" } == isTold, "\(found.map { "\($0.code) \($0.message)" })")
+    }
+
     /// What a namespace of the mesh has is no finding: the annotations of an injected pod.
     @Test func injectedPodsAreInOrder() throws {
         let annotations = [

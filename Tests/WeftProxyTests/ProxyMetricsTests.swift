@@ -168,6 +168,62 @@ struct IstioMetricsTests {
         await plane.shutdown(grace: .zero)
     }
 
+    /// Every five seconds (the span that Istio's proxies have), long before the call itself is counted.
+    @Test("a gRPC call that lasts is told of while it lasts", .timeLimit(.minutes(2)))
+    func longCall() async throws {
+        // It takes the call and never answers.
+        let upstream = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let plane = DataPlane()
+        let (bound, problems) = await plane.start(
+            Self.forwarding(to: UInt16(try #require(upstream.localAddress?.port))))
+        #expect(problems.isEmpty)
+        let client = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: Int(try #require(bound["http"]?.first?.port))).get()
+        let head =
+            "POST /s/m HTTP/1.1\r\nHost: echo\r\nContent-Type: application/grpc\r\n"
+            + "Transfer-Encoding: chunked\r\n\r\n"
+        // Two messages: a flag, four octets of length, the octets.
+        let messages = "\0\0\0\0\u{2}hi\0\0\0\0\u{1}!"
+        try await client.writeAndFlush(ByteBuffer(string: head + "d\r\n" + messages + "\r\n"))
+        var told: Substring?
+        while told == nil {
+            try await Task.sleep(for: .milliseconds(200))
+            told = plane.metrics.prometheusText(plane).split(separator: "\n")
+                .first { $0.hasPrefix("istio_request_messages_total{") && !$0.hasSuffix(" 0") }
+        }
+        #expect(told?.hasSuffix(" 2") == true)
+        #expect(told?.contains(#"reporter="source""#) == true)
+        #expect(!plane.metrics.prometheusText(plane).contains("istio_requests_total{"))
+        try await client.close()
+        try await upstream.close()
+        await plane.shutdown(grace: .zero)
+    }
+
+    private static func forwarding(to port: UInt16) -> ProxyConfiguration {
+        var configuration = configuration()
+        let route = Route(
+            match: RouteMatch(path: .prefix("/")), action: .forward(RouteAction(cluster: .cluster("echo"))))
+        let manager = HTTPConnectionManager(
+            statPrefix: "out",
+            routes: .inline(
+                RouteConfiguration(
+                    name: "r", virtualHosts: [VirtualHost(name: "all", domains: ["*"], routes: [route])])),
+            filters: [
+                HTTPFilter(name: "stats", kind: .stats(StatsFilter(reporter: .source))),
+                HTTPFilter(name: "router", kind: .router),
+            ])
+        configuration.listeners["http"]?.filterChains = [
+            FilterChain(name: "c", filters: [.httpConnectionManager(manager)])
+        ]
+        var cluster = Cluster(name: "echo", discovery: .static)
+        var assignment = ClusterLoadAssignment(clusterName: "echo")
+        assignment.localities = [LocalityEndpoints(endpoints: [Endpoint(address: .ip("127.0.0.1", port: port))])]
+        cluster.endpoints = assignment
+        configuration.clusters["echo"] = cluster
+        return configuration
+    }
+
     private static func configuration() -> ProxyConfiguration {
         let direct = DirectResponse(status: 418, body: "teapot")
         let host = VirtualHost(

@@ -103,6 +103,12 @@ package struct ConditionAnalyzer: Analyzer {
     private static let groups = ["networking.istio.io", "security.istio.io", "telemetry.istio.io"]
     private static let types: Set<String> = ["Accepted", "Reconciled"]
 
+    /// Analysis finds by itself what the condition repeats of it, and as things are now: a status follows after a moment.
+    /// What proxies refused (`WEFT…`) only the control plane knows.
+    private static func isOurs(reason: String, _ text: String) -> Bool {
+        reason == "Invalid" && text.hasPrefix("IST") && !text.contains("WEFT0")
+    }
+
     package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
         context.objects.filter { Self.groups.contains($0.groupVersionKind.group) }.flatMap { object in
             object.array("status", "conditions").compactMap { condition -> Diagnostic? in
@@ -111,6 +117,7 @@ package struct ConditionAnalyzer: Analyzer {
                 else { return nil }
                 let reason = condition["reason"]?.stringValue ?? "no reason given"
                 let text = condition["message"]?.stringValue ?? ""
+                if Self.isOurs(reason: reason, text) { return nil }
                 return Diagnostic(
                     .warning, code: "IST0171", resource: object.reference, path: "status.conditions",
                     message: "The condition is negative, type: \(type), reason: \(reason), message: \(text).",
