@@ -46,16 +46,14 @@ struct WantedAddress {
     let address: Address
     let listener: String
     /// For sockets that are opened; those that stand keep what they have.
-    let options: [ListeningOption]
+    let options: [WeftIR.SocketOption]
     let backlog: Int32
 
     private init(_ address: Address, key: String, of listener: Listener) {
         self.key = key
         self.address = address
         self.listener = listener.name
-        options = listener.socketOptions.map {
-            ListeningOption(level: $0.level, name: $0.name, value: $0.value, moment: $0.moment.rawValue)
-        }
+        options = listener.socketOptions
         backlog = Int32(clamping: listener.backlog ?? 4096)
     }
 

@@ -1,6 +1,7 @@
 import CWeftLinux
 package import NIOCore
 import NIOPosix
+package import WeftIR
 
 #if canImport(Glibc)
 import Glibc
@@ -15,29 +16,13 @@ package struct ListenError: Error, CustomStringConvertible {
     package var description: String { "cannot listen on \(address): \(String(cString: strerror(code)))" }
 }
 
-/// A socket option by the system's numbers.
-package struct ListeningOption: Sendable {
-    package var level: Int32
-    package var name: Int32
-    package var value: [UInt8]
-    /// 0 before bind, 1 after it, 2 after listen.
-    package var moment: Int32
-
-    package init(level: Int32, name: Int32, value: [UInt8], moment: Int32) {
-        self.level = level
-        self.name = name
-        self.value = value
-        self.moment = moment
-    }
-}
-
 /// Opens listening sockets. Each worker has one of its own on every port; the kernel spreads connections (SO_REUSEPORT).
 package enum ListeningSocket {
     /// Binds `host:port`; port 0 takes any free one.
     /// - Returns: The descriptor, owned by the caller, and the port.
     /// - Parameter options: In the order in which they are set.
     package static func open(
-        host: String, port: UInt16, backlog: Int32 = 4096, options: [ListeningOption] = []
+        host: String, port: UInt16, backlog: Int32 = 4096, options: [WeftIR.SocketOption] = []
     ) throws(ListenError) -> (CInt, UInt16) {
         // One buffer with all values keeps them in place while the system reads them.
         let values = options.flatMap(\.value)
@@ -47,7 +32,7 @@ package enum ListeningSocket {
                 defer { start += option.value.count }
                 return weft_socket_option(
                     level: option.level, name: option.name, value: bytes.baseAddress.map { $0 + start },
-                    length: UInt32(option.value.count), when: option.moment)
+                    length: UInt32(option.value.count), when: option.moment.rawValue)
             }
             return weft_listen_reuse_port(host, port, backlog, set, set.count)
         }
