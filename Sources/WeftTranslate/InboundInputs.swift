@@ -56,12 +56,11 @@ package struct InboundInputs: Sendable, Hashable {
 extension MeshSnapshot {
     /// The services of a proxy's namespace that may stand for it, and those of any that its rules may ask.
     fileprivate func services(behind proxy: ProxyClass) -> [MeshService] {
-        let own = (serviceNamespaces[proxy.namespace] ?? []).filter { index in
-            let service = services[index]
-            if proxy.endpointPorts[service.host] != nil { return true }
-            return service.selector?.allSatisfy { proxy.labels[$0.key] == $0.value } ?? false
+        let behind = proxy.endpointPorts.keys.flatMap { places.hosts[$0] ?? [] }.filter {
+            services[$0].namespace == proxy.namespace
         }
-        let asked = globals.askedHosts.flatMap { serviceIndex[$0] ?? [] }.filter {
+        let own = behind + (serviceIndex?.selecting(proxy.labels, in: proxy.namespace) ?? [])
+        let asked = globals.askedHosts.flatMap { places.hosts[$0] ?? [] }.filter {
             services[$0].isVisible(from: proxy.namespace)
         }
         return Set(own + asked).sorted().map { services[$0] }

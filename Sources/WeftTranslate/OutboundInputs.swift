@@ -7,21 +7,19 @@ package import WeftIR
 /// ``clusters()`` is a function of this value alone, so equal inputs have equal clusters: the proof that a cache by
 /// these inputs is right is that there is nothing else in reach.
 package struct ServiceInputs: Sendable, Hashable {
-    package var host: String { service.host }
+    package var host: String { facts.service.host }
     private let common: SenderInputs
-    private let service: MeshService
-    private let rules: [Config<DestinationRule>]
+    private let facts: ServiceFacts
 
-    fileprivate init(_ common: SenderInputs, _ service: MeshService, _ rules: [Config<DestinationRule>]) {
+    fileprivate init(_ common: SenderInputs, _ facts: ServiceFacts) {
         self.common = common
-        self.service = service
-        self.rules = rules
+        self.facts = facts
     }
 
     /// Clusters of every port and subset, with their endpoints and secrets.
     package func clusters() -> (ProxyConfiguration, [Diagnostic]) {
         var configuration = ProxyConfiguration()
-        guard let scope = common.scope(of: [service], [], rules) else { return (configuration, []) }
+        guard let scope = common.scope(of: [facts.service], [], facts.rules) else { return (configuration, []) }
         let diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
         return (configuration, diagnostics)
     }
@@ -31,6 +29,27 @@ package struct ServiceInputs: Sendable, Hashable {
         guard let scope = common.scope(of: [], [], []) else { return [] }
         return EnvoyFilterPatches(scope: scope).patches(for: .outbound)
             .filter { $0.target == .cluster && $0.operation != .add }
+    }
+}
+
+/// All that a class of senders sends by is made from: the services that it sees, and its listeners and routes.
+package struct OutboundInputs: Sendable {
+    private let common: SenderInputs
+    private let view: SenderView
+
+    fileprivate init(_ common: SenderInputs, _ view: SenderView) {
+        self.common = common
+        self.view = view
+    }
+
+    /// What the clusters of each service are made from, by host.
+    package var services: [ServiceInputs] { view.services.map { ServiceInputs(common, $0) } }
+    package var traffic: TrafficInputs { TrafficInputs(common, view.traffic) }
+
+    /// Whether the services are the same, and with the same inputs. What did not change is the same object mostly, so
+    /// this takes no look at each of them.
+    package func hasServices(of other: OutboundInputs) -> Bool {
+        common == other.common && (view === other.view || view.services == other.view.services)
     }
 }
 
@@ -62,26 +81,9 @@ final class SenderInputs: Sendable, Hashable {
 }
 
 extension Translator {
-    /// What everything that a class of senders sends by is made from: the clusters of each service that it sees, and
-    /// its listeners and routes.
-    package func inputs(for proxies: OutboundClass) -> (services: [ServiceInputs], traffic: TrafficInputs) {
-        let common = SenderInputs(proxies, snapshot.globals)
+    /// What everything that a class of senders sends by is made from.
+    package func inputs(for proxies: OutboundClass) -> OutboundInputs {
         let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
-        return (serviceInputs(common, scope), TrafficInputs(common, scope))
-    }
-
-    private func serviceInputs(_ common: SenderInputs, _ scope: Scope) -> [ServiceInputs] {
-        scope.services.map { ServiceInputs(common, $0, snapshot.destinationRules(covering: $0.host)) }
-    }
-
-    /// What the clusters of each service that a class of senders sees are made from.
-    package func serviceInputs(for proxies: OutboundClass) -> [ServiceInputs] {
-        serviceInputs(SenderInputs(proxies, snapshot.globals), Scope(snapshot: snapshot, proxy: proxies.proxy))
-    }
-
-    /// What the listeners and routes of a class of senders are made from.
-    package func trafficInputs(for proxies: OutboundClass) -> TrafficInputs {
-        TrafficInputs(
-            SenderInputs(proxies, snapshot.globals), Scope(snapshot: snapshot, proxy: proxies.proxy))
+        return OutboundInputs(SenderInputs(proxies, snapshot.globals), snapshot.views.sender(scope))
     }
 }

@@ -10,7 +10,7 @@ struct Scope {
     private(set) var services: [MeshService]
     /// Virtual services that this proxy may use, the ones that win first.
     private(set) var virtualServices: [Config<VirtualService>] {
-        didSet { meshRules = Self.index(virtualServices) }
+        didSet { meshRules = ScopeView.index(virtualServices) }
     }
     /// Those of ``virtualServices`` that are for the mesh, by host.
     private(set) var meshRules: HostIndex
@@ -35,28 +35,14 @@ struct Scope {
         self.snapshot = snapshot
         self.proxy = proxy
         let sidecar = proxy.kind == .sidecar ? Self.sidecar(for: proxy, in: snapshot) : nil
+        let view = snapshot.views.view(for: proxy, sidecar, in: snapshot)
         self.sidecar = sidecar
-        let visible = snapshot.services.filter { $0.isVisible(from: proxy.namespace) }
-        let concrete = visible.filter { $0.externalName == nil }
-        let permissions = HostPermissions(snapshot: snapshot, proxy: proxy)
-        let candidates = Self.visibleVirtualServices(for: proxy, in: snapshot)
-        let rules = candidates.compactMap { permissions.allowed($0) }
-        ownershipDiagnostics = permissions.diagnostics(candidates)
-        let entries = sidecar?.spec.egress ?? []
-        let scopes = (entries.isEmpty ? [nil] : entries.map { $0 }).map { entry in
-            EgressScope(
-                entry: entry, services: concrete, virtualServices: rules, namespace: proxy.namespace)
-        }
-        egress = scopes.enumerated().sorted {
-            ($0.element.port == nil ? 1 : 0, $0.offset) < ($1.element.port == nil ? 1 : 0, $1.offset)
-        }.map(\.element)
-        services =
-            egress.count == 1
-            ? egress[0].services
-            : Self.distinct(Array(Set(egress.flatMap(\.services))), namespace: proxy.namespace)
-        virtualServices = Self.united(egress, all: rules)
-        meshRules = Self.index(virtualServices)
-        aliases = Self.aliases(visible, concrete: Set(concrete.map(\.host)))
+        services = view.services
+        virtualServices = view.virtualServices
+        meshRules = view.meshRules
+        ownershipDiagnostics = view.ownershipDiagnostics
+        egress = view.egress
+        aliases = view.aliases
     }
 
     func service(host: String) -> MeshService? { snapshot.service(host: host, from: proxy.namespace) }
@@ -94,52 +80,6 @@ struct Scope {
     func addresses(of service: MeshService) -> [String] {
         guard service.addresses.isEmpty, capturesDNS else { return service.addresses }
         return service.allocatedAddresses
-    }
-
-    private static func index(_ rules: [Config<VirtualService>]) -> HostIndex {
-        var index = HostIndex()
-        for (position, config) in rules.enumerated() where GatewayName.names(of: config).contains(GatewayName.mesh) {
-            for name in config.spec.hosts ?? [] {
-                index.add(MeshSnapshot.resolve(host: name, namespace: config.namespace), position: position)
-            }
-        }
-        return index
-    }
-
-    private static func united(_ egress: [EgressScope], all: [Config<VirtualService>]) -> [Config<VirtualService>] {
-        if egress.count == 1 { return egress[0].virtualServices }
-        let reached = Set(egress.flatMap { $0.virtualServices.map(\.resource) })
-        return all.filter { reached.contains($0.resource) }
-    }
-
-    /// Follows ExternalName Services to services that are there; names outside the mesh lead nowhere.
-    private static func aliases(_ visible: [MeshService], concrete: Set<String>) -> [String: [MeshService]] {
-        let names = Dictionary(
-            visible.compactMap { service in service.externalName.map { (service.host, $0) } },
-            uniquingKeysWith: { first, _ in first })
-        var result: [String: [MeshService]] = [:]
-        for service in visible where service.externalName != nil {
-            var target = service.externalName ?? ""
-            for _ in 0..<8 where !concrete.contains(target) { target = names[target] ?? target }
-            if concrete.contains(target) { result[target, default: []].append(service) }
-        }
-        return result
-    }
-
-    /// Istio's order: private to the proxy's namespace, exported to it, public; the oldest first in each.
-    private static func visibleVirtualServices(for proxy: ProxyClass, in snapshot: MeshSnapshot) -> [Config<
-        VirtualService
-    >] {
-        func rank(_ config: Config<VirtualService>) -> Int? {
-            let exportTo = config.spec.exportTo ?? snapshot.meshConfig.defaultVirtualServiceExportTo ?? []
-            if exportTo.isEmpty || exportTo.contains("*") { return 2 }
-            if config.namespace == proxy.namespace, exportTo.contains(".") { return 0 }
-            return exportTo.contains(proxy.namespace) ? 1 : nil
-        }
-        let ranked = snapshot.virtualServices.enumerated().compactMap { index, config in
-            rank(config).map { (rank: $0, index: index, config: config) }
-        }
-        return ranked.sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }.map(\.config)
     }
 
     /// One service per host: the proxy's own namespace first, then Kubernetes', then the oldest.

@@ -5,27 +5,11 @@ package import WeftIR
 /// All that the listeners and routes of one class of senders are made from: services without their endpoints, rules.
 package struct TrafficInputs: Sendable, Hashable {
     private let common: SenderInputs
-    private let services: [MeshService]
-    private let virtualServices: [Config<VirtualService>]
-    private let destinationRules: [Config<DestinationRule>]
+    private let facts: TrafficFacts
 
-    init(_ common: SenderInputs, _ scope: Scope) {
+    init(_ common: SenderInputs, _ facts: TrafficFacts) {
         self.common = common
-        virtualServices = scope.virtualServices
-        destinationRules = scope.snapshot.destinationRules
-        let visible = Set(scope.services.map(\.host))
-        var named = scope.virtualServices.reduce(into: scope.snapshot.gatewayAPI.meshDestinations) {
-            $0.formUnion($1.destinations)
-        }
-        if let sidecar = scope.sidecar, let proxy = sidecar.spec.outboundTrafficPolicy?.egressProxy?.host {
-            named.insert(MeshSnapshot.resolve(host: proxy, namespace: sidecar.namespace))
-        }
-        services = scope.snapshot.services.compactMap { service in
-            let isHidden = !visible.contains(service.host)
-            guard !isHidden || named.contains(service.host) || service.externalName != nil else { return nil }
-            // Headless services have listeners by endpoint, and a hidden destination gets its cluster from here.
-            return isHidden || service.resolution == .headless ? service : service.withoutEndpoints
-        }
+        self.facts = facts
     }
 
     /// Listeners, routes, the clusters that are there for everybody, those that routes name in vain, names for DNS,
@@ -39,9 +23,8 @@ package struct TrafficInputs: Sendable, Hashable {
 
     /// The same, up to the virtual hosts that have inputs of their own.
     package func draft() -> TrafficDraft {
-        guard let scope = common.scope(of: services, virtualServices, destinationRules)?.readingTelemetry() else {
-            return TrafficDraft(scope: nil)
-        }
+        let view = common.scope(of: facts.services, facts.virtualServices, facts.destinationRules)
+        guard let scope = view?.readingTelemetry() else { return TrafficDraft(scope: nil) }
         var draft = TrafficDraft(scope: scope)
         FixedClusters.add(
             to: &draft.configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)

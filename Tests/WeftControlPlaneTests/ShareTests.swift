@@ -165,7 +165,7 @@ import WeftXDS
             let proxy = ProxyClass(session("a-1", "10.0.0.1").identity, in: snapshot)
             let (translator, senders) = (Translator(snapshot), OutboundClass(proxy, in: snapshot))
             return (
-                translator.serviceInputs(for: senders), translator.trafficInputs(for: senders),
+                translator.inputs(for: senders).services, translator.inputs(for: senders).traffic,
                 translator.inboundInputs(for: proxy)
             )
         }
@@ -219,7 +219,7 @@ import WeftXDS
         let before = MeshSnapshot(objects: objects + [rule("1s")])
         let after = MeshSnapshot(objects: objects + [rule("2s")])
         let proxy = OutboundClass(ProxyClass(session("a-1", "10.0.0.1").identity, in: before), in: before)
-        let drafts = [before, after].map { Translator($0).trafficInputs(for: proxy).draft().hosts["80"] ?? [:] }
+        let drafts = [before, after].map { Translator($0).inputs(for: proxy).traffic.draft().hosts["80"] ?? [:] }
         #expect(drafts[0].count == 2)
         let changed = drafts[0].filter { drafts[1][$0.key] != $0.value }.map(\.value.name)
         #expect(changed == ["b.dev.svc.cluster.local:80"])

@@ -25,21 +25,57 @@ package struct GroupVersionKind: Sendable, Hashable, Codable, CustomStringConver
 
 /// One Kubernetes object, whatever its kind: the document as it came, with typed access to its metadata.
 ///
-/// Fields that no type of ours knows are kept, so reading and writing an object loses nothing.
+/// Fields that no type of ours knows are kept, so reading and writing an object loses nothing. Copies share the document;
+/// what names an object is read from it once, because a mesh's objects are looked through for every change.
 package struct KubernetesObject: Sendable, Hashable {
-    package var json: JSONValue
+    private final class Storage: Sendable {
+        let json: JSONValue
+        let apiVersion: String
+        let kind: String
+        let name: String
+        let namespace: String
+        let resourceVersion: String
 
-    package init(_ json: JSONValue) { self.json = json }
+        init(_ json: JSONValue) {
+            self.json = json
+            apiVersion = json["apiVersion"]?.stringValue ?? ""
+            kind = json["kind"]?.stringValue ?? ""
+            let metadata = json["metadata"]
+            name = metadata?["name"]?.stringValue ?? ""
+            namespace = metadata?["namespace"]?.stringValue ?? ""
+            resourceVersion = metadata?["resourceVersion"]?.stringValue ?? ""
+        }
+    }
+    private var storage: Storage
 
-    package var apiVersion: String { json["apiVersion"]?.stringValue ?? "" }
-    package var kind: String { json["kind"]?.stringValue ?? "" }
+    package init(_ json: JSONValue) { storage = Storage(json) }
+
+    package var json: JSONValue {
+        get { storage.json }
+        set { storage = Storage(newValue) }
+    }
+
+    /// Whether both are copies of one; they are equal then. Says nothing where not.
+    package func isIdentical(to other: KubernetesObject) -> Bool { storage === other.storage }
+
+    /// The same for all copies, and no other object's as long as one of them is there.
+    package var identity: ObjectIdentifier { ObjectIdentifier(storage) }
+
+    package static func == (left: KubernetesObject, right: KubernetesObject) -> Bool {
+        left.storage === right.storage || left.json == right.json
+    }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(json) }
+
+    package var apiVersion: String { storage.apiVersion }
+    package var kind: String { storage.kind }
     package var groupVersionKind: GroupVersionKind { GroupVersionKind(apiVersion: apiVersion, kind: kind) }
 
-    package var name: String { metadata("name") }
+    package var name: String { storage.name }
     /// Empty for cluster-scoped objects.
-    package var namespace: String { metadata("namespace") }
+    package var namespace: String { storage.namespace }
     package var uid: String { metadata("uid") }
-    package var resourceVersion: String { metadata("resourceVersion") }
+    package var resourceVersion: String { storage.resourceVersion }
     package var generation: Int { json[path: "metadata", "generation"]?.intValue ?? 0 }
     /// RFC 3339, whole seconds, UTC; empty before the object was stored.
     package var creationTimestamp: String { metadata("creationTimestamp") }

@@ -33,7 +33,7 @@ struct OutboundShare: Sendable {
     let traffic: ResourceShare
     private let fragments: [String: Fragment]
     private let clusterFindings: Findings
-    private let trafficInputs: TrafficInputs
+    private let inputs: OutboundInputs
     private let trafficFindings: Findings
     private let tables: [String: MadeRouteTable]
 
@@ -63,7 +63,7 @@ struct OutboundShare: Sendable {
     ) throws {
         let inputs = Translator(snapshot).inputs(for: proxies)
         let encoding = Encoding(target: target, withSecrets: withSecrets)
-        let (fragments, stale, fresh) = try Self.fragments(inputs.services, encoding, replacing: old)
+        let (fragments, stale, fresh) = try Self.fragments(inputs, encoding, replacing: old)
         self.fragments = fragments
         if let old, stale.isEmpty, fresh.isEmpty {
             clusters = old.clusters
@@ -72,8 +72,8 @@ struct OutboundShare: Sendable {
             clusters = Self.clusters(replacing: old?.clusters, all: fragments, stale: stale, fresh: fresh)
             clusterFindings = fragments.values.reduce(into: Findings()) { $0.add($1.diagnostics, $1.patches) }
         }
-        trafficInputs = inputs.traffic
-        if let old, old.trafficInputs == inputs.traffic, Self.haveSameNames(old.clusters, clusters) {
+        self.inputs = inputs
+        if let old, old.inputs.traffic == inputs.traffic, Self.haveSameNames(old.clusters, clusters) {
             (traffic, trafficFindings, tables) = (old.traffic, old.trafficFindings, old.tables)
         } else {
             (traffic, trafficFindings, tables) = try Self.traffic(
@@ -94,8 +94,10 @@ struct OutboundShare: Sendable {
 
     /// Every service's clusters, those that are no more, and those that are new.
     private static func fragments(
-        _ wanted: [ServiceInputs], _ encoding: Encoding, replacing old: OutboundShare?
+        _ inputs: OutboundInputs, _ encoding: Encoding, replacing old: OutboundShare?
     ) throws -> ([String: Fragment], stale: [Fragment], fresh: [Fragment]) {
+        if let old, inputs.hasServices(of: old.inputs) { return (old.fragments, [], []) }
+        let wanted = inputs.services
         var patches: [ResourcePatch]?
         var fragments = old?.fragments ?? [:]
         var stale: [Fragment] = []

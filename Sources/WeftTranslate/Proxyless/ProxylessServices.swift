@@ -24,7 +24,7 @@ extension Translator {
     /// Everything for gRPC clients of a class. They ask by name for what they dial, so nothing more is sent.
     package func proxyless(for proxies: OutboundClass) -> ProxylessConfiguration {
         var result = ProxylessConfiguration()
-        for inputs in serviceInputs(for: proxies) { result.resources.merge(inputs.clusters().0) }
+        for inputs in inputs(for: proxies).services { result.resources.merge(inputs.clusters().0) }
         let scope = Scope(snapshot: snapshot, proxy: proxies.proxy)
         let routes = OutboundRoutes(scope: scope)
         for service in scope.services {

@@ -6,7 +6,9 @@ import WeftCore
 /// Without this a namespace can send the traffic of another one's service, or of a public name, where it likes.
 struct HostPermissions {
     let snapshot: MeshSnapshot
-    let proxy: ProxyClass
+    /// Whose proxies see the rules.
+    let kind: ProxyIdentity.Kind
+    let namespace: String
 
     private var isStrict: Bool { !snapshot.isRestricted && snapshot.meshConfig.hostOwnership?.mode == .strict }
 
@@ -38,10 +40,10 @@ struct HostPermissions {
     private func mayRoute(_ host: String, _ namespace: String) -> Bool {
         if namespace == snapshot.meshConfig.effectiveRootNamespace { return true }
         // What a namespace does to its own requests is its own affair.
-        if proxy.kind == .sidecar, proxy.namespace == namespace { return true }
+        if kind == .sidecar, self.namespace == namespace { return true }
         let full = MeshSnapshot.resolve(host: host, namespace: namespace)
         if let owners = owners(of: full) { return owners.contains(namespace) || owners.contains("*") }
-        let services = snapshot.services.filter { $0.host == full }
+        let services = (snapshot.places.hosts[full] ?? []).map { snapshot.services[$0] }
         if !services.isEmpty { return services.contains { $0.namespace == namespace } }
         return isNamedByAGateway(full, namespace)
     }

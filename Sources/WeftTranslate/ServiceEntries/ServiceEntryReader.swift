@@ -4,17 +4,15 @@ import WeftIR
 
 /// Makes services of ServiceEntries: one for each host, with the endpoints that the entry lists or selects.
 struct ServiceEntryReader {
-    private let workloads: [Workload]
-    private let byAddress: [String: Workload]
+    private let workloads: WorkloadList
     private let meshConfig: MeshConfig
     /// Addresses in the status of entries, by entry and host.
     private let allocated: [ResourceReference: [String: [String]]]
     private let annotated: [ResourceReference: MeshService.Distribution]
 
-    init(objects: [KubernetesObject], workloads: [Workload], meshConfig: MeshConfig) {
+    init(objects: [KubernetesObject], workloads: WorkloadList, meshConfig: MeshConfig) {
         self.workloads = workloads
         self.meshConfig = meshConfig
-        byAddress = Dictionary(workloads.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
         let entries = objects.filter { $0.isKind(ServiceEntry.self) }
         allocated = Dictionary(
             entries.map { ($0.reference, AddressAllocation.recorded(in: $0)) }, uniquingKeysWith: { first, _ in first })
@@ -72,7 +70,7 @@ struct ServiceEntryReader {
         of spec: ServiceEntry, host: String, ports: [MeshService.Port], namespace: String
     ) -> [MeshEndpoint] {
         if let selector = spec.workloadSelector {
-            return workloads.filter { $0.namespace == namespace && selector.matches($0.labels) }.map { workload in
+            return workloads.all.filter { $0.namespace == namespace && selector.matches($0.labels) }.map { workload in
                 MeshEndpoint(workload, ports: ports) { port in
                     (workload.entry == nil ? nil : workload.namedPorts[port.name]) ?? port.targetPort ?? port.number
                 }
@@ -89,7 +87,7 @@ struct ServiceEntryReader {
     private func endpoint(of entry: WorkloadEntry, ports: [MeshService.Port], namespace: String) -> MeshEndpoint? {
         guard let address = entry.endpointAddress else { return nil }
         let own = ports.map { ($0.number, entry.ports?[$0.name] ?? $0.targetPort ?? $0.number) }
-        var workload = byAddress[address]
+        var workload = workloads.byAddress[address]
         if workload == nil, let account = entry.serviceAccount, !account.isEmpty {
             // The account is the identity that callers expect, as with a WorkloadEntry of its own.
             let name = entry.labels?["app"] ?? address
@@ -111,6 +109,7 @@ struct ServiceEntryReader {
 extension [MeshService] {
     /// A ServiceEntry with the host and namespace of a Service adds its endpoints to it, and is otherwise left out.
     func joiningEntriesToServices() -> [MeshService] {
+        guard contains(where: { $0.resource.kind != "Service" }) else { return self }
         var result = filter { $0.resource.kind == "Service" }
         let index = Dictionary(
             result.indices.map { ("\(result[$0].namespace)/\(result[$0].host)", $0) },

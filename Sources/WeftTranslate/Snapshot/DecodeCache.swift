@@ -41,25 +41,25 @@ final class DecodeCache: Sendable {
             used = 0
         }
     }
-    private let lastGlobals = Mutex(MeshGlobals())
+    /// Of the snapshot before.
+    private struct Last {
+        var workloads: WorkloadReading?
+        var registry: Registry?
+        var services: ServiceList?
+        var index: ServiceIndex?
+        var views = ScopeViews()
+        var globals = MeshGlobals()
+    }
+    private let last = Mutex(Last())
     private let state = Mutex(State())
 
     /// The value of an object, from `read` if it is not known. Errors are not remembered.
     func value<Value: Sendable>(of object: KubernetesObject, _ read: () throws -> Value) rethrows -> Value {
-        try value(of: object, version: object.resourceVersion, isRight: { _ in true }, read)
-    }
-
-    /// The same for what is read from more than the object.
-    /// - Parameters:
-    ///   - version: of everything with a version that it is read from; empty reads it anew.
-    ///   - isRight: Whether a known value is right for what has no version.
-    func value<Value: Sendable>(
-        of object: KubernetesObject, version: String, isRight: (Value) -> Bool, _ read: () throws -> Value
-    ) rethrows -> Value {
+        let version = object.resourceVersion
         guard !version.isEmpty else { return try read() }
         let key = Key(
             apiVersion: object.apiVersion, kind: object.kind, namespace: object.namespace, name: object.name)
-        if let known = state.withLock({ $0.value(key, version) }) as? Value, isRight(known) { return known }
+        if let known = state.withLock({ $0.value(key, version) }) as? Value { return known }
         let value = try read()
         state.withLock { $0.set(key, version, value) }
         return value
@@ -68,9 +68,43 @@ final class DecodeCache: Sendable {
     /// The globals of a snapshot; the very same as the last one's where they are equal, which makes comparing them cheap.
     func globals(of snapshot: MeshSnapshot, objects: [KubernetesObject]) -> MeshGlobals {
         let globals = MeshGlobals(snapshot, objects: objects)
-        return lastGlobals.withLock { last in
-            if last != globals { last = globals }
-            return last
+        return last.withLock { last in
+            if last.globals != globals { last.globals = globals }
+            return last.globals
+        }
+    }
+
+    func workloads(of objects: [KubernetesObject], entries: [Config<WorkloadEntry>]) -> WorkloadList {
+        let reading = WorkloadReading(objects, entries: entries, replacing: last.withLock { $0.workloads })
+        last.withLock { $0.workloads = reading }
+        return reading.list
+    }
+
+    func registry(of objects: ObjectsByKind, workloads: WorkloadList, defaultExportTo: [String]) -> Registry {
+        let registry = Registry(
+            objects, workloads: workloads, defaultExportTo: defaultExportTo, replacing: last.withLock { $0.registry })
+        last.withLock { $0.registry = registry }
+        return registry
+    }
+
+    /// Services in a snapshot's order; the very same as the last one's where they are equal.
+    func services(_ services: [MeshService]) -> [MeshService] {
+        let list = ServiceList(services, replacing: last.withLock { $0.services })
+        last.withLock { $0.services = list }
+        return list.sorted
+    }
+
+    func index(of services: [MeshService]) -> ServiceIndex {
+        let index = ServiceIndex.index(of: services, replacing: last.withLock { $0.index })
+        last.withLock { $0.index = index }
+        return index
+    }
+
+    /// Views for the next snapshot, which keep of the last one's what is equal.
+    func views() -> ScopeViews {
+        last.withLock { last in
+            last.views = ScopeViews(after: last.views)
+            return last.views
         }
     }
 

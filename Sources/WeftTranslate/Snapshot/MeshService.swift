@@ -91,6 +91,9 @@ package struct MeshService: Sendable, Hashable {
         return service
     }
 
+    /// Whether both are copies of one; they are equal then. Says nothing where not.
+    func isIdentical(to other: MeshService) -> Bool { storage === other.storage }
+
     package static func == (left: MeshService, right: MeshService) -> Bool {
         left.storage === right.storage || left.storage.fields == right.storage.fields
     }

@@ -50,10 +50,10 @@ package struct MeshSnapshot: Sendable {
     /// What could not be read; the objects named here are left out.
     package let diagnostics: [Diagnostic]
 
-    private(set) var serviceIndex: [String: [Int]]
-    private(set) var workloadIndex: [String: Int]
-    /// Services by the namespace that declares them.
-    private(set) var serviceNamespaces: [String: [Int]]
+    private(set) var places: ServicePlaces
+    /// What proxies find their services by; `nil` where services have been chosen already.
+    private(set) var serviceIndex: ServiceIndex?
+    private var workloadPlaces: [String: Int]
     /// See ``selectorKeys(of:rootNamespace:)``.
     let selectorKeys: [String: Set<String>]
     /// Whether proxies of every namespace may trace.
@@ -64,6 +64,8 @@ package struct MeshSnapshot: Sendable {
     let tellsNodesApart: Bool
     /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
     private(set) var globals = MeshGlobals()
+    /// What proxies that see the same have in common.
+    private(set) var views: ScopeViews
     /// Node metadata that EnvoyFilters compare (`match.proxy.metadata`).
     let patchMetadataKeys: Set<String>
 
@@ -79,6 +81,7 @@ package struct MeshSnapshot: Sendable {
         var reader = SnapshotReader(objects: objects, cache: cache)
         self.meshConfig = meshConfig
         let delegated = Delegates.resolve(reader.configs(), mesh: meshConfig)
+        views = cache.views()
         virtualServices = delegated.configs
         destinationRules = reader.configs()
         gateways = reader.configs()
@@ -88,20 +91,16 @@ package struct MeshSnapshot: Sendable {
         requestAuthentications = reader.configs()
         envoyFilters = reader.configs()
         telemetries = reader.configs()
-        let workloads = WorkloadReader.workloads(
-            in: objects["Node", "Pod", "WorkloadEntry"], entries: reader.configs(), cache: cache)
-        self.workloads = workloads
-        let registry = ServiceReader(
-            objects: objects["Service", "Namespace", "EndpointSlice"], workloads: workloads,
-            defaultExportTo: meshConfig.defaultServiceExportTo ?? [],
-            cache: cache)
+        let workloads = cache.workloads(of: objects["Node", "Pod", "WorkloadEntry"], entries: reader.configs())
+        self.workloads = workloads.all
+        workloadPlaces = workloads.places
+        let registry = cache.registry(
+            of: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
         let entryReader = ServiceEntryReader(
             objects: objects["ServiceEntry"], workloads: workloads, meshConfig: meshConfig)
         let entries: [Config<ServiceEntry>] = reader.configs()
-        let services = (registry.kubernetesServices() + entries.flatMap { entryReader.services(of: $0) })
-            .joiningEntriesToServices().sorted {
-                ($0.host, $0.namespace, $0.created) < ($1.host, $1.namespace, $1.created)
-            }
+        let services = cache.services(
+            (registry.services + entries.flatMap { entryReader.services(of: $0) }).joiningEntriesToServices())
         self.services = services
         patchMetadataKeys = Set(
             envoyFilters.flatMap { $0.spec.configPatches ?? [] }.flatMap {
@@ -114,7 +113,9 @@ package struct MeshSnapshot: Sendable {
             objects: GatewayAPIObjects(
                 objects: objects.without(["Pod", "Node", "EndpointSlice"]), services: services, secrets: secrets,
                 cache: cache))
-        serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
+        let index = cache.index(of: services)
+        places = index.places
+        serviceIndex = index
         var keys = Self.selectorKeys(
             of: objects.without(["Pod", "Node", "EndpointSlice", "Service", "Secret"]),
             rootNamespace: meshConfig.effectiveRootNamespace)
@@ -127,10 +128,6 @@ package struct MeshSnapshot: Sendable {
         tellsNodesApart =
             services.contains { $0.distribution == .sameNode }
             || keys.values.contains { $0.contains("kubernetes.io/hostname") }
-        serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
-        workloadIndex = Dictionary(
-            workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
-            uniquingKeysWith: { first, _ in first })
         diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
         destinationIndex = Self.index(destinationRules)
         globals = cache.globals(of: self, objects: objects.without(["Pod", "Node", "EndpointSlice"]))
@@ -165,26 +162,27 @@ package struct MeshSnapshot: Sendable {
     ) -> MeshSnapshot {
         var copy = self
         copy.isRestricted = true
+        copy.views = .unkept
         copy.services = services
         copy.virtualServices = virtualServices
         copy.destinationRules = destinationRules
         copy.authorizationPolicies = authorizationPolicies
         copy.workloads = []
-        copy.workloadIndex = [:]
-        copy.serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
-        copy.serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
+        copy.workloadPlaces = [:]
+        copy.places = ServicePlaces(services)
+        copy.serviceIndex = nil
         return copy
     }
 
     /// The service of a host that a namespace sees: its own first, then Kubernetes', then the oldest.
     package func service(host: String, from namespace: String) -> MeshService? {
-        let visible = (serviceIndex[host] ?? []).map { services[$0] }.filter { $0.isVisible(from: namespace) }
+        let visible = (places.hosts[host] ?? []).map { services[$0] }.filter { $0.isVisible(from: namespace) }
         return visible.first { $0.namespace == namespace } ?? visible.first { $0.resource.kind == "Service" }
             ?? visible.min { $0.created < $1.created }
     }
 
     package func workload(namespace: String, name: String) -> Workload? {
-        workloadIndex["\(namespace)/\(name)"].map { workloads[$0] }
+        workloadPlaces["\(namespace)/\(name)"].map { workloads[$0] }
     }
 
     /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace. Letters are small: names of

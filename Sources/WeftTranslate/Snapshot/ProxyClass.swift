@@ -80,9 +80,8 @@ extension MeshSnapshot {
     /// Ports at one address, by the services that have it as an endpoint.
     func endpointPorts(at address: String, in namespace: String) -> [String: [Int: Int]] {
         var ports: [String: [Int: Int]] = [:]
-        for index in serviceNamespaces[namespace] ?? [] {
-            guard let endpoint = services[index].endpoints.first(where: { $0.address == address }) else { continue }
-            if ports[services[index].host] == nil { ports[services[index].host] = endpoint.ports }
+        for service in serviceIndex?.services(at: address, in: namespace) ?? [] where ports[service.host] == nil {
+            ports[service.host] = service.endpoints.first { $0.address == address }?.ports
         }
         return ports
     }

@@ -4,69 +4,22 @@ import WeftIR
 
 /// Reads Services with their EndpointSlices and the WorkloadEntries that their selectors meet.
 struct ServiceReader {
-    private let services: [KubernetesObject]
-    private let slices: [String: [KubernetesObject]]
-    /// WorkloadEntries by namespace.
-    private let machines: [String: [Workload]]
-    private let byAddress: [String: Workload]
+    let workloads: WorkloadList
     /// Who sees a Service that does not say (`defaultServiceExportTo`).
     private let defaultExportTo: [String]
     /// Traffic distribution that a namespace's annotation gives to its Services.
-    private let distributions: [String: MeshService.Distribution]
-    private let cache: DecodeCache
-
-    /// What a Service was read into, and what of that has no version: it is right as long as this is the same.
-    private struct Reading {
-        var service: MeshService
-        var workloads: [String: Workload?]
-        var machines: [Workload]
-        var defaultExportTo: [String]
-        var distribution: MeshService.Distribution?
-    }
+    let distributions: [String: MeshService.Distribution]
 
     init(
-        objects: [KubernetesObject], workloads: [Workload], defaultExportTo: [String] = [],
-        cache: DecodeCache = DecodeCache()
+        _ workloads: WorkloadList, defaultExportTo: [String], distributions: [String: MeshService.Distribution]
     ) {
+        self.workloads = workloads
         self.defaultExportTo = defaultExportTo
-        self.cache = cache
-        services = objects.filter { $0.kind == "Service" && $0.apiVersion == "v1" }
-        distributions = Dictionary(
-            objects.filter { $0.kind == "Namespace" }.compactMap { namespace in
-                MeshService.Distribution(annotationOf: namespace).map { (namespace.name, $0) }
-            }, uniquingKeysWith: { first, _ in first })
-        slices = Dictionary(
-            grouping: objects.filter { $0.kind == "EndpointSlice" },
-            by: { "\($0.namespace)/\($0.labels["kubernetes.io/service-name"] ?? "")" })
-        machines = Dictionary(grouping: workloads.filter { $0.entry != nil }, by: \.namespace)
-        byAddress = Dictionary(workloads.map { ($0.address, $0) }, uniquingKeysWith: { first, _ in first })
+        self.distributions = distributions
     }
 
-    // MARK: - Kubernetes
-
-    func kubernetesServices() -> [MeshService] { services.map(service) }
-
-    private func service(_ object: KubernetesObject) -> MeshService {
-        let namespace = object.namespace
-        let slices = (slices["\(namespace)/\(object.name)"] ?? []).sorted { $0.name < $1.name }
-        let versions = ([object] + slices).map(\.resourceVersion)
-        let version = versions.contains("") ? "" : versions.joined(separator: " ")
-        func isRight(_ reading: Reading) -> Bool {
-            reading.defaultExportTo == defaultExportTo && reading.distribution == distributions[namespace]
-                && reading.machines == machines[namespace] ?? []
-                && reading.workloads.allSatisfy { byAddress[$0.key] == $0.value }
-        }
-        return cache.value(of: object, version: version, isRight: isRight) {
-            let service = read(object, slices)
-            let addresses = service.endpoints.map { ($0.address, byAddress[$0.address]) }
-            return Reading(
-                service: service, workloads: Dictionary(addresses, uniquingKeysWith: { first, _ in first }),
-                machines: machines[namespace] ?? [], defaultExportTo: defaultExportTo,
-                distribution: distributions[namespace])
-        }.service
-    }
-
-    private func read(_ object: KubernetesObject, _ slices: [KubernetesObject]) -> MeshService {
+    /// - Parameter slices: in the order of their names.
+    func service(_ object: KubernetesObject, _ slices: [KubernetesObject]) -> MeshService {
         let spec = object.json["spec"] ?? .object([:])
         let ports = (spec["ports"]?.arrayValue ?? []).compactMap(port)
         let clusterIP = spec["clusterIP"]?.stringValue ?? ""
@@ -108,7 +61,7 @@ struct ServiceReader {
     /// WorkloadEntries count as pods do for the selector of a Service.
     private func machines(of service: MeshService) -> [MeshEndpoint] {
         guard let selector = service.selector, !selector.isEmpty else { return [] }
-        return (machines[service.namespace] ?? []).filter { workload in
+        return (workloads.machines[service.namespace] ?? []).filter { workload in
             selector.allSatisfy { workload.labels[$0.key] == $0.value }
         }.map { workload in
             MeshEndpoint(workload, ports: service.ports) { port in
@@ -140,7 +93,7 @@ struct ServiceReader {
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue
                 for address in entry["addresses"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
-                    let workload = byAddress[address].flatMap { target == nil || $0.name == target ? $0 : nil }
+                    let workload = workloads.byAddress[address].flatMap { target == nil || $0.name == target ? $0 : nil }
                     var endpoint =
                         result[address]
                         ?? MeshEndpoint(

@@ -5,25 +5,21 @@ import WeftIR
 /// Reads pods, and the WorkloadEntries that stand beside them.
 enum WorkloadReader {
     /// Pods first, each sort in order of namespace and name.
+    /// - Parameter pod: what a pod is read into; nothing for one that traffic does not reach.
     static func workloads(
-        in objects: [KubernetesObject], entries: [Config<WorkloadEntry>] = [], cache: DecodeCache = DecodeCache()
+        in objects: [KubernetesObject], entries: [Config<WorkloadEntry>], pod: (KubernetesObject) -> Workload?
     ) -> [Workload] {
         let nodes = Dictionary(
             objects.filter { $0.kind == "Node" && $0.apiVersion == "v1" }.map { ($0.name, $0) },
             uniquingKeysWith: { first, _ in first })
-        let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { pod in
-            cache.value(of: pod) { Reading(workload: workload(pod)) }.workload.map { placed($0, nodes) }
+        let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { object in
+            pod(object).map { placed($0, nodes) }
         }
         let unhealthy = Set(objects.filter { $0.isKind(WorkloadEntry.self) && isUnhealthy($0) }.map(\.reference))
         let machines = entries.compactMap { workload($0, isHealthy: !unhealthy.contains($0.resource)) }
         return [pods, machines].flatMap { list in
             list.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
         }
-    }
-
-    /// What a pod was read into; pods that traffic does not reach are none.
-    private struct Reading {
-        var workload: Workload?
     }
 
     private static func isUnhealthy(_ entry: KubernetesObject) -> Bool {
@@ -46,7 +42,8 @@ enum WorkloadReader {
         return workload
     }
 
-    private static func workload(_ pod: KubernetesObject) -> Workload? {
+    /// `nil` for a pod that traffic does not reach.
+    static func workload(_ pod: KubernetesObject) -> Workload? {
         let phase = pod.json[path: "status", "phase"]?.stringValue
         guard let address = pod.json[path: "status", "podIP"]?.stringValue, !address.isEmpty, phase != "Succeeded",
             phase != "Failed",
