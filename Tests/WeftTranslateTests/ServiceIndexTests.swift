@@ -36,7 +36,9 @@ import WeftCore
             switch Int.random(in: 0..<8, using: &random) {
             case 0: services.remove(at: place)
             case 1: services.insert(service("n\(place)", Self.namespaces[place % 2], &random), at: place)
-            case 2: services[place] = service(services[place].name, Self.namespaces.randomElement(using: &random) ?? "dev", &random)
+            case 2:
+                services[place] = service(
+                    services[place].name, Self.namespaces.randomElement(using: &random) ?? "dev", &random)
             default: services[place] = service(services[place].name, services[place].namespace, &random)
             }
             if services.isEmpty { services = [service("last", "dev", &random)] }

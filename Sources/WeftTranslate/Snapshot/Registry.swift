@@ -6,26 +6,26 @@ struct EndpointSlices: Sendable {
     private var slices: [String: [KubernetesObject]] = [:]
 
     init(_ objects: [KubernetesObject] = []) {
-        slices = Dictionary(grouping: objects, by: Self.key)
+        slices = Dictionary(grouping: objects, by: Self.service)
     }
 
     /// `NAMESPACE/SERVICE`.
-    static func key(_ slice: KubernetesObject) -> String {
+    static func service(of slice: KubernetesObject) -> String {
         "\(slice.namespace)/\(slice.labels["kubernetes.io/service-name"] ?? "")"
     }
 
-    static func key(of service: KubernetesObject) -> String { "\(service.namespace)/\(service.name)" }
+    static func name(of service: KubernetesObject) -> String { "\(service.namespace)/\(service.name)" }
 
     /// A Service's, in the order of their names.
     func of(_ service: KubernetesObject) -> [KubernetesObject] {
-        (slices[Self.key(of: service)] ?? []).sorted { $0.name < $1.name }
+        (slices[Self.name(of: service)] ?? []).sorted { $0.name < $1.name }
     }
 
     mutating func replace(_ old: KubernetesObject, with new: KubernetesObject) {
-        let key = Self.key(old)
+        let key = Self.service(of: old)
         slices[key]?.removeAll { $0.isIdentical(to: old) }
         if slices[key] == [] { slices[key] = nil }
-        slices[Self.key(new), default: []].append(new)
+        slices[Self.service(of: new), default: []].append(new)
     }
 }
 
@@ -99,12 +99,14 @@ final class Registry: Sendable {
         var index = index
         var concerned: Set<String> = []
         for place in ofSlices {
-            concerned.formUnion([EndpointSlices.key(self.slices[place]), EndpointSlices.key(slices[place])])
+            concerned.formUnion([
+                EndpointSlices.service(of: self.slices[place]), EndpointSlices.service(of: slices[place]),
+            ])
             index.replace(self.slices[place], with: slices[place])
         }
         var places = Set(ofServices)
         if !concerned.isEmpty {
-            places.formUnion(services.indices.filter { concerned.contains(EndpointSlices.key(of: services[$0])) })
+            places.formUnion(services.indices.filter { concerned.contains(EndpointSlices.name(of: services[$0])) })
         }
         return (index, places)
     }

@@ -93,7 +93,9 @@ struct ServiceReader {
             for entry in slice.json["endpoints"]?.arrayValue ?? [] {
                 let target = entry["targetRef"]?["name"]?.stringValue
                 for address in entry["addresses"]?.arrayValue?.compactMap(\.stringValue) ?? [] {
-                    let workload = workloads.byAddress[address].flatMap { target == nil || $0.name == target ? $0 : nil }
+                    let workload = workloads.byAddress[address].flatMap {
+                        target == nil || $0.name == target ? $0 : nil
+                    }
                     var endpoint =
                         result[address]
                         ?? MeshEndpoint(
