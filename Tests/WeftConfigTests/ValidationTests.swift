@@ -221,6 +221,108 @@ func accepts(_ kind: String, _ spec: String) throws {
         "AuthorizationPolicy", "{rules: [{when: [{key: destination.port, values: [http]}]}]}",
         "spec.rules[0].when[0].values[0]", "1..65535"
     ),
+    (
+        "AuthorizationPolicy",
+        "{action: CUSTOM, provider: {name: p}, rules: [{from: [{source: {requestPrincipals: [a]}}]}]}",
+        "spec.rules[0].from[0].source.requestPrincipals", "not supported with CUSTOM"
+    ),
+    (
+        "AuthorizationPolicy",
+        "{action: CUSTOM, provider: {name: p}, rules: [{from: [{source: {notRequestPrincipals: [a]}}]}]}",
+        "spec.rules[0].from[0].source.notRequestPrincipals", "not supported with CUSTOM"
+    ),
+    (
+        "AuthorizationPolicy",
+        "{action: CUSTOM, provider: {name: p}, rules: [{when: [{key: 'request.auth.claims[a]', values: [a]}]}]}",
+        "spec.rules[0].when[0].key", "not supported with CUSTOM"
+    ),
+    ("AuthorizationPolicy", "{rules: [null]}", "spec.rules[0]", "object"),
+    ("AuthorizationPolicy", "{rules: [{from: [null]}]}", "spec.rules[0].from[0]", "object"),
+    ("AuthorizationPolicy", "{rules: [{from: [{}]}]}", "spec.rules[0].from[0].source", "nil"),
+    ("AuthorizationPolicy", "{rules: [{from: [{source: {}}]}]}", "spec.rules[0].from[0].source", "at least one"),
+    ("AuthorizationPolicy", "{rules: [{to: []}]}", "spec.rules[0].to", "empty"),
+    ("AuthorizationPolicy", "{rules: [{to: [null]}]}", "spec.rules[0].to[0]", "object"),
+    ("AuthorizationPolicy", "{rules: [{to: [{}]}]}", "spec.rules[0].to[0].operation", "nil"),
+    ("AuthorizationPolicy", "{rules: [{to: [{operation: {}}]}]}", "spec.rules[0].to[0].operation", "at least one"),
+    ("AuthorizationPolicy", "{rules: [{when: [null]}]}", "spec.rules[0].when[0]", "object"),
+    ("AuthorizationPolicy", "{rules: [{when: [{values: [a]}]}]}", "spec.rules[0].when[0].key", "empty"),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: 'destination.labels[app]', values: [a]}]}]}",
+        "spec.rules[0].when[0].key", "unknown attribute"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: 'experimental.envoy.filters.a', values: [a]}]}]}",
+        "spec.rules[0].when[0].key", "unknown attribute"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: source.principal, notValues: ['']}]}]}",
+        "spec.rules[0].when[0].notValues[0]", "empty value"
+    ),
+    ("AuthorizationPolicy", "{targetRef: {kind: Service, name: a, namespace: b}}", "spec.targetRef.namespace", "cross"),
+    ("AuthorizationPolicy", "{targetRefs: [{kind: Service}]}", "spec.targetRefs[0].name", "name"),
+    (
+        "AuthorizationPolicy", "{selector: {matchLabels: {'a*': b}}}", "spec.selector.matchLabels[a*]", "wildcard"
+    ),
+    ("PeerAuthentication", "{mtls: {mode: BLAH}}", "spec.mtls.mode", "BLAH"),
+    (
+        "PeerAuthentication", "{selector: {matchLabels: {a: b}}, portLevelMtls: {acd: {mode: STRICT}}}",
+        "spec.portLevelMtls[acd]", "1..65535"
+    ),
+    (
+        "PeerAuthentication", "{selector: {matchLabels: {a: b}}, portLevelMtls: {'65536': {mode: STRICT}}}",
+        "spec.portLevelMtls[65536]", "1..65535"
+    ),
+    (
+        "PeerAuthentication", "{selector: {matchLabels: {a: b}}, portLevelMtls: {}}", "spec.portLevelMtls",
+        "at least one element"
+    ),
+    ("PeerAuthentication", "{selector: {matchLabels: {'': b}}}", "spec.selector.matchLabels", "empty key"),
+    ("RequestAuthentication", "{jwtRules: [null]}", "spec.jwtRules[0]", "object"),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, audiences: ['']}]}", "spec.jwtRules[0].audiences[0]",
+        "non-empty"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, fromHeaders: [{}]}]}", "spec.jwtRules[0].fromHeaders[0].name",
+        "name"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, fromParams: ['']}]}", "spec.jwtRules[0].fromParams[0]",
+        "non-empty"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, fromCookies: ['']}]}", "spec.jwtRules[0].fromCookies[0]",
+        "non-empty"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, outputClaimToHeaders: [{header: ':authority', claim: x}]}]}",
+        "spec.jwtRules[0].outputClaimToHeaders[0].header", "letters"
+    ),
+    ("RequestAuthentication", "{jwtRules: [{issuer: a, timeout: apple}]}", "spec.jwtRules[0].timeout", "duration"),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, spaceDelimitedClaims: ['']}]}",
+        "spec.jwtRules[0].spaceDelimitedClaims[0]", "non-empty"
+    ),
+    (
+        "RequestAuthentication", "{selector: {matchLabels: {a: b}}, targetRef: {kind: Service, name: a}}", "spec",
+        "only one of"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{\"keys\": [{\"kty\": \"RSA\", \"n\": \"AQ\"}]}'}]}",
+        "spec.jwtRules[0].jwks", "keys[0]: e is missing"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{\"keys\": [{\"kty\": \"oct\", \"k\": \"?\"}]}'}]}",
+        "spec.jwtRules[0].jwks", "k is not base64url"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{\"keys\": [{\"kty\": \"X\"}]}'}]}",
+        "spec.jwtRules[0].jwks", "kty X is not known"
+    ),
+    (
+        "RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{\"keys\": [{}, 5]}'}]}", "spec.jwtRules[0].jwks",
+        "keys[1]: a key must be an object"
+    ),
     ("RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{'}]}", "spec.jwtRules[0].jwks", "not JSON"),
     ("RequestAuthentication", "{jwtRules: [{issuer: a, jwks: '{}'}]}", "spec.jwtRules[0].jwks", "no list"),
     (
@@ -286,11 +388,18 @@ func refusesSecurityObjects(_ kind: String, _ spec: String, _ path: String, _ wo
 /// What is taken with a word of warning.
 @Test(arguments: [
     ("AuthorizationPolicy", "{action: DENY, rules: [{to: [{operation: {paths: [/a]}}]}]}", "TCP ports"),
-    (
-        "AuthorizationPolicy",
-        "{action: CUSTOM, provider: {name: p}, rules: [{from: [{source: {requestPrincipals: [a]}}]}]}", "before tokens"
-    ),
     ("AuthorizationPolicy", "{targetRefs: [{kind: Service, name: s}]}", "waypoints"),
+    ("AuthorizationPolicy", "{rules: [{to: [{operation: {paths: [/a/*/b]}}]}]}", "a star stands for any text only"),
+    ("AuthorizationPolicy", "{rules: [{from: [{source: {principals: ['*a*']}}]}]}", "a star stands for any text only"),
+    (
+        "AuthorizationPolicy", "{rules: [{when: [{key: 'request.headers[a]', notValues: ['a*b']}]}]}",
+        "a star stands for any text only"
+    ),
+    (
+        "AuthorizationPolicy", "{rules: [{from: [{source: {notPrincipals: ['spiffe://a/ns/b/sa/c']}}]}]}",
+        "without spiffe://"
+    ),
+    ("AuthorizationPolicy", "{selector: {}, rules: [{}]}", "without labels"),
     ("RequestAuthentication", "{jwtRules: [{issuer: a}]}", "neither jwks nor jwksUri"),
     ("Telemetry", "{metrics: [{overrides: [{match: {customMetric: mine}}]}]}", "metric of its own called mine"),
     ("Telemetry", "{tracing: [{disableContextPropagation: true}]}", "disableContextPropagation has no effect"),
@@ -313,6 +422,19 @@ func warnsOfSecurityObjects(_ kind: String, _ spec: String, _ words: String) thr
     }
 }
 
+/// An element in the middle that has the wrong form hides nothing behind it, and brings no findings of its own.
+@Test func elementsOfTheWrongFormHideNothing() throws {
+    let findings = try check(
+        "AuthorizationPolicy",
+        "{action: DENY, rules: [{from: [5, {source: {ipBlocks: [x, 6, 10.0.0.0/8]}}]}, x, {to: [{operation: {ports: [y]}}]}]}"
+    )
+    #expect(
+        findings.filter { $0.severity == .error }.compactMap(\.path) == [
+            "spec.rules[0].from[0]", "spec.rules[0].from[1].source.ipBlocks[1]", "spec.rules[1]",
+            "spec.rules[0].from[1].source.ipBlocks[0]", "spec.rules[2].to[0].operation.ports[0]",
+        ])
+}
+
 @Test func trialsAreForAllowAndDeny() throws {
     func findings(_ annotation: JSONValue, _ action: JSONValue) -> [Diagnostic] {
         Validator.validate(
@@ -326,6 +448,8 @@ func warnsOfSecurityObjects(_ kind: String, _ spec: String, _ words: String) thr
     #expect(findings("true", "DENY").isEmpty)
     #expect(findings("true", "AUDIT").count == 1)
     #expect(findings("maybe", "ALLOW").count == 1)
+    for text in ["1", "T", "True", "0", "FALSE"] { #expect(findings(.string(text), "ALLOW").isEmpty) }
+    #expect(findings("yes", "ALLOW").count == 1)
 }
 
 @Test func findingsHaveLines() throws {

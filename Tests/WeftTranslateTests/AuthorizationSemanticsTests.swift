@@ -85,6 +85,10 @@ private typealias Mesh = SecurityMesh
             "from: [{source: {namespaces: ['de*']}}]", Call(principal: "spiffe://cluster.local/ns/dev2/sa/a"),
             Call(principal: "spiffe://cluster.local/ns/a-dev/sa/a")
         ),
+        (
+            "from: [{source: {namespaces: ['a*z']}}]", Call(principal: "spiffe://cluster.local/ns/a-to-z/sa/a"),
+            Call(principal: "spiffe://cluster.local/ns/a/sa/z")
+        ),
         ("from: [{source: {notNamespaces: [dev]}}]", Call(principal: nil), Call()),
         // Without a namespace it is the policy's; dots and other signs are literal.
         (
@@ -186,6 +190,9 @@ private typealias Mesh = SecurityMesh
             #expect(try !mesh("{action: ALLOW, rules: [{\(clause)}]}").connects(), "\(clause)")
             #expect(try !mesh("{action: DENY, rules: [{\(clause)}]}").connects(), "\(clause)")
         }
+        // A rule with such a condition is dropped as a whole, as in Istio.
+        let either = "to: [{operation: {paths: [/a]}}, {operation: {ports: ['9000']}}]"
+        #expect(try !mesh("{action: ALLOW, rules: [{\(either)}]}").connects())
         #expect(try mesh("{rules: [{to: [{operation: {ports: ['9000']}}]}]}").connects())
         #expect(try !mesh("{rules: [{to: [{operation: {ports: ['9001']}}]}]}").connects())
         #expect(try mesh("{rules: [{from: [{source: {ipBlocks: [10.244.0.0/16]}}]}]}").connects())
@@ -259,5 +266,31 @@ private typealias Mesh = SecurityMesh
                 "{action: CUSTOM, provider: {name: nobody}, rules: [{to: [{operation: {paths: [/a]}}]}]}"))
         #expect(mesh.ask(Call(path: "/a")).status == 403)
         #expect(mesh.ask(Call(path: "/b")).status == 200)
+        // The rule says nothing of connections that could be told apart.
+        #expect(!mesh.connects())
+    }
+
+    /// A service that speaks gRPC is asked about connections, too; conditions on HTTP are left out there.
+    @Test func connectionsAreShownToServicesThatSpeakGRPC() throws {
+        for (provider, asks) in [("asker", false), ("asker-2", true)] {
+            let mesh = try Mesh(
+                Mesh.authorization(
+                    "{action: CUSTOM, provider: {name: \(provider)}, rules: [{to: [{operation: {paths: [/a]}}]}]}"),
+                mesh: Self.asking)
+            let filters = mesh.chains(port: 9000).first?.filters ?? []
+            let calls = filters.filter { if case .externalAuthorization = $0 { true } else { false } }
+            let shadows = filters.compactMap { filter -> RBAC? in if case .rbac(let rbac) = filter { rbac } else { nil }
+            }
+            #expect(calls.count == (asks ? 1 : 0), "\(provider)")
+            #expect(shadows.flatMap(\.shadowPolicies).map(\.permissions) == (asks ? [[.any]] : []), "\(provider)")
+            #expect(mesh.connects(), "\(provider)")
+        }
+    }
+
+    /// TLS alone is no name: gateways take callers without a certificate.
+    @Test func aStarIsSomebodyWithAName() throws {
+        let mesh = try mesh("{rules: [{from: [{source: {principals: ['*']}}]}]}")
+        #expect(mesh.ask(Call()).status == 200)
+        #expect(mesh.ask(Call(principal: "")).status == 403)
     }
 }

@@ -96,4 +96,44 @@ import WeftTranslate
             + policy("ports", namespace: "dev", "{portLevelMtls: {8080: {mode: STRICT}}}")
         #expect(try server(yaml, port: 8080).contains("plain"))
     }
+
+    // MARK: - Objects that admission refuses
+
+    private static let disabledMesh = "{mtls: {mode: DISABLE}}"
+
+    @Test func modesThatCannotBeReadAreStrict() throws {
+        let mesh = policy("default", namespace: "istio-system", Self.disabledMesh)
+        for spec in ["{mtls: {mode: STRCT}}", "{mtls: 5}", "{mtls: {mode: 5}}"] {
+            #expect(try server(mesh + policy("own", namespace: "dev", spec), port: 8080) == ["mutual"], "\(spec)")
+        }
+        for ports in ["{9000: {mode: NO}}", "{9000: 5}", "{9000: {mode: [STRICT]}}"] {
+            let own = policy("own", namespace: "dev", "{selector: {matchLabels: {app: web}}, portLevelMtls: \(ports)}")
+            #expect(try server(mesh + own, port: 9000) == ["mutual"], "\(ports)")
+            #expect(try server(mesh + own, port: 8080) == ["plain", "passed TLS"], "\(ports)")
+        }
+    }
+
+    @Test func aRefusedPolicyIsInForceWhereItCanBeRead() throws {
+        // Ports without a selector, and a port that there is not.
+        for spec in [
+            "{mtls: {mode: STRICT}, portLevelMtls: {8080: {mode: DISABLE}}}",
+            "{selector: {matchLabels: {app: web}}, mtls: {mode: STRICT}, portLevelMtls: {99999: {mode: DISABLE}}}",
+        ] { #expect(try server(policy("p", namespace: "dev", spec), port: 8080) == ["mutual"], "\(spec)") }
+        let mesh = policy("p", namespace: "istio-system", "{mtls: {mode: STRICT}, portLevelMtls: {}}")
+        #expect(try server(mesh, port: 8080) == ["mutual"])
+    }
+
+    @Test func aSelectorThatCannotBeReadClosesAndNeverOpens() throws {
+        let strict = "{selector: {matchLabels: {app: 'w*'}}, mtls: {mode: STRICT}}"
+        let guess = policy("a", namespace: "dev", created: "2020-01-01T00:00:00Z", strict)
+        #expect(try server(guess, port: 8080) == ["mutual"])
+        let open = policy("b", namespace: "dev", strict.replacing("STRICT", with: "DISABLE"))
+        #expect(try server(policy("m", namespace: "istio-system", Self.strictMesh) + open, port: 8080) == ["mutual"])
+        // What names the workload goes before what only may mean it, and the root namespace's is for its own workloads.
+        let own = policy("own", namespace: "dev", "{selector: {matchLabels: {app: web}}, mtls: {mode: DISABLE}}")
+        #expect(try server(guess + own, port: 8080) == ["plain", "passed TLS"])
+        let root = policy(
+            "r", namespace: "istio-system", "{selector: {matchLabels: {'*x': web}}, mtls: {mode: STRICT}}")
+        #expect(try server(root, port: 8080).contains("plain"))
+    }
 }

@@ -62,9 +62,33 @@ package struct Destination: Sendable, Hashable, Codable {
 package struct WorkloadSelector: Sendable, Hashable, Codable {
     package var matchLabels: [String: String]?
 
+    package init(matchLabels: [String: String]? = nil) { self.matchLabels = matchLabels }
+
+    /// The key of an entry that every workload meets.
+    package static let everyone = "*"
+
     /// A selector without labels selects every workload of its namespace.
+    ///
+    /// Admission refuses a star; in a selector that is there all the same it stands for any text (ADR 0109).
     package func matches(_ labels: [String: String]) -> Bool {
-        (matchLabels ?? [:]).allSatisfy { labels[$0.key] == $0.value }
+        (matchLabels ?? [:]).allSatisfy { key, value in
+            let label = labels[key]
+            if label == value || key == Self.everyone { return true }
+            guard let label, value.utf8.contains(UInt8(ascii: "*")) else { return false }
+            return Self.matches(label, pattern: value)
+        }
+    }
+
+    /// Looks at what stands before the first star and after the last one.
+    private static func matches(_ label: String, pattern: String) -> Bool {
+        let parts = pattern.split(separator: "*", omittingEmptySubsequences: false)
+        guard let first = parts.first, let last = parts.last else { return true }
+        return label.hasPrefix(first) && label.hasSuffix(last) && label.utf8.count >= first.utf8.count + last.utf8.count
+    }
+
+    /// Whether it selects more than it names, because it could not be read.
+    package var isGuess: Bool {
+        (matchLabels ?? [:]).contains { $0.key == Self.everyone || $0.value.utf8.contains(UInt8(ascii: "*")) }
     }
     package var isEmpty: Bool { matchLabels?.isEmpty ?? true }
 }
@@ -75,4 +99,8 @@ package struct PolicyTargetReference: Sendable, Hashable, Codable {
     package var kind: String?
     package var name: String?
     package var namespace: String?
+
+    package init(group: String, kind: String, name: String) {
+        (self.group, self.kind, self.name) = (group, kind, name)
+    }
 }

@@ -8,7 +8,10 @@ package struct PeerAuthentication: IstioSpec {
         case permissive = "PERMISSIVE"
         case strict = "STRICT"
     }
-    package struct MutualTLS: Sendable, Hashable, Codable { package var mode: Mode? }
+    package struct MutualTLS: Sendable, Hashable, Codable {
+        package var mode: Mode?
+        package init(mode: Mode?) { self.mode = mode }
+    }
     package var selector: WorkloadSelector?
     package var mtls: MutualTLS?
     /// Keyed by the workload's port.
@@ -30,6 +33,7 @@ package struct AuthorizationPolicy: IstioSpec {
         package var from: [From]?
         package var to: [To]?
         package var when: [Condition]?
+        package init() {}
     }
     package struct From: Sendable, Hashable, Codable { package var source: Source? }
     package struct To: Sendable, Hashable, Codable { package var operation: Operation? }
@@ -72,6 +76,18 @@ package struct AuthorizationPolicy: IstioSpec {
     package var action: Action?
     package var provider: Provider?
     package var rules: [Rule]?
+
+    /// The annotation that says whether a policy is only tried out.
+    package static let trialAnnotation = "istio.io/dry-run"
+
+    /// What the annotation says, in the words that Istio takes (those of Go's `strconv.ParseBool`); `nil` for any other.
+    package static func trial(_ text: String) -> Bool? {
+        switch text {
+        case "1", "t", "T", "true", "TRUE", "True": true
+        case "0", "f", "F", "false", "FALSE", "False": false
+        default: nil
+        }
+    }
 }
 
 /// The `spec` of a RequestAuthentication: which end-user tokens a workload understands.
@@ -99,6 +115,7 @@ package struct RequestAuthentication: IstioSpec {
         package var forwardOriginalToken: Bool?
         package var timeout: ProtoDuration?
         package var spaceDelimitedClaims: [String]?
+        package init() {}
     }
     package var selector: WorkloadSelector?
     package var targetRef: PolicyTargetReference?

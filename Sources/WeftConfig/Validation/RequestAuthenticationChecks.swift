@@ -36,8 +36,14 @@ enum RequestAuthenticationChecks {
     private static func check(keys document: String, _ path: String, _ findings: inout Findings) {
         do {
             let value = try JSONValue(parsing: document)
-            guard value["keys"]?.arrayValue != nil else {
+            guard let keys = value["keys"]?.arrayValue else {
                 return findings.error(path, "jwks has no list `keys`", hint: "write {\"keys\": [...]} (RFC 7517)")
+            }
+            for (index, key) in keys.enumerated() {
+                guard let problem = problem(of: key) else { continue }
+                findings.error(
+                    path, "jwks parse error: keys[\(index)]: \(problem)",
+                    hint: "RFC 7517 and RFC 7518, section 6, list what a key has")
             }
             if value["keys"]?.arrayValue?.contains(where: { $0["d"] != nil }) == true {
                 findings.warning(path, "jwks holds a private key; everybody who may read the object can sign tokens")
@@ -46,6 +52,22 @@ enum RequestAuthenticationChecks {
             findings.error(path, "jwks is not JSON: \(error)")
         }
     }
+
+    /// What each type of key must have, besides its type (RFC 7518, section 6; RFC 8037, section 2).
+    private static let parameters = ["RSA": ["n", "e"], "EC": ["crv", "x", "y"], "oct": ["k"], "OKP": ["crv", "x"]]
+
+    private static func problem(of key: JSONValue) -> String? {
+        guard key.objectValue != nil else { return "a key must be an object" }
+        guard let type = key["kty"]?.stringValue else { return "kty is missing" }
+        guard let names = parameters[type] else { return "kty \(type) is not known: use RSA, EC, OKP or oct" }
+        for name in names {
+            guard let text = key[name]?.stringValue, !text.isEmpty else { return "\(name) is missing" }
+            if name != "crv", !text.utf8.allSatisfy(isBase64URL) { return "\(name) is not base64url" }
+        }
+        return nil
+    }
+
+    private static func isBase64URL(_ byte: UInt8) -> Bool { isNameByte(byte) || byte == UInt8(ascii: "=") }
 
     private static func checkPlaces(_ rule: RequestAuthentication.JWTRule, _ path: String, _ findings: inout Findings) {
         for (index, header) in (rule.fromHeaders ?? []).enumerated() where !isHeaderName(header.name ?? "") {
@@ -80,15 +102,14 @@ enum RequestAuthenticationChecks {
         }
     }
 
-    private static func isHeaderName(_ name: String) -> Bool {
-        !name.isEmpty
-            && name.utf8.allSatisfy { byte in
-                switch byte {
-                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-                    true
-                default: false
-                }
-            }
+    private static func isHeaderName(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isNameByte) }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+            true
+        default: false
+        }
     }
 }

@@ -51,17 +51,19 @@ enum AuthorizationPolicyChecks {
         for (index, rule) in (spec.rules ?? []).enumerated() {
             check(rule, "spec.rules[\(index)]", &findings)
             checkTraffic(rule, action, "spec.rules[\(index)]", &findings)
+            if action == .custom { AuthorizationValueChecks.checkTokens(rule, "spec.rules[\(index)]", &findings) }
         }
     }
 
     /// The trial of a policy: `istio.io/dry-run`.
     static func check(annotations: [String: String], _ spec: AuthorizationPolicy, _ findings: inout Findings) {
-        guard let text = annotations["istio.io/dry-run"] else { return }
-        let path = "metadata.annotations[istio.io/dry-run]"
-        guard ["true", "false"].contains(text.lowercased()) else {
-            return findings.error(path, "annotation istio.io/dry-run must be true or false, but is \"\(text)\"")
+        let name = AuthorizationPolicy.trialAnnotation
+        guard let text = annotations[name] else { return }
+        let path = "metadata.annotations[\(name)]"
+        guard let isTrial = AuthorizationPolicy.trial(text) else {
+            return findings.error(path, "annotation \(name) must be true or false, but is \"\(text)\"")
         }
-        if text.lowercased() == "true", spec.action == .custom || spec.action == .audit {
+        if isTrial, spec.action == .custom || spec.action == .audit {
             findings.error(
                 path, "the dry-run annotation is not supported for action \(spec.action?.rawValue ?? "")",
                 hint: "only ALLOW and DENY can be tried out")
@@ -78,11 +80,6 @@ enum AuthorizationPolicyChecks {
         let usesTokens =
             sources.contains { !($0.requestPrincipals ?? []).isEmpty || !($0.notRequestPrincipals ?? []).isEmpty }
             || (rule.when ?? []).contains { ($0.key ?? "").hasPrefix("request.auth.") }
-        if action == .custom, usesTokens {
-            findings.warning(
-                path, "CUSTOM rules are looked at before tokens are read, so conditions on tokens find nothing",
-                hint: "let the authorization service check the token")
-        }
         let usesHTTP =
             usesTokens || (rule.when ?? []).contains { ($0.key ?? "").hasPrefix("request.") }
             || operations.contains { operation in
@@ -222,7 +219,9 @@ enum AuthorizationPolicyChecks {
         if !isKnown {
             findings.error(
                 "\(path).key", "invalid condition key: unknown attribute: \(key)",
-                hint: "known are \(keys.sorted().joined(separator: ", ")), request.headers[NAME]")
+                hint: AuthorizationValueChecks.replacement(of: key)
+                    ?? "known are \(keys.sorted().joined(separator: ", ")), request.headers[NAME], request.auth.claims[NAME]"
+            )
         }
         if (condition.values ?? []).isEmpty, (condition.notValues ?? []).isEmpty {
             findings.error(path, "at least one of `values` or `notValues` must be set, found none for condition \(key)")
@@ -230,6 +229,9 @@ enum AuthorizationPolicyChecks {
         for (name, list) in [("values", condition.values), ("notValues", condition.notValues)] {
             for (index, value) in (list ?? []).enumerated() {
                 check(value: value, of: key, "\(path).\(name)[\(index)]", &findings)
+                if AuthorizationValueChecks.takesStars(key) {
+                    AuthorizationValueChecks.checkStars(value, "\(path).\(name)[\(index)]", &findings)
+                }
             }
         }
     }
@@ -264,8 +266,12 @@ enum AuthorizationPolicyChecks {
         for (name, list) in fields {
             guard let list else { continue }
             if list.isEmpty { findings.error("\(path).\(name)", "`\(name)` cannot be empty") }
-            for (index, value) in list.enumerated() where value.isEmpty {
-                findings.error("\(path).\(name)[\(index)]", "empty value not allowed, found in `\(name)`")
+            for (index, value) in list.enumerated() {
+                let place = "\(path).\(name)[\(index)]"
+                if value.isEmpty { findings.error(place, "empty value not allowed, found in `\(name)`") }
+                if AuthorizationValueChecks.takesStars(name) {
+                    AuthorizationValueChecks.checkStars(value, place, &findings)
+                }
             }
         }
     }

@@ -20,20 +20,13 @@ extension Validator {
     }
 
     /// The object without its malformed fields, and what is left of it after reading and writing.
-    private static func wellFormed(
-        _ object: KubernetesObject, as type: any IstioSpec.Type
+    private static func wellFormed<Spec: IstioSpec>(
+        _ object: KubernetesObject, as type: Spec.Type
     ) -> (KubernetesObject, JSONValue)? {
-        var object = object
-        for _ in 0..<malformedLimit {
-            do {
-                return (object, try readAndWrite(object, as: type))
-            } catch let error as DecodingError {
-                guard object.json.remove(at: error.location) else { return nil }
-            } catch {
-                return nil
-            }
-        }
-        return nil
+        guard let (object, _) = object.withoutMalformedFields(as: type, limit: malformedLimit),
+            let known = try? readAndWrite(object, as: type)
+        else { return nil }
+        return (object, known)
     }
 
     private static func readAndWrite<Spec: IstioSpec>(_ object: KubernetesObject, as type: Spec.Type) throws

@@ -15,13 +15,14 @@ package enum Validator {
                 try check(object, &findings)
                 // What is missing now is missing because it was left out.
                 let rest = findings.diagnostics.filter { finding in
-                    !left.contains { $0.hasPrefix(finding.path ?? "") }
+                    let path = finding.path ?? ""
+                    return !left.contains { $0.hasPrefix(path) || path.hasPrefix($0) }
                 }
                 return malformed.diagnostics + rest
             } catch let error as DecodingError {
                 malformed.error(error.fieldPath, error.reason)
                 left.append(error.fieldPath)
-                guard object.json.remove(at: error.location) else { return malformed.diagnostics }
+                guard object.json.remove(at: error.location, filler: error.filler) else { return malformed.diagnostics }
             } catch {
                 malformed.error("spec", "\(error)")
                 return malformed.diagnostics
@@ -107,9 +108,10 @@ extension DecodingError {
 }
 
 extension JSONValue {
-    /// Takes a member or an element out; elements after it keep their places, so that paths stay true.
+    /// Takes a member out, or puts `filler` in the place of an element: those after it keep their places, so that paths stay
+    /// true.
     /// - Returns: whether there was one.
-    mutating func remove(at path: ArraySlice<any CodingKey>) -> Bool {
+    mutating func remove(at path: ArraySlice<any CodingKey>, filler: JSONValue) -> Bool {
         guard let step = path.first else { return false }
         let rest = path.dropFirst()
         switch self {
@@ -118,18 +120,16 @@ extension JSONValue {
             if rest.isEmpty {
                 members[step.stringValue] = nil
             } else {
-                guard member.remove(at: rest) else { return false }
+                guard member.remove(at: rest, filler: filler) else { return false }
                 members[step.stringValue] = member
             }
             self = .object(members)
         case .array(var elements):
             guard let index = step.intValue, elements.indices.contains(index) else { return false }
             if rest.isEmpty {
-                // An element in the middle cannot go without moving the others.
-                guard index == elements.count - 1 else { return false }
-                elements.removeLast()
+                elements[index] = filler
             } else {
-                guard elements[index].remove(at: rest) else { return false }
+                guard elements[index].remove(at: rest, filler: filler) else { return false }
             }
             self = .array(elements)
         default: return false

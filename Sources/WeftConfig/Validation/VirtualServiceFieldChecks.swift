@@ -261,8 +261,8 @@ enum ConnectionRouteChecks {
 }
 
 /// IP addresses and CIDR prefixes as rules write them.
-enum AddressRange {
-    static func isValid(_ text: String) -> Bool {
+package enum AddressRange {
+    package static func isValid(_ text: String) -> Bool {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         let isV6 = parts[0].contains(":")
         guard isV6 ? isIPv6(parts[0]) : isIPv4(parts[0]) else { return false }

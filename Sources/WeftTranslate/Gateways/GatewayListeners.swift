@@ -21,9 +21,7 @@ struct GatewayListeners {
             for server in servers where !server.isPlainHTTP {
                 addSecure(server, to: &listener, &configuration, &diagnostics)
             }
-            if listener.filterChains.contains(where: { $0.match.transportProtocol == "tls" }) {
-                listener.listenerFilters = [.tlsInspector]
-            }
+            GatewayTopology(scope: scope).apply(to: &listener)
             if !listener.filterChains.isEmpty { configuration.listeners[listener.name] = listener }
         }
         return diagnostics

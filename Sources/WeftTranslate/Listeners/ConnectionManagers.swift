@@ -31,6 +31,7 @@ struct ConnectionManagers {
             statPrefix: statPrefix, routes: .rds(routes), filters: filters(security, .source))
         manager.useRemoteAddress = true
         manager.forwardClientCert = .sanitizeSet
+        GatewayTopology(scope: scope).apply(to: &manager)
         manager.clientCertDetails = details
         manager.serverName = "istio-envoy"
         finish(&manager, .source)

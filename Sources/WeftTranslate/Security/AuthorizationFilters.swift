@@ -64,7 +64,7 @@ struct AuthorizationFilters {
     }
 
     private func isTrial(_ config: Config<AuthorizationPolicy>) -> Bool {
-        config.annotations["istio.io/dry-run"]?.lowercased() == "true"
+        config.annotations[AuthorizationPolicy.trialAnnotation].flatMap(AuthorizationPolicy.trial) ?? false
     }
 
     // MARK: - Rules
@@ -82,9 +82,12 @@ struct AuthorizationFilters {
         ]
     }
 
-    /// - Parameter label: Stands before the names of the rules.
+    /// - Parameters:
+    ///   - label: Stands before the names of the rules.
+    ///   - httpOnTCP: What becomes on TCP ports of a rule with a condition on HTTP; Istio's way for the action if `nil`.
     func rules(
-        of config: Config<AuthorizationPolicy>, _ kind: AuthorizationRules.Traffic, label: String = ""
+        of config: Config<AuthorizationPolicy>, _ kind: AuthorizationRules.Traffic, label: String = "",
+        httpOnTCP: AuthorizationRules.Unchecked? = nil
     ) -> [RBAC.Policy] {
         let action = config.spec.action ?? .allow
         let mesh = scope.mesh
@@ -92,9 +95,11 @@ struct AuthorizationFilters {
             policy: action, traffic: kind,
             values: PolicyValues(
                 isGuard: action.isGuard, namespace: config.namespace, trustDomains: mesh.trustDomains),
-            normalises: mesh.normalization != .none)
+            normalises: mesh.normalization != .none,
+            httpOnTCP: httpOnTCP ?? (action == .allow ? .dropsRule : .isLeftOut))
         return (config.spec.rules ?? []).enumerated().compactMap { index, rule in
-            guard config.refusedParts[index] == nil else { return nil }
+            // Without a rule an ALLOW policy allows less; any other one would refuse, ask or tell less.
+            if action == .allow, config.refusedParts[index] != nil { return nil }
             return builder.policy(
                 name: "\(label)\(prefix(config))-rule[\(index)]", rule: rule,
                 provenance: label.isEmpty ? Provenance(config.resource, rule: index) : nil)

@@ -28,16 +28,21 @@ struct ExternalAuthorizers {
         }
     }
 
-    /// On TCP ports services that speak gRPC are asked about connections that a rule matches. A service that speaks HTTP has
-    /// no words for a connection, so what its policies match is refused, as it is for a service that is not there.
+    /// On TCP ports services that speak gRPC are asked about connections that a rule matches, its conditions on HTTP aside.
+    ///
+    /// A service that speaks HTTP has no words for a connection. Rules with conditions on HTTP do not hold for connections
+    /// then, as in Istio; what others match is refused, as everything is for a service that is not there.
     func connectionFilters() -> [NetworkFilter] {
         groups.flatMap { provider, policies -> [NetworkFilter] in
             let label = "\(Self.label)\(provider)-"
-            let rules = self.rules(policies, .tcp, label: label)
+            let authorization = authorization(provider, label: label)
+            var isHTTP = false
+            if case .http? = authorization?.service { isHTTP = true }
+            let rules = self.rules(policies, .tcp, label: label, httpOnTCP: isHTTP ? .dropsRule : .isLeftOut)
             guard !rules.isEmpty else { return [] }
-            guard let authorization = authorization(provider, label: label),
-                case .grpc(let call) = authorization.service
-            else { return [.rbac(RBAC(action: .deny, policies: rules))] }
+            guard let authorization, case .grpc(let call) = authorization.service else {
+                return [.rbac(RBAC(action: .deny, policies: rules))]
+            }
             var check = ConnectionAuthorization(statPrefix: "tcp.", service: call)
             check.failureModeAllows = authorization.failureModeAllows
             check.enabledMetadata = enabled(label, by: "envoy.filters.network.rbac")
@@ -92,10 +97,12 @@ struct ExternalAuthorizers {
     }
 
     private func rules(
-        _ policies: [Config<AuthorizationPolicy>], _ kind: AuthorizationRules.Traffic, label: String
+        _ policies: [Config<AuthorizationPolicy>], _ kind: AuthorizationRules.Traffic, label: String,
+        httpOnTCP: AuthorizationRules.Unchecked? = nil
     ) -> [RBAC.Policy] {
         let filters = AuthorizationFilters(scope: scope)
-        return policies.flatMap { filters.rules(of: $0, kind, label: label) }.sorted { $0.name < $1.name }
+        return policies.flatMap { filters.rules(of: $0, kind, label: label, httpOnTCP: httpOnTCP) }
+            .sorted { $0.name < $1.name }
     }
 
     // MARK: - Services

@@ -19,10 +19,7 @@ package struct PeerModes {
         let all = snapshot.peerAuthentications
         let meshWide = all.first { $0.namespace == root && ($0.spec.selector?.isEmpty ?? true) }
         let ofNamespace = all.first { $0.namespace == namespace && ($0.spec.selector?.isEmpty ?? true) }
-        let ofWorkload = all.first {
-            $0.namespace == namespace && !($0.spec.selector?.isEmpty ?? true)
-                && $0.spec.selector?.matches(labels) == true
-        }
+        let ofWorkload = own(namespace: namespace, labels: labels)
         if let port, let ofWorkload, let mode = ofWorkload.spec.portLevelMtls?[String(port)]?.mode, mode != .unset {
             return Effective(mode: mode, source: ofWorkload.resource)
         }
@@ -34,15 +31,23 @@ package struct PeerModes {
         return Effective(mode: .permissive, source: nil)
     }
 
+    /// The workload's own policy: the oldest one that selects it, and one whose selector cannot be read only for want of it.
+    private func own(namespace: String, labels: [String: String]) -> Config<PeerAuthentication>? {
+        var guess: Config<PeerAuthentication>?
+        for config in snapshot.peerAuthentications where config.namespace == namespace {
+            guard let selector = config.spec.selector, !selector.isEmpty, selector.matches(labels) else { continue }
+            if !selector.isGuess { return config }
+            guess = guess ?? config
+        }
+        return guess
+    }
+
     /// Ports to which the workload's own policy gives a mode.
     func portsWithModes(of proxy: ProxyClass) -> [Int] { ports(namespace: proxy.namespace, labels: proxy.labels) }
 
     /// Ports of a workload to which its own policy gives a mode.
     package func ports(namespace: String, labels: [String: String]) -> [Int] {
-        let own = snapshot.peerAuthentications.first {
-            $0.namespace == namespace && !($0.spec.selector?.isEmpty ?? true)
-                && $0.spec.selector?.matches(labels) == true
-        }
+        let own = own(namespace: namespace, labels: labels)
         return (own?.spec.portLevelMtls ?? [:]).keys.compactMap { Int($0) }.filter { (1...65_535).contains($0) }
             .sorted()
     }

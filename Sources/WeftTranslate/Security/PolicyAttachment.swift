@@ -15,8 +15,9 @@ struct PolicyAttachment {
     ) -> Bool {
         let proxy = scope.proxy
         guard namespace == proxy.namespace || namespace == scope.mesh.effectiveRootNamespace else { return false }
-        guard targets.isEmpty else { return targets.contains { names($0, namespace: namespace) } }
-        return selector?.matches(proxy.labels) ?? true
+        if targets.isEmpty { return selector?.matches(proxy.labels) ?? true }
+        // Only objects that admission refuses have both.
+        return selector?.matches(proxy.labels) == true || targets.contains { names($0, namespace: namespace) }
     }
 
     private func names(_ target: PolicyTargetReference, namespace: String) -> Bool {
@@ -24,7 +25,10 @@ struct PolicyAttachment {
         guard scope.proxy.kind == .router, target.group == Self.gatewayAPI, let name = target.name else { return false }
         switch target.kind {
         case "Gateway":
-            return namespace == scope.proxy.namespace && labels["\(Self.gatewayAPI)/gateway-name"] == name
+            guard namespace == scope.proxy.namespace, let own = labels["\(Self.gatewayAPI)/gateway-name"] else {
+                return false
+            }
+            return own == name || name == PolicyTargetReference.anyGateway.name
         case "GatewayClass":
             return namespace == scope.mesh.effectiveRootNamespace
                 && labels["\(Self.gatewayAPI)/gateway-class-name"] == name
@@ -41,4 +45,9 @@ extension AuthorizationPolicy {
 extension RequestAuthentication {
     /// `targetRefs`, or the single one of its older form.
     var targets: [PolicyTargetReference] { (targetRefs ?? []) + (targetRef.map { [$0] } ?? []) }
+}
+
+extension PolicyTargetReference {
+    /// Every gateway of the Gateway API in the policy's namespace: what a reference stands for that cannot be read.
+    static let anyGateway = PolicyTargetReference(group: "gateway.networking.k8s.io", kind: "Gateway", name: "*")
 }

@@ -18,8 +18,8 @@ struct PolicyValues {
     /// Istio's forms: exact, `abc*`, `*abc`, and `*` for anything that is there.
     static func string(_ value: String, ignoreCase: Bool = false) -> StringMatcher {
         if value == "*" { return StringMatcher(.regex(".+")) }
-        if value.hasSuffix("*") { return StringMatcher(.prefix(String(value.dropLast())), ignoreCase: ignoreCase) }
         if value.hasPrefix("*") { return StringMatcher(.suffix(String(value.dropFirst())), ignoreCase: ignoreCase) }
+        if value.hasSuffix("*") { return StringMatcher(.prefix(String(value.dropLast())), ignoreCase: ignoreCase) }
         return StringMatcher(.exact(value), ignoreCase: ignoreCase)
     }
 
@@ -82,7 +82,8 @@ struct PolicyValues {
     /// Written without `spiffe://`. A name of one of the mesh's trust domains stands for all of them, because a workload
     /// keeps its rights while the mesh changes its name.
     func principal(_ value: String) -> Principal {
-        if value == "*" { return .authenticated(nil) }
+        // A name that is there: TLS without a certificate of the caller's is not enough.
+        if value == "*" { return .authenticated(StringMatcher(.regex(".+"))) }
         if value.hasPrefix("*") { return .authenticated(StringMatcher(.suffix(String(value.dropFirst())))) }
         guard let slash = value.firstIndex(of: "/") else { return .authenticated(Self.string("spiffe://\(value)")) }
         let (domain, rest) = (String(value[..<slash]), value[slash...])
@@ -96,23 +97,23 @@ struct PolicyValues {
         authenticated("spiffe://[^/]+/ns/\(wild(value))/.*")
     }
 
-    /// `[NAMESPACE/]ACCOUNT`; without a namespace it is the policy's. Everything is literal.
-    func account(_ value: String) -> Principal {
-        let parts = value.split(separator: "/", maxSplits: 1).map { Self.escape(String($0)) }
-        let (space, account) = parts.count == 2 ? (parts[0], parts[1]) : (Self.escape(namespace), parts.first ?? "")
-        return authenticated("spiffe://[^/]+/ns/\(space)/sa/\(account)")
+    /// `[NAMESPACE/]ACCOUNT`; without a namespace it is the policy's. Everything is literal. `nil` if it is no account.
+    func account(_ value: String) -> Principal? {
+        let parts = value.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count <= 2, let account = parts.last, !value.contains("*"), !parts.contains("") else { return nil }
+        let space = parts.count == 2 ? String(parts[0]) : namespace
+        return authenticated("spiffe://[^/]+/ns/\(Self.escape(space))/sa/\(Self.escape(String(account)))")
     }
 
     func trustDomain(_ value: String) -> Principal { authenticated("spiffe://\(wild(value))/.*") }
 
     private func authenticated(_ pattern: String) -> Principal { .authenticated(StringMatcher(.regex(pattern))) }
 
-    /// A star at the start or the end, or alone, stands for any part of one segment.
+    /// A star stands for any part of one segment, alone for a whole one.
     private func wild(_ value: String) -> String {
         if value == "*" { return "[^/]+" }
-        if value.hasSuffix("*") { return Self.escape(String(value.dropLast())) + "[^/]*" }
-        if value.hasPrefix("*") { return "[^/]*" + Self.escape(String(value.dropFirst())) }
-        return Self.escape(value)
+        return value.split(separator: "*", omittingEmptySubsequences: false).map { Self.escape(String($0)) }
+            .joined(separator: "[^/]*")
     }
 
     private func any(_ all: [Principal]) -> Principal { all.count == 1 ? all[0] : .or(all) }
@@ -124,12 +125,11 @@ struct PolicyValues {
 
 /// Address blocks: `10.0.0.0/8`, or one address.
 enum AddressBlock {
+    /// `nil` for what is none.
     static func parse(_ text: String) -> CIDR? {
+        guard AddressRange.isValid(text) else { return nil }
         let parts = text.split(separator: "/", maxSplits: 1).map(String.init)
-        guard let address = parts.first, !address.isEmpty else { return nil }
-        let longest: UInt8 = address.contains(":") ? 128 : 32
-        guard parts.count == 2 else { return CIDR(address, prefixLength: longest) }
-        guard let length = UInt8(parts[1]), length <= longest else { return nil }
-        return CIDR(address, prefixLength: length)
+        let longest: UInt8 = text.contains(":") ? 128 : 32
+        return CIDR(parts[0], prefixLength: parts.count == 2 ? UInt8(parts[1]) ?? longest : longest)
     }
 }

@@ -245,23 +245,39 @@ struct SnapshotReader {
 
     private static func read<Spec: IstioSpec>(_ object: KubernetesObject) -> Reading<Spec> {
         let refusals = Refusals(object)
+        if !refusals.diagnostics.isEmpty,
+            let closed = Faults.closedSpec(of: object, Spec.self, refusals.diagnostics)
+        {
+            let note = Diagnostic(
+                .warning, code: "WEFT0005", resource: object.reference, path: "spec",
+                message: "the object stays in force as far as it can be read: \(closed.inForce)",
+                hint: "correct the fields that are refused")
+            return Reading(
+                config: config(object, closed.spec, refusals), diagnostics: refusals.diagnostics + [note])
+        }
         do {
             let spec = try object.spec(Spec.self)
             if refusals.whole != nil, Spec.group != GatewayAPI.group {
                 return Reading(config: nil, diagnostics: refusals.diagnostics)
             }
-            var config = Config(
-                resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
-                spec: spec, destinations: MeshGlobals.destinations(of: object), generation: object.generation)
-            config.refusedParts = refusals.parts
-            config.unmatchableParts = refusals.unmatchable
-            config.refusal = refusals.whole
-            return Reading(config: config, diagnostics: refusals.diagnostics)
+            return Reading(config: config(object, spec, refusals), diagnostics: refusals.diagnostics)
         } catch {
             // A kind that is not checked beyond its form.
             let own = refusals.diagnostics.isEmpty ? Self.malformed(object, error) : refusals.diagnostics
             return Reading(config: nil, diagnostics: own)
         }
+    }
+
+    private static func config<Spec: IstioSpec>(
+        _ object: KubernetesObject, _ spec: Spec, _ refusals: Refusals
+    ) -> Config<Spec> {
+        var config = Config(
+            resource: object.reference, created: object.creationTimestamp, annotations: object.annotations,
+            spec: spec, destinations: MeshGlobals.destinations(of: object), generation: object.generation)
+        config.refusedParts = refusals.parts
+        config.unmatchableParts = refusals.unmatchable
+        config.refusal = refusals.whole
+        return config
     }
 
     private static func malformed(_ object: KubernetesObject, _ error: any Error) -> [Diagnostic] {

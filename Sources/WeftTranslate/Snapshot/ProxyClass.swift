@@ -11,7 +11,8 @@ package struct ProxyClass: Sendable, Hashable {
     package var namespace: String
     package var labels: [String: String]
     package var serviceAccount: String
-    /// Of the node's metadata, the keys in ``metadataKeys``, and those that patches compare.
+    /// Of the node's metadata, the keys in ``metadataKeys``, and those that patches compare; for a gateway also what stands
+    /// before it (``GatewayTopology``).
     package var metadata: JSONValue
     /// Named container ports of the proxy's pod.
     package var namedPorts: [String: Int]
@@ -42,6 +43,9 @@ package struct ProxyClass: Sendable, Hashable {
         serviceAccount = workload?.serviceAccount ?? proxy.serviceAccount
         let keys = Self.metadataKeys.union(snapshot.patchMetadataKeys)
         metadata = .object((proxy.metadata.objectValue ?? [:]).filter { keys.contains($0.key) })
+        if kind == .router, let topology = GatewayTopology.own(of: proxy.metadata) {
+            metadata[GatewayTopology.key] = topology
+        }
         mayHaveSecrets = proxy.provenAccount.map { $0 == workload?.serviceAccount } ?? true
         namedPorts = workload?.namedPorts ?? [:]
         endpointPorts = snapshot.endpointPorts(at: proxy.address, in: proxy.namespace)

@@ -5,7 +5,8 @@ import WeftCore
 ///
 /// Objects come by other ways than through the webhook: they were there before it, it was away, or an older release took
 /// them. A proxy refuses a whole listener or table for one bad value in it, so what is refused must not get there.
-/// Objects whose parts stand by themselves lose those parts; of others nothing is taken. Pure.
+/// Objects whose parts stand by themselves lose those parts; of others nothing is taken, unless they guard workloads
+/// (``GuardingSpec``). Pure.
 struct Refusals: Sendable {
     /// Why the object as a whole cannot be taken.
     private(set) var whole: String?

@@ -27,7 +27,9 @@ import WeftXDS
 
     /// Kinds of which the parts that are in order stay in force.
     private static let divisible: Set = [
-        "AuthorizationPolicy", "EnvoyFilter", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute",
+        "EnvoyFilter", "Gateway", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute",
+        // These go on to guard, as far as they can be read.
+        "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication",
         // Conditions of the Gateway API say what becomes of these.
         "GatewayClass", "ListenerSet", "ReferenceGrant", "BackendTLSPolicy",
     ]
@@ -127,7 +129,7 @@ import WeftXDS
         let snapshot = MeshSnapshot(objects: [service] + objects)
         #expect(
             snapshot.diagnostics.map { "\($0.resource?.name ?? "") \($0.path ?? "")" } == [
-                "broken spec.http[0].match[0].uri.regex", "only spec.rules[0].from[0].source.ipBlocks[0]",
+                "broken spec.http[0].match[0].uri.regex", "only spec.rules[0].from[0].source.ipBlocks[0]", "only spec",
             ])
         let configuration = Translator(snapshot).configuration(for: Self.proxies[0]).0
         #expect(configuration.routes["80"]?.virtualHosts.flatMap(\.routes).contains { $0.provenance != nil } == false)

@@ -39,9 +39,7 @@ struct GatewayAPIListeners {
                 addStream(state, of: gateway, to: &listener, &configuration)
             }
         }
-        if listener.filterChains.contains(where: { $0.match.transportProtocol == "tls" }) {
-            listener.listenerFilters = [.tlsInspector]
-        }
+        GatewayTopology(scope: scope).apply(to: &listener)
         if !listener.filterChains.isEmpty { configuration.listeners[name] = listener }
     }
 
