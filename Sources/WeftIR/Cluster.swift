@@ -112,6 +112,9 @@ package struct Cluster: Sendable, Hashable, Codable {
     package var preconnect = Preconnect()
     package var healthChecks: [HealthCheck] = []
     package var outlierDetection: OutlierDetection?
+    /// Which answers count as errors for outlier detection (`HttpProtocolOptions.outlier_detection.error_matcher`); `nil`
+    /// is statuses from 500 on. What it does not match is a success, whatever the status.
+    package var errorCondition: ResponseCondition?
     package var tls: UpstreamTLS?
     /// The header that comes before TLS or plain text.
     package var proxyProtocol: UpstreamProxyProtocol?

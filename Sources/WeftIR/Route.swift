@@ -336,7 +336,6 @@ package struct RetryPolicy: Sendable, Hashable, Codable {
     package var hostSelectionRetryMaxAttempts: Int64 = 1
     /// The `previous_hosts` predicate: do not pick a host that was already tried.
     package var avoidPreviousHosts = false
-    package var retryRemoteLocalities = false
     /// Any must match the request, or nothing is retried; empty asks nothing.
     package var retriableRequestHeaders: [HeaderMatcher] = []
     /// `omit_canary_hosts`: retries do not go to endpoints with metadata `canary: true`.

@@ -5,8 +5,8 @@ package import WeftIR
 /// All that what a class of sidecars receives by is made from: the services that it stands behind, the access rules of
 /// its namespace and the mesh's, the services that rules may ask, and the mesh's globals.
 ///
-/// Like ``ServiceInputs``: ``configuration()`` is a function of this value alone. Endpoints are no part of it; which
-/// ports of the proxy serve which service is in the class.
+/// Like ``ServiceInputs``: ``configuration()`` is a function of this value alone. Endpoints are no part of it, but for
+/// the proxy's peers where it asks for them; which ports of the proxy serve which service is in the class.
 package struct InboundInputs: Sendable, Hashable {
     private let proxies: ProxyClass
     private let services: [MeshService]
@@ -14,6 +14,7 @@ package struct InboundInputs: Sendable, Hashable {
     private let globals: MeshGlobals
     /// What host ownership says of rules that the proxy sees; of nothing else here.
     private let ownership: [Diagnostic]
+    private let localCluster: LocalCluster?
 
     init(_ proxies: ProxyClass, in snapshot: MeshSnapshot) {
         self.proxies = proxies
@@ -22,7 +23,9 @@ package struct InboundInputs: Sendable, Hashable {
             $0.namespace == proxies.namespace || $0.namespace == root
         }
         globals = snapshot.globals
-        services = snapshot.services(behind: proxies).map { service in
+        let behind = snapshot.services(behind: proxies)
+        localCluster = LocalCluster(of: proxies, behind: behind)
+        services = behind.map { service in
             var service = service
             service.endpoints = []
             return service
@@ -39,6 +42,7 @@ package struct InboundInputs: Sendable, Hashable {
         }
         let scope = Scope(snapshot: snapshot, proxy: proxies).readingTelemetry()
         let diagnostics = InboundListener(scope: scope).build(into: &configuration)
+        localCluster?.add(to: &configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)
         configuration.patches = EnvoyFilterPatches(scope: scope).patches(for: .inbound)
@@ -55,7 +59,7 @@ package struct InboundInputs: Sendable, Hashable {
 
 extension MeshSnapshot {
     /// The services of a proxy's namespace that may stand for it, and those of any that its rules may ask.
-    fileprivate func services(behind proxy: ProxyClass) -> [MeshService] {
+    func services(behind proxy: ProxyClass) -> [MeshService] {
         let behind = proxy.endpointPorts.keys.flatMap { places.hosts[$0] ?? [] }.filter {
             services[$0].namespace == proxy.namespace
         }
@@ -64,6 +68,14 @@ extension MeshSnapshot {
             services[$0].isVisible(from: proxy.namespace)
         }
         return Set(own + asked).sorted().map { services[$0] }
+    }
+}
+
+extension MeshService {
+    /// Whether the proxy is one of those behind the service, or would be once it is ready.
+    func standsFor(_ proxy: ProxyClass) -> Bool {
+        if proxy.endpointPorts[host] != nil { return true }
+        return selector?.allSatisfy { proxy.labels[$0.key] == $0.value } ?? false
     }
 }
 

@@ -27,7 +27,8 @@ package struct TrafficInputs: Sendable, Hashable {
         guard let scope = view?.readingTelemetry() else { return TrafficDraft(scope: nil) }
         var draft = TrafficDraft(scope: scope)
         FixedClusters.add(
-            to: &draft.configuration, inbound: true, dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
+            to: &draft.configuration, mesh: scope.mesh, inbound: true,
+            dynamicDNS: scope.outboundMode == .allowAnyDynamicDNS)
         let deferred = DeferredHosts(common)
         draft.diagnostics = OutboundListeners(scope: scope.deferring(to: deferred)).build(into: &draft.configuration)
         GatewayMeshRoutes(scope: scope).addListeners(to: &draft.configuration)

@@ -56,10 +56,11 @@ package struct Translator: Sendable {
     package func gateway(for proxy: ProxyClass) -> (ProxyConfiguration, [Diagnostic]) {
         let scope = Scope(snapshot: snapshot, proxy: proxy).readingTelemetry()
         var configuration = ProxyConfiguration()
-        FixedClusters.add(to: &configuration, inbound: false, dynamicDNS: false)
+        FixedClusters.add(to: &configuration, mesh: scope.mesh, inbound: false)
         var diagnostics = OutboundClusters(scope: scope).build(into: &configuration)
         diagnostics += GatewayListeners(scope: scope).build(into: &configuration)
         GatewayAPIListeners(scope: scope).build(into: &configuration)
+        LocalCluster(of: proxy, behind: snapshot.services(behind: proxy))?.add(to: &configuration)
         MissingClusters(scope: scope).complete(&configuration)
         let security = SecurityFilters(scope: scope)
         security.addClusters(to: &configuration)

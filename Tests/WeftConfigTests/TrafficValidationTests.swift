@@ -17,6 +17,8 @@ struct TrafficValidationTests {
         ("fault: {abort: {grpcStatus: NOPE}}", "Error", "fault.abort.grpcStatus", "not supported"),
         ("fault: {abort: {grpcStatus: ABORTED, httpStatus: 500}}", "Error", "fault.abort", "only one"),
         ("fault: {delay: {exponentialDelay: 1s}}", "Error", "fault.delay.exponentialDelay", "not supported yet"),
+        ("fault: {delay: {fixedDelay: 1s}}", "Warning", "fault.delay", "no request is delayed"),
+        ("fault: {abort: {httpStatus: 503}}", "Warning", "fault.abort", "no request is aborted"),
         ("fault: {delay: {percent: 5, fixedDelay: 1s}}", "Warning", "fault.delay.percent", "deprecated"),
         ("rewrite: {}", "Error", "rewrite", "must specify"),
         ("rewrite: {uri: /a, uriRegexRewrite: {match: a, rewrite: b}}", "Error", "rewrite", "only contain one"),
@@ -104,12 +106,20 @@ struct TrafficValidationTests {
             "loadBalancer.localityLbSetting.failover[0]", "different regions"
         ),
         (
-            "loadBalancer: {zoneAwareLbSetting: {enabled: true}}", "Warning", "loadBalancer.zoneAwareLbSetting",
-            "no effect"
+            "loadBalancer: {zoneAwareLbSetting: {failover: [{from: a, to: a}]}}", "Error",
+            "loadBalancer.zoneAwareLbSetting.failover[0]", "different regions"
         ),
         (
-            "outlierDetection: {outlierDetectionHttpErrorCodes: [429]}", "Warning",
-            "outlierDetection.outlierDetectionHttpErrorCodes", "no effect"
+            "loadBalancer: {zoneAwareLbSetting: {enabled: true}, localityLbSetting: {enabled: false}}", "Warning",
+            "loadBalancer.zoneAwareLbSetting", "localityLbSetting has no effect"
+        ),
+        (
+            "loadBalancer: {zoneAwareLbSetting: {enabled: true}, consistentHash: {useSourceIp: true}}", "Warning",
+            "loadBalancer.zoneAwareLbSetting", "consistentHash"
+        ),
+        (
+            "outlierDetection: {outlierDetectionHttpErrorCodes: [429, 99]}", "Error",
+            "outlierDetection.outlierDetectionHttpErrorCodes[1]", "100 to 599"
         ),
         ("retryBudget: {percent: 120}", "Error", "retryBudget.percent", ""),
         ("retryBudget: {budgetInterval: 1s}", "Warning", "retryBudget.budgetInterval", "no effect"),

@@ -78,5 +78,8 @@ import WeftRouting
         let zone = builder.build(configuration, workload: [:]).0.zone
         #expect(zone?.locality == near)
         #expect(zone?.proxies == [near: 1, Locality(): 1])
+        // Who does not know where it is finds itself among the members.
+        builder.home = ProxyHome(cluster: "own", address: "10.0.0.1")
+        #expect(builder.build(configuration, workload: [:]).0.zone?.locality == near)
     }
 }

@@ -200,6 +200,62 @@ struct TrafficEdgeTests {
         #expect(policy("/own")?.perTryTimeoutMilliseconds == 2_000)
         #expect(policy("/x")?.numRetries == 2)
         #expect(policy("/x")?.retryOn.contains("connect-failure") == true)
+        // An answer of the application is never asked for again unless somebody says so.
+        #expect(policy("/x")?.retriableStatusCodes == [])
+    }
+
+    @Test func faultsWithoutAPercentageHitNobody() throws {
+        func fault(_ text: String) throws -> Fault? {
+            let mesh = try TrafficMesh(
+                istio(
+                    "VirtualService", "v",
+                    "{hosts: [web], http: [{fault: {\(text)}, route: [{destination: {host: web}}]}]}"))
+            guard case .fault(let fault)? = mesh.decide("web")?.route.perFilter["envoy.filters.http.fault"] else {
+                return nil
+            }
+            return fault
+        }
+        let silent = try fault("delay: {fixedDelay: 1s}, abort: {httpStatus: 500}")
+        #expect(silent?.delayPercentage == .zero && silent?.abortPercentage == .zero)
+        let old = try fault("delay: {fixedDelay: 1s, percent: 7}, abort: {httpStatus: 500, percentage: {value: 3}}")
+        #expect(old?.delayPercentage == FractionalPercent(percent: 7))
+        #expect(old?.abortPercentage == FractionalPercent(percent: 3))
+    }
+
+    /// Headers of one destination come after the route's, and its authority counts where the route has none.
+    @Test func headersOfOneDestinationAreTheRoutes() throws {
+        func route(_ destinations: String, _ headers: String) throws -> Route? {
+            try TrafficMesh(
+                istio(
+                    "VirtualService", "v",
+                    "{hosts: [web], http: [{route: [\(destinations)], headers: {request: {\(headers)}}}]}")
+            ).decide("web")?.route
+        }
+        let own =
+            "{destination: {host: web}, headers: {request: {set: {x-a: inner, Host: inner.example}, remove: [x-b]}}}"
+        let one = try #require(try route(own, "set: {x-a: outer, ':authority': outer.example}"))
+        #expect(one.requestHeaders.append.map(\.value) == ["outer", "inner"])
+        #expect(one.requestHeaders.remove == ["x-b"])
+        func action(_ route: Route?) -> RouteAction? {
+            if case .forward(let action) = route?.action { action } else { nil }
+        }
+        #expect(action(one)?.hostRewrite == .literal("outer.example"))
+        #expect(action(one)?.cluster == .cluster(web))
+        #expect(action(try route(own, "set: {x-c: d}"))?.hostRewrite == .literal("inner.example"))
+    }
+
+    /// A client that keeps to a server tries it again; one that shares requests among several asks another.
+    @Test func onlyOneDestinationKeepsToItsHost() throws {
+        let hashed = istio(
+            "DestinationRule", "d", "{host: web, trafficPolicy: {loadBalancer: {consistentHash: {httpHeaderName: x}}}}")
+        func avoids(_ destinations: String) throws -> Bool? {
+            let mesh = try TrafficMesh(
+                hashed + istio("VirtualService", "v", "{hosts: [web], http: [{route: [\(destinations)]}]}"))
+            guard case .forward(let action)? = mesh.decide("web")?.route.action else { return nil }
+            return action.retryPolicy?.avoidPreviousHosts
+        }
+        #expect(try avoids("{destination: {host: web}}") == false)
+        #expect(try avoids("{destination: {host: web}, weight: 1}, {destination: {host: two}, weight: 1}") == true)
     }
 
     @Test func aDelegateMatchesOnlyWithinItsRoot() throws {

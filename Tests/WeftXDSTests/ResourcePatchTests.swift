@@ -60,6 +60,50 @@ struct ResourcePatchTests {
         return patch
     }
 
+    private static let script: JSONValue = [
+        "name": "script",
+        "typed_config": [
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua",
+            "default_source_code": ["inline_string": "function envoy_on_request(h) end"],
+        ],
+    ]
+
+    /// Envoy gets what only it has as a struct with the message's name; what we have is checked for it as well.
+    @Test func envoyGetsExtensionsThatOnlyItHas() throws {
+        var configuration = configuration()
+        configuration.patches = [
+            patch(.httpFilter, .insertFirst, Self.script),
+            patch(.cluster, .merge, ["connect_timeout": "many"], index: 1),
+        ]
+        let encoded = try EncodedConfiguration(configuration, target: .envoy)
+        #expect(Set(encoded.patchReport.diagnostics.map(\.path)) == ["spec.configPatches[1].patch"])
+        let bytes = try #require(encoded.resources[.listener]?["0.0.0.0_80"]).any.value
+        let text = String(decoding: bytes, as: UTF8.self)
+        #expect(text.contains("xds.type.v3.TypedStruct") && text.contains("filters.http.lua.v3.Lua"))
+        #expect(text.contains("default_source_code") && text.contains("function envoy_on_request"))
+    }
+
+    /// As Istio's tasks write extensions.
+    @Test(arguments: ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"])
+    func typedStructsAreTheMessagesThatTheyName(_ name: String) throws {
+        let value: JSONValue = [
+            "name": "limit",
+            "typed_config": [
+                "@type": .string("type.googleapis.com/\(name)"), "type_url": .string(Self.buffer),
+                "value": ["max_request_bytes": 9],
+            ],
+        ]
+        let (result, report) = try apply([patch(.httpFilter, .insertFirst, value)])
+        #expect(report.diagnostics.isEmpty)
+        let filter = try #require(result.listeners["0.0.0.0_80"]?.managers.first?.filters.first)
+        #expect(filter.kind == .buffer(BufferFilter(maxRequestBytes: 9)))
+        #expect(PatchValue.check(value, as: .whole(.httpFilter)) == .init())
+        var wrong = value
+        wrong[path: "typed_config", "value"] = ["max_request_bytes": "many"]
+        let found = PatchValue.check(wrong, as: .whole(.httpFilter))
+        #expect(found.errors.map(\.path) == ["typed_config.value.max_request_bytes"])
+    }
+
     private func apply(_ patches: [ResourcePatch]) throws -> (ProxyConfiguration, PatchReport) {
         var configuration = configuration()
         configuration.patches = patches

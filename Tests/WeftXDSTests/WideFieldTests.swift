@@ -1,5 +1,6 @@
 import SwiftProtobuf
 import Testing
+import WeftCore
 import WeftIR
 import WeftProto
 
@@ -81,6 +82,8 @@ import WeftProto
         outlier.successRateMinimumHosts = 2
         outlier.alwaysEjectsOneHost = true
         cluster.outlierDetection = outlier
+        let status = HeaderMatcher(name: ":status", test: .range(start: 429, end: 430))
+        cluster.errorCondition = .or([.headers([status]), .and([.any, .not(.headers([status]))])])
         var endpoint = Endpoint(address: .hostname("a.example", port: 80))
         endpoint.balancingMetadata = ["version": .string("v1"), "tags": .list([.string("x"), .string("y")])]
         endpoint.healthCheckPort = 81
@@ -90,6 +93,30 @@ import WeftProto
             clusterName: "c", localities: [LocalityEndpoints(endpoints: [endpoint])])
         cluster.endpoints?.weighsPriorityHealth = true
         #expect(try roundTrip(.cluster(cluster)) == .cluster(cluster))
+    }
+
+    @Test(
+        arguments: [
+            ([:], "without a rule"), (["http_request_headers_match": ["headers": []]], "only heads of responses"),
+            (["or_match": ["rules": [["any_match": true]]]], "two rules"), (["any_match": false], "must be true"),
+        ] as [(JSONValue, String)])
+    func errorConditionsThatCannotBeRead(matcher: JSONValue, reason: String) throws {
+        let options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+        let value: JSONValue = [
+            "name": "c",
+            "typed_extension_protocol_options": .object([
+                options: [
+                    "@type": .string("type.googleapis.com/\(options)"),
+                    "explicit_http_config": ["http_protocol_options": [:]],
+                    "outlier_detection": ["error_matcher": matcher],
+                ]
+            ]),
+        ]
+        var encoder = JSONMessageEncoder()
+        let bytes = encoder.encode(value, as: "envoy.config.cluster.v3.Cluster", path: "")
+        let any = ResourcePatcher.any(bytes, .cluster)
+        let error = #expect(throws: XDSDecodingError.self) { try XDSDecoder().decode(any) }
+        #expect(error?.reason.contains(reason) == true, "\(String(describing: error))")
     }
 
     static let checks: [HealthCheck.Kind] = {

@@ -61,6 +61,7 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     package var outboundTrafficPolicy: OutboundTrafficPolicy?
     package var inboundTrafficPolicy: InboundTrafficPolicy?
     package var localityLbSetting: DestinationRule.LoadBalancer.Locality?
+    package var zoneAwareLbSetting: DestinationRule.LoadBalancer.ZoneAware?
     package var pathNormalization: PathNormalization?
     /// Who may route a host; `nil` is Istio's way.
     package var hostOwnership: HostOwnership?

@@ -69,11 +69,17 @@ enum TrafficPolicyChecks {
         if let locality = balancer.localityLbSetting {
             check(locality, hasOutliers: hasOutliers, "\(path).localityLbSetting", &findings)
         }
-        if balancer.zoneAwareLbSetting != nil {
-            findings.warning(
-                "\(path).zoneAwareLbSetting",
-                "zoneAwareLbSetting has no effect: proxies are not told of their own peers",
-                hint: "use localityLbSetting")
+        if let zones = balancer.zoneAwareLbSetting {
+            let path = "\(path).zoneAwareLbSetting"
+            check(zones.failover ?? [], path, &findings)
+            findings.count(zones.minClusterSize, "\(path).minClusterSize")
+            if zones.enabled != false, balancer.localityLbSetting != nil {
+                findings.warning(
+                    path, "localityLbSetting has no effect beside zoneAwareLbSetting", hint: "keep one of them")
+            }
+            if zones.enabled != false, balancer.consistentHash != nil {
+                findings.warning(path, "zones play no part with consistentHash: only the regions' order does")
+            }
         }
     }
 
@@ -142,6 +148,17 @@ enum TrafficPolicyChecks {
         for (index, rule) in distribute.enumerated() {
             overlaps((rule.to ?? [:]).keys.sorted(), "\(path).distribute[\(index)].to", &findings)
         }
+        check(failover, path, &findings)
+        if !failover.isEmpty || !priorities.isEmpty, !hasOutliers {
+            findings.warning(
+                path, "failover has no effect without outlierDetection in the same policy",
+                hint: "add outlierDetection: {}")
+        }
+    }
+
+    private static func check(
+        _ failover: [DestinationRule.LoadBalancer.Locality.Failover], _ path: String, _ findings: inout Findings
+    ) {
         for (index, rule) in failover.enumerated() {
             if rule.from == rule.to {
                 findings.error(
@@ -152,11 +169,6 @@ enum TrafficPolicyChecks {
                     "\(path).failover[\(index)]", "failover is between regions, and \"\(region)\" is no region",
                     hint: "use failoverPriority for zones and subzones")
             }
-        }
-        if !failover.isEmpty || !priorities.isEmpty, !hasOutliers {
-            findings.warning(
-                path, "failover has no effect without outlierDetection in the same policy",
-                hint: "add outlierDetection: {}")
         }
     }
 
@@ -191,10 +203,10 @@ enum TrafficPolicyChecks {
     }
 
     private static func check(_ outlier: DestinationRule.OutlierDetection, _ path: String, _ findings: inout Findings) {
-        if outlier.outlierDetectionHttpErrorCodes?.isEmpty == false {
-            findings.warning(
-                "\(path).outlierDetectionHttpErrorCodes",
-                "outlierDetectionHttpErrorCodes has no effect: statuses from 500 on count as errors")
+        for (index, code) in (outlier.outlierDetectionHttpErrorCodes ?? []).enumerated()
+        where !(100...599).contains(code) {
+            findings.error(
+                "\(path).outlierDetectionHttpErrorCodes[\(index)]", "HTTP status must be 100 to 599, but is \(code)")
         }
     }
 

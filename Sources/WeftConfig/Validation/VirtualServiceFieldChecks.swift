@@ -52,7 +52,15 @@ enum VirtualServiceFieldChecks {
         if fault.delay?.percent != nil {
             findings.warning("\(path).delay.percent", "percent is deprecated", hint: "use percentage.value")
         }
+        if let delay = fault.delay, delay.percentage == nil, delay.percent == nil {
+            findings.warning(
+                "\(path).delay", "without a percentage no request is delayed", hint: "set percentage.value, 0 to 100")
+        }
         guard let abort = fault.abort else { return }
+        if abort.percentage == nil {
+            findings.warning(
+                "\(path).abort", "without a percentage no request is aborted", hint: "set percentage.value, 0 to 100")
+        }
         if abort.http2Error != nil {
             findings.error(
                 "\(path).abort.http2Error", "HTTP/2 abort fault injection not supported yet",

@@ -468,6 +468,21 @@ package enum FieldTable {
         1 tcp_keepalive message - envoy.config.core.v3.TcpKeepalive
         2 set_local_interface_name_on_upstream_connections bool ! -
         3 happy_eyeballs_config message ! -
+        M envoy.config.common.matcher.v3.HttpHeadersMatch
+        1 headers message * envoy.config.route.v3.HeaderMatcher
+        M envoy.config.common.matcher.v3.MatchPredicate
+        1 or_match message =rule envoy.config.common.matcher.v3.MatchPredicate.MatchSet
+        2 and_match message =rule envoy.config.common.matcher.v3.MatchPredicate.MatchSet
+        3 not_match message =rule envoy.config.common.matcher.v3.MatchPredicate
+        4 any_match bool =rule -
+        5 http_request_headers_match message !=rule -
+        6 http_request_trailers_match message !=rule -
+        7 http_response_headers_match message =rule envoy.config.common.matcher.v3.HttpHeadersMatch
+        8 http_response_trailers_match message !=rule -
+        9 http_request_generic_body_match message !=rule -
+        10 http_response_generic_body_match message !=rule -
+        M envoy.config.common.matcher.v3.MatchPredicate.MatchSet
+        1 rules message * envoy.config.common.matcher.v3.MatchPredicate
         M envoy.config.common.mutation_rules.v3.HeaderMutation
         1 remove string =action -
         2 append message =action envoy.config.core.v3.HeaderValueOption
@@ -2620,7 +2635,7 @@ package enum FieldTable {
         5 auto_config message =upstream_protocol_options envoy.extensions.upstreams.http.v3.HttpProtocolOptions.AutoHttpConfig
         6 http_filters message *! -
         7 header_validation_config message ! -
-        8 outlier_detection message ! -
+        8 outlier_detection message - envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
         9 request_mirror_policies message *! -
         10 hash_policy message *! -
         11 retry_policy message ! -
@@ -2633,6 +2648,8 @@ package enum FieldTable {
         1 http_protocol_options message =protocol_config envoy.config.core.v3.Http1ProtocolOptions
         2 http2_protocol_options message =protocol_config envoy.config.core.v3.Http2ProtocolOptions
         3 http3_protocol_options message !=protocol_config -
+        M envoy.extensions.upstreams.http.v3.HttpProtocolOptions.OutlierDetection
+        1 error_matcher message - envoy.config.common.matcher.v3.MatchPredicate
         M envoy.extensions.upstreams.http.v3.HttpProtocolOptions.UseDownstreamHttpConfig
         1 http_protocol_options message - envoy.config.core.v3.Http1ProtocolOptions
         2 http2_protocol_options message - envoy.config.core.v3.Http2ProtocolOptions

@@ -59,6 +59,9 @@ package struct AgentSettings: Sendable {
     package var applicationMetrics: JSONValue?
     /// The most series of Istio's metrics that the proxy keeps (`WEFT_METRIC_SERIES_LIMIT`).
     package var metricSeriesLimit = ProxyMetrics.defaultSeriesLimit
+    /// Where the proxy is, as far as its pod says, and the cluster of its peers if it asks for one
+    /// (`ISTIO_META_ENABLE_SELF_DISCOVERY`).
+    package var home: ProxyHome
     /// The proxy answers its workload's DNS questions (`ISTIO_META_DNS_CAPTURE`).
     package var capturesDNS: Bool
     /// Settings that cannot be read and are left out, in words for the log.
@@ -107,6 +110,9 @@ package struct AgentSettings: Sendable {
             labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
             annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? ""))
         node = description.node
+        let discoversItself = environment["ISTIO_META_ENABLE_SELF_DISCOVERY"]?.lowercased() == "true"
+        home = ProxyHome(
+            locality: description.locality, cluster: discoversItself ? "local_cluster" : "", address: instanceIP)
         canonicalEnvironment = description.canonicalEnvironment
     }
 

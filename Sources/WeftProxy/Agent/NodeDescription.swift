@@ -37,6 +37,19 @@ struct NodeDescription {
         ]
     }
 
+    /// Of the pod's labels: `istio-locality` (`region.zone.subzone`), else those of the topology, which newer clusters
+    /// copy from the node.
+    var locality: Locality {
+        if let own = labels["istio-locality"] ?? labels["topology.istio.io/locality"], !own.isEmpty {
+            let parts = own.split(separator: own.contains("/") ? "/" : ".", omittingEmptySubsequences: false)
+            func part(_ index: Int) -> String { index < parts.count ? String(parts[index]) : "" }
+            return Locality(region: part(0), zone: part(1), subZone: part(2))
+        }
+        return Locality(
+            region: labels["topology.kubernetes.io/region"] ?? "", zone: labels["topology.kubernetes.io/zone"] ?? "",
+            subZone: labels["topology.istio.io/subzone"] ?? "")
+    }
+
     private func metadata(_ pod: String) -> [String: JSONValue] {
         var result: [String: JSONValue] = [
             "NAME": .string(pod), "NAMESPACE": .string(namespace), "SERVICE_ACCOUNT": .string(account),

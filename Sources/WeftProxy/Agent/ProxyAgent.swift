@@ -73,6 +73,7 @@ struct ProxyAgent {
         options.node = MetricsNode(
             id: settings.node.id, metadata: settings.node.metadata, principal: settings.identity?.uri)
         options.observedNode = ObservedNode(id: settings.node.id, cluster: settings.node.cluster)
+        options.home = settings.home
         return options
     }
 

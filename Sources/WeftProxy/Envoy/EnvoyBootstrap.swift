@@ -1,5 +1,6 @@
 import WeftADS
 import WeftCore
+import WeftIR
 
 /// The bootstrap of a real Envoy whose agent we are: ADS through the agent's Unix socket, admin, and a listener for
 /// scrapes. No credential is in it; the agent adds them (see ``XDSRelay``).
@@ -9,10 +10,24 @@ struct EnvoyBootstrap {
     var socketPath: String
 
     var json: JSONValue {
-        var node = settings.node
-        node.userAgentName = "envoy"
+        var json = common
+        if !settings.home.cluster.isEmpty {
+            json["cluster_manager"] = ["local_cluster_name": .string(settings.home.cluster)]
+        }
+        return json
+    }
+
+    private var common: JSONValue {
+        let node = settings.node
+        let locality = settings.home.locality
         return [
-            "node": ["id": .string(node.id), "cluster": .string(node.cluster), "metadata": node.metadata],
+            "node": [
+                "id": .string(node.id), "cluster": .string(node.cluster), "metadata": node.metadata,
+                "locality": [
+                    "region": .string(locality.region), "zone": .string(locality.zone),
+                    "sub_zone": .string(locality.subZone),
+                ],
+            ],
             "admin": ["address": Self.address("127.0.0.1", 15000)],
             "dynamic_resources": [
                 "lds_config": ["ads": [:], "resource_api_version": "V3"],
@@ -25,7 +40,7 @@ struct EnvoyBootstrap {
                 ],
             ],
             "static_resources": [
-                "clusters": [discoveryCluster, Self.adminCluster],
+                "clusters": .array([discoveryCluster, Self.adminCluster] + localCluster),
                 "listeners": [Self.listener(15090, "/stats/prometheus")],
             ],
         ]
@@ -46,6 +61,17 @@ struct EnvoyBootstrap {
                     ["lb_endpoints": [["endpoint": ["address": ["pipe": ["path": .string(socketPath)]]]]]]
                 ],
             ],
+        ]
+    }
+
+    /// The members come by ADS; the cluster itself must be a static one (`local_cluster_name`).
+    private var localCluster: [JSONValue] {
+        guard !settings.home.cluster.isEmpty else { return [] }
+        return [
+            [
+                "name": .string(settings.home.cluster), "type": "EDS", "connect_timeout": "10s",
+                "eds_cluster_config": ["eds_config": ["ads": [:], "resource_api_version": "V3"]],
+            ]
         ]
     }
 

@@ -226,6 +226,10 @@ final class UpstreamAttempt: ResponseReceiver {
     private func judge(_ head: ResponseHead, endStream: Bool) {
         guard cluster.compiled.outlier != nil else { return }
         let isGRPC = head.status == 200 && exchange?.original.isGRPC == true
+        if let errors = cluster.compiled.errors {
+            if let status = errors.status(of: head) { return count(.response(status: status)) }
+            if !isGRPC { return count(.response(status: 200)) }
+        }
         awaitsStatus = isGRPC && !endStream && !head.headers.contains(.grpcStatus)
         if !awaitsStatus { count(.response(status: GRPCOutcome.httpStatus(of: head))) }
     }

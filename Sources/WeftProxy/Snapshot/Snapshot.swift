@@ -373,6 +373,8 @@ package final class CompiledCluster: Sendable {
     let emptyReason: String?
     let shared: SharedCluster
     let outlier: OutlierDetector?
+    /// Which answers count as errors, if not those of status 500 and above.
+    let errors: ErrorCondition?
     /// For clusters whose address comes with the connection or the request.
     let template: HostTargets?
     /// Where active checks go, by position of the host; `nil` when they go where requests go.
@@ -423,6 +425,7 @@ package final class CompiledCluster: Sendable {
         emptyReason = assignment?.emptyReason
         self.shared = shared
         outlier = cluster.outlierDetection.map(OutlierDetector.init)
+        errors = cluster.errorCondition.map(ErrorCondition.init)
         outlierSplits = cluster.outlierDetection?.splitExternalLocalOriginErrors == true
         defaultBreaker = CircuitBreaker(cluster, shared: shared, priority: .default)
         highBreaker = CircuitBreaker(cluster, shared: shared, priority: .high)

@@ -94,7 +94,7 @@ package struct CompiledHeaderMatcher: Sendable {
         case present(Bool)
         case range(Int64, Int64)
     }
-    private enum Source: Sendable { case path, authority, method, scheme, field }
+    private enum Source: Sendable { case path, authority, method, scheme, status, field }
     private let name: HeaderName
     private let source: Source
     private let test: Test
@@ -109,6 +109,7 @@ package struct CompiledHeaderMatcher: Sendable {
             case ":authority", "host": .authority
             case ":method": .method
             case ":scheme": .scheme
+            case ":status": .status
             default: .field
             }
         invert = matcher.invert
@@ -129,8 +130,13 @@ package struct CompiledHeaderMatcher: Sendable {
         case .authority: decide(head.authority.readableBytesView)
         case .method: decide(ByteBuffer(string: head.method.description).readableBytesView)
         case .scheme: decide(ByteBuffer(string: head.scheme.rawValue).readableBytesView)
-        case .field: matches(head.headers)
+        case .status, .field: matches(head.headers)
         }
+    }
+
+    package func matches(_ head: ResponseHead) -> Bool {
+        guard source == .status else { return matches(head.headers) }
+        return decide(ByteBuffer(string: String(head.status)).readableBytesView)
     }
 
     /// Each value of a header that comes several times is looked at by itself, as Envoy does: joined, a second value

@@ -1,14 +1,18 @@
+import WeftConfig
 import WeftIR
 
 /// The clusters that every sidecar has, whatever the mesh holds.
 enum FixedClusters {
     /// - Parameter dynamicDNS: whether requests for unknown hosts are resolved by the proxy.
-    static func add(to configuration: inout ProxyConfiguration, inbound: Bool, dynamicDNS: Bool = false) {
+    static func add(
+        to configuration: inout ProxyConfiguration, mesh: MeshConfig, inbound: Bool, dynamicDNS: Bool = false
+    ) {
         var passthrough = Cluster(name: ClusterName.passthrough, discovery: .originalDestination(useHTTPHeader: false))
         passthrough.loadBalancer = .clusterProvided
         passthrough.connectTimeoutMilliseconds = 10_000
         passthrough.httpProtocol = .useDownstream
         passthrough.circuitBreakers = .unlimited
+        InboundPool(mesh.defaultTrafficPolicy?.connectionPool).apply(to: &passthrough)
         configuration.clusters[passthrough.name] = passthrough
 
         var blackHole = Cluster(name: ClusterName.blackHole, discovery: .static)

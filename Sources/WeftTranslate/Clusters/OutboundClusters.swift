@@ -53,7 +53,22 @@ struct OutboundClusters {
         }
         applyProxyProtocol(policy.proxyProtocol, to: &cluster)
         insert(cluster, assignment, into: &configuration)
-        return problem
+        return problem ?? missingPeers(service, policy, destination)
+    }
+
+    /// Said of the rule that asks for zones; the mesh's own setting is for whoever can follow it.
+    private func missingPeers(
+        _ service: MeshService, _ policy: DestinationRule.TrafficPolicy, _ destination: DestinationPolicy?
+    ) -> Diagnostic? {
+        guard let destination, policy.loadBalancer?.zoneAwareLbSetting != nil,
+            LocalityBalancing(scope: scope, service: service, policy: policy).lacksPeers
+        else { return nil }
+        return Diagnostic(
+            .warning, code: "IST0133", resource: destination.resource,
+            path: "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting",
+            message: "proxies in namespace \(scope.proxy.namespace) do not know their peers: regions count for them, "
+                + "zones do not",
+            hint: "set proxyMetadata ISTIO_META_ENABLE_SELF_DISCOVERY: \"true\" for the clients and restart them")
     }
 
     /// The cluster behind a server name: whoever asked for it has spoken TLS already, so that nothing is added here.
@@ -83,11 +98,8 @@ struct OutboundClusters {
     private func policy(
         _ destination: DestinationPolicy?, _ subset: DestinationRule.Subset?, _ port: MeshService.Port
     ) -> DestinationRule.TrafficPolicy {
-        var policy = destination?.policy(subset: subset, port: port.number) ?? DestinationRule.TrafficPolicy()
-        let defaults = scope.mesh.defaultTrafficPolicy
-        policy.connectionPool = policy.connectionPool ?? defaults?.connectionPool
-        policy.outlierDetection = policy.outlierDetection ?? defaults?.outlierDetection
-        return policy
+        let policy = destination?.policy(subset: subset, port: port.number) ?? DestinationRule.TrafficPolicy()
+        return policy.filled(from: scope.mesh.defaultTrafficPolicy)
     }
 
     private func cluster(
@@ -112,7 +124,7 @@ struct OutboundClusters {
             }
         }
         BalancerSettings(policy.loadBalancer).apply(to: &cluster)
-        if localities.isWeighted { cluster.balancing.locality = .weighted }
+        if cluster.loadBalancer != .clusterProvided { cluster.balancing.locality = localities.mode }
         OutlierSettings.apply(policy.outlierDetection, to: &cluster)
         return (cluster, assignment)
     }

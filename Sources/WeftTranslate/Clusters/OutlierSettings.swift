@@ -25,6 +25,16 @@ enum OutlierSettings {
         outlier.maxEjectionMilliseconds = max(outlier.maxEjectionMilliseconds, outlier.baseEjectionMilliseconds)
         outlier.maxEjectionPercent = UInt32(clamping: settings.maxEjectionPercent ?? 10)
         cluster.outlierDetection = outlier
+        cluster.errorCondition = errorCondition(settings.outlierDetectionHttpErrorCodes ?? [])
         cluster.healthyPanicThresholdPercent = Double(settings.minHealthPercent ?? 0)
+    }
+
+    /// Errors of the server, and the statuses that are listed beside them; `nil` if nothing is added.
+    private static func errorCondition(_ codes: [Int]) -> ResponseCondition? {
+        let more = Set(codes.filter { (100..<500).contains($0) }).sorted()
+        guard !more.isEmpty else { return nil }
+        let ranges = more.map { Int64($0)..<Int64($0 + 1) } + [500..<600]
+        return .or(
+            ranges.map { .headers([.init(name: ":status", test: .range(start: $0.lowerBound, end: $0.upperBound))]) })
     }
 }

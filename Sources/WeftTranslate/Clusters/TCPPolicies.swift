@@ -18,14 +18,13 @@ struct TCPPolicies {
             let destination = scope.destinationPolicy(for: service)
         else { return }
         let subset = destination.subsets.first { !target.subset.isEmpty && $0.name == target.subset }
-        let policy = destination.policy(subset: subset, port: target.port)
+        let policy = destination.policy(subset: subset, port: target.port).filled(from: scope.mesh.defaultTrafficPolicy)
         proxy.hashesSource = policy.loadBalancer?.consistentHash?.useSourceIp == true
-        let pool = policy.connectionPool ?? scope.mesh.defaultTrafficPolicy?.connectionPool
         if let tunnel = policy.tunnel, let host = tunnel.targetHost, let port = tunnel.targetPort {
             var settings = TCPProxy.Tunnel(hostname: "\(host.contains(":") ? "[\(host)]" : host):\(port)")
             settings.usesPost = tunnel.protocol == "POST"
             proxy.tunnel = settings
         }
-        if let idle = pool?.tcp?.idleTimeout { proxy.idleTimeoutMilliseconds = idle.milliseconds }
+        if let idle = policy.connectionPool?.tcp?.idleTimeout { proxy.idleTimeoutMilliseconds = idle.milliseconds }
     }
 }

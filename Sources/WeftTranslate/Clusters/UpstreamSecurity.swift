@@ -48,7 +48,16 @@ struct UpstreamSecurity {
             }
             addNames(settings, host: tls.sni, to: &tls.common)
             cluster.tls = tls
+            if tls.sni.isEmpty { cluster.automaticServerName = automaticName(settings) }
         }
+    }
+
+    /// Behind a wildcard host each request names the server that it is for.
+    private func automaticName(_ settings: DestinationRule.ClientTLS) -> Cluster.AutomaticServerName {
+        var name = Cluster.AutomaticServerName()
+        name.setsServerName = true
+        name.validatesName = settings.insecureSkipVerify != true && settings.subjectAltNames?.isEmpty != false
+        return name
     }
 
     private func applyAutomatic(

@@ -4,11 +4,12 @@ import WeftIR
 
 /// Sorts the endpoints of a load assignment into localities with priorities and weights, as seen from one proxy.
 ///
-/// In order: the DestinationRule's `localityLbSetting`, the service's traffic distribution, the mesh's setting. Failover
-/// holds only with outlier detection, because without it nothing says that a near endpoint is down; `distribute` and
-/// traffic distribution always hold.
+/// In order: the DestinationRule's `zoneAwareLbSetting` and `localityLbSetting`, the service's traffic distribution, the
+/// mesh's settings. Failover holds only with outlier detection, because without it nothing says that a near endpoint is
+/// down; `distribute`, traffic distribution and zones always hold.
 struct LocalityBalancing {
     typealias Settings = DestinationRule.LoadBalancer.Locality
+    typealias ZoneSettings = DestinationRule.LoadBalancer.ZoneAware
     typealias Member = (source: MeshEndpoint, endpoint: Endpoint)
 
     enum Plan {
@@ -19,6 +20,8 @@ struct LocalityBalancing {
         /// By how many of these labels, from the first one on, an endpoint shares with the proxy.
         case labels([String])
         case distribute([Settings.Distribute])
+        /// The own region before all others; within it the proxy prefers its own zone as far as that has capacity.
+        case zones(ZoneSettings)
     }
 
     let plan: Plan
@@ -28,14 +31,17 @@ struct LocalityBalancing {
         proxy = scope.proxy
         let hasOutliers = (policy.outlierDetection ?? scope.mesh.defaultTrafficPolicy?.outlierDetection) != nil
         plan = Self.plan(
-            own: policy.loadBalancer?.localityLbSetting, distribution: service.distribution,
-            mesh: scope.mesh.localityLbSetting, hasOutliers: hasOutliers)
+            own: policy.loadBalancer, distribution: service.distribution, mesh: scope.mesh, hasOutliers: hasOutliers)
     }
 
     private static func plan(
-        own: Settings?, distribution: MeshService.Distribution?, mesh: Settings?, hasOutliers: Bool
+        own policy: DestinationRule.LoadBalancer?, distribution: MeshService.Distribution?, mesh: MeshConfig,
+        hasOutliers: Bool
     ) -> Plan {
-        if let own { return own.enabled == false ? .none : plan(own, hasOutliers: hasOutliers) }
+        if let zones = policy?.zoneAwareLbSetting, zones.enabled != false { return .zones(zones) }
+        if let own = policy?.localityLbSetting {
+            return own.enabled == false ? .none : plan(own, hasOutliers: hasOutliers)
+        }
         let near = ["topology.istio.io/network", "topology.kubernetes.io/region", "topology.kubernetes.io/zone"]
         switch distribution {
         case .close, .sameZone: return .labels(near)
@@ -43,7 +49,11 @@ struct LocalityBalancing {
         case .any: return .none
         case nil: break
         }
-        return mesh?.enabled == false ? .none : plan(mesh ?? Settings(), hasOutliers: hasOutliers)
+        if policy?.zoneAwareLbSetting == nil, let zones = mesh.zoneAwareLbSetting, zones.enabled != false {
+            return .zones(zones)
+        }
+        let locality = mesh.localityLbSetting
+        return locality?.enabled == false ? .none : plan(locality ?? Settings(), hasOutliers: hasOutliers)
     }
 
     private static func plan(_ settings: Settings, hasOutliers: Bool) -> Plan {
@@ -53,9 +63,26 @@ struct LocalityBalancing {
         return .nearest(settings.failover ?? [])
     }
 
-    /// True if localities are chosen by weight.
-    var isWeighted: Bool {
-        if case .distribute(let rules) = plan { return rule(of: rules) != nil }
+    /// How the proxy chooses among the localities of a priority. Envoy would look at zones by itself where a proxy knows
+    /// its peers; where nobody asks for that, it is told not to.
+    var mode: LoadBalancing.LocalityMode {
+        switch plan {
+        case .distribute(let rules) where rule(of: rules) != nil: return .weighted
+        case .zones(let settings) where proxy.discoversItself:
+            var zones = LoadBalancing.ZoneAware()
+            if let least = settings.minClusterSize { zones.minimumClusterSize = UInt64(clamping: least) }
+            return .zoneAware(zones)
+        default:
+            guard proxy.discoversItself else { return .none }
+            var zones = LoadBalancing.ZoneAware()
+            zones.routingEnabledPercent = 0
+            return .zoneAware(zones)
+        }
+    }
+
+    /// True if zones are to be preferred, and the proxy cannot tell how its peers are spread.
+    var lacksPeers: Bool {
+        if case .zones = plan { return !proxy.discoversItself }
         return false
     }
 
@@ -67,6 +94,9 @@ struct LocalityBalancing {
             return proxy.locality == Locality()
                 ? grouped(members) { _ in 0 } : grouped(members) { nearness($0.source.locality, failover) }
         case .labels(let keys): return grouped(members) { mismatches($0.source, keys) }
+        case .zones(let settings):
+            guard proxy.locality != Locality() else { return grouped(members) { _ in 0 } }
+            return grouped(members) { remoteness($0.source, settings) }
         case .distribute(let rules):
             guard let rule = rule(of: rules) else { return grouped(members) { _ in 0 } }
             return weighted(grouped(members) { _ in 0 }, rule.to ?? [:])
@@ -105,6 +135,14 @@ struct LocalityBalancing {
         }
         guard own.zone == other.zone else { return 2 }
         return own.subZone == other.subZone ? 0 : 1
+    }
+
+    /// 0 in the own region; other regions in the order of `failoverPriority`, or the one in `failover` first.
+    private func remoteness(_ endpoint: MeshEndpoint, _ settings: ZoneSettings) -> Int {
+        if endpoint.locality.region == proxy.locality.region { return 0 }
+        if let keys = settings.failoverPriority, !keys.isEmpty { return 1 + mismatches(endpoint, keys) }
+        let next = settings.failover?.first { $0.from == proxy.locality.region }?.to
+        return next == nil || next == endpoint.locality.region ? 1 : 2
     }
 
     private func mismatches(_ endpoint: MeshEndpoint, _ keys: [String]) -> Int {

@@ -38,7 +38,8 @@ extension InboundListener {
     }
 }
 
-/// Connection-pool settings of what a workload receives (`inboundConnectionPool`, `ingress.connectionPool`).
+/// Connection-pool settings of what a workload receives (`inboundConnectionPool`, `ingress.connectionPool`), and of what
+/// no rule is for.
 struct InboundPool {
     private let pool: DestinationRule.ConnectionPool?
 

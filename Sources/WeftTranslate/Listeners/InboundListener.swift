@@ -151,7 +151,9 @@ struct InboundListener {
             cluster.provenance = nil
         case nil: break
         }
-        InboundPool(port.ingress?.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool).apply(to: &cluster)
+        let defaults = scope.mesh.defaultTrafficPolicy?.connectionPool
+        let pool = port.ingress?.connectionPool ?? scope.sidecar?.spec.inboundConnectionPool
+        InboundPool(pool?.filled(from: defaults) ?? defaults).apply(to: &cluster)
         cluster.httpProtocol = port.protocol.isHTTP2 ? .http2 : (port.protocol == .sniffed ? .useDownstream : .http1)
         if let service = port.service {
             cluster.services = [.init(host: service.host, name: service.name, namespace: service.namespace)]

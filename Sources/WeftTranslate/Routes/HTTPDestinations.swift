@@ -6,9 +6,7 @@ extension HTTPRoutes {
     /// Destinations of weight 0 are dropped if there are several. `nil` if nothing is left.
     func cluster(_ destinations: [VirtualService.HTTPDestination], namespace: String) -> ClusterSelector? {
         guard destinations.count > 1 else {
-            guard let only = destinations.first, let destination = only.destination else { return nil }
-            guard only.headers != nil else { return .cluster(name(of: destination, namespace: namespace)) }
-            return .weighted([weighted(only, destination, namespace: namespace, weight: 100)])
+            return destinations.first?.destination.map { .cluster(name(of: $0, namespace: namespace)) }
         }
         let clusters = destinations.compactMap { entry -> WeightedCluster? in
             guard let destination = entry.destination, let weight = entry.weight, weight > 0 else { return nil }

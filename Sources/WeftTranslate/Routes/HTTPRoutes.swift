@@ -55,13 +55,21 @@ struct HTTPRoutes {
         let provenance = Provenance(
             rule.origin?.resource ?? config.resource, rule: rule.origin?.index ?? index, ruleName: rule.name)
         var host: String?
-        let requestHeaders = RouteFeatures.mutations(rule.headers?.request, host: &host)
+        var requestHeaders = RouteFeatures.mutations(rule.headers?.request, host: &host)
+        var responseHeaders = RouteFeatures.mutations(rule.headers?.response)
+        if let only = rule.onlyDestination?.headers {
+            // Of one destination they are the route's, after its own; of several each has its own.
+            var other: String?
+            requestHeaders.add(RouteFeatures.mutations(only.request, host: &other))
+            responseHeaders.add(RouteFeatures.mutations(only.response))
+            host = host ?? other
+        }
         guard let action = action(rule, match: match, config: config, host: host) else { return nil }
         var route = Route(match: RouteMatches.build(match), action: action)
         route.name = [rule.name, match?.name].compactMap { $0 }.filter { !$0.isEmpty }.joined(separator: ".")
         route.provenance = provenance
         route.requestHeaders = requestHeaders
-        route.responseHeaders = RouteFeatures.mutations(rule.headers?.response)
+        route.responseHeaders = responseHeaders
         route.statPrefix = match?.statPrefix ?? ""
         if let fault = rule.fault {
             route.perFilter[RouteFeatures.faultFilter] = .fault(RouteFeatures.fault(fault, provenance: provenance))
@@ -89,7 +97,8 @@ struct HTTPRoutes {
         action.timeoutMilliseconds = rule.timeout?.milliseconds ?? 0
         action.grpcTimeoutHeaderMaxMilliseconds = action.timeoutMilliseconds
         action.hashPolicies = hashPolicies(of: destinations.compactMap(\.destination), namespace: config.namespace)
-        action.retryPolicy = RetryPolicies.build(rule.retries, mesh: scope.mesh, hashed: !action.hashPolicies.isEmpty)
+        let isHashed = destinations.count == 1 && !action.hashPolicies.isEmpty
+        action.retryPolicy = RetryPolicies.build(rule.retries, mesh: scope.mesh, hashed: isHashed)
         if let authority = rule.rewrite?.authority ?? host, !authority.isEmpty {
             action.hostRewrite = .literal(authority)
         }
@@ -132,6 +141,21 @@ struct HTTPRoutes {
         let implied = (redirect.scheme ?? (isTLS ? "https" : "http")) == "https" ? 443 : 80
         if let port, port > 0, port != implied { redirect.port = UInt16(clamping: port) }
         return redirect
+    }
+}
+
+extension VirtualService.HTTPRoute {
+    /// The destination of a route that has one.
+    fileprivate var onlyDestination: VirtualService.HTTPDestination? {
+        guard redirect == nil, directResponse == nil, let route, route.count == 1 else { return nil }
+        return route[0]
+    }
+}
+
+extension HeaderMutations {
+    fileprivate mutating func add(_ other: HeaderMutations) {
+        append += other.append
+        remove += other.remove
     }
 }
 

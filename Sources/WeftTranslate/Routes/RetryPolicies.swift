@@ -6,10 +6,10 @@ enum RetryPolicies {
     private static let conditions = ["connect-failure", "refused-stream", "unavailable", "cancelled"]
     private static let statusCodes = "retriable-status-codes"
 
-    /// Two more attempts on failures that cannot have reached the application, and on 503.
+    /// Two more attempts on failures that cannot have reached the application. A 503 may come from the application, so
+    /// that it is not among them, as in Istio since 1.24.
     static func standard(hashed: Bool = false) -> RetryPolicy {
         var policy = RetryPolicy(retryOn: conditions + [statusCodes])
-        policy.retriableStatusCodes = [503]
         policy.numRetries = 2
         policy.hostSelectionRetryMaxAttempts = 5
         policy.avoidPreviousHosts = !hashed
@@ -29,7 +29,8 @@ enum RetryPolicies {
         }
         if let backoff = retries.backoff { policy.backOffBaseMilliseconds = backoff.milliseconds }
         policy.avoidPreviousHosts = retries.retryIgnorePreviousHosts ?? !hashed
-        policy.retryRemoteLocalities = retries.retryRemoteLocalities ?? false
+        // Each second try leaves the priorities out that were tried before it.
+        if retries.retryRemoteLocalities == true { policy.previousPrioritiesFrequency = 2 }
         return policy
     }
 

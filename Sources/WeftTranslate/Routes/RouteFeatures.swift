@@ -6,20 +6,22 @@ enum RouteFeatures {
     static let faultFilter = "envoy.filters.http.fault"
     static let corsFilter = "envoy.filters.http.cors"
 
-    /// `host` receives a new authority if the changes set `Host`.
+    /// `host` receives a new authority if the changes set or add `Host`; what is set comes first. Other pseudo headers
+    /// cannot be changed, nor can the authority be removed.
     static func mutations(_ changes: VirtualService.HeaderOperations.Changes?, host: inout String?) -> HeaderMutations {
+        func sorted(_ changes: [String: String]?) -> [(key: String, value: String)] {
+            (changes ?? [:]).map { ($0.key.lowercased(), $0.value) }.sorted { $0.key < $1.key }
+        }
         var result = HeaderMutations()
-        for (name, value) in (changes?.set ?? [:]).sorted(by: { $0.key < $1.key }) {
-            if isAuthority(name) {
-                host = value
-            } else {
-                result.append.append(.init(name: name.lowercased(), value: value, action: .overwriteIfExistsOrAdd))
-            }
+        let (set, add) = (sorted(changes?.set), sorted(changes?.add))
+        host = (set + add).first { isAuthority($0.key) }?.value ?? host
+        for (name, value) in set where !isInternal(name) {
+            result.append.append(.init(name: name, value: value, action: .overwriteIfExistsOrAdd))
         }
-        for (name, value) in (changes?.add ?? [:]).sorted(by: { $0.key < $1.key }) where !isAuthority(name) {
-            result.append.append(.init(name: name.lowercased(), value: value, action: .appendIfExistsOrAdd))
+        for (name, value) in add where !isInternal(name) {
+            result.append.append(.init(name: name, value: value, action: .appendIfExistsOrAdd))
         }
-        result.remove = (changes?.remove ?? []).map { $0.lowercased() }
+        result.remove = (changes?.remove ?? []).map { $0.lowercased() }.filter { !isInternal($0) }
         return result
     }
 
@@ -64,12 +66,12 @@ enum RouteFeatures {
         return cors
     }
 
-    private static func isAuthority(_ name: String) -> Bool { ["host", ":authority"].contains(name.lowercased()) }
+    private static func isAuthority(_ name: String) -> Bool { ["host", ":authority"].contains(name) }
+    private static func isInternal(_ name: String) -> Bool { name == "host" || name.hasPrefix(":") }
 
-    /// Without a percentage a fault hits every request.
+    /// Without a percentage a fault hits no request.
     private static func percent(_ percentage: Percent?, old: Int?) -> FractionalPercent {
-        if let percentage { return FractionalPercent(percent: percentage.value ?? 0) }
-        return old.map { FractionalPercent(percent: Double($0)) } ?? .all
+        FractionalPercent(percent: percentage.map { $0.value ?? 0 } ?? Double(old ?? 0))
     }
 
     private static func grpcStatus(_ name: String) -> UInt32 {

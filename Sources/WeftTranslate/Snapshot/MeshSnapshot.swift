@@ -119,7 +119,9 @@ package struct MeshSnapshot: Sendable {
         var keys = Self.selectorKeys(
             of: objects.without(["Pod", "Node", "EndpointSlice", "Service", "Secret"]),
             rootNamespace: meshConfig.effectiveRootNamespace)
-        let priorities = meshConfig.localityLbSetting?.failoverPriority ?? []
+        let priorities =
+            (meshConfig.localityLbSetting?.failoverPriority ?? [])
+            + (meshConfig.zoneAwareLbSetting?.failoverPriority ?? [])
         keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
         let traced = telemetries.filter { !($0.spec.tracing ?? []).isEmpty }.map(\.namespace)
         tracesEverywhere = meshConfig.tracesByDefault || traced.contains(meshConfig.effectiveRootNamespace)

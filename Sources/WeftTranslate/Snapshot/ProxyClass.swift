@@ -29,9 +29,9 @@ package struct ProxyClass: Sendable, Hashable {
 
     /// The node metadata that translation may look at.
     package static let metadataKeys: Set<String> = [
-        CanonicalName.marker, "CERTIFICATE_PROVIDERS", "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE", "GENERATOR",
-        "INTERCEPTION_MODE",
-        "ISTIO_PROXY_VERSION", "ISTIO_VERSION", "MESH_ID", "NETWORK",
+        CanonicalName.marker, "CERTIFICATE_PROVIDERS", "CLUSTER_ID", "DNS_AUTO_ALLOCATE", "DNS_CAPTURE",
+        "ENABLE_SELF_DISCOVERY", "GENERATOR", "INTERCEPTION_MODE", "ISTIO_PROXY_VERSION", "ISTIO_VERSION", "MESH_ID",
+        "NETWORK", "SELF_DISCOVERY_GROUPING_LABEL_NAMES",
     ]
 
     /// The class of a proxy in a snapshot. What the cluster knows of the pod overrides what the proxy says.

@@ -112,6 +112,7 @@ extension Cluster {
         }
         writeLimits(to: &options.commonHTTPProtocolOptions)
         if let automaticServerName { options.upstreamHTTPProtocolOptions = automaticServerName.wire }
+        if let errorCondition { options.outlierDetection.errorMatcher = errorCondition.wire() }
         return options
     }
 
@@ -303,6 +304,9 @@ extension Cluster {
             self.http2 = HTTP2ProtocolOptions(http2)
             if options.hasUpstreamHTTPProtocolOptions {
                 automaticServerName = AutomaticServerName(options.upstreamHTTPProtocolOptions)
+            }
+            if options.outlierDetection.hasErrorMatcher {
+                errorCondition = try ResponseCondition(options.outlierDetection.errorMatcher, reader)
             }
             let common = options.commonHTTPProtocolOptions
             try readHTTP1(http1, reader)

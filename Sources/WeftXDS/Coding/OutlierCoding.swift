@@ -89,3 +89,36 @@ extension OutlierDetection {
         }
     }
 }
+
+/// Which answers count as errors.
+extension ResponseCondition {
+    func wire() -> WireMatchPredicate {
+        var wire = WireMatchPredicate()
+        switch self {
+        case .any: wire.anyMatch = true
+        case .and(let conditions): wire.andMatch.rules = conditions.map { $0.wire() }
+        case .or(let conditions): wire.orMatch.rules = conditions.map { $0.wire() }
+        case .not(let condition): wire.notMatch = condition.wire()
+        case .headers(let matchers): wire.httpResponseHeadersMatch.headers = matchers.map { $0.wire() }
+        }
+        return wire
+    }
+
+    init(_ wire: WireMatchPredicate, _ reader: WireReader) throws {
+        switch wire.rule {
+        case .anyMatch(true): self = .any
+        case .andMatch(let set): self = .and(try Self.rules(set, reader))
+        case .orMatch(let set): self = .or(try Self.rules(set, reader))
+        case .notMatch(let predicate): self = .not(try ResponseCondition(predicate, reader))
+        case .httpResponseHeadersMatch(let match):
+            self = .headers(try match.headers.map { try HeaderMatcher($0, reader) })
+        case .anyMatch(false): throw reader.error("any_match must be true")
+        case nil: throw reader.error("match predicate without a rule that is supported")
+        }
+    }
+
+    private static func rules(_ set: WireMatchPredicate.MatchSet, _ reader: WireReader) throws -> [ResponseCondition] {
+        guard set.rules.count >= 2 else { throw reader.error("and_match and or_match need two rules or more") }
+        return try set.rules.map { try ResponseCondition($0, reader) }
+    }
+}

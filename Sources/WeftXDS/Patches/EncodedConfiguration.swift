@@ -20,7 +20,7 @@ package struct EncodedConfiguration: Sendable {
         ]
         if let names = configuration.names { wire[.names] = [NameTable.resourceName: try encoder.encode(names)] }
         if !configuration.patches.isEmpty {
-            var patcher = ResourcePatcher(wire)
+            var patcher = ResourcePatcher(wire, target: target)
             patcher.apply(configuration.patches)
             patchReport = patcher.report
             wire = patcher.resources
@@ -34,9 +34,15 @@ package struct EncodedConfiguration: Sendable {
     ) -> [String: String] {
         guard !configuration.patches.isEmpty else { return configuration.clusters.compactMapValues(\.assignmentName) }
         let decoder = XDSDecoder()
-        return clusters.compactMapValues { any in
-            guard case .cluster(let cluster)? = try? decoder.decode(any).value else { return nil }
-            return cluster.assignmentName
+        var names: [String: String] = [:]
+        for (name, any) in clusters {
+            guard case .cluster(let cluster)? = try? decoder.decode(any).value else {
+                // An extension in it is Envoy's alone.
+                names[name] = configuration.clusters[name]?.assignmentName
+                continue
+            }
+            names[name] = cluster.assignmentName
         }
+        return names
     }
 }

@@ -55,6 +55,7 @@ struct MessageMerge {
     func canonical(
         _ value: JSONValue, as message: String, keeps: (FieldSchema.Field?) -> Bool = { _ in true }
     ) -> JSONValue {
+        let value = message == WellKnown.any.rawValue ? TypedStruct.unwrapped(value) : value
         guard case .object(let members) = value else { return value }
         if message == WellKnown.any.rawValue {
             let url = members["@type"]?.stringValue ?? ""

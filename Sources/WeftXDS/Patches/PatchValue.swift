@@ -47,7 +47,7 @@ package enum PatchValue {
             FieldProblem(path: $0.path, reason: "\($0.reason); it is left out")
         }
         findings.warnings += encoder.unknownTypes.map {
-            FieldProblem(path: $0.path, reason: "\($0.reason); the patch is left out")
+            FieldProblem(path: $0.path, reason: "\($0.reason); weft-proxy gets it without the patch, Envoy with it")
         }
         let mayBeRead = findings.errors.isEmpty && encoder.unknownTypes.isEmpty && !refersToOthers(value)
         if mayBeRead, case .whole(let target) = kind, let reason = refusal(of: value, target) {

@@ -6,7 +6,8 @@ import WeftIR
 /// Applies users' patches to encoded resources, one after the other.
 ///
 /// A resource that a patch would make unusable stays as it was before that patch, and a diagnostic says why. Whether it
-/// is usable is what the proxy's own decoder says.
+/// is usable is what the proxy's own decoder says. Envoy gets extensions that only it has, and says itself whether it can
+/// use them.
 struct ResourcePatcher {
     typealias Resources = [ResourceType: [String: Google_Protobuf_Any]]
 
@@ -20,8 +21,16 @@ struct ResourcePatcher {
     /// What is decoded so far, by name.
     private var documents: [ResourceType: [String: JSONValue]] = [:]
     private let decoder = XDSDecoder()
+    private let target: Target
 
-    init(_ resources: Resources) { self.resources = resources }
+    init(_ resources: Resources, target: Target = .weft) {
+        self.resources = resources
+        self.target = target
+    }
+
+    private var encoder: JSONMessageEncoder {
+        JSONMessageEncoder(isLenient: true, passesUnknownTypes: target == .envoy)
+    }
 
     mutating func apply(_ patches: [ResourcePatch]) {
         // A patch on a whole comes before the patches on its parts; otherwise the given order holds.
@@ -119,36 +128,44 @@ struct ResourcePatcher {
     /// Keeps the change if a proxy can use it.
     private mutating func store(_ document: JSONValue, _ type: ResourceType, _ name: String, _ patch: ResourcePatch) {
         report.matched.insert(patch.provenance)
-        var encoder = JSONMessageEncoder(isLenient: true)
+        var encoder = encoder
         let bytes = encoder.encode(document, as: Self.messages[type] ?? "", path: "")
-        if let problem = encoder.problems.first ?? encoder.unknownTypes.first {
+        if let problem = encoder.problems.first ?? (target == .weft ? encoder.unknownTypes.first : nil) {
             return refuse(patch, "\(type.shortName) resource \(name): \(problem)")
         }
         if let problem = PatchValue.patterns(in: patch.value ?? .null, path: "").first {
             return refuse(patch, "\(problem)")
         }
         var any = Self.any(bytes, type)
+        if encoder.unknownTypes.isEmpty, let problem = problem(any, type, name, patch) { return refuse(patch, problem) }
+        var document = document
+        if !encoder.leftOutFields.isEmpty {
+            // What was written in their place is no value for a proxy that has the fields.
+            document = MessageMerge().canonical(document, as: Self.messages[type] ?? "") { $0?.isLeftOut == false }
+            var plain = self.encoder
+            any = Self.any(plain.encode(document, as: Self.messages[type] ?? "", path: ""), type)
+        }
+        resources[type, default: [:]][name] = any
+        documents[type, default: [:]][name] = document
+    }
+
+    /// Why a proxy cannot use a patched resource; warnings that the patch brings are noted.
+    private mutating func problem(
+        _ any: Google_Protobuf_Any, _ type: ResourceType, _ name: String, _ patch: ResourcePatch
+    ) -> String? {
         do {
             let result = try decoder.decode(any)
             if let problem = PatchedShape.problem(result.value) {
-                return refuse(patch, "\(type.shortName) resource \(name): \(problem)")
+                return "\(type.shortName) resource \(name): \(problem)"
             }
             let known = resources[type]?[name].flatMap { try? decoder.decode($0) }?.warnings ?? []
             for warning in result.warnings where !known.contains(warning) {
                 note(.warning, patch, "\(type.shortName) resource \(name): \(warning)")
             }
+            return nil
         } catch {
-            return refuse(patch, "\(error)")
+            return "\(error)"
         }
-        var document = document
-        if !encoder.leftOutFields.isEmpty {
-            // What was written in their place is no value for a proxy that has the fields.
-            document = MessageMerge().canonical(document, as: Self.messages[type] ?? "") { $0?.isLeftOut == false }
-            var plain = JSONMessageEncoder(isLenient: true)
-            any = Self.any(plain.encode(document, as: Self.messages[type] ?? "", path: ""), type)
-        }
-        resources[type, default: [:]][name] = any
-        documents[type, default: [:]][name] = document
     }
 
     static func any(_ bytes: [UInt8], _ type: ResourceType) -> Google_Protobuf_Any {

@@ -214,6 +214,12 @@ enum FieldExceptions {
         envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
           ignored 3 allow_renegotiation: renegotiation is never allowed
           accepted 5 enforce_rsa_key_usage: it is always enforced
+        envoy.config.common.matcher.v3.MatchPredicate
+          refused 5 http_request_headers_match: only heads of responses are looked at
+          refused 6 http_request_trailers_match: only heads of responses are looked at
+          refused 8 http_response_trailers_match: only heads of responses are looked at
+          refused 9 http_request_generic_body_match: only heads of responses are looked at
+          refused 10 http_response_generic_body_match: only heads of responses are looked at
         envoy.extensions.upstreams.http.v3.HttpProtocolOptions
           refused 6 http_filters: upstream HTTP filters are not implemented
         envoy.type.matcher.v3.StringMatcher

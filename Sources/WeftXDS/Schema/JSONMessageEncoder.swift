@@ -21,7 +21,8 @@ package struct FieldProblem: Error, Hashable, Sendable, CustomStringConvertible 
 /// treats it as it treats one that came over the wire. An `Any` of an unknown type keeps its type and loses its value,
 /// for the same reason.
 ///
-/// For patches of users (`isLenient`), a field that the API does not have is left out and noted, as Istio does.
+/// For patches of users (`isLenient`), a field that the API does not have is left out and noted, as Istio does. For a
+/// proxy that may have extensions that we do not (`passesUnknownTypes`), these are written as ``TypedStruct``.
 struct JSONMessageEncoder {
     private(set) var problems: [FieldProblem] = []
     /// Members that are no fields of their message; problems unless the encoder is lenient.
@@ -31,9 +32,13 @@ struct JSONMessageEncoder {
     /// Extensions whose message our definitions do not have.
     private(set) var unknownTypes: [FieldProblem] = []
     private let isLenient: Bool
+    let passesUnknownTypes: Bool
     private let schema = FieldSchema.shared
 
-    init(isLenient: Bool = false) { self.isLenient = isLenient }
+    init(isLenient: Bool = false, passesUnknownTypes: Bool = false) {
+        self.isLenient = isLenient
+        self.passesUnknownTypes = passesUnknownTypes
+    }
 
     mutating func encode(_ value: JSONValue, as message: String, path: String) -> [UInt8] {
         var out = WireBytes()

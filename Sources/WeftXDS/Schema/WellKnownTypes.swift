@@ -59,22 +59,39 @@ extension JSONMessageEncoder {
     }
 
     private mutating func encodeAny(_ value: JSONValue, path: String, into out: inout WireBytes) {
-        guard case .object(var members) = value else {
+        guard case .object(var members) = TypedStruct.unwrapped(value) else {
             return fail(path, "expected an object, found \(value.typeName)")
         }
         guard let url = members["@type"]?.stringValue else {
             return fail(path, "\"@type\" is missing: it names the message, type.googleapis.com/…")
         }
-        out.delimited(1, url.utf8)
         let name = url.split(separator: "/").last.map(String.init) ?? url
+        let place = TypedStruct.isOne(value) ? "\(path).value" : path
         members["@type"] = nil
+        let isKnown = WellKnown(rawValue: name) != nil || FieldSchema.shared.messages[name] != nil
+        guard isKnown || !passesUnknownTypes else { return encodeTypedStruct(url, members, path: path, into: &out) }
+        out.delimited(1, url.utf8)
         if WellKnown(rawValue: name) != nil {
-            out.delimited(2, encode(members["value"] ?? .object(members), as: name, path: path))
-        } else if FieldSchema.shared.messages[name] != nil {
-            out.delimited(2, encode(.object(members), as: name, path: path))
+            out.delimited(2, encode(members["value"] ?? .object(members), as: name, path: place))
+        } else if isKnown {
+            out.delimited(2, encode(.object(members), as: name, path: place))
         } else {
             meet(unknownType: url, "\(path).@type")
         }
+    }
+
+    /// For a proxy that has the message, though we do not.
+    private mutating func encodeTypedStruct(
+        _ url: String, _ members: [String: JSONValue], path: String, into out: inout WireBytes
+    ) {
+        meet(unknownType: url, "\(path).@type")
+        var fields = WireBytes()
+        Self.write(members, into: &fields)
+        var message = WireBytes()
+        message.delimited(1, url.utf8)
+        message.delimited(2, fields.bytes)
+        out.delimited(1, "type.googleapis.com/\(TypedStruct.name)".utf8)
+        out.delimited(2, message.bytes)
     }
 
     /// `5s`, `0.250s`, `-1s`.

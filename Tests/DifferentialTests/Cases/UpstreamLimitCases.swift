@@ -42,7 +42,39 @@ extension HandWritten {
                 raw(
                     "GET / HTTP/1.1\nhost: {host}\nx-id: {id}\ncontent-length: 0\n\n"
                         + "GET / HTTP/1.1\nhost: {host}\nx-id: {id}\ncontent-length: 0\n\n", responses: 2)),
-        ] + serverNames
+        ] + outliers + serverNames
+
+    /// Which answers eject the only host: the next request then finds none.
+    private static let outliers: [DifferentialCase] = {
+        func one(_ name: String, _ matcher: String, _ requests: Sending...) -> DifferentialCase {
+            let ejection =
+                "outlier_detection: {consecutive_5xx: 1, max_ejection_percent: 100, base_ejection_time: 300s}\n  "
+                + "common_lb_config: {healthy_panic_threshold: {value: 0}}\n  load_assignment:"
+            let cluster = upstream(
+                name, "a",
+                "explicit_http_config: {http_protocol_options: {}}\n      outlier_detection: "
+                    + "{error_matcher: {\(matcher)}}")
+            return DifferentialCase(
+                name, routes("match: {prefix: /}, route: {cluster: \(name)}"),
+                clusters: cluster.replacing("load_assignment:", with: ejection), requests: requests)
+        }
+        func status(_ from: Int, _ to: Int) -> String {
+            "http_response_headers_match: {headers: [{name: ':status', range_match: {start: \(from), end: \(to)}}]}"
+        }
+        let also = "or_match: {rules: [{\(status(500, 600))}, {\(status(429, 430))}]}"
+        return [
+            one("outlier-listed", also, get("/", "x-do: status=404"), get("/", "x-do: status=429"), get("/")),
+            one("outlier-server", also, get("/", "x-do: status=503"), get("/")),
+            one(
+                "outlier-instead", status(404, 405), get("/", "x-do: status=503"), get("/", "x-do: status=404"),
+                get("/")),
+            one("outlier-not", "not_match: {\(status(200, 300))}", get("/"), get("/", "x-do: status=301"), get("/")),
+            one(
+                "outlier-both",
+                "and_match: {rules: [{\(status(200, 300))}, {http_response_headers_match: {headers: [{name: x-bad, present_match: true}]}}]}",
+                get("/"), get("/", "x-do: header=x-bad:1"), get("/")),
+        ]
+    }()
 
     private static let serverNames: [DifferentialCase] = [
         ("auto-names", "auto_sni: true, auto_san_validation: true"),

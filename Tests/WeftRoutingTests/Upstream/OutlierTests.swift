@@ -189,4 +189,22 @@ private final class Rig {
         let head = ResponseHead(status: status, headers: HeaderBlock(grpc.isEmpty ? [] : [("grpc-status", grpc)]))
         #expect(GRPCOutcome.httpStatus(of: head) == expected)
     }
+
+    /// What the condition matches is an error whatever its status, what it does not match is a success.
+    @Test(arguments: [
+        (200, "", nil), (404, "", nil), (429, "", 500), (503, "", 503), (200, "yes", 500), (502, "yes", 502),
+    ])
+    func conditionsSayWhatIsAnError(status: UInt16, mark: String, expected: Int?) {
+        func range(_ from: Int64, _ to: Int64) -> ResponseCondition {
+            .headers([.init(name: ":status", test: .range(start: from, end: to))])
+        }
+        let condition = ErrorCondition(
+            .or([
+                range(429, 430), .and([range(500, 600), .not(range(501, 502))]),
+                .headers([.init(name: "x-bad", test: .string(StringMatcher(.exact("yes"))))]),
+            ]))
+        let head = ResponseHead(status: status, headers: HeaderBlock(mark.isEmpty ? [] : [("x-bad", mark)]))
+        #expect(condition.status(of: head) == expected)
+        #expect(condition.status(of: ResponseHead(status: 501)) == nil)
+    }
 }
