@@ -18,7 +18,7 @@ package enum Admission {
 
     /// What is wrong with the values of an EnvoyFilter's patches.
     private static func patches(of object: KubernetesObject) -> [Diagnostic] {
-        guard object.kind == EnvoyFilter.kind, object.groupVersionKind.group == EnvoyFilter.group else { return [] }
+        guard object.kind == EnvoyFilter.kind, object.group == EnvoyFilter.group else { return [] }
         let entries = object.json[path: "spec", "configPatches"]?.arrayValue ?? []
         return entries.enumerated().flatMap { index, entry -> [Diagnostic] in
             guard let value = entry[path: "patch", "value"], value.objectValue != nil, let kind = kind(of: entry)

@@ -15,22 +15,32 @@ struct EgressScope {
     /// Applications connect to the proxy themselves instead of being redirected.
     var isBound: Bool { entry?.captureMode == "NONE" || bind?.hasPrefix("unix://") == true }
 
+    /// Of some services' places in a list, those that an entry covers.
+    static func places(_ entry: Sidecar.Egress?, _ places: [Int], of services: [MeshService], namespace: String) -> [Int] {
+        guard let entry else { return Scope.distinct(places, of: services, namespace: namespace) }
+        let reach = EgressHosts(entry.hosts ?? [], namespace: namespace)
+        let number = entry.port?.number ?? 0
+        let reached = places.filter { place in
+            let service = services[place]
+            return reach.includes(host: service.host, namespace: service.namespace)
+                && (number == 0 || service.ports.contains { $0.number == number })
+        }
+        return Scope.distinct(reached, of: services, namespace: namespace)
+    }
+
+    /// - Parameters:
+    ///   - services: those that the entry covers.
+    ///   - virtualServices: of these are taken those that the entry covers.
     init(
         entry: Sidecar.Egress?, services: [MeshService], virtualServices: [Config<VirtualService>], namespace: String
     ) {
         self.entry = entry
+        self.services = services
         guard let entry else {
-            self.services = Scope.distinct(services, namespace: namespace)
             self.virtualServices = virtualServices
             return
         }
         let reach = EgressHosts(entry.hosts ?? [], namespace: namespace)
-        let number = entry.port?.number ?? 0
-        let reached = services.filter { service in
-            reach.includes(host: service.host, namespace: service.namespace)
-                && (number == 0 || service.ports.contains { $0.number == number })
-        }
-        self.services = Scope.distinct(reached, namespace: namespace)
         self.virtualServices = virtualServices.filter { rule in
             (rule.spec.hosts ?? []).contains {
                 reach.overlaps(

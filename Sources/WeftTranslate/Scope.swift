@@ -82,24 +82,25 @@ struct Scope {
         return service.allocatedAddresses
     }
 
-    /// One service per host: the proxy's own namespace first, then Kubernetes', then the oldest.
-    static func distinct(_ services: [MeshService], namespace: String) -> [MeshService] {
+    /// Of some services' places in a list one per host, by host: a namespace's own first, then Kubernetes', then the oldest.
+    static func distinct(_ places: [Int], of services: [MeshService], namespace: String) -> [Int] {
         // A snapshot's are in the order of their hosts, and mostly one for each.
-        if zip(services, services.dropFirst()).allSatisfy({ $0.host < $1.host }) { return services }
-        var chosen: [String: MeshService] = [:]
-        for service in services {
-            guard let other = chosen[service.host] else {
-                chosen[service.host] = service
+        if zip(places, places.dropFirst()).allSatisfy({ services[$0].host < services[$1].host }) { return places }
+        var chosen: [String: Int] = [:]
+        for place in places {
+            let service = services[place]
+            guard let other = chosen[service.host].map({ services[$0] }) else {
+                chosen[service.host] = place
                 continue
             }
             let (mine, theirs) = (rank(service, namespace), rank(other, namespace))
             if mine < theirs
                 || (mine == theirs && (service.created, service.namespace) < (other.created, other.namespace))
             {
-                chosen[service.host] = service
+                chosen[service.host] = place
             }
         }
-        return chosen.values.sorted { $0.host < $1.host }
+        return chosen.values.sorted { services[$0].host < services[$1].host }
     }
 
     private static func rank(_ service: MeshService, _ namespace: String) -> Int {

@@ -110,7 +110,7 @@ package struct ConditionAnalyzer: Analyzer {
     }
 
     package func analyze(_ context: AnalysisContext) -> [Diagnostic] {
-        context.objects.filter { Self.groups.contains($0.groupVersionKind.group) }.flatMap { object in
+        context.objects.filter { Self.groups.contains($0.group) }.flatMap { object in
             object.array("status", "conditions").compactMap { condition -> Diagnostic? in
                 guard let type = condition["type"]?.stringValue, Self.types.contains(type),
                     condition["status"]?.stringValue == "False"

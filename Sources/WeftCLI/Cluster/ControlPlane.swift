@@ -94,7 +94,7 @@ struct ControlPlane {
         var sum = DistributionReport()
         for pod in try await pods() {
             let query =
-                "kind=\(object.kind)&group=\(object.groupVersionKind.group)&namespace=\(object.namespace)"
+                "kind=\(object.kind)&group=\(object.group)&namespace=\(object.namespace)"
                 + "&name=\(object.name)&generation=\(object.generation)"
             let answer = try await debug(pod, "/debug/distribution?\(query)")
             let document = try JSONValue(parsing: answer.readableBytesView)

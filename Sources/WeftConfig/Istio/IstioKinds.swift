@@ -14,7 +14,7 @@ extension KubernetesObject {
 
     /// True for any served version of the kind.
     package func isKind<Spec: IstioSpec>(_ type: Spec.Type) -> Bool {
-        kind == Spec.kind && groupVersionKind.group == Spec.group
+        kind == Spec.kind && group == Spec.group
     }
 }
 

@@ -31,6 +31,7 @@ package struct KubernetesObject: Sendable, Hashable {
     private final class Storage: Sendable {
         let json: JSONValue
         let apiVersion: String
+        let group: String
         let kind: String
         let name: String
         let namespace: String
@@ -39,6 +40,7 @@ package struct KubernetesObject: Sendable, Hashable {
         init(_ json: JSONValue) {
             self.json = json
             apiVersion = json["apiVersion"]?.stringValue ?? ""
+            group = apiVersion.firstIndex(of: "/").map { String(apiVersion[..<$0]) } ?? ""
             kind = json["kind"]?.stringValue ?? ""
             let metadata = json["metadata"]
             name = metadata?["name"]?.stringValue ?? ""
@@ -68,6 +70,8 @@ package struct KubernetesObject: Sendable, Hashable {
     package func hash(into hasher: inout Hasher) { hasher.combine(json) }
 
     package var apiVersion: String { storage.apiVersion }
+    /// The part of ``apiVersion`` before the slash; empty for the core group.
+    package var group: String { storage.group }
     package var kind: String { storage.kind }
     package var groupVersionKind: GroupVersionKind { GroupVersionKind(apiVersion: apiVersion, kind: kind) }
 

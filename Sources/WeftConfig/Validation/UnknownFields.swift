@@ -13,7 +13,7 @@ extension Validator {
             GatewayAPI.HTTPRoute.self, GatewayAPI.GRPCRoute.self, GatewayAPI.TLSRoute.self, GatewayAPI.TCPRoute.self,
             GatewayAPI.ReferenceGrant.self, GatewayAPI.BackendTLSPolicy.self,
         ]
-        guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.groupVersionKind.group }),
+        guard let type = types.first(where: { $0.kind == object.kind && $0.group == object.group }),
             let (object, known) = wellFormed(object, as: type), let spec = object.json["spec"]
         else { return [] }
         return missing(from: known, in: spec, path: "spec").sorted()

@@ -51,7 +51,7 @@ package enum Validator {
 
     /// Throws a `DecodingError` for the first field of the wrong form.
     private static func check(_ object: KubernetesObject, _ findings: inout Findings) throws {
-        switch (object.groupVersionKind.group, object.kind) {
+        switch (object.group, object.kind) {
         case (VirtualService.group, VirtualService.kind): VirtualServiceChecks.check(try object.spec(), &findings)
         case (DestinationRule.group, DestinationRule.kind):
             DestinationRuleChecks.check(try object.spec(), &findings)

@@ -21,7 +21,7 @@ struct ConfigurationDocument {
         return .array(
             sorted.map { object in
                 [
-                    "group": .string(object.groupVersionKind.group), "kind": .string(object.kind),
+                    "group": .string(object.group), "kind": .string(object.kind),
                     "namespace": .string(object.namespace), "name": .string(object.name),
                     "created": object.json[path: "metadata", "creationTimestamp"] ?? "",
                     "spec": object.json["spec"] ?? [:], "messages": messages(about: reference(object)),
@@ -33,7 +33,7 @@ struct ConfigurationDocument {
     /// - Parameter group: of the object's API; `nil` takes the first of this kind and name.
     func document(of wanted: ResourceReference, group: String?) -> JSONValue? {
         let found = objects.first { object in
-            reference(object) == wanted && (group ?? object.groupVersionKind.group) == object.groupVersionKind.group
+            reference(object) == wanted && (group ?? object.group) == object.group
         }
         guard let object = found else { return nil }
         var json = object.json

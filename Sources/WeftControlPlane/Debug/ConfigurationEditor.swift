@@ -164,7 +164,7 @@ struct ConfigurationEditor: DashboardEditor {
         guard !object.kind.isEmpty, !object.apiVersion.isEmpty else {
             return outcome.add(.error, "YAML", "apiVersion or kind is missing", line: line)
         }
-        let group = object.groupVersionKind.group
+        let group = object.group
         guard Self.kinds.contains(where: { $0.kind == object.kind && $0.group == group }) else {
             return outcome.add(
                 .error, "YAML", "\(object.kind) of \(object.apiVersion) is no object of the mesh's configuration",
@@ -251,11 +251,11 @@ struct ConfigurationEditor: DashboardEditor {
         document["objects"] = .array(
             outcome.items.map { item in
                 let informer = (sources.istio + sources.gatewayAPI).first {
-                    $0.kind.kind == item.object.kind && $0.kind.group == item.object.groupVersionKind.group
+                    $0.kind.kind == item.object.kind && $0.kind.group == item.object.group
                 }
                 let isThere = informer?.store[item.object.namespace, item.object.name] != nil
                 return [
-                    "group": .string(item.object.groupVersionKind.group), "kind": .string(item.object.kind),
+                    "group": .string(item.object.group), "kind": .string(item.object.kind),
                     "namespace": .string(item.object.namespace), "name": .string(item.object.name),
                     "exists": .bool(isThere),
                 ]

@@ -15,7 +15,7 @@ struct ObjectLedger: Sendable {
         var resource: ResourceReference
 
         init(_ object: KubernetesObject) {
-            group = object.groupVersionKind.group
+            group = object.group
             resource = object.reference
         }
     }

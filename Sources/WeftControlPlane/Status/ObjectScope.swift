@@ -13,7 +13,7 @@ struct ObjectScope: Sendable {
         -> Bool
     {
         let spec = object.json["spec"] ?? [:]
-        if object.groupVersionKind.group == GatewayAPI.group {
+        if object.group == GatewayAPI.group {
             return gatewayAPI(object, spec, isRouter: kind == .router, namespace: namespace, labels: labels)
         }
         switch object.kind {

@@ -49,6 +49,8 @@ final class DecodeCache: Sendable {
         var index: ServiceIndex?
         var views = ScopeViews()
         var globals = MeshGlobals()
+        /// Lists of read objects, by group and kind.
+        var configs: [String: any Sendable] = [:]
     }
     private let last = Mutex(Last())
     private let state = Mutex(State())
@@ -71,6 +73,16 @@ final class DecodeCache: Sendable {
         return last.withLock { last in
             if last.globals != globals { last.globals = globals }
             return last.globals
+        }
+    }
+
+    /// The very same list as the last one where they are equal.
+    func kept<Spec: IstioSpec>(_ configs: [Config<Spec>]) -> [Config<Spec>] {
+        let key = "\(Spec.group)/\(Spec.kind)"
+        return last.withLock { last in
+            if let known = last.configs[key] as? [Config<Spec>], known == configs { return known }
+            last.configs[key] = configs
+            return configs
         }
     }
 

@@ -242,7 +242,8 @@ struct SnapshotReader {
             diagnostics += reading.diagnostics
             if let config = reading.config { configs.append(config) }
         }
-        return configs.sorted { ($0.created, $0.name, $0.namespace) < ($1.created, $1.name, $1.namespace) }
+        return cache.kept(
+            configs.sorted { ($0.created, $0.name, $0.namespace) < ($1.created, $1.name, $1.namespace) })
     }
 
     private static func read<Spec: IstioSpec>(_ object: KubernetesObject) -> Reading<Spec> {

@@ -19,8 +19,8 @@ struct Refusals: Sendable {
 
     init(_ object: KubernetesObject) {
         // The Gateway API says itself, in conditions, what becomes of Gateways, listeners and policies.
-        let isGatewayAPI = object.groupVersionKind.group == GatewayAPI.group
-        let list = Self.lists[object.groupVersionKind.group]?[object.kind]
+        let isGatewayAPI = object.group == GatewayAPI.group
+        let list = Self.lists[object.group]?[object.kind]
         if isGatewayAPI, list == nil { return }
         for finding in Validator.validate(object: object) where finding.severity == .error {
             let path = finding.path ?? ""

@@ -9,34 +9,66 @@ struct ScopeView: Sendable {
         var namespace: String
         var sidecar: ResourceReference?
     }
+    /// Where in the snapshot's list the services are that are seen. Says nothing of endpoints.
+    private struct Places: Sendable {
+        var services: [Int]
+        /// For each entry of the Sidecar.
+        var egress: [[Int]]
+        /// ExternalName Services, by the host that they stand for.
+        var aliases: [String: [Int]]
+
+        init(_ namespace: String, _ entries: [Sidecar.Egress?], of services: [MeshService]) {
+            let visible = services.indices.filter { services[$0].isVisible(from: namespace) }
+            let concrete = visible.filter { services[$0].externalName == nil }
+            egress = entries.map { EgressScope.places($0, concrete, of: services, namespace: namespace) }
+            self.services =
+                egress.count == 1
+                ? egress[0]
+                : Scope.distinct(Set(egress.joined()).sorted(), of: services, namespace: namespace)
+            aliases =
+                visible.count == concrete.count
+                ? [:]
+                : ScopeView.aliases(visible, concrete: Set(concrete.map { services[$0].host }), of: services)
+        }
+    }
     let services: [MeshService]
     let virtualServices: [Config<VirtualService>]
     let meshRules: HostIndex
     let ownershipDiagnostics: [Diagnostic]
     let egress: [EgressScope]
     let aliases: [String: [MeshService]]
+    private let places: Places
+    private let outline: ServiceIndex.Outline?
+    private let sidecar: Config<Sidecar>?
 
-    init(kind: ProxyIdentity.Kind, namespace: String, sidecar: Config<Sidecar>?, in snapshot: MeshSnapshot) {
-        let visible = snapshot.services.filter { $0.isVisible(from: namespace) }
-        let concrete = visible.filter { $0.externalName == nil }
+    /// - Parameter old: of the snapshot before, for the same proxies.
+    init(
+        kind: ProxyIdentity.Kind, namespace: String, sidecar: Config<Sidecar>?, in snapshot: MeshSnapshot,
+        replacing old: ScopeView?
+    ) {
+        self.sidecar = sidecar
+        outline = snapshot.serviceIndex?.outline
+        let all = sidecar?.spec.egress ?? []
+        // Those for a port come first.
+        let entries = all.isEmpty ? [nil] : (all.filter { $0.port?.number != nil } + all.filter { $0.port?.number == nil })
+        let list = snapshot.services
+        let places =
+            if let old, outline != nil, old.outline === outline, old.sidecar == sidecar { old.places } else {
+                Places(namespace, entries, of: list)
+            }
+        self.places = places
+        services = places.services.map { list[$0] }
+        aliases = places.aliases.mapValues { $0.map { list[$0] } }
         let permissions = HostPermissions(snapshot: snapshot, kind: kind, namespace: namespace)
         let candidates = Self.visibleVirtualServices(from: namespace, in: snapshot)
         let rules = candidates.compactMap { permissions.allowed($0) }
         ownershipDiagnostics = permissions.diagnostics(candidates)
-        let entries = sidecar?.spec.egress ?? []
-        let scopes = (entries.isEmpty ? [nil] : entries.map { $0 }).map { entry in
-            EgressScope(entry: entry, services: concrete, virtualServices: rules, namespace: namespace)
+        egress = zip(entries, places.egress).map { entry, places in
+            EgressScope(
+                entry: entry, services: places.map { list[$0] }, virtualServices: rules, namespace: namespace)
         }
-        egress = scopes.enumerated().sorted {
-            ($0.element.port == nil ? 1 : 0, $0.offset) < ($1.element.port == nil ? 1 : 0, $1.offset)
-        }.map(\.element)
-        services =
-            egress.count == 1
-            ? egress[0].services
-            : Scope.distinct(Array(Set(egress.flatMap(\.services))), namespace: namespace)
         virtualServices = Self.united(egress, all: rules)
         meshRules = Self.index(virtualServices)
-        aliases = Self.aliases(visible, concrete: Set(concrete.map(\.host)))
     }
 
     static func index(_ rules: [Config<VirtualService>]) -> HostIndex {
@@ -56,15 +88,15 @@ struct ScopeView: Sendable {
     }
 
     /// Follows ExternalName Services to services that are there; names outside the mesh lead nowhere.
-    private static func aliases(_ visible: [MeshService], concrete: Set<String>) -> [String: [MeshService]] {
+    private static func aliases(_ visible: [Int], concrete: Set<String>, of services: [MeshService]) -> [String: [Int]] {
         let names = Dictionary(
-            visible.compactMap { service in service.externalName.map { (service.host, $0) } },
+            visible.compactMap { place in services[place].externalName.map { (services[place].host, $0) } },
             uniquingKeysWith: { first, _ in first })
-        var result: [String: [MeshService]] = [:]
-        for service in visible where service.externalName != nil {
-            var target = service.externalName ?? ""
+        var result: [String: [Int]] = [:]
+        for place in visible {
+            guard var target = services[place].externalName else { continue }
             for _ in 0..<8 where !concrete.contains(target) { target = names[target] ?? target }
-            if concrete.contains(target) { result[target, default: []].append(service) }
+            if concrete.contains(target) { result[target, default: []].append(place) }
         }
         return result
     }
@@ -88,37 +120,38 @@ struct ScopeView: Sendable {
 
 /// The views of one snapshot, made when they are asked for first. Safe to ask from anywhere.
 ///
-/// Also what senders have in common, for which it looks at the snapshot before: where nothing differs, the very same
+/// Of the snapshot before is kept what did not change: where nothing differs in what senders send by, the very same
 /// objects come back, so that comparing them costs nothing.
 final class ScopeViews: Sendable {
+    private struct Made {
+        var views: [ScopeView.Key: ScopeView] = [:]
+        var senders: [ScopeView.Key: SenderView] = [:]
+    }
     private let isKeeping: Bool
-    private let former: [ScopeView.Key: SenderView]
-    private let views = Mutex<[ScopeView.Key: ScopeView]>([:])
-    private let senders = Mutex<[ScopeView.Key: SenderView]>([:])
+    private let former: Made
+    private let made = Mutex(Made())
 
     /// For snapshots that are looked at once (``MeshSnapshot/restricted(to:_:_:_:)``).
-    static let unkept = ScopeViews(isKeeping: false, former: [:])
+    static let unkept = ScopeViews(isKeeping: false, former: Made())
 
-    private init(isKeeping: Bool, former: [ScopeView.Key: SenderView]) {
+    private init(isKeeping: Bool, former: Made) {
         self.isKeeping = isKeeping
         self.former = former
     }
 
     /// - Parameter other: those of the snapshot before.
     convenience init(after other: ScopeViews? = nil) {
-        self.init(isKeeping: true, former: other?.senders.withLock { $0 } ?? [:])
+        self.init(isKeeping: true, former: other?.made.withLock { $0 } ?? Made())
     }
 
     func view(for proxy: ProxyClass, _ sidecar: Config<Sidecar>?, in snapshot: MeshSnapshot) -> ScopeView {
-        func made() -> ScopeView {
-            ScopeView(kind: proxy.kind, namespace: proxy.namespace, sidecar: sidecar, in: snapshot)
-        }
-        guard isKeeping else { return made() }
         let key = ScopeView.Key(kind: proxy.kind, namespace: proxy.namespace, sidecar: sidecar?.resource)
-        if let known = views.withLock({ $0[key] }) { return known }
+        if isKeeping, let known = made.withLock({ $0.views[key] }) { return known }
         // Two that ask at once make it twice, and none waits for the other.
-        let view = made()
-        views.withLock { $0[key] = view }
+        let view = ScopeView(
+            kind: proxy.kind, namespace: proxy.namespace, sidecar: sidecar, in: snapshot,
+            replacing: former.views[key])
+        if isKeeping { made.withLock { $0.views[key] = view } }
         return view
     }
 
@@ -126,9 +159,9 @@ final class ScopeViews: Sendable {
     func sender(_ scope: Scope) -> SenderView {
         let proxy = scope.proxy
         let key = ScopeView.Key(kind: proxy.kind, namespace: proxy.namespace, sidecar: scope.sidecar?.resource)
-        if let known = senders.withLock({ $0[key] }) { return known }
-        let view = SenderView(scope, replacing: former[key])
-        if isKeeping { senders.withLock { $0[key] = view } }
+        if let known = made.withLock({ $0.senders[key] }) { return known }
+        let view = SenderView(scope, replacing: former.senders[key])
+        if isKeeping { made.withLock { $0.senders[key] = view } }
         return view
     }
 }

@@ -18,7 +18,10 @@ struct ServicePlaces: Sendable {
 final class ServiceIndex: Sendable {
     /// A label that a selector asks for; of several the first in order. `nil` for a selector that asks for none.
     private typealias Label = String?
+    /// Stands for everything about the services but their endpoints: the same one as long as that is the same.
+    final class Outline: Sendable {}
     private let services: [MeshService]
+    let outline: Outline
     let places: ServicePlaces
     /// By namespace and address of an endpoint.
     private let addresses: [String: [String: [Int]]]
@@ -39,6 +42,7 @@ final class ServiceIndex: Sendable {
 
     private init(_ services: [MeshService]) {
         self.services = services
+        outline = Outline()
         places = ServicePlaces(services)
         var addresses: [String: [String: [Int]]] = [:]
         var selectors: [String: [Label: [Int]]] = [:]
@@ -52,6 +56,8 @@ final class ServiceIndex: Sendable {
     private init(_ services: [MeshService], changed: [Int], from old: ServiceIndex) {
         self.services = services
         places = old.places
+        let hasSameOutline = changed.allSatisfy { services[$0].withoutEndpoints == old.services[$0].withoutEndpoints }
+        outline = hasSameOutline ? old.outline : Outline()
         var (addresses, selectors) = (old.addresses, old.selectors)
         for place in changed {
             let (former, service) = (old.services[place], services[place])
