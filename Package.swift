@@ -101,7 +101,7 @@ let testTargets: [Target] = [
             protobuf, x509, asn1,
         ], resources: [.copy("proxyless.py")]),
     tests("WeftIdentity", [x509]),
-    tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", argumentParser]),
+    tests("WeftCLI", ["WeftCore", "WeftConfig", "WeftIdentity", "WeftManifests", argumentParser]),
     tests("WeftInject", ["WeftCore", "WeftConfig"]),
     tests("WeftManifests", ["WeftCore", "WeftConfig"]),
     tests("WeftCA", ["WeftIdentity", grpcCore, grpcNIO, logging]),

@@ -45,6 +45,14 @@ package enum ResourceType: Int, Sendable, Hashable, Codable, CaseIterable, Compa
         }
     }
 
+    /// Whether resources of the type say what goes to which cluster.
+    var sendsToClusters: Bool {
+        switch self {
+        case .listener, .scope, .route, .names: true
+        case .cluster, .endpoint, .secret: false
+        }
+    }
+
     package static func < (left: ResourceType, right: ResourceType) -> Bool { left.rawValue < right.rawValue }
 }
 

@@ -34,10 +34,8 @@ extension KubectlTests {
             let definitions = CustomResourceDefinitions.all
             let made = try cluster.kubectl("apply", "-f", "-", input: Self.list(definitions.map(\.json)))
             #expect(made.code == 0, "\(made)")
-            // Grants are never refused, and nobody writes the status of extensions of this kind.
-            let shown = definitions.filter {
-                !$0.name.hasPrefix("referencegrants") && !$0.name.hasPrefix("trafficextensions")
-            }
+            // Grants have no status.
+            let shown = definitions.filter { !$0.name.hasPrefix("referencegrants") }
             let objects = try cluster.kubectl("create", "-f", "-", input: Self.list(shown.map(Self.object)))
             #expect(objects.code == 0, "\(objects)")
             for definition in shown { try await Self.writeStatus(of: definition, in: cluster) }

@@ -1,5 +1,8 @@
 import ArgumentParser
 import Testing
+import WeftConfig
+import WeftCore
+import WeftManifests
 
 @testable import WeftCLI
 
@@ -18,6 +21,18 @@ import Testing
     @Test(arguments: [[], ["virtualservice"], ["a", "b", "c"], ["/x"]])
     func anythingElseIsExplained(_ words: [String]) {
         #expect(throws: ValidationError.self) { try WaitTarget(words) }
+    }
+
+    /// Every kind that has a status can be waited for, by the short names that kubectl takes.
+    @Test func shortNamesAreTheDefinitions() throws {
+        var defined: [String: String] = [:]
+        for definition in CustomResourceDefinitions.all {
+            for short in definition.json[path: "spec", "names", "shortNames"]?.arrayValue ?? [] {
+                defined[try #require(short.stringValue)] = definition.name
+            }
+        }
+        #expect(defined.count >= 15)
+        #expect(WaitTarget.shortNames == defined)
     }
 
     @Test func bothPlacesTakeIstioctlsWords() throws {

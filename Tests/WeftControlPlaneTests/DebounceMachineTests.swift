@@ -15,6 +15,17 @@ import Testing
         #expect(machine.take(at: start + .seconds(60)) == nil)
     }
 
+    /// Endpoints: due with the change itself.
+    @Test func withoutQuietNothingWaits() {
+        var machine = DebounceMachine(quiet: .zero, limit: .zero)
+        let start = ContinuousClock.now
+        machine.changed(at: start)
+        machine.changed(at: start)
+        #expect(machine.deadline == start)
+        #expect(machine.take(at: start) == 2)
+        #expect(machine.deadline == nil)
+    }
+
     @Test func everyChangeMovesTheDeadline() {
         var machine = DebounceMachine(quiet: .milliseconds(100), limit: .seconds(10))
         for step in 0..<5 { machine.changed(at: start + .milliseconds(80 * step)) }

@@ -84,6 +84,8 @@ struct DeltaPropertyTests {
             default:
                 now = try snapshot(&random, old: now, shares: 2)
                 try client.take(server.push(now))
+                // It need not ask for the endpoints of what is new.
+                try client.take(server.release(now))
             }
             for (type, interest) in client.interest {
                 let wanted = now[type].filter { interest.contains("*") || interest.contains($0.key) }
@@ -141,7 +143,7 @@ struct DeltaPropertyTests {
 }
 
 /// Numbers by chance that are the same in each run.
-private struct SplitMix {
+struct SplitMix {
     var state: UInt64
 
     mutating func next() -> UInt64 {

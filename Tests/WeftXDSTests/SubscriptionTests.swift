@@ -76,12 +76,20 @@ struct SubscriptionTests {
         opening.typeURL = ResourceType.cluster.typeURL
         let first = try snapshot(["a": 1])
         #expect(server.receive(opening, snapshot: first).responses.map(\.resources.count) == [1])
-        let pushed = server.push(try snapshot(["b": 1]))
-        #expect(pushed.map(\.resources.count) == [2, 1])
+        let second = try snapshot(["b": 1])
+        let pushed = server.push(second)
+        #expect(pushed.map(\.resources.count) == [2])
+        // The old one goes when the client has asked for the new one's endpoints.
+        var question = Envoy_Service_Discovery_V3_DiscoveryRequest()
+        question.typeURL = ResourceType.endpoint.typeURL
+        question.resourceNames = ["b"]
+        let rest = server.receive(question, snapshot: second).responses
+        #expect(rest.map { ResourceType(typeURL: $0.typeURL) } == [.endpoint, .cluster, .endpoint])
+        #expect(rest.map(\.resources.count) == [0, 1, 0])
         opening.responseNonce = "1"
         #expect(server.receive(opening, snapshot: first).responses.isEmpty)
         #expect(server.status[.cluster]?.sync == .stale)
-        opening.responseNonce = "3"
+        opening.responseNonce = "4"
         _ = server.receive(opening, snapshot: first)
         #expect(server.status[.cluster]?.sync == .synced)
     }

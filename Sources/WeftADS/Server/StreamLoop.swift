@@ -7,6 +7,9 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     /// Requests that may wait for the first snapshot. A client opens one subscription per type.
     private static var queueLimit: Int { 64 }
 
+    /// How long listeners and routes wait for a client that does not ask for the endpoints of new clusters.
+    static var patience: Duration { .seconds(5) }
+
     private var machine: Machine
     private var snapshot: XDSSnapshot?
     private var queue: [Machine.Request] = []
@@ -17,18 +20,26 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     /// Held for the large response that is under way, until its nonce is answered.
     private var permit: (nonce: String, permit: PushGate.Permit)?
     private let write: @Sendable (Machine.Response) async throws -> Void
+    /// Of the last publication, until everything of it has been sent.
+    private var undelivered: UInt64?
+    /// Ends the wait for a client's question.
+    private var timer: Task<Void, Never>?
+    /// Why what waited could not be written.
+    private var failure: (any Error)?
+    private let patience: Duration
     private var isBusy = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init(
         _ machine: Machine, session: ADSSession, delegate: any ADSDelegate, gate: PushGate, logger: Logger,
-        write: @escaping @Sendable (Machine.Response) async throws -> Void
+        patience: Duration = StreamLoop.patience, write: @escaping @Sendable (Machine.Response) async throws -> Void
     ) {
         self.machine = machine
         self.session = session
         self.delegate = delegate
         self.gate = gate
         self.logger = logger
+        self.patience = patience
         self.write = write
     }
 
@@ -36,6 +47,7 @@ actor StreamLoop<Machine: SubscriptionMachine> {
         if !request.responseNonce.isEmpty, permit?.nonce == request.responseNonce { await givePermitBack() }
         await enter()
         defer { leave() }
+        if let failure { throw failure }
         guard let snapshot else {
             guard queue.count < Self.queueLimit else {
                 throw RPCError(code: .resourceExhausted, message: "too many requests before the first response")
@@ -44,24 +56,54 @@ actor StreamLoop<Machine: SubscriptionMachine> {
             return
         }
         try await answer(request, snapshot)
+        await settle()
     }
 
     func publish(_ newest: Publication) async throws {
-        try await deliver(newest.snapshot)
-        await delegate.delivered(session, number: newest.number)
+        await enter()
+        defer { leave() }
+        if let failure { throw failure }
+        snapshot = newest.snapshot
+        undelivered = newest.number
+        let waiting = queue
+        queue = []
+        for request in waiting { try await answer(request, newest.snapshot) }
+        try await send(machine.push(newest.snapshot))
+        await settle()
     }
 
     /// The stream is over.
-    func close() async { await givePermitBack() }
+    func close() async {
+        timer?.cancel()
+        await givePermitBack()
+    }
 
-    private func deliver(_ newest: XDSSnapshot) async throws {
+    /// Tells that everything of the newest snapshot has been sent; if a part of it waits, sees to it that the wait ends.
+    private func settle() async {
+        guard !machine.isHolding else {
+            timer =
+                timer
+                ?? Task { [patience] in
+                    do { try await Task.sleep(for: patience) } catch { return }
+                    await stopWaiting()
+                }
+            return
+        }
+        timer?.cancel()
+        timer = nil
+        guard let number = undelivered else { return }
+        undelivered = nil
+        await delegate.delivered(session, number: number)
+    }
+
+    private func stopWaiting() async {
         await enter()
         defer { leave() }
-        snapshot = newest
-        let waiting = queue
-        queue = []
-        for request in waiting { try await answer(request, newest) }
-        try await send(machine.push(newest))
+        timer = nil
+        guard machine.isHolding, let snapshot else { return }
+        logger.debug("\(session.node.id) asks for no endpoints of new clusters; it is sent the rest")
+        do { try await send(machine.release(snapshot)) } catch { failure = error }
+        await settle()
     }
 
     /// Names of secrets that this stream asked for and did not get, each told once.

@@ -10,6 +10,10 @@ protocol SubscriptionMachine: Sendable {
     var status: [ResourceType: ServerSubscription.Status] { get }
     mutating func receive(_ request: Request, snapshot: XDSSnapshot) -> ServerSubscription.Reaction<Response>
     mutating func push(_ snapshot: XDSSnapshot) -> [Response]
+    /// Whether a part of the last push waits for the client's question about endpoints of new clusters.
+    var isHolding: Bool { get }
+    /// What waits, to be sent without that question.
+    mutating func release(_ snapshot: XDSSnapshot) -> [Response]
 }
 
 protocol DiscoveryRequestMessage: Sendable {

@@ -99,23 +99,30 @@ struct WaitTarget: Equatable {
         let groups = [
             "networking.istio.io/v1", "security.istio.io/v1", "telemetry.istio.io/v1", "networking.istio.io/v1alpha3",
             "networking.istio.io/v1beta1", "extensions.istio.io/v1alpha1", "gateway.networking.k8s.io/v1",
-            "gateway.networking.k8s.io/v1beta1",
+            "gateway.networking.k8s.io/v1beta1", "gateway.networking.k8s.io/v1alpha2",
         ]
-        let short = kind.prefix { $0 != "." }
+        let long = Self.shortNames[kind] ?? kind
+        let short = long.prefix { $0 != "." }
         // Istio and the Gateway API both have Gateways: `gateways.gateway.networking.k8s.io` says which.
-        let wanted = kind.dropFirst(short.count + 1)
+        let wanted = long.dropFirst(short.count + 1)
         for group in groups where wanted.isEmpty || group.hasPrefix("\(wanted)/") {
             for resource in try await client.resources(apiVersion: group) {
-                let names = [resource.kind.lowercased(), resource.name, String(resource.name.dropLast())]
-                if names.contains(String(short)) || Self.shortNames[String(short)] == resource.kind { return resource }
+                if [resource.kind.lowercased(), resource.name].contains(String(short)) { return resource }
             }
         }
         throw CommandFailure("there is no configuration kind \"\(kind)\"; see 'kubectl api-resources'.")
     }
 
-    private static let shortNames = [
-        "vs": "VirtualService", "dr": "DestinationRule", "gw": "Gateway", "se": "ServiceEntry", "we": "WorkloadEntry",
-        "wg": "WorkloadGroup", "ap": "AuthorizationPolicy", "pa": "PeerAuthentication", "ra": "RequestAuthentication",
+    /// The names that `kubectl` takes for short, as the kinds' definitions have them.
+    static let shortNames = [
+        "vs": "virtualservices.networking.istio.io", "dr": "destinationrules.networking.istio.io",
+        "gw": "gateways.networking.istio.io", "se": "serviceentries.networking.istio.io",
+        "we": "workloadentries.networking.istio.io", "wg": "workloadgroups.networking.istio.io",
+        "ap": "authorizationpolicies.security.istio.io", "pa": "peerauthentications.security.istio.io",
+        "ra": "requestauthentications.security.istio.io", "telemetry": "telemetries.telemetry.istio.io",
+        "gc": "gatewayclasses.gateway.networking.k8s.io", "gtw": "gateways.gateway.networking.k8s.io",
+        "lset": "listenersets.gateway.networking.k8s.io", "refgrant": "referencegrants.gateway.networking.k8s.io",
+        "btlspolicy": "backendtlspolicies.gateway.networking.k8s.io",
     ]
 }
 

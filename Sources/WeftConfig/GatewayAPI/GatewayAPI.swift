@@ -4,6 +4,13 @@
 package enum GatewayAPI {
     package static let group = "gateway.networking.k8s.io"
 
+    /// Of which release the API's definitions are is told by this annotation of each.
+    package static let versionAnnotation = "gateway.networking.k8s.io/bundle-version"
+    /// The release that schemas, defaults and conditions follow.
+    package static let version = "v1.5.1"
+    /// The definition whose annotation is looked at.
+    package static let classDefinition = "gatewayclasses.gateway.networking.k8s.io"
+
     /// Controllers whose GatewayClasses are ours, and how gateways of such a class come to run.
     package enum Controller {
         /// The control plane deploys the gateway (classes `istio` and `weft`).

@@ -76,7 +76,10 @@ package enum Validator {
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
         case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
-        case (WasmPlugin.group, "TrafficExtension"): break
+        case (WasmPlugin.group, "TrafficExtension"):
+            findings.warning(
+                "spec", "this release keeps TrafficExtensions and does not run them",
+                hint: "what the extension does is missing from requests until policies of the mesh take its place")
         case (let group, let kind) where Self.groups.contains(group):
             findings.error("kind", "kind \(kind) of \(group) is not known", hint: "correct kind or apiVersion")
         default: break

@@ -21,6 +21,8 @@ struct ClusterSources: Sendable {
     let gatewayAPI: [Informer]
     let configMaps: Informer
     let gatewayDeployments: Informer
+    /// The definition of GatewayClasses, which tells of which release the Gateway API's kinds are.
+    let gatewayDefinition: Informer
     /// Names that stand for a revision.
     let tags: Informer
     let namespace: String
@@ -43,6 +45,7 @@ struct ClusterSources: Sendable {
             GroupVersionKind(group: "networking.istio.io", version: "v1beta1", kind: "ProxyConfig"),
             GroupVersionKind(group: "telemetry.istio.io", version: "v1", kind: "Telemetry"),
             GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "WasmPlugin"),
+            GroupVersionKind(group: "extensions.istio.io", version: "v1alpha1", kind: "TrafficExtension"),
         ]
 
     /// - Parameters:
@@ -103,6 +106,7 @@ struct ClusterSources: Sendable {
         ) { change in
             if Self.matters(change) { signal.notify("Deployment") }
         }
+        gatewayDefinition = informer(.customResourceDefinitions, name: GatewayAPI.classDefinition)
         istio = Self.istioKinds.map { kind in
             Informer(client: client, kind: kind) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
@@ -113,7 +117,7 @@ struct ClusterSources: Sendable {
     var all: [Informer] {
         [
             services, endpointSlices, pods, nodes, namespaces, secrets, meshConfigMap, injectorConfigMap, configMaps,
-            gatewayDeployments, tags,
+            gatewayDeployments, gatewayDefinition, tags,
         ] + istio + gatewayAPI
     }
 
@@ -138,6 +142,18 @@ struct ClusterSources: Sendable {
         let certificates = secrets.store.unordered.filter { Self.isCertificate($0) }
         return [services, endpointSlices, pods, nodes, namespaces].flatMap(\.store.unordered) + certificates
             + configMaps.store.unordered.filter(Self.isForGateways)
+            + gatewayDefinition.store.unordered.map(Self.withoutSchema)
+    }
+
+    /// A definition's name and annotations: nothing else of it is read.
+    private static func withoutSchema(_ definition: KubernetesObject) -> KubernetesObject {
+        KubernetesObject([
+            "apiVersion": .string(definition.apiVersion), "kind": .string(definition.kind),
+            "metadata": [
+                "name": .string(definition.name),
+                "annotations": definition.json[path: "metadata", "annotations"] ?? [:],
+            ],
+        ])
     }
 
     /// What users configure: Istio's objects and the Gateway API's that are for every revision or for this one.

@@ -7,7 +7,7 @@ enum GatewayAPIResources {
     static let group = "gateway.networking.k8s.io"
     /// The release of the API that the schemas follow; tools read it from this annotation.
     static let annotations = [
-        "gateway.networking.k8s.io/bundle-version": "v1.5.1", "gateway.networking.k8s.io/channel": "standard",
+        GatewayAPI.versionAnnotation: GatewayAPI.version, "gateway.networking.k8s.io/channel": "standard",
     ]
 
     private typealias Column = CustomResource.Column

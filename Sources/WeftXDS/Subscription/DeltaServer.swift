@@ -37,10 +37,18 @@ extension ServerSubscription {
             }
         }
 
+        /// Which removals a response tells of.
+        private enum Removals { case none, asked, all }
+
         private var types: [ResourceType: TypeState] = [:]
         private var nextNonce: UInt64 = 1
+        /// New clusters that the client has not asked for the endpoints of yet: until it has, what may send to them waits.
+        private var awaited: Set<String> = []
 
         package init() {}
+
+        /// Whether a part of the last push waits until the client asks for the endpoints of clusters that are new to it.
+        package var isHolding: Bool { !awaited.isEmpty }
 
         package var status: [ResourceType: Status] { types.mapValues(\.status) }
 
@@ -59,10 +67,16 @@ extension ServerSubscription {
                 }
             }
             if isFirst { reaction.events.append(.subscribed(type)) }
+            let wasHolding = isHolding
+            // What the client refuses it will not ask endpoints for.
+            if type == .cluster, request.hasErrorDetail { awaited = [] }
             let hadWildcard = types[type]?.interest.wildcard ?? false
             let asked = follow(request, type, isFirst: isFirst, snapshot)
             let hasWildcard = types[type]?.interest.wildcard ?? false
-            guard isFirst || !asked.isEmpty || !request.resourceNamesSubscribe.isEmpty else { return reaction }
+            guard isFirst || !asked.isEmpty || !request.resourceNamesSubscribe.isEmpty else {
+                if wasHolding, !isHolding { reaction.responses = push(snapshot) }
+                return reaction
+            }
             // A client that comes back with everything it had gets an empty answer: it is in step, and both sides know.
             let isReturning = isFirst && !request.initialResourceVersions.isEmpty
             let opensWildcard = hasWildcard && !hadWildcard
@@ -78,7 +92,11 @@ extension ServerSubscription {
             }
             reaction.responses += responses(
                 type, snapshot: snapshot, candidates: candidates, forced: forced,
-                evenIfEmpty: isReturning || opensWildcard, removals: true)
+                evenIfEmpty: isReturning || opensWildcard, removals: wasHolding ? .asked : .all)
+            if wasHolding {
+                stopAwaiting(snapshot)
+                if !isHolding { reaction.responses += push(snapshot) }
+            }
             return reaction
         }
 
@@ -114,26 +132,71 @@ extension ServerSubscription {
             return asked
         }
 
-        /// Brings the client to a new snapshot. Clusters and endpoints that are gone are removed last, when no
-        /// listener and no route refers to them any more.
+        /// Brings the client to a new snapshot. Listeners and routes wait until the client has asked for the endpoints of
+        /// clusters that are new to it (``isHolding``): Envoy answers 503 for a cluster that has none yet. Clusters and
+        /// endpoints that are gone are removed last, when no listener and no route refers to them any more.
         package mutating func push(_ snapshot: XDSSnapshot) -> [Response] {
-            var changed: [ResourceType: Set<String>] = [:]
-            for (type, state) in types { changed[type] = Set(snapshot.difference(from: state.base, type)) }
-            let warming = changedAssignments(snapshot, changed[.cluster] ?? [])
-            for (type, names) in changed { rebase(type, to: snapshot, names) }
-            var result: [Response] = []
-            for type in ResourceType.allCases where types[type] != nil {
-                result += responses(
-                    type, snapshot: snapshot, candidates: changed[type] ?? [],
-                    forced: type == .endpoint ? warming : [], evenIfEmpty: false,
-                    removals: type != .cluster && type != .endpoint)
-            }
-            for type in [ResourceType.cluster, .endpoint] where types[type] != nil {
-                result += responses(
-                    type, snapshot: snapshot, candidates: changed[type] ?? [], forced: [], evenIfEmpty: false,
-                    removals: true)
+            let names = changes(to: snapshot, [.cluster, .endpoint])
+            let warming = changedAssignments(snapshot, names[.cluster] ?? [])
+            expect(names[.cluster] ?? [], snapshot)
+            var changed = names
+            for (type, names) in names { rebase(type, to: snapshot, names) }
+            var result = responses(.cluster, changed, snapshot, removals: .none)
+            result += responses(.endpoint, changed, snapshot, forced: warming, removals: .none)
+            let others = isHolding ? [ResourceType.secret] : ResourceType.allCases.filter { $0 > .endpoint }
+            let more = changes(to: snapshot, others)
+            changed.merge(more) { first, _ in first }
+            for (type, names) in more { rebase(type, to: snapshot, names) }
+            for type in others { result += responses(type, changed, snapshot, removals: .all) }
+            if isHolding { return result }
+            for type in [ResourceType.cluster, .endpoint] {
+                result += responses(type, changed, snapshot, removals: .all)
             }
             return result
+        }
+
+        /// Sends what is held back, whether the client has asked for endpoints or not.
+        package mutating func release(_ snapshot: XDSSnapshot) -> [Response] {
+            guard isHolding else { return [] }
+            awaited = []
+            return push(snapshot)
+        }
+
+        private func changes(to snapshot: XDSSnapshot, _ wanted: [ResourceType]) -> [ResourceType: Set<String>] {
+            var changed: [ResourceType: Set<String>] = [:]
+            for type in wanted {
+                guard let state = types[type] else { continue }
+                changed[type] = Set(snapshot.difference(from: state.base, type))
+            }
+            return changed
+        }
+
+        private mutating func responses(
+            _ type: ResourceType, _ changed: [ResourceType: Set<String>], _ snapshot: XDSSnapshot,
+            forced: Set<String> = [], removals: Removals
+        ) -> [Response] {
+            guard types[type] != nil else { return [] }
+            return responses(
+                type, snapshot: snapshot, candidates: changed[type] ?? [], forced: forced, evenIfEmpty: false,
+                removals: removals)
+        }
+
+        /// Notes which of the clusters that differ are new to the client and have endpoints that it does not follow.
+        private mutating func expect(_ changed: Set<String>, _ snapshot: XDSSnapshot) {
+            guard let clusters = types[.cluster] else { return }
+            for name in changed where clusters.interest.contains(name) && snapshot[.cluster, name] != nil {
+                if clusters.known(.cluster, name)?.isEmpty ?? true { awaited.insert(name) }
+            }
+            stopAwaiting(snapshot)
+        }
+
+        private mutating func stopAwaiting(_ snapshot: XDSSnapshot) {
+            awaited = awaited.filter { name in
+                guard types[.cluster]?.interest.contains(name) ?? false, snapshot[.cluster, name] != nil,
+                    let assignment = snapshot.assignment(ofCluster: name)
+                else { return false }
+                return !(types[.endpoint]?.interest.contains(assignment) ?? false)
+            }
         }
 
         /// Makes `snapshot` what the client's state is told against; what the client has stays the same.
@@ -160,7 +223,7 @@ extension ServerSubscription {
         /// - Parameter candidates: names that may not be as the client has them; those in `differs` are looked at too.
         private mutating func responses(
             _ type: ResourceType, snapshot: XDSSnapshot, candidates: Set<String>, forced: Set<String>,
-            evenIfEmpty: Bool, removals: Bool
+            evenIfEmpty: Bool, removals: Removals
         ) -> [Response] {
             guard var state = types[type] else { return [] }
             var response = Response()
@@ -177,7 +240,8 @@ extension ServerSubscription {
                     encoded.version = wanted.version
                     encoded.resource = wanted.any
                     response.resources.append(encoded)
-                } else if removals {
+                } else if removals == .all || removals == .asked && (candidates.contains(name) || forced.contains(name))
+                {
                     let isHeld = known?.isEmpty == false
                     let isUnheardOf = known == nil && state.interest.names.contains(name)
                     guard forced.contains(name) || isHeld || isUnheardOf else { continue }

@@ -16,8 +16,13 @@ extension ServerSubscription {
 
         private var types: [ResourceType: TypeState] = [:]
         private var nextNonce: UInt64 = 1
+        /// New clusters that the client has not asked for the endpoints of yet; see ``ServerSubscription/Delta``.
+        private var awaited: Set<String> = []
 
         package init() {}
+
+        /// Whether a part of the last push waits until the client asks for the endpoints of clusters that are new to it.
+        package var isHolding: Bool { !awaited.isEmpty }
 
         package var status: [ResourceType: Status] { types.mapValues(\.status) }
 
@@ -38,7 +43,11 @@ extension ServerSubscription {
                     reaction.events.append(event)
                 }
                 types[type] = state
-                if isStale { return reaction }
+                let wasHolding = isHolding
+                // What the client refuses it will not ask endpoints for.
+                if type == .cluster, error != nil { awaited = [] }
+                if wasHolding, !isHolding { reaction.responses = push(snapshot) }
+                if isStale || wasHolding && !isHolding { return reaction }
             } else {
                 reaction.events.append(.subscribed(type))
             }
@@ -52,21 +61,27 @@ extension ServerSubscription {
             types[type] = state
             let grew = !state.interest.names.isSubset(of: before.names) || state.interest.wildcard && !before.wildcard
             if isFirst || grew { reaction.responses.append(response(type, resources: wanted(type, snapshot))) }
+            if isHolding {
+                stopAwaiting(snapshot)
+                if !isHolding { reaction.responses += push(snapshot) }
+            }
             return reaction
         }
 
-        /// Brings the client to a new snapshot. A cluster that goes away stays in the first CDS response and leaves
-        /// with a second one, after listeners and routes have let go of it.
+        /// Brings the client to a new snapshot. Listeners and routes wait until the client has asked for the endpoints of
+        /// clusters that are new to it. A cluster that goes away stays in the first CDS response and leaves with a second
+        /// one, after listeners and routes have let go of it.
         package mutating func push(_ snapshot: XDSSnapshot) -> [Response] {
             var result: [Response] = []
             var clustersChanged = false
             for type in ResourceType.allCases {
-                guard let state = types[type] else { continue }
+                guard let state = types[type], !isHolding || !type.sendsToClusters else { continue }
                 let isSame = state.base.map { snapshot.difference(from: $0, type).isEmpty } ?? false
                 types[type]?.base = snapshot
                 if isSame, type != .endpoint || !clustersChanged { continue }
                 var next = wanted(type, snapshot)
                 if type == .cluster {
+                    expect(next.keys.filter { state.sent[$0] == nil }, snapshot)
                     next.merge(state.sent) { new, _ in new }
                     clustersChanged = next != state.sent
                 }
@@ -75,6 +90,7 @@ extension ServerSubscription {
                     result.append(response(type, resources: next))
                 }
             }
+            if isHolding { return result }
             if let state = types[.cluster], case let next = wanted(.cluster, snapshot), next != state.sent {
                 result.append(response(.cluster, resources: next))
                 if types[.endpoint] != nil, !result.contains(where: { $0.typeURL == ResourceType.endpoint.typeURL }) {
@@ -82,6 +98,28 @@ extension ServerSubscription {
                 }
             }
             return result
+        }
+
+        /// Sends what is held back, whether the client has asked for endpoints or not.
+        package mutating func release(_ snapshot: XDSSnapshot) -> [Response] {
+            guard isHolding else { return [] }
+            awaited = []
+            return push(snapshot)
+        }
+
+        /// Notes which new clusters have endpoints that the client does not follow.
+        private mutating func expect(_ new: [String], _ snapshot: XDSSnapshot) {
+            awaited.formUnion(new)
+            stopAwaiting(snapshot)
+        }
+
+        private mutating func stopAwaiting(_ snapshot: XDSSnapshot) {
+            awaited = awaited.filter { name in
+                guard types[.cluster]?.interest.contains(name) ?? false, snapshot[.cluster, name] != nil,
+                    let assignment = snapshot.assignment(ofCluster: name)
+                else { return false }
+                return !(types[.endpoint]?.interest.contains(assignment) ?? false)
+            }
         }
 
         private func wanted(_ type: ResourceType, _ snapshot: XDSSnapshot) -> [String: EncodedResource] {

@@ -185,6 +185,27 @@ import WeftTranslate
         #expect(features.contains("HTTPRoutePathRewrite"))
     }
 
+    /// Definitions of another release are told of; what both know works.
+    @Test(arguments: [
+        ("{gateway.networking.k8s.io/bundle-version: v1.5.1}", "True/SupportedVersion"),
+        ("{gateway.networking.k8s.io/bundle-version: v1.5.0-rc.1}", "True/SupportedVersion"),
+        ("{gateway.networking.k8s.io/bundle-version: v1.50.0}", "False/UnsupportedVersion"),
+        ("{gateway.networking.k8s.io/bundle-version: v0.0.0}", "False/UnsupportedVersion"),
+        ("{}", "False/UnsupportedVersion"),
+    ])
+    func theReleaseOfTheDefinitionsIsLookedAt(_ annotations: String, _ expected: String) throws {
+        let world = try GatewayWorld(
+            """
+            apiVersion: apiextensions.k8s.io/v1
+            kind: CustomResourceDefinition
+            metadata: {name: gatewayclasses.gateway.networking.k8s.io, annotations: \(annotations)}
+            ---
+            {apiVersion: gateway.networking.k8s.io/v1, kind: GatewayClass, metadata: {name: mine}, spec: {controllerName: istio.io/gateway-controller}}
+            """)
+        let status = try world.status("GatewayClass", "", "mine")
+        #expect(GatewayWorld.conditions(status) == ["Accepted=True/Accepted", "SupportedVersion=\(expected)"])
+    }
+
     // MARK: - Writing
 
     private func merge(_ world: GatewayWorld, _ object: KubernetesObject, now: String) throws -> JSONValue? {

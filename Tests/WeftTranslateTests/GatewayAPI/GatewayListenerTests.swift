@@ -313,6 +313,26 @@ import WeftTranslate
             try world.ask(Request(host: host, table: "https.443.\(listener).gw.infra", scheme: "https")) == expected)
     }
 
+    /// Browsers reuse a connection for every host of its certificate: who shares hosts with another listener is told.
+    @Test func listenersThatShareHostsAreTold() throws {
+        let world = try GatewayWorld(
+            Self.secret("cert"),
+            listeners: """
+                [{name: foo, port: 443, protocol: HTTPS, hostname: foo.example.com, tls: {certificateRefs: [{name: cert}]}},
+                 {name: wild, port: 443, protocol: HTTPS, hostname: "*.example.com", tls: {certificateRefs: [{name: cert}]}},
+                 {name: org, port: 443, protocol: HTTPS, hostname: foo.example.org, tls: {certificateRefs: [{name: cert}]}},
+                 {name: other, port: 8443, protocol: HTTPS, hostname: foo.example.com, tls: {certificateRefs: [{name: cert}]}},
+                 {name: plain, port: 80, protocol: HTTP, hostname: foo.example.com}, {name: all, port: 80, protocol: HTTP}]
+                """)
+        let told = try ["foo", "wild", "org", "other", "plain", "all"].filter { name in
+            let conditions = GatewayWorld.conditions(try world.listener(name))
+            #expect(conditions[0] == "Accepted=True/Accepted")
+            #expect(conditions.allSatisfy { !$0.hasPrefix("OverlappingTLSConfig=False") })
+            return conditions.contains("OverlappingTLSConfig=True/OverlappingHostnames")
+        }
+        #expect(told == ["foo", "wild"])
+    }
+
     // MARK: - ListenerSets
 
     private static func set(_ name: String = "set", namespace: String = "apps", created: String = "", listeners: String)

@@ -129,6 +129,57 @@ import WeftTranslate
         #expect(try connect(world, port: 443, serverName: "pass.org") == "b.infra")
     }
 
+    /// Connections belong to the most specific listener of their port, as requests do.
+    @Test(arguments: [
+        ("a.tls.org", "b.infra after TLS"), ("x.tls.org", "a.infra"), ("empty.tls.org", "BlackHoleCluster"),
+    ])
+    func aServerNameBelongsToTheMostSpecificListener(_ name: String, _ expected: String) throws {
+        let world = try GatewayWorld(
+            [
+                GatewayListenerTests.secret("cert"),
+                GatewayWorld.route(
+                    "all", kind: "TLSRoute", hostnames: "[a.tls.org, x.tls.org, empty.tls.org]",
+                    rules: "[{backendRefs: [{name: a, port: 8080}]}]"),
+                GatewayWorld.route(
+                    "exact", kind: "TLSRoute", created: "2026-01-01T00:00:00Z",
+                    parent: "{name: gw, sectionName: exact}",
+                    hostnames: "[a.tls.org]", rules: "[{backendRefs: [{name: b, port: 8080}]}]"),
+            ].joined(separator: "\n---\n").replacing(
+                "parentRefs: [{name: gw, namespace: infra}]", with: "parentRefs: [{name: gw, sectionName: wild}]"),
+            listeners: """
+                [{name: wild, port: 443, protocol: TLS, hostname: "*.tls.org", tls: {mode: Passthrough}},
+                 {name: exact, port: 443, protocol: TLS, hostname: a.tls.org, tls: {mode: Terminate, certificateRefs: [{name: cert}]}},
+                 {name: empty, port: 443, protocol: TLS, hostname: empty.tls.org, tls: {mode: Passthrough}}]
+                """)
+        let names = try chains(world, port: 443).flatMap(\.match.serverNames)
+        #expect(Set(names).count == names.count, "Envoy refuses a listener with two chains for one name: \(names)")
+        #expect(try connect(world, port: 443, serverName: name) == expected)
+    }
+
+    /// Beside HTTPS, passing through takes what HTTPS does not name.
+    @Test func httpsAndPassthroughShareAPort() throws {
+        let listeners = """
+            [{name: ends, port: 443, protocol: HTTPS, hostname: "*.mix.org", tls: {certificateRefs: [{name: cert}]}},
+             {name: passes, port: 443, protocol: TLS, hostname: a.mix.org, tls: {mode: Passthrough}}]
+            """
+        let routes = [
+            GatewayListenerTests.secret("cert"), GatewayWorld.route(rules: "[{backendRefs: [{name: a, port: 8080}]}]"),
+            GatewayWorld.route(
+                "pass", kind: "TLSRoute", hostnames: "[a.mix.org]", rules: "[{backendRefs: [{name: b, port: 8080}]}]"),
+        ].joined(separator: "\n---\n")
+        let world = try GatewayWorld(routes, listeners: listeners)
+        #expect(try connect(world, port: 443, serverName: "a.mix.org") == "b.infra")
+        let table = "https.443.ends.gw.infra"
+        #expect(try world.ask(Request(host: "b.mix.org", table: table, scheme: "https")) == "a.infra")
+        // The same host by two protocols is one too many.
+        let both = try GatewayWorld(
+            routes, listeners: listeners.replacing("hostname: a.mix.org", with: "hostname: \"*.mix.org\""))
+        for name in ["ends", "passes"] {
+            #expect(GatewayWorld.conditions(try both.listener(name))[3] == "Conflicted=True/ProtocolConflict")
+        }
+        #expect(both.gateway().listeners.isEmpty)
+    }
+
     @Test func theOlderTLSRouteKeepsAHost() throws {
         func route(_ name: String, _ created: String) -> String {
             GatewayWorld.route(
@@ -254,6 +305,94 @@ import WeftTranslate
         #expect(upstream(world, service: "protocols", port: 1)?.common.alpnProtocols == ["h2"])
         #expect(
             upstream(world, service: "protocols", port: 5)?.common.validation?.name == "configmap://infra/ca-cacert")
+    }
+
+    /// A policy that an older one leaves some targets holds for those.
+    @Test func aPolicyKeepsTheTargetsThatNobodyHas() throws {
+        let world = try GatewayWorld(
+            [
+                GatewayWorld.route(rules: "[{backendRefs: [{name: a, port: 8080}, {name: b, port: 8080}]}]"),
+                GatewayListenerTests.authority("ca"),
+                Self.policy(name: "old", created: "2026-01-01T00:00:00Z", Self.ca),
+                Self.policy(
+                    name: "young", created: "2026-03-01T00:00:00Z",
+                    target: "name: a}, {group: \"\", kind: Service, name: b", "wellKnownCACertificates: System"),
+            ].joined(separator: "\n---\n"))
+        #expect(upstream(world)?.common.validation?.name == "configmap://infra/ca-cacert")
+        #expect(upstream(world, service: "b")?.common.validation?.name == "trusted_ca")
+        #expect(try ancestor(world, "young")[0] == "Accepted=True/Accepted")
+        let status = try world.status("BackendTLSPolicy", "infra", "young")
+        let message = status["ancestors"]?[0]?["conditions"]?[0]?["message"]?.stringValue ?? ""
+        #expect(message.contains("BackendTLSPolicy infra/old, which is older, has Service a already"))
+    }
+
+    private static let entry = """
+        apiVersion: networking.istio.io/v1
+        kind: ServiceEntry
+        metadata: {name: pay, namespace: infra}
+        spec:
+          hosts: [api.pay.example, www.pay.example]
+          resolution: DNS
+          ports: [{number: 443, name: https, protocol: HTTP}, {number: 80, name: http, protocol: HTTP}]
+        """
+
+    private static func entryPolicy(_ section: String = "", validation: String = ca) -> String {
+        """
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: BackendTLSPolicy
+        metadata: {name: p, namespace: infra}
+        spec:
+          targetRefs: [{group: networking.istio.io, kind: ServiceEntry, name: pay\(section)}]
+          validation: {hostname: pay.internal, \(validation)}
+        """
+    }
+
+    /// Services outside of the cluster are spoken to in TLS as well, at every host of the entry, or at a port.
+    @Test(arguments: [("", true), (", sectionName: https", false)])
+    func aServiceEntryIsSpokenToInTLS(_ section: String, _ isWhole: Bool) throws {
+        let world = try GatewayWorld(
+            [
+                Self.entry, GatewayListenerTests.authority("ca"), Self.entryPolicy(section),
+                GatewayWorld.route(
+                    rules:
+                        "[{backendRefs: [{group: networking.istio.io, kind: Hostname, name: api.pay.example, port: 443}]}]"
+                ),
+            ].joined(separator: "\n---\n"))
+        for configuration in [world.gateway(), world.sidecar()] {
+            for host in ["api.pay.example", "www.pay.example"] {
+                let tls = try #require(configuration.clusters["outbound|443||\(host)"]?.tls)
+                #expect(tls.sni == "pay.internal")
+                #expect(tls.common.validation?.name == "configmap://infra/ca-cacert")
+                #expect((configuration.clusters["outbound|80||\(host)"]?.tls != nil) == isWhole)
+            }
+            #expect(configuration.secrets["configmap://infra/ca-cacert"] != nil)
+        }
+        #expect(try ancestor(world) == ["Accepted=True/Accepted", "ResolvedRefs=True/ResolvedRefs"])
+    }
+
+    @Test func aServiceEntryWithoutAnAuthorityIsNotAsked() throws {
+        let world = try GatewayWorld(Self.entry + "\n---\n" + Self.entryPolicy())
+        let cluster = try #require(world.sidecar().clusters["outbound|443||api.pay.example"])
+        #expect(cluster.discovery == .eds(serviceName: ""))
+        #expect(world.sidecar().endpoints[cluster.name]?.localities.isEmpty == true)
+    }
+
+    /// Where no Gateway sends anything to its targets, a policy answers for these.
+    @Test(arguments: [
+        ("name: a", "Service", "Accepted=True/Accepted"), ("name: nobody", "Service", "Accepted=False/TargetNotFound"),
+        ("name: a, sectionName: nix", "Service", "Accepted=False/TargetNotFound"),
+        ("name: x}, {group: x.io, kind: Vault, name: y", "Service", "Accepted=False/TargetNotFound"),
+        ("name: a}, {group: x.io, kind: Vault, name: y", "Service", "Accepted=True/Accepted"),
+    ])
+    func aPolicyOfTheMeshAnswersForItsTargets(_ target: String, _ kind: String, _ accepted: String) throws {
+        let world = try GatewayWorld(
+            GatewayListenerTests.authority("ca") + "\n---\n" + Self.policy(target: target, Self.ca), listeners: nil)
+        let ancestors = try world.status("BackendTLSPolicy", "infra", "p")["ancestors"]?.arrayValue ?? []
+        let first = try #require(ancestors.first)
+        #expect(first["controllerName"] == "istio.io/mesh-controller")
+        #expect(first[path: "ancestorRef", "kind"]?.stringValue == kind)
+        #expect(first[path: "ancestorRef", "namespace"] == "infra")
+        #expect(GatewayWorld.conditions(first) == [accepted, "ResolvedRefs=True/ResolvedRefs"])
     }
 
     @Test func theGatewayShowsItsCertificate() throws {

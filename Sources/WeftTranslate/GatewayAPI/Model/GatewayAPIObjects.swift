@@ -16,7 +16,10 @@ struct GatewayAPIObjects: Sendable {
     /// Kubernetes Services by host, and Services as objects by `namespace/name`, for their addresses.
     let services: [String: MeshService]
     let serviceObjects: [String: KubernetesObject]
-    let entries: Set<String>
+    /// What ServiceEntries declare, by host.
+    let entries: [String: MeshService]
+    /// The definition of GatewayClasses, which tells of which release the API's kinds are; `nil` if it is not known.
+    let definition: KubernetesObject?
     /// What could not be read.
     let diagnostics: [Diagnostic]
 
@@ -26,11 +29,14 @@ struct GatewayAPIObjects: Sendable {
     ) {
         // One pass over all objects: most of a cluster is none of the Gateway API's business.
         var kinds: [String: [KubernetesObject]] = [:]
+        var definition: KubernetesObject?
         for object in objects {
             let version = object.apiVersion
+            if version == "apiextensions.k8s.io/v1", object.name == GatewayAPI.classDefinition { definition = object }
             guard version == "v1" || version.hasPrefix(GatewayAPI.group) else { continue }
             kinds[version == "v1" ? object.kind : GatewayAPI.group, default: []].append(object)
         }
+        self.definition = definition
         var own = SnapshotReader(objects: ObjectsByKind(kinds[GatewayAPI.group] ?? []), cache: cache)
         classes = own.configs()
         gateways = own.configs()
@@ -56,7 +62,9 @@ struct GatewayAPIObjects: Sendable {
         self.services = Dictionary(
             services.filter { $0.resource.kind == "Service" }.map { ($0.host, $0) },
             uniquingKeysWith: { first, _ in first })
-        entries = Set(services.filter { $0.resource.kind != "Service" }.map(\.host))
+        entries = Dictionary(
+            services.filter { $0.resource.kind != "Service" }.map { ($0.host, $0) },
+            uniquingKeysWith: { first, _ in first })
     }
 
     /// A namespace's labels, with the one that every namespace has.

@@ -43,7 +43,7 @@ extension GatewayAPIObjects {
             return invalid("BackendNotFound", "backend \(shown) names no port; set backendRefs[].port")
         }
         if backend.effectiveKind == "Hostname" {
-            guard entries.contains(backend.name) || services[backend.name] != nil else {
+            guard entries[backend.name] != nil || services[backend.name] != nil else {
                 return invalid("BackendNotFound", "no service has the host \(backend.name)")
             }
             return .service(host: backend.name, port: port)

@@ -23,7 +23,9 @@ struct GatewayListenerReader {
             (set.spec.listeners ?? []).map { read($0, owner: set.resource, gateway: gateway) }
         }
         markConflicts(&owners)
-        return owners.flatMap { $0 }
+        var listeners = owners.flatMap { $0 }
+        markOverlaps(&listeners)
+        return listeners
     }
 
     private func read(
@@ -92,8 +94,21 @@ struct GatewayListenerReader {
         }
         guard own.hostname == other.hostname else { return nil }
         return ReferenceProblem(
-            reason: "HostnameConflict",
+            reason: own.protocol == other.protocol ? "HostnameConflict" : "ProtocolConflict",
             message: "\(place) with hostname \(own.hostname) is also asked for by listener \(other.spec.name)")
+    }
+
+    /// Clients that reuse a connection for every host of its certificate may send one listener's requests to another.
+    private func markOverlaps(_ listeners: inout [GatewayListenerState]) {
+        let secured = listeners.indices.filter { listeners[$0].protocol == "HTTPS" && listeners[$0].isAccepted }
+        for index in secured {
+            let own = listeners[index]
+            let others = secured.filter {
+                $0 != index && listeners[$0].spec.port == own.spec.port
+                    && GatewayHostname.intersection(listeners[$0].hostname, own.hostname) != nil
+            }
+            listeners[index].overlaps = others.map { listeners[$0].spec.name }
+        }
     }
 
     // MARK: - Certificates

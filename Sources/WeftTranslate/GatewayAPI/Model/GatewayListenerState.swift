@@ -12,6 +12,8 @@ struct GatewayListenerState: Sendable {
     /// Why it is not accepted: unsupported protocol, port that is taken, no valid authority.
     var refusal: ReferenceProblem?
     var conflict: ReferenceProblem?
+    /// Names of other HTTPS listeners of the port that serve some of the same hosts.
+    var overlaps: [String] = []
     /// References that cannot be followed, and kinds of routes that cannot be taken.
     var unresolved: ReferenceProblem?
     var certificates: [Secret] = []
@@ -36,6 +38,12 @@ struct GatewayListenerState: Sendable {
     /// Whether the proxy gets it.
     var isServed: Bool { isAccepted && (!needsCertificate || !certificates.isEmpty || usesMeshCertificate) }
     var hostname: String { spec.effectiveHostname ?? "*" }
+
+    /// Whether a host is this listener's and not the other's: the more specific one of a port has it alone.
+    func takes(_ host: String, before other: GatewayListenerState) -> Bool {
+        GatewayHostname.specificity(hostname) > GatewayHostname.specificity(other.hostname)
+            && GatewayHostname.covers(hostname, host)
+    }
 
     static let terminateModeOption = "gateway.istio.io/tls-terminate-mode"
     /// TLS with the workload's own certificate, for gateways inside the mesh.

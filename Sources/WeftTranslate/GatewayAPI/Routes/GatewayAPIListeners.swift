@@ -36,7 +36,7 @@ struct GatewayAPIListeners {
             if state.protocol == "HTTPS" {
                 addHTTPS(state, among: listeners, of: gateway, to: &listener, &configuration)
             } else {
-                addStream(state, of: gateway, to: &listener, &configuration)
+                addStream(state, among: listeners, of: gateway, to: &listener, &configuration)
             }
         }
         GatewayTopology(scope: scope).apply(to: &listener)
@@ -109,28 +109,48 @@ struct GatewayAPIListeners {
     // MARK: - TLS and TCP
 
     private func addStream(
-        _ state: GatewayListenerState, of gateway: BoundGateway, to listener: inout Listener,
-        _ configuration: inout ProxyConfiguration
+        _ state: GatewayListenerState, among states: [GatewayListenerState], of gateway: BoundGateway,
+        to listener: inout Listener, _ configuration: inout ProxyConfiguration
     ) {
         let base = "\(state.owner.namespace)/\(state.owner.name)-\(state.spec.name)"
+        let others = states.filter { $0.protocol != "HTTP" && $0.protocol != "TCP" && $0.hostname != state.hostname }
+        var isServed = false
         for (position, entry) in state.routes.enumerated() {
+            let names = entry.hostnames.filter { name in !others.contains { $0.takes(name, before: state) } }
+            guard !names.isEmpty else { continue }
+            isServed = true
             let route = objects.routes[entry.route]
-            let name = state.routes.count == 1 ? base : "\(base)-\(position)"
-            var chain = FilterChain(name: name)
-            if state.protocol == "TLS" {
-                if state.isPassthrough {
-                    chain.match.transportProtocol = "tls"
-                } else {
-                    chain = self.chain(name, state, &configuration)
-                }
-                chain.match.serverNames = entry.hostnames.contains("*") ? [] : entry.hostnames
-            }
-            chain.provenance = Provenance(state.owner)
-            chain.filters = managers.tcp(
-                statPrefix: name, cluster: GatewayStreamRoutes(scope: scope).cluster(of: route),
-                provenance: Provenance(route.resource, rule: 0), reporter: .source)
-            listener.filterChains.append(chain)
+            add(
+                named: state.routes.count == 1 ? base : "\(base)-\(position)", state, serverNames: names,
+                to: GatewayStreamRoutes(scope: scope).cluster(of: route), Provenance(route.resource, rule: 0),
+                &listener,
+                &configuration)
         }
+        // A listener without a route for its own host still keeps others away from it.
+        guard !isServed, state.protocol == "TLS", others.contains(where: { state.takes(state.hostname, before: $0) })
+        else { return }
+        add(
+            named: base, state, serverNames: [state.hostname], to: .cluster(ClusterName.blackHole),
+            Provenance(state.owner), &listener, &configuration)
+    }
+
+    private func add(
+        named name: String, _ state: GatewayListenerState, serverNames: [String], to cluster: ClusterSelector,
+        _ provenance: Provenance, _ listener: inout Listener, _ configuration: inout ProxyConfiguration
+    ) {
+        var chain = FilterChain(name: name)
+        if state.protocol == "TLS" {
+            if state.isPassthrough {
+                chain.match.transportProtocol = "tls"
+            } else {
+                chain = self.chain(name, state, &configuration)
+            }
+            chain.match.serverNames = serverNames.contains("*") ? [] : serverNames
+        }
+        chain.provenance = Provenance(state.owner)
+        chain.filters = managers.tcp(
+            statPrefix: name, cluster: cluster, provenance: provenance, reporter: .source)
+        listener.filterChains.append(chain)
     }
 }
 
@@ -143,23 +163,13 @@ struct GatewayRouteTables {
     /// Listeners of one port without TLS: the most specific one that knows a host has it alone.
     func virtualHosts(of states: [GatewayListenerState]) -> [VirtualHost] {
         states.flatMap { state in
-            hosts(of: state) { domain in
-                states.contains { other in
-                    GatewayHostname.specificity(other.hostname) > GatewayHostname.specificity(state.hostname)
-                        && GatewayHostname.covers(other.hostname, domain)
-                }
-            }
+            hosts(of: state) { domain in states.contains { $0.takes(domain, before: state) } }
         }
     }
 
     /// One listener with TLS: a request for a host of another listener has come down the wrong connection (421).
     func virtualHosts(of state: GatewayListenerState, others: [GatewayListenerState]) -> [VirtualHost] {
-        var hosts = hosts(of: state) { domain in
-            others.contains { other in
-                GatewayHostname.specificity(other.hostname) > GatewayHostname.specificity(state.hostname)
-                    && GatewayHostname.covers(other.hostname, domain)
-            }
-        }
+        var hosts = hosts(of: state) { domain in others.contains { $0.takes(domain, before: state) } }
         for other in others where !hosts.contains(where: { $0.domains.contains(other.hostname) }) {
             let answer = DirectResponse(status: 421, body: "this host is served on connections for \(other.hostname)")
             var route = Route(

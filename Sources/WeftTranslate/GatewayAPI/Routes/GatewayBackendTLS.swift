@@ -5,12 +5,30 @@ import WeftIR
 /// What a BackendTLSPolicy comes to.
 struct BackendTLSState: Sendable {
     let config: Config<GatewayAPI.BackendTLSPolicy>
-    /// Why it is not accepted.
+    /// Targets that an older policy has already.
+    var taken: [GatewayAPI.BackendTLSPolicy.Target: ResourceReference] = [:]
+    /// Why there is nothing to verify backends by.
     var refusal: ReferenceProblem?
     var unresolved: ReferenceProblem?
     var authority: SecretReference?
     /// What the reference names, if it is sent.
     var secret: Secret?
+}
+
+extension GatewayAPI.BackendTLSPolicy.Target {
+    /// A port by its name; `nil` is every port.
+    var section: String? { sectionName.flatMap { $0.isEmpty ? nil : $0 } }
+
+    /// Kinds whose callers can be told to speak TLS: Services, and what a ServiceEntry declares.
+    var isSupported: Bool {
+        (group, kind) == ("", "Service") || (group, kind) == (ServiceEntry.group, ServiceEntry.kind)
+    }
+
+    /// Whether it is about a service that a policy of `namespace` can be for: one of its own.
+    func covers(_ service: MeshService, in namespace: String) -> Bool {
+        isSupported && kind == service.resource.kind && name == service.resource.name
+            && namespace == service.resource.namespace
+    }
 }
 
 extension GatewayAPIObjects {
@@ -22,17 +40,12 @@ extension GatewayAPIObjects {
 
     /// Policies with their findings, the oldest first. Of two for one target the older wins.
     func backendTLSStates() -> [BackendTLSState] {
-        var taken: [String: ResourceReference] = [:]
+        var owners: [String: ResourceReference] = [:]
         return backendTLSPolicies.filter { $0.annotations[Self.ignored] != "true" }.map { config in
             var state = BackendTLSState(config: config)
             for target in config.spec.targetRefs {
-                let key = "\(config.namespace)/\(target.name)/\(target.sectionName ?? "")"
-                if let other = taken[key] {
-                    state.refusal = ReferenceProblem(
-                        reason: "Conflicted", message: "\(other), which is older, has Service \(target.name) already")
-                } else {
-                    taken[key] = config.resource
-                }
+                let key = "\(target.group)/\(target.kind)/\(config.namespace)/\(target.name)/\(target.section ?? "")"
+                if let other = owners[key] { state.taken[target] = other } else { owners[key] = config.resource }
             }
             resolveAuthority(&state)
             return state
@@ -52,12 +65,10 @@ extension GatewayAPIObjects {
             references, from: state.config.resource, kindReason: "InvalidKind")
         state.unresolved = problem
         guard let secret else {
-            state.refusal =
-                state.refusal
-                ?? ReferenceProblem(
-                    reason: "NoValidCACertificate",
-                    message: problem?.message
-                        ?? "neither caCertificateRefs nor wellKnownCACertificates: System is given")
+            state.refusal = ReferenceProblem(
+                reason: "NoValidCACertificate",
+                message: problem?.message
+                    ?? "neither caCertificateRefs nor wellKnownCACertificates: System is given")
             return
         }
         state.secret = secret
@@ -68,21 +79,18 @@ extension GatewayAPIObjects {
 extension GatewayAPIModel {
     /// The policy for a port of a service: one for that port comes before one for the whole service.
     func backendTLS(for service: MeshService, port: MeshService.Port) -> BackendTLSState? {
-        guard !backendTLS.isEmpty, service.resource.kind == "Service" else { return nil }
-        let candidates = backendTLS.filter { state in
-            state.config.namespace == service.namespace && state.refusal?.reason != "Conflicted"
-        }
-        func targets(_ state: BackendTLSState, section: String?) -> Bool {
-            state.config.spec.targetRefs.contains {
-                $0.group.isEmpty && $0.kind == "Service" && $0.name == service.name
-                    && ($0.sectionName.flatMap { $0.isEmpty ? nil : $0 }) == section
+        func policy(section: String?) -> BackendTLSState? {
+            backendTLS.first { state in
+                state.config.spec.targetRefs.contains {
+                    $0.section == section && $0.covers(service, in: state.config.namespace) && state.taken[$0] == nil
+                }
             }
         }
-        return candidates.first { targets($0, section: port.name) } ?? candidates.first { targets($0, section: nil) }
+        return backendTLS.isEmpty ? nil : policy(section: port.name) ?? policy(section: nil)
     }
 }
 
-/// TLS towards a Service that a BackendTLSPolicy is for. Holds for gateways and sidecars alike, as in Istio, and where the
+/// TLS towards a service that a BackendTLSPolicy is for. Holds for gateways and sidecars alike, as in Istio, and where the
 /// client's DestinationRule says nothing about TLS: that is nearer to the client.
 struct GatewayBackendTLS {
     let scope: Scope
@@ -103,6 +111,7 @@ struct GatewayBackendTLS {
             return
         }
         let validation = state.config.spec.validation
+        cluster.provenance = cluster.provenance ?? Provenance(state.config.resource)
         var tls = UpstreamTLS()
         tls.sni = validation.hostname
         tls.common.validation = authority

@@ -19,13 +19,31 @@ extension GatewayAPIModel {
                 )
             }
             let features = GatewayFeature.supported.map { JSONValue.object(["name": .string($0.name)]) }
+            let conditions = [GatewayCondition("Accepted", good: "Accepted", problem)] + versionCondition
             return GatewayStatusEntry(
                 resource: config.resource, generation: config.generation,
                 status: [
-                    "conditions": [GatewayCondition("Accepted", good: "Accepted", problem).json],
-                    "supportedFeatures": .array(features),
+                    "conditions": .array(conditions.map(\.json)), "supportedFeatures": .array(features),
                 ], controllers: [])
         }
+    }
+
+    /// Whether the cluster's definitions are of a release that is known here. Those of others work as far as both know the
+    /// same fields ("best effort").
+    private var versionCondition: [GatewayCondition] {
+        guard let definition = objects.definition else { return [] }
+        let found = definition.annotations[GatewayAPI.versionAnnotation]
+        let known = GatewayAPI.version.prefix(
+            upTo: GatewayAPI.version.lastIndex(of: ".") ?? GatewayAPI.version.endIndex)
+        guard let found, found.hasPrefix("\(known).") else {
+            return [
+                GatewayCondition(
+                    "SupportedVersion", false, "UnsupportedVersion",
+                    "the Gateway API's definitions are of release \(found ?? "(not told)"), known here is \(known); what both releases have works"
+                )
+            ]
+        }
+        return [GatewayCondition("SupportedVersion", true, "SupportedVersion")]
     }
 
     // MARK: - Gateways
@@ -95,13 +113,21 @@ extension GatewayAPIModel {
         if problem == nil, !isParentProgrammed {
             problem = ReferenceProblem(reason: "Invalid", message: "the Gateway is not accepted")
         }
-        let conditions = [
+        var conditions = [
             accepted, GatewayCondition("Programmed", good: "Programmed", problem),
             GatewayCondition("ResolvedRefs", good: "ResolvedRefs", state.unresolved),
             GatewayCondition(
                 "Conflicted", state.conflict != nil, state.conflict?.reason ?? "NoConflicts",
                 state.conflict?.message ?? ""),
         ]
+        // Only ever told when it is true.
+        if !state.overlaps.isEmpty {
+            conditions.append(
+                GatewayCondition(
+                    "OverlappingTLSConfig", true, "OverlappingHostnames",
+                    "listeners \(state.overlaps.joined(separator: ", ")) of port \(state.spec.port) serve some of the same hosts"
+                ))
+        }
         let kinds = state.supportedKinds.map { kind -> JSONValue in
             ["group": .string(GatewayAPI.group), "kind": .string(kind)]
         }
@@ -144,7 +170,7 @@ extension GatewayAPIModel {
 
     // MARK: - Routes
 
-    private static let controllers = GatewayAPI.Controller.managed.union([
+    static let controllers = GatewayAPI.Controller.managed.union([
         GatewayAPI.Controller.unmanaged, GatewayAPI.Controller.mesh,
     ])
 
@@ -180,60 +206,6 @@ extension GatewayAPIModel {
         if let section = reference.sectionName { json["sectionName"] = .string(section) }
         if let port = reference.port { json["port"] = .int(Int64(port)) }
         return json
-    }
-
-    // MARK: - Policies
-
-    /// A policy answers to every Gateway that sends requests to one of its targets.
-    private var policyStatuses: [GatewayStatusEntry] {
-        backendTLS.map { state in
-            let hosts = Set(
-                state.config.spec.targetRefs.compactMap { objects.service($0.name, in: state.config.namespace)?.host })
-            let ancestors = gateways.filter { gateway in
-                gateway.listeners.flatMap(\.routes).contains { entry in
-                    let route = objects.routes[entry.route]
-                    return route.backends.joined().contains {
-                        guard case .service(let host, _) = objects.resolve($0.reference, from: route) else {
-                            return false
-                        }
-                        return hosts.contains(host)
-                    }
-                }
-            }
-            let unresolved = state.unresolved ?? missingTarget(of: state)
-            let conditions = [
-                GatewayCondition("Accepted", good: "Accepted", state.refusal),
-                GatewayCondition("ResolvedRefs", good: "ResolvedRefs", unresolved),
-            ]
-            let entries = ancestors.prefix(16).map { gateway -> JSONValue in
-                [
-                    "ancestorRef": [
-                        "group": .string(GatewayAPI.group), "kind": "Gateway", "name": .string(gateway.name),
-                        "namespace": .string(gateway.namespace),
-                    ],
-                    "controllerName": .string(gateway.controller), "conditions": .array(conditions.map(\.json)),
-                ]
-            }
-            return GatewayStatusEntry(
-                resource: state.config.resource, generation: state.config.generation,
-                status: ["ancestors": .array(Array(entries))],
-                controllers: Self.controllers)
-        }
-    }
-
-    private func missingTarget(of state: BackendTLSState) -> ReferenceProblem? {
-        for target in state.config.spec.targetRefs {
-            guard target.group.isEmpty, target.kind == "Service" else {
-                return ReferenceProblem(
-                    reason: "InvalidKind", message: "target \(target.kind) \(target.name) is not a Service")
-            }
-            guard let service = objects.service(target.name, in: state.config.namespace) else { continue }
-            if let section = target.sectionName, !service.ports.contains(where: { $0.name == section }) {
-                return ReferenceProblem(
-                    reason: "TargetNotFound", message: "Service \(target.name) has no port named \(section)")
-            }
-        }
-        return nil
     }
 }
 

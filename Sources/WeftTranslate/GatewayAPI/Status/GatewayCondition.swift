@@ -139,6 +139,7 @@ package enum GatewayStatusMerge {
 
     private static let own: Set<String> = [
         "Accepted", "Programmed", "ResolvedRefs", "Conflicted", "PartiallyInvalid", "InsecureFrontendValidationMode",
+        "OverlappingTLSConfig", "SupportedVersion",
     ]
 }
 
