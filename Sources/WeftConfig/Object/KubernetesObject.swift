@@ -39,8 +39,9 @@ package struct KubernetesObject: Sendable, Hashable {
 
         init(_ json: JSONValue) {
             self.json = json
-            apiVersion = json["apiVersion"]?.stringValue ?? ""
-            group = apiVersion.firstIndex(of: "/").map { String(apiVersion[..<$0]) } ?? ""
+            let version = json["apiVersion"]?.stringValue ?? ""
+            apiVersion = version
+            group = version.firstIndex(of: "/").map { String(version[..<$0]) } ?? ""
             kind = json["kind"]?.stringValue ?? ""
             let metadata = json["metadata"]
             name = metadata?["name"]?.stringValue ?? ""
