@@ -6,6 +6,7 @@ import WeftCore
 struct RefusalTests {
     private static let versions = [
         "AuthorizationPolicy": "security.istio.io/v1", "PeerAuthentication": "security.istio.io/v1",
+        "WasmPlugin": "extensions.istio.io/v1alpha1", "TrafficExtension": "extensions.istio.io/v1alpha1",
     ]
 
     private func findings(_ kind: String, _ spec: String, name: String = "x") throws -> [Diagnostic] {
@@ -187,6 +188,125 @@ struct RefusalTests {
         ),
         ("AuthorizationPolicy", "{action: DENY}", "spec.rules"),
         (
+            "DestinationRule",
+            "{host: a, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: '', to: {b: 100}}]}}}}",
+            "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute"
+        ),
+        (
+            "DestinationRule",
+            "{host: a, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a//b, to: {b: 100}}]}}}}",
+            "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute"
+        ),
+        (
+            "DestinationRule",
+            "{host: a, trafficPolicy: {loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {b: 9223372036854775807, c: 9223372036854775807}}]}}}}",
+            "spec.trafficPolicy.loadBalancer.localityLbSetting.distribute[0].to"
+        ),
+        (
+            "VirtualService", "{hosts: [a], http: [{route: [{destination: {host: a}, weight: 4294967296}]}]}",
+            "spec.http[0].route[0].weight"
+        ),
+        (
+            "WorkloadEntry", "{address: 'unix:///dir/'}",
+            "spec.address"
+        ),
+        (
+            "WorkloadGroup", "{template: {}, probe: {httpGet: {port: 80, httpHeaders: [{name: '**'}]}}}",
+            "spec.probe.httpGet.httpHeaders[0].name"
+        ),
+        (
+            "Sidecar", "{egress: []}",
+            "spec"
+        ),
+        (
+            "Gateway",
+            "{selector: {a: b}, servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b], tls: {mode: ISTIO_MUTUAL, serverCertificate: a}}]}",
+            "spec.servers[0].tls.serverCertificate"
+        ),
+        (
+            "Gateway",
+            "{selector: {a: b}, servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b], tls: {mode: ISTIO_MUTUAL, privateKey: a}}]}",
+            "spec.servers[0].tls.privateKey"
+        ),
+        (
+            "Gateway",
+            "{selector: {a: b}, servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b], tls: {mode: ISTIO_MUTUAL, caCertificates: a}}]}",
+            "spec.servers[0].tls.caCertificates"
+        ),
+        (
+            "Gateway",
+            "{selector: {a: b}, servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b], tls: {mode: SIMPLE, tlsCertificates: [{serverCertificate: a}]}}]}",
+            "spec.servers[0].tls.tlsCertificates[0].privateKey"
+        ),
+        (
+            "Gateway",
+            "{selector: {a: b}, servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b], tls: {mode: SIMPLE, tlsCertificates: [{privateKey: a}]}}]}",
+            "spec.servers[0].tls.tlsCertificates[0].serverCertificate"
+        ),
+        (
+            "EnvoyFilter",
+            "{configPatches: [{applyTo: HTTP_FILTER, match: {context: SIDECAR_INBOUND, waypoint: {filter: {name: a}}}, patch: {operation: MERGE, value: {}}}]}",
+            "spec.configPatches[0].match"
+        ),
+        (
+            "EnvoyFilter",
+            "{configPatches: [{applyTo: HTTP_FILTER, match: {context: WAYPOINT, listener: {}}, patch: {operation: MERGE, value: {}}}]}",
+            "spec.configPatches[0].match"
+        ),
+        (
+            "EnvoyFilter",
+            "{configPatches: [{applyTo: HTTP_FILTER, match: {context: WAYPOINT, waypoint: {portNumber: 65536}}, patch: {operation: MERGE, value: {}}}]}",
+            "spec.configPatches[0].match.waypoint.portNumber"
+        ),
+        (
+            "WasmPlugin", "{url: '#%blah$#@'}",
+            "spec.url"
+        ),
+        (
+            "WasmPlugin", "{url: 'http://a b'}",
+            "spec.url"
+        ),
+        (
+            "WasmPlugin", "{url: 'http://t', imagePullSecret: ''}",
+            "spec.imagePullSecret"
+        ),
+        (
+            "WasmPlugin", "{url: 'http://t', pluginName: ''}",
+            "spec.pluginName"
+        ),
+        (
+            "WasmPlugin", "{url: 'http://t', vmConfig: {env: [{name: a}, {name: a}]}}",
+            "spec.vmConfig.env[1].name"
+        ),
+        (
+            "WasmPlugin", "{url: 'http://t', match: [{ports: [{number: 1}, {number: 1}]}]}",
+            "spec.match[0].ports[1].number"
+        ),
+        (
+            "TrafficExtension", "{}",
+            "spec"
+        ),
+        (
+            "TrafficExtension", "{wasm: {url: a}, lua: {inlineCode: b}}",
+            "spec"
+        ),
+        (
+            "TrafficExtension", "{lua: {}}",
+            "spec.lua.inlineCode"
+        ),
+        (
+            "TrafficExtension", "{wasm: {}}",
+            "spec.wasm.url"
+        ),
+        (
+            "TrafficExtension", "{wasm: {url: 'x://y'}}",
+            "spec.wasm.url"
+        ),
+        (
+            "TrafficExtension", "{lua: {inlineCode: a}, phase: SOON}",
+            "spec.phase"
+        ),
+        (
             "AuthorizationPolicy", "{rules: [{from: [{source: {ipBlocks: ['1::2::3']}}]}]}",
             "spec.rules[0].from[0].source.ipBlocks[0]"
         ),
@@ -260,6 +380,15 @@ struct RefusalTests {
     func takes(kind: String, spec: String) throws {
         let found = try findings(kind, spec)
         #expect(found.isEmpty, "\(spec): \(found)")
+    }
+
+    @Test func aServiceEntryHasAtMost256Hosts() throws {
+        let hosts = (0...256).map { "h\($0).b" }
+        func spec(_ count: Int) -> String {
+            "{hosts: [\(hosts.prefix(count).joined(separator: ", "))], ports: [{number: 80, name: a, protocol: HTTP}]}"
+        }
+        #expect(try findings("ServiceEntry", spec(256)).isEmpty)
+        try expect("ServiceEntry", spec(257), .error, at: "spec.hosts")
     }
 
     /// A word that is none of a list is told together with the list, and does not hide unknown fields.

@@ -146,3 +146,29 @@ package struct WasmPlugin: IstioSpec {
     package var match: [TrafficSelector]?
     package var type: PluginType?
 }
+
+/// The `spec` of a TrafficExtension: code that runs in proxies, as a Wasm module or as a Lua script.
+package struct TrafficExtension: IstioSpec {
+    package static let group = "extensions.istio.io"
+    package static let kind = "TrafficExtension"
+    package struct Wasm: Sendable, Hashable, Codable {
+        package var url: String?
+        package var sha256: String?
+        package var imagePullPolicy: WasmPlugin.PullPolicy?
+        package var imagePullSecret: String?
+        package var verificationKey: String?
+        package var pluginConfig: JSONValue?
+        package var pluginName: String?
+        package var failStrategy: WasmPlugin.FailStrategy?
+        package var vmConfig: WasmPlugin.VMConfig?
+        package var type: WasmPlugin.PluginType?
+    }
+    package struct Lua: Sendable, Hashable, Codable { package var inlineCode: String? }
+    package var selector: WorkloadSelector?
+    package var targetRefs: [PolicyTargetReference]?
+    package var phase: WasmPlugin.Phase?
+    package var priority: Int?
+    package var match: [WasmPlugin.TrafficSelector]?
+    package var wasm: Wasm?
+    package var lua: Lua?
+}

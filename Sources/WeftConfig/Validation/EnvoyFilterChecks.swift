@@ -110,6 +110,7 @@ enum EnvoyFilterChecks {
                 "\(path).match.\(name)", "applyTo \(target.rawValue) cannot have a \(name) match",
                 hint: "use match.\(wanted ?? "")")
         }
+        check(waypoint: match, "\(path).match", &findings)
         if let pattern = match.proxy?.proxyVersion, !pattern.isEmpty {
             findings.regex(pattern, "\(path).match.proxy.proxyVersion")
         }
@@ -130,6 +131,18 @@ enum EnvoyFilterChecks {
         }
         if (inner.name ?? "").isEmpty {
             findings.error("\(place).subFilter.name", "subfilter match has no name to match on")
+        }
+    }
+
+    private static func check(waypoint match: EnvoyFilter.Match, _ path: String, _ findings: inout Findings) {
+        let others = match.listener != nil || match.routeConfiguration != nil || match.cluster != nil
+        if match.context == .waypoint ? others : match.waypoint != nil {
+            findings.error(
+                path, "only support waypointMatch when context is WAYPOINT",
+                hint: "match.waypoint and context WAYPOINT go together, and with no other match")
+        }
+        if let number = match.waypoint?["portNumber"]?.intValue, !(1...65_535).contains(number) {
+            findings.error("\(path).waypoint.portNumber", "port must be between 1-65535, but is \(number)")
         }
     }
 

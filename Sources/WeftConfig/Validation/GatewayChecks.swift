@@ -83,7 +83,24 @@ enum GatewayChecks {
         case .passthrough, .autoPassthrough: break
         case .istioMutual:
             if !sources.isEmpty { findings.error(path, "ISTIO_MUTUAL TLS cannot have associated credentialName") }
+            for (name, value) in [
+                ("serverCertificate", tls.serverCertificate), ("privateKey", tls.privateKey),
+                ("caCertificates", tls.caCertificates), ("caCrl", tls.caCrl),
+            ] where !(value ?? "").isEmpty {
+                findings.error(
+                    "\(path).\(name)", "ISTIO_MUTUAL TLS cannot have associated \(name)",
+                    hint: "the mesh's own certificates are used; choose MUTUAL for others")
+            }
         case .simple, .mutual, .optionalMutual:
+            for (index, certificate) in (tls.tlsCertificates ?? []).enumerated() {
+                let place = "\(path).tlsCertificates[\(index)]"
+                if (certificate.serverCertificate ?? "").isEmpty {
+                    findings.error("\(place).serverCertificate", "TLS certificate requires a server certificate")
+                }
+                if (certificate.privateKey ?? "").isEmpty {
+                    findings.error("\(place).privateKey", "TLS certificate requires a private key")
+                }
+            }
             guard sources.isEmpty else { break }
             if (tls.serverCertificate ?? "").isEmpty {
                 findings.error(
@@ -102,8 +119,15 @@ enum GatewayChecks {
 
 /// Checks of ServiceEntries.
 enum ServiceEntryChecks {
+    private static let hostLimit = 256
+
     static func check(_ spec: ServiceEntry, _ findings: inout Findings) {
         if (spec.hosts ?? []).isEmpty { findings.error("spec.hosts", "service entry must have at least one host") }
+        if let hosts = spec.hosts, hosts.count > hostLimit {
+            findings.error(
+                "spec.hosts", "service entry must have at most \(hostLimit) hosts, but has \(hosts.count)",
+                hint: "write several ServiceEntries")
+        }
         for (index, host) in (spec.hosts ?? []).enumerated() {
             if host == "*" {
                 findings.error("spec.hosts[\(index)]", "invalid host *")

@@ -13,6 +13,8 @@ enum WorkloadEntryChecks {
             let file = address.dropFirst("unix://".count)
             if !file.hasPrefix("/"), !file.hasPrefix("@") {
                 findings.error("\(path).address", "\(address) is not an absolute path")
+            } else if file.hasSuffix("/") {
+                findings.error("\(path).address", "\(address) is a directory and no socket")
             }
             if !(entry.ports ?? [:]).isEmpty {
                 findings.error("\(path).ports", "unix endpoint \(address) must not include ports")
@@ -55,8 +57,15 @@ enum WorkloadGroupChecks {
             if let scheme = get.scheme, !["", "HTTP", "HTTPS"].contains(scheme.uppercased()) {
                 findings.error("\(path).httpGet.scheme", "httpGet.scheme must be one of http, https")
             }
-            for (index, header) in (get.httpHeaders ?? []).enumerated() where (header.name ?? "").isEmpty {
-                findings.error("\(path).httpGet.httpHeaders[\(index)].name", "invalid nil header")
+            for (index, header) in (get.httpHeaders ?? []).enumerated() {
+                let name = header.name ?? ""
+                if name.isEmpty {
+                    findings.error("\(path).httpGet.httpHeaders[\(index)].name", "invalid nil header")
+                } else if !Names.isHeader(name) {
+                    findings.error(
+                        "\(path).httpGet.httpHeaders[\(index)].name", "\"\(name)\" is not a header's name",
+                        hint: "names have letters, digits, - and _")
+                }
             }
         }
         if let socket = probe.tcpSocket { findings.port(socket.port, "\(path).tcpSocket.port") }
@@ -182,7 +191,8 @@ enum SidecarRules {
             }
         }
         ingress(spec, &findings)
-        if spec.ingress == nil, spec.egress == nil, spec.outboundTrafficPolicy == nil, spec.inboundConnectionPool == nil
+        if (spec.ingress ?? []).isEmpty, (spec.egress ?? []).isEmpty, spec.outboundTrafficPolicy == nil,
+            spec.inboundConnectionPool == nil
         {
             findings.error("spec", "sidecar: empty configuration provided")
         }

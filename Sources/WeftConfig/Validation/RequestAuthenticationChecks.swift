@@ -67,10 +67,10 @@ enum RequestAuthenticationChecks {
         return nil
     }
 
-    private static func isBase64URL(_ byte: UInt8) -> Bool { isNameByte(byte) || byte == UInt8(ascii: "=") }
+    private static func isBase64URL(_ byte: UInt8) -> Bool { Names.isHeaderByte(byte) || byte == UInt8(ascii: "=") }
 
     private static func checkPlaces(_ rule: RequestAuthentication.JWTRule, _ path: String, _ findings: inout Findings) {
-        for (index, header) in (rule.fromHeaders ?? []).enumerated() where !isHeaderName(header.name ?? "") {
+        for (index, header) in (rule.fromHeaders ?? []).enumerated() where !Names.isHeader(header.name ?? "") {
             findings.error(
                 "\(path).fromHeaders[\(index)].name",
                 "location header name must be a header's name, found \"\(header.name ?? "")\"")
@@ -81,12 +81,12 @@ enum RequestAuthenticationChecks {
 
     private static func checkOutputs(_ rule: RequestAuthentication.JWTRule, _ path: String, _ findings: inout Findings)
     {
-        if let header = rule.outputPayloadToHeader, !header.isEmpty, !isHeaderName(header) {
+        if let header = rule.outputPayloadToHeader, !header.isEmpty, !Names.isHeader(header) {
             findings.error("\(path).outputPayloadToHeader", "\"\(header)\" is not a header's name")
         }
         for (index, output) in (rule.outputClaimToHeaders ?? []).enumerated() {
             let place = "\(path).outputClaimToHeaders[\(index)]"
-            if !isHeaderName(output.header ?? "") {
+            if !Names.isHeader(output.header ?? "") {
                 findings.error(
                     "\(place).header", "header name must be non-empty and have only letters, digits, - and _")
             }
@@ -99,17 +99,6 @@ enum RequestAuthenticationChecks {
     ) {
         for (index, value) in (values ?? []).enumerated() where value.isEmpty {
             findings.error("\(path)[\(index)]", message)
-        }
-    }
-
-    private static func isHeaderName(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isNameByte) }
-
-    private static func isNameByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-            true
-        default: false
         }
     }
 }

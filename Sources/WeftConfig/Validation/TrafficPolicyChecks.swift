@@ -134,7 +134,10 @@ enum TrafficPolicyChecks {
             findings.error(path, "can not simultaneously specify 'distribute' and 'failover' or 'failoverPriority'")
         }
         for (index, rule) in distribute.enumerated() {
-            let sum = (rule.to ?? [:]).values.reduce(0, +)
+            let sum = (rule.to ?? [:]).values.reduce(0) { sum, weight in
+                let (total, overflows) = sum.addingReportingOverflow(weight)
+                return overflows ? .max : total
+            }
             if sum != 100 {
                 findings.error(
                     "\(path).distribute[\(index)].to", "total locality weight is \(sum) and must be 100",
@@ -176,6 +179,9 @@ enum TrafficPolicyChecks {
     private static func overlaps(_ places: [String], _ path: String, _ findings: inout Findings) {
         for (index, one) in places.enumerated() {
             let pieces = one.split(separator: "/", omittingEmptySubsequences: false)
+            if pieces.contains("") {
+                findings.error(path, "locality \"\(one)\" must not contain empty region/zone/subzone info")
+            }
             if pieces.dropLast().contains("*") {
                 findings.error(path, "locality \(one): a wildcard must be the last part")
             }

@@ -8,7 +8,7 @@ extension Validator {
             VirtualService.self, DestinationRule.self, Gateway.self, ServiceEntry.self, WorkloadEntry.self,
             Sidecar.self, WorkloadGroup.self, ProxyConfig.self, EnvoyFilter.self,
             PeerAuthentication.self, AuthorizationPolicy.self, RequestAuthentication.self, Telemetry.self,
-            WasmPlugin.self,
+            WasmPlugin.self, TrafficExtension.self,
             GatewayAPI.GatewayClass.self, GatewayAPI.Gateway.self, GatewayAPI.ListenerSet.self,
             GatewayAPI.HTTPRoute.self, GatewayAPI.GRPCRoute.self, GatewayAPI.TLSRoute.self, GatewayAPI.TCPRoute.self,
             GatewayAPI.ReferenceGrant.self, GatewayAPI.BackendTLSPolicy.self,

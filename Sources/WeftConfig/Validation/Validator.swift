@@ -76,10 +76,7 @@ package enum Validator {
         case (Telemetry.group, Telemetry.kind): TelemetryChecks.check(try object.spec(), &findings)
         case (WasmPlugin.group, WasmPlugin.kind): WasmPluginChecks.check(try object.spec(), &findings)
         case (GatewayAPI.group, _): try checkGatewayAPI(object, &findings)
-        case (WasmPlugin.group, "TrafficExtension"):
-            findings.warning(
-                "spec", "this release keeps TrafficExtensions and does not run them",
-                hint: "what the extension does is missing from requests until policies of the mesh take its place")
+        case (TrafficExtension.group, TrafficExtension.kind): TrafficExtensionChecks.check(try object.spec(), &findings)
         case (let group, let kind) where Self.groups.contains(group):
             findings.error("kind", "kind \(kind) of \(group) is not known", hint: "correct kind or apiVersion")
         default: break
@@ -298,6 +295,14 @@ enum Names {
         guard let first = label.utf8.first, let last = label.utf8.last, label.utf8.count <= 63 else { return false }
         return isAlphanumeric(first) && isAlphanumeric(last)
             && label.utf8.allSatisfy { isAlphanumeric($0) || $0 == UInt8(ascii: "-") }
+    }
+
+    /// The name of a header as Istio takes it: letters, digits, dashes and underscores.
+    static func isHeader(_ name: String) -> Bool { !name.isEmpty && name.utf8.allSatisfy(isHeaderByte) }
+
+    /// Also the bytes of base64url.
+    static func isHeaderByte(_ byte: UInt8) -> Bool {
+        isAlphanumeric(byte) || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
     }
 
     /// The name of a label, or its value: like a label of a host name, with dots and underscores inside.

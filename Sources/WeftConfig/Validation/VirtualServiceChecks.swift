@@ -192,6 +192,9 @@ enum VirtualServiceChecks {
 
     private static func weights(_ weights: [Int?], _ path: String, _ findings: inout Findings) {
         for (index, weight) in weights.enumerated() {
+            if let weight, Int32(exactly: weight) == nil, weight > 0 {
+                findings.error("\(path)[\(index)].weight", "weight \(weight) is out of range, at most \(Int32.max)")
+            }
             guard let weight, weight < 0 else { continue }
             findings.error(
                 "\(path)[\(index)].weight", "weight \(weight) < 0",

@@ -195,6 +195,15 @@ enum AdmissionSeeds {
             spec: {url: "oci://h/i:t", sha256: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", phase: AUTHN, priority: 10, pluginConfig: {a: [1]}, vmConfig: {env: [{name: A, value: b}]}, match: [{mode: SERVER, ports: [{number: 80}]}]}
             """
         ),
+        (
+            "TrafficExtension",
+            """
+            apiVersion: extensions.istio.io/v1alpha1
+            kind: TrafficExtension
+            metadata: {name: x, namespace: dev}
+            spec: {selector: {matchLabels: {app: web}}, phase: AUTHZ, priority: 1, lua: {inlineCode: "function envoy_on_request(h) end"}, match: [{mode: CLIENT, ports: [{number: 80}]}]}
+            """
+        ),
     ]
 
     static let pod = """
