@@ -146,7 +146,7 @@ extension EndToEnd {
                 patch: {operation: MERGE, value: {per_connection_buffer_limit_bytes: 65537}}
               - applyTo: FILTER_CHAIN
                 match: {context: SIDECAR_OUTBOUND, listener: {name: 0.0.0.0_9080, filterChain: {name: 0.0.0.0_9080}}}
-                patch: {operation: MERGE, value: {transport_socket_connect_timeout: 11s}}
+                patch: {operation: MERGE, value: {filter_chain_match: {application_protocols: [patched/1]}}}
               - applyTo: NETWORK_FILTER
                 match:
                   context: SIDECAR_OUTBOUND
@@ -175,7 +175,7 @@ extension EndToEnd {
             func holds(_ text: String) -> Bool { dump.replacingOccurrences(of: ": ", with: ":").contains(text) }
             #expect(holds(#""connect_timeout":"7s""#))
             #expect(holds(#""per_connection_buffer_limit_bytes":65537"#))
-            #expect(holds(#""transport_socket_connect_timeout":"11s""#))
+            #expect(dump.contains(#""patched/1""#))
             #expect(dump.contains("outbound|9080||reviews.bookinfo.svc.cluster.local"))
             #expect(!dump.contains(#""name": "outbound|9080||ratings.bookinfo.svc.cluster.local"#))
         }
@@ -385,7 +385,9 @@ extension EndToEnd {
             let own = try await get("patched.example")
             #expect(own.status == 200 && own.headers["x-edge-filter"] == "yes", "\(own)")
             #expect(try await get("elsewhere.example").headers["x-edge-host"] == nil)
-            try await mesh.kubectl("delete", "envoyfilter,gateway", "-n", "istio-system", "patched").checked()
+            try await mesh.kubectl(
+                "delete", "envoyfilter,gateways.networking.istio.io", "-n", "istio-system", "patched"
+            ).checked()
             try await mesh.kubectl("delete", "virtualservice", "-n", "patched-weft", "patched").checked()
         }
     }

@@ -54,9 +54,15 @@ extension HandWritten {
                 name, "a",
                 "explicit_http_config: {http_protocol_options: {}}\n      outlier_detection: "
                     + "{error_matcher: {\(matcher)}}")
+            // Envoy's workers learn of an ejection a moment later.
+            let table = """
+                routes:
+                - {match: {path: /pause}, route: {cluster: a}}
+                - {match: {prefix: /}, route: {cluster: \(name)}}
+                """
             return DifferentialCase(
-                name, routes("match: {prefix: /}, route: {cluster: \(name)}"),
-                clusters: cluster.replacing("load_assignment:", with: ejection), requests: requests)
+                name, table, clusters: cluster.replacing("load_assignment:", with: ejection),
+                requests: requests.flatMap { [$0, get("/pause", "x-do: delay=400")] })
         }
         func status(_ from: Int, _ to: Int) -> String {
             "http_response_headers_match: {headers: [{name: ':status', range_match: {start: \(from), end: \(to)}}]}"
