@@ -52,6 +52,8 @@ package struct MeshSnapshot: Sendable {
 
     private(set) var serviceIndex: [String: [Int]]
     private(set) var workloadIndex: [String: Int]
+    /// WorkloadEntries by namespace and address.
+    private var machineIndex: [String: [Int]]
     /// Services by the namespace that declares them.
     private(set) var serviceNamespaces: [String: [Int]]
     /// See ``selectorKeys(of:rootNamespace:)``.
@@ -131,6 +133,9 @@ package struct MeshSnapshot: Sendable {
         workloadIndex = Dictionary(
             workloads.indices.map { ("\(workloads[$0].namespace)/\(workloads[$0].name)", $0) },
             uniquingKeysWith: { first, _ in first })
+        machineIndex = Dictionary(
+            grouping: workloads.indices.filter { workloads[$0].entry != nil },
+            by: { "\(workloads[$0].namespace)/\(workloads[$0].address)" })
         diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
         destinationIndex = Self.index(destinationRules)
         globals = cache.globals(of: self, objects: objects.without(["Pod", "Node", "EndpointSlice"]))
@@ -171,6 +176,7 @@ package struct MeshSnapshot: Sendable {
         copy.authorizationPolicies = authorizationPolicies
         copy.workloads = []
         copy.workloadIndex = [:]
+        copy.machineIndex = [:]
         copy.serviceNamespaces = Dictionary(grouping: services.indices, by: { services[$0].namespace })
         copy.serviceIndex = Dictionary(grouping: services.indices, by: { services[$0].host })
         return copy
@@ -185,6 +191,11 @@ package struct MeshSnapshot: Sendable {
 
     package func workload(namespace: String, name: String) -> Workload? {
         workloadIndex["\(namespace)/\(name)"].map { workloads[$0] }
+    }
+
+    /// The WorkloadEntries of a namespace that have an address.
+    func machines(at address: String, in namespace: String) -> [Workload] {
+        (machineIndex["\(namespace)/\(address)"] ?? []).map { workloads[$0] }
     }
 
     /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace. Letters are small: names of
