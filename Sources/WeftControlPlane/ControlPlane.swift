@@ -110,8 +110,10 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             client: client, rootPEM: { authority.trustBundlePEM }, controlPlaneNamespace: settings.namespace,
             service: service, canServe: { [sources] in sources.hasReadyEndpoint(of: service) },
             mayWrite: { [ownership] in ownership.ofRevision.isLeader }, logger: Logger(label: "webhook"))
+        let machines = machineRegistry
         let discovery = try DiscoveryHosts(
             settings: settings, client: client, authority: authority, serving: serving, coordinator: coordinator,
+            machines: machines,
             isRevoked: { [sources] in sources.isRevoked($0) }, tap: tap,
             clients: ClientDirectory(pods: { [sources] in sources.pods.store.all }))
         let expiries = expiryWatch(of: authority)
@@ -123,6 +125,7 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             group.addTask { await root.run() }
             group.addTask { await expiries.run() }
             group.addTask { await patcher.run() }
+            group.addTask { await machines.run() }
             group.addTask {
                 try await ownership.run(
                     client: client, namespace: settings.namespace, identity: settings.identity
@@ -162,6 +165,21 @@ struct ControlPlane: ServiceLifecycle.Service, CustomStringConvertible {
             logger.info("ready: \(sources.services.store.count) services, \(sources.pods.store.count) pods known")
             try await group.waitForAll()
         }
+    }
+
+    private var machineRegistry: MachineRegistry {
+        let (sources, ownership, identity) = (sources, ownership, settings.identity)
+        return MachineRegistry(
+            client: client, controller: identity,
+            surroundings: MachineRegistry.Surroundings(
+                entries: { sources.workloadEntries },
+                instances: {
+                    let running = sources.instances
+                    // Who runs outside of the cluster, or is not seen yet, cannot tell who else does.
+                    return running.contains(identity) ? running : nil
+                },
+                leads: { ownership.ofMesh.isLeader }),
+            metrics: metrics, logger: Logger(label: "machines"))
     }
 
     private var gatewayController: GatewayController {

@@ -45,6 +45,9 @@ final class RecordingControlPlane: ADSDelegate {
     func rejected(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String) async {
         note("nack \(type.shortName) \(reason)")
     }
+    func reported(_ session: ADSSession, _ health: HealthInformation) async {
+        note("health \(health.problem ?? "well")")
+    }
     func disconnected(_ session: ADSSession) async {
         _ = state.withLock { $0.sessions.removeValue(forKey: session.id) }
     }
@@ -97,7 +100,8 @@ final class RecordingProxy: ADSClientDelegate {
     }
 
     func client(
-        port: Int, namespace: String = "dev", token: String? = nil, roots: String? = nil, isDelta: Bool = true
+        port: Int, namespace: String = "dev", token: String? = nil, roots: String? = nil, isDelta: Bool = true,
+        health: HealthReporter? = nil
     ) -> ADSClient {
         var settings = ADSClient.Configuration(
             host: "127.0.0.1", port: port,
@@ -105,6 +109,7 @@ final class RecordingProxy: ADSClientDelegate {
                 id: "sidecar~10.0.0.1~a.\(namespace)~\(namespace).svc.cluster.local",
                 metadata: ["NAMESPACE": .string(namespace)]))
         settings.isDelta = isDelta
+        settings.health = health
         settings.backoff.initial = .milliseconds(20)
         settings.backoff.maximum = .milliseconds(50)
         if let roots { settings.roots = { roots } }
@@ -159,6 +164,34 @@ final class RecordingProxy: ADSClientDelegate {
             #expect(proxy.clusters == ["b"])
             group.cancelAll()
         }
+    }
+
+    /// Changes travel on the stream, before and after the first snapshot, and a new stream begins with what holds.
+    @Test(arguments: [true, false])
+    func healthOfTheApplicationIsTold(isDelta: Bool) async throws {
+        let first = try host()
+        let serving = Task { try await first.run() }
+        let port = try #require(try await first.port)
+        let health = HealthReporter()
+        health.report(HealthInformation(problem: "status 503"))
+        let client = client(port: port, isDelta: isDelta, health: health)
+        let running = Task { await client.run() }
+        try await eventually("told at once") { sees("health status 503") }
+        health.report(HealthInformation())
+        try await eventually("told the change") { sees("health well") }
+        serving.cancel()
+        _ = await serving.result
+        try await eventually("loss noticed") { proxy.state.withLock { !$0.reasons.isEmpty } }
+        health.report(HealthInformation(problem: "refused"))
+        plane.state.withLock { $0.log = [] }
+        let second = try host(port: port)
+        let again = Task { try await second.run() }
+        try await eventually("told again") { sees("health refused") }
+        #expect(!sees("health well"), "what held before is no news")
+        running.cancel()
+        await running.value
+        again.cancel()
+        _ = await again.result
     }
 
     @Test func rejectionsReachTheControlPlaneAndKeepWhatWas() async throws {

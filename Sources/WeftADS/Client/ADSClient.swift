@@ -72,6 +72,8 @@ package struct ADSClient: Sendable {
         package var verifiesName = true
         /// Tells of requests while somebody watches them; `nil` for a proxy that cannot.
         package var tap: (any TapSource)?
+        /// Tells of the application; `nil` for a proxy that does not probe it.
+        package var health: HealthReporter?
 
         package init(host: String, port: Int, node: ADSNode) {
             self.host = host
@@ -146,14 +148,17 @@ package struct ADSClient: Sendable {
         var options = CallOptions.defaults
         options.waitForReady = false
         let service = Service.Client(wrapping: client)
+        defer { configuration.health?.follow(nil) }
         if configuration.isDelta {
             let outbox = Outbox<ClientSubscription.Request>(await state.open())
+            configuration.health?.follow { outbox.send($0.request) }
             try await service.deltaAggregatedResources(request: outbox.request(metadata), options: options) {
                 try await outbox.answer($0.messages) { await state.receive($0) }
             }
         } else {
             let world = StateOfTheWorldState()
             let outbox = Outbox<StateOfTheWorldAdapter.Request>(await world.requests(await state.open()))
+            configuration.health?.follow { outbox.send($0.worldRequest) }
             try await service.streamAggregatedResources(request: outbox.request(metadata), options: options) {
                 try await outbox.answer($0.messages) { message in
                     let delta = await world.delta(message, held: await state.held)
@@ -182,6 +187,9 @@ private struct Outbox<Request: Sendable>: Sendable {
             for await batch in batches { for message in batch { try await writer.write(message) } }
         }
     }
+
+    /// Sends what is no answer, unless the stream is over; the next one begins with what holds then.
+    func send(_ request: Request) { continuation.yield([request]) }
 
     /// Returns at the end of the stream.
     func answer<Response: Sendable>(

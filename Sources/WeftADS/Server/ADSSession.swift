@@ -63,4 +63,10 @@ package protocol ADSDelegate: Sendable {
     func acknowledged(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String) async
     func rejected(_ session: ADSSession, _ type: ResourceType, nonce: String, version: String, reason: String) async
     func disconnected(_ session: ADSSession) async
+    /// The proxy says how its application is.
+    func reported(_ session: ADSSession, _ health: HealthInformation) async
+}
+
+extension ADSDelegate {
+    package func reported(_ session: ADSSession, _ health: HealthInformation) async {}
 }

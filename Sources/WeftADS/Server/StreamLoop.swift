@@ -44,6 +44,8 @@ actor StreamLoop<Machine: SubscriptionMachine> {
     }
 
     func receive(_ request: Machine.Request) async throws {
+        // No subscription: it needs no snapshot, and nothing answers it.
+        if let health = HealthInformation(request) { return await delegate.reported(session, health) }
         if !request.responseNonce.isEmpty, permit?.nonce == request.responseNonce { await givePermitBack() }
         await enter()
         defer { leave() }

@@ -23,6 +23,8 @@ protocol DiscoveryRequestMessage: Sendable {
     var typeURL: String { get }
     /// The resources that it subscribes to by name.
     var askedNames: [String] { get }
+    /// The words of its error, if it has one.
+    var refusal: String? { get }
 }
 
 protocol DiscoveryResponseMessage: Sendable {
@@ -39,9 +41,11 @@ extension ServerSubscription.Delta: SubscriptionMachine {}
 extension ServerSubscription.StateOfTheWorld: SubscriptionMachine {}
 extension Envoy_Service_Discovery_V3_DiscoveryRequest: DiscoveryRequestMessage {
     var askedNames: [String] { resourceNames }
+    var refusal: String? { hasErrorDetail ? errorDetail.message : nil }
 }
 extension Envoy_Service_Discovery_V3_DeltaDiscoveryRequest: DiscoveryRequestMessage {
     var askedNames: [String] { resourceNamesSubscribe }
+    var refusal: String? { hasErrorDetail ? errorDetail.message : nil }
 }
 extension Envoy_Service_Discovery_V3_DiscoveryResponse: DiscoveryResponseMessage {
     var version: String { versionInfo }

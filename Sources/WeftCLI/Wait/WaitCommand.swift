@@ -126,13 +126,14 @@ struct WaitTarget: Equatable {
     ]
 }
 
-/// `experimental` (`x`): where istioctl keeps `wait`.
+/// `experimental` (`x`): where istioctl keeps `wait` and `workload`.
 struct ExperimentalCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "experimental", abstract: "Commands in istioctl's places.",
         discussion: """
             Examples:
               weft experimental wait --for=distribution virtualservice reviews.bookinfo
-            """, subcommands: [WaitCommand.self],
+              weft experimental workload group create --name vm --namespace dev
+            """, subcommands: [WaitCommand.self, WorkloadCommand.self],
         aliases: ["x", "exp"])
 }

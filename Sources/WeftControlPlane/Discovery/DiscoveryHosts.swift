@@ -13,13 +13,13 @@ struct DiscoveryHosts {
 
     init(
         settings: ControlPlaneSettings, client: KubernetesClient, authority: CurrentAuthority,
-        serving: ServingCertificate, coordinator: PushCoordinator,
+        serving: ServingCertificate, coordinator: PushCoordinator, machines: MachineRegistry,
         isRevoked: @escaping @Sendable (SPIFFEIdentity) -> Bool, tap: TapHub, clients: ClientDirectory
     ) throws {
         let logger = Logger(label: "ads")
         let authenticator = TokenAuthenticator(
             client: client, trustDomain: authority.value.trustDomain, isRevoked: isRevoked)
-        let delegate = DiscoveryDelegate(coordinator: coordinator)
+        let delegate = DiscoveryDelegate(coordinator: coordinator, machines: machines)
         plain = try GRPCHost(
             host: settings.bind, port: settings.plainDiscoveryPort, certificate: nil,
             services: [ADSServer(authentication: .none, delegate: delegate, logger: logger)])

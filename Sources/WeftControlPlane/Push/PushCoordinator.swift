@@ -286,9 +286,8 @@ actor PushCoordinator {
         let proxies = connections.values.map { connection in
             Distribution.Proxy(
                 name: connection.session.name, identity: connection.session.identity,
-                labels: snapshot.workload(
-                    namespace: connection.session.identity.namespace,
-                    name: connection.session.identity.podName)?.labels ?? connection.session.identity.labels,
+                labels: snapshot.workload(of: connection.session.identity)?.labels
+                    ?? connection.session.identity.labels,
                 confirmed: connection.confirmed, isRejecting: !connection.rejections.values.allSatisfy(\.isEmpty))
         }
         return Distribution(

@@ -204,6 +204,21 @@ struct ClusterSources: Sendable {
 
     var serviceEntries: [KubernetesObject] { istio.first { $0.kind.kind == ServiceEntry.kind }?.store.all ?? [] }
 
+    /// Machines, as WorkloadEntries describe them.
+    var workloadEntries: [KubernetesObject] {
+        istio.first { $0.kind.kind == WorkloadEntry.kind }?.store.unordered ?? []
+    }
+
+    /// The names of the control plane's pods that have not ended, of every revision.
+    var instances: Set<String> {
+        let own = pods.store.unordered.filter { pod in
+            let phase = pod.json[path: "status", "phase"]?.stringValue
+            return pod.namespace == namespace && pod.labels["app"] == "istiod" && phase != "Succeeded"
+                && phase != "Failed"
+        }
+        return Set(own.map(\.name))
+    }
+
     /// What the mesh configuration says that has no effect.
     func meshFindings(logger: Logger) -> [Diagnostic] {
         MeshConfigChecks.findings(

@@ -1,10 +1,10 @@
 import WeftConfig
-import WeftCore
+package import WeftCore
 
 /// The configuration of one pod's proxy. In Istio's order, later ones win field by field: MeshConfig's `defaultConfig`,
 /// ProxyConfig objects of the control plane's namespace, of the pod's namespace, with a selector that the pod meets, and
 /// the pod's own annotation `proxy.istio.io/config`.
-enum EffectiveProxyConfig {
+package enum EffectiveProxyConfig {
     static func make(
         settings: InjectionSettings, namespace: String, labels: [String: String], annotations: [String: String]
     ) -> JSONValue {
@@ -40,7 +40,7 @@ enum EffectiveProxyConfig {
     }
 
     /// Environment variables are added one by one, everything else is replaced.
-    private static func merge(_ base: JSONValue, _ over: JSONValue) -> JSONValue {
+    package static func merge(_ base: JSONValue, _ over: JSONValue) -> JSONValue {
         guard let old = base.objectValue, let new = over.objectValue else { return base }
         var result = old.merging(new) { $1 }
         if let before = old["proxyMetadata"]?.objectValue, let after = new["proxyMetadata"]?.objectValue {

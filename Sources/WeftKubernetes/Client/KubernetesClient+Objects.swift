@@ -105,13 +105,15 @@ extension KubernetesClient {
         try await update(resource, object, subresource: "status")
     }
 
+    /// - Parameter resourceVersion: the version that may be deleted; a newer one is a conflict.
     package func delete(
         _ resource: APIResource, namespace: String? = nil, name: String, propagation: String = "Background",
-        gracePeriodSeconds: Int? = nil
+        gracePeriodSeconds: Int? = nil, resourceVersion: String? = nil
     ) async throws {
         var options: JSONValue = ["kind": "DeleteOptions", "apiVersion": "v1"]
         options["propagationPolicy"] = .string(propagation)
         if let gracePeriodSeconds { options["gracePeriodSeconds"] = .int(Int64(gracePeriodSeconds)) }
+        if let resourceVersion { options["preconditions"] = ["resourceVersion": .string(resourceVersion)] }
         _ = try await json(.DELETE, resource.path(namespace: namespace, name: name), body: options)
     }
 }

@@ -120,6 +120,8 @@ extension MeshInstallation {
                         rule(["discovery.k8s.io"], ["endpointslices"], Self.read),
                         rule(["apps"], ["deployments", "replicasets"], Self.read),
                         rule(istioGroups, ["*"], ["get", "list", "watch", "update", "patch"]),
+                        // Machines whose proxies connect are registered, and forgotten when they go.
+                        rule(["networking.istio.io"], ["workloadentries"], ["create", "delete"]),
                         rule(["gateway.networking.k8s.io"], ["*"], ["get", "list", "watch", "update", "patch"]),
                         // The control plane makes its GatewayClasses, and runs gateways where Gateways ask for them.
                         rule(["gateway.networking.k8s.io"], ["gatewayclasses"], ["create"]),

@@ -64,6 +64,8 @@ package struct AgentSettings: Sendable {
     package var home: ProxyHome
     /// The proxy answers its workload's DNS questions (`ISTIO_META_DNS_CAPTURE`).
     package var capturesDNS: Bool
+    /// How to find out whether the application is well (`readinessProbe` of ProxyConfig); `nil` leaves it to the kubelet.
+    var applicationProbe: ApplicationProbe?
     /// Settings that cannot be read and are left out, in words for the log.
     package var problems: [String] = []
 
@@ -104,10 +106,22 @@ package struct AgentSettings: Sendable {
         probers = Self.json(environment["ISTIO_KUBE_APP_PROBERS"])?.objectValue ?? [:]
         capturesDNS = environment["ISTIO_META_DNS_CAPTURE"]?.lowercased() == "true"
         applicationMetrics = Self.json(environment["ISTIO_PROMETHEUS_ANNOTATIONS"])
+        if let probe = proxyConfig["readinessProbe"], probe.objectValue != nil {
+            applicationProbe = ApplicationProbe(probe)
+            if applicationProbe == nil {
+                problems.append(
+                    "readinessProbe \(probe.text()) asks for nothing that can be probed; the application counts as well"
+                )
+            }
+        }
+        var labels = DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? "")
+        for (name, value) in Self.json(environment[NodeDescription.labelsVariable])?.objectValue ?? [:] {
+            labels[name] = value.stringValue
+        }
         let description = NodeDescription(
             role: role, environment: environment, namespace: namespace, account: account, address: instanceIP,
             domain: domain, proxyConfig: proxyConfig,
-            labels: DownwardAPIFile.parse(AgentPaths.text(paths.labels) ?? ""),
+            labels: labels,
             annotations: DownwardAPIFile.parse(AgentPaths.text(paths.annotations) ?? ""))
         node = description.node
         let discoversItself = environment["ISTIO_META_ENABLE_SELF_DISCOVERY"]?.lowercased() == "true"

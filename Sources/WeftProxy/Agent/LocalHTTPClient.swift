@@ -4,7 +4,8 @@ import NIOSSL
 import WeftHTTP
 import WeftTransport
 
-/// One HTTP/1.1 request to something near: the application's probe and metrics, or the admin server of this pod.
+/// One request to something near: the application's probe and metrics, or the admin server of this pod. HTTP/1.1, or
+/// HTTP/2 without asking first.
 ///
 /// One connection per request; bodies are read whole, up to a limit.
 enum LocalHTTPClient {
@@ -15,7 +16,8 @@ enum LocalHTTPClient {
         var path: String
         var authority: String?
         var headers: [(String, String)] = []
-        var body = ""
+        var body: [UInt8] = []
+        var version = HTTPVersion.http1
         var isTLS = false
         /// Source address; the application sees probes come from there.
         var bind: String?
@@ -24,7 +26,11 @@ enum LocalHTTPClient {
     struct Response: Sendable {
         var status: UInt16
         var headers: HeaderBlock
-        var body: String
+        /// As the server sent it.
+        var bytes: [UInt8]
+        var trailers: HeaderBlock?
+
+        var body: String { String(decoding: bytes, as: UTF8.self) }
     }
     struct Failure: Error, CustomStringConvertible { var description: String }
 
@@ -81,17 +87,18 @@ enum LocalHTTPClient {
     private static func start(_ request: Request, _ channel: any Channel, _ promise: EventLoopPromise<Response>) {
         let receiver = ResponseCollector(promise, channel: channel)
         do {
-            let connection = try HTTPPipeline.configureUpstream(channel, version: .http1, maxStreams: 1)
+            let connection = try HTTPPipeline.configureUpstream(channel, version: request.version, maxStreams: 1)
             receiver.connection = connection
             guard let stream = connection.open(receiver) else { throw Failure(description: "connection closed") }
             var head = RequestHead(
                 HTTPMethod(name: request.method), request.path,
                 authority: request.authority ?? "\(request.host):\(request.port)",
                 headers: request.headers)
-            if !request.body.isEmpty { head.framing = .length(UInt64(request.body.utf8.count)) }
+            if request.version == .http2 { head.version = .http2 }
+            if !request.body.isEmpty { head.framing = .length(UInt64(request.body.count)) }
             stream.send(head, endStream: request.body.isEmpty)
             if !request.body.isEmpty {
-                stream.write(body: ByteBuffer(string: request.body))
+                stream.write(body: ByteBuffer(bytes: request.body))
                 stream.writeEnd(trailers: nil)
             }
             stream.flush()
@@ -120,13 +127,13 @@ private final class ResponseCollector: ResponseReceiver {
     func receive(informational head: ResponseHead) {}
     func receive(head: ResponseHead, endStream: Bool) {
         self.head = head
-        if endStream { finish() }
+        if endStream { finish(nil) }
     }
     func receive(body bytes: ByteBuffer) {
-        guard body.readableBytes < LocalHTTPClient.bodyLimit else { return finish() }
+        guard body.readableBytes < LocalHTTPClient.bodyLimit else { return finish(nil) }
         body.writeImmutableBuffer(bytes)
     }
-    func receiveEnd(trailers: HeaderBlock?) { finish() }
+    func receiveEnd(trailers: HeaderBlock?) { finish(trailers) }
     func receive(reset: StreamReset) {
         promise.fail(LocalHTTPClient.Failure(description: "the connection broke off"))
         channel.close(promise: nil)
@@ -134,10 +141,12 @@ private final class ResponseCollector: ResponseReceiver {
     }
     func writabilityChanged(_ isWritable: Bool) {}
 
-    private func finish() {
+    private func finish(_ trailers: HeaderBlock?) {
         if let head {
             promise.succeed(
-                LocalHTTPClient.Response(status: head.status, headers: head.headers, body: String(buffer: body)))
+                LocalHTTPClient.Response(
+                    status: head.status, headers: head.headers, bytes: Array(body.readableBytesView), trailers: trailers
+                ))
         }
         channel.close(promise: nil)
         connection = nil

@@ -5,6 +5,8 @@ import WeftIR
 /// Makes the node (id and metadata) that the proxy shows the control plane, with Istio's names.
 struct NodeDescription {
     static let istioVersion = "1.31.0"
+    /// A machine's labels as a JSON object: it has no downward API to read them from.
+    static let labelsVariable = "ISTIO_METAJSON_LABELS"
     var role: ProxyRole
     var environment: [String: String]
     var namespace: String
@@ -59,7 +61,9 @@ struct NodeDescription {
             CanonicalName.marker: "true",
         ]
         for (name, value) in environment {
-            if name.hasPrefix("ISTIO_METAJSON_") {
+            if name == Self.labelsVariable {
+                continue
+            } else if name.hasPrefix("ISTIO_METAJSON_") {
                 guard case .object(let members)? = try? JSONValue(parsing: value) else { continue }
                 result.merge(members) { $1 }
             } else if name.hasPrefix("ISTIO_META_") {

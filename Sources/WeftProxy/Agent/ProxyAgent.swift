@@ -38,9 +38,18 @@ struct ProxyAgent {
                 await keepIdentity(plane, status).run()
                 return false
             }
+            let health = HealthReporter()
             group.addTask {
-                await followConfiguration(plane, status, names).run()
+                await followConfiguration(plane, status, names, health).run()
                 return false
+            }
+            if let probe = settings.applicationProbe {
+                group.addTask {
+                    await ApplicationProber(
+                        probe: probe, instanceIP: settings.instanceIP, logger: logs.logger("probe")
+                    ) { health.report($0) }.run()
+                    return false
+                }
             }
             group.addTask {
                 for await number in signals {
@@ -84,11 +93,14 @@ struct ProxyAgent {
         }
     }
 
-    private func followConfiguration(_ plane: DataPlane, _ status: AgentStatus, _ names: NameServer?) -> ADSClient {
+    private func followConfiguration(
+        _ plane: DataPlane, _ status: AgentStatus, _ names: NameServer?, _ health: HealthReporter
+    ) -> ADSClient {
         let logger = logs.logger("xds")
         let receiver = ConfigurationReceiver(plane: plane, status: status, logger: logger, nameServer: names)
         var client = settings.discoveryClient
         client.tap = plane
+        client.health = health
         return ADSClient(client, delegate: receiver, logger: logger)
     }
 

@@ -45,6 +45,9 @@ struct CaptureRules: Equatable {
         return bytes.count == 4 && bytes.allSatisfy { UInt8($0) != nil }
     }
 
+    /// For `nft -f -`: takes the rules away, if there are some.
+    static let removal = "table ip weft_capture {}\ndelete table ip weft_capture\n"
+
     /// For `nft -f -`.
     func script() -> String {
         """

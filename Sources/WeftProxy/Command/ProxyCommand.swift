@@ -13,7 +13,9 @@ struct ProxyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weft-proxy", abstract: "Weft's data plane: sidecar, ingress and egress gateway.",
         version: WeftVersion.current,
-        subcommands: [BootstrapCommand.self, ProxyRun.self, AdminRequestCommand.self, IstioIPTables.self],
+        subcommands: [
+            BootstrapCommand.self, ProxyRun.self, MachineCommand.self, AdminRequestCommand.self, IstioIPTables.self,
+        ],
         defaultSubcommand: BootstrapCommand.self)
 
 }
@@ -76,7 +78,7 @@ struct IstioIPTables: ParsableCommand {
         if redirectsDNS { rules.dnsPort = UInt16(NameServer.standardPort) }
         let problems = rules.problems()
         guard problems.isEmpty else { throw ValidationError(problems.joined(separator: "\n")) }
-        let script = isCleanup ? "table ip weft_capture {}\ndelete table ip weft_capture\n" : rules.script()
+        let script = isCleanup ? CaptureRules.removal : rules.script()
         if isDryRun { return print(script, terminator: "") }
         try NFTables.apply(script)
     }

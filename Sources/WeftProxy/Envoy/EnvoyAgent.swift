@@ -116,11 +116,11 @@ struct EnvoyAgent {
         }
     }
 
-    private func start() throws -> EnvoyProcess {
+    private func start() throws -> ChildProcess {
         let bootstrap = EnvoyBootstrap(settings: settings, socketPath: socketPath)
         let file = "\(settings.paths.proxyDirectory)/envoy-bootstrap.json"
         try AtomicFile.write(bootstrap.json.text(pretty: true), to: file)
-        return try EnvoyProcess(
+        return try ChildProcess(
             path: path,
             arguments: [
                 "-c", file, "--drain-time-s", "3", "--parent-shutdown-time-s", "5", "--disable-hot-restart",
@@ -179,9 +179,9 @@ struct EnvoyAgent {
 
 /// The process that runs now.
 private actor RunningEnvoy {
-    private var process: EnvoyProcess?
+    private var process: ChildProcess?
 
-    func set(_ process: EnvoyProcess?) { self.process = process }
+    func set(_ process: ChildProcess?) { self.process = process }
 
     /// Asks it to end, and ends it after `grace`.
     func end(grace: Duration) async {

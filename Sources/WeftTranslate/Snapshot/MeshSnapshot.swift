@@ -53,7 +53,7 @@ package struct MeshSnapshot: Sendable {
     private(set) var places: ServicePlaces
     /// What proxies find their services by; `nil` where services have been chosen already.
     private(set) var serviceIndex: ServiceIndex?
-    private var workloadPlaces: [String: Int]
+    private var registeredWorkloads: WorkloadList?
     /// See ``selectorKeys(of:rootNamespace:)``.
     let selectorKeys: [String: Set<String>]
     /// Whether proxies of every namespace may trace.
@@ -93,7 +93,7 @@ package struct MeshSnapshot: Sendable {
         telemetries = reader.configs()
         let workloads = cache.workloads(of: objects["Node", "Pod", "WorkloadEntry"], entries: reader.configs())
         self.workloads = workloads.all
-        workloadPlaces = workloads.places
+        registeredWorkloads = workloads
         let registry = cache.registry(
             of: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
         let entryReader = ServiceEntryReader(
@@ -170,7 +170,7 @@ package struct MeshSnapshot: Sendable {
         copy.destinationRules = destinationRules
         copy.authorizationPolicies = authorizationPolicies
         copy.workloads = []
-        copy.workloadPlaces = [:]
+        copy.registeredWorkloads = nil
         copy.places = ServicePlaces(services)
         copy.serviceIndex = nil
         return copy
@@ -184,7 +184,12 @@ package struct MeshSnapshot: Sendable {
     }
 
     package func workload(namespace: String, name: String) -> Workload? {
-        workloadPlaces["\(namespace)/\(name)"].map { workloads[$0] }
+        registeredWorkloads?.places["\(namespace)/\(name)"].map { workloads[$0] }
+    }
+
+    /// The WorkloadEntries of a namespace that have an address.
+    func machines(at address: String, in namespace: String) -> [Workload] {
+        (registeredWorkloads?.machines[namespace] ?? []).filter { $0.address == address }
     }
 
     /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace. Letters are small: names of

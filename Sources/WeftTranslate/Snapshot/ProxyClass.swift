@@ -36,11 +36,12 @@ package struct ProxyClass: Sendable, Hashable {
 
     /// The class of a proxy in a snapshot. What the cluster knows of the pod overrides what the proxy says.
     package init(_ proxy: ProxyIdentity, in snapshot: MeshSnapshot) {
-        let workload = snapshot.workload(namespace: proxy.namespace, name: proxy.podName)
+        let workload = snapshot.workload(of: proxy)
         kind = proxy.kind
         namespace = proxy.namespace
         labels = workload?.labels ?? proxy.labels
-        serviceAccount = workload?.serviceAccount ?? proxy.serviceAccount
+        // A WorkloadEntry may leave it out.
+        serviceAccount = workload.map(\.serviceAccount).flatMap { $0.isEmpty ? nil : $0 } ?? proxy.serviceAccount
         let keys = Self.metadataKeys.union(snapshot.patchMetadataKeys)
         metadata = .object((proxy.metadata.objectValue ?? [:]).filter { keys.contains($0.key) })
         if kind == .router, let topology = GatewayTopology.own(of: proxy.metadata) {

@@ -15,22 +15,28 @@ enum WorkloadReader {
         let pods = objects.filter { $0.kind == "Pod" && $0.apiVersion == "v1" }.compactMap { object in
             pod(object).map { placed($0, nodes) }
         }
-        let unhealthy = Set(objects.filter { $0.isKind(WorkloadEntry.self) && isUnhealthy($0) }.map(\.reference))
-        let machines = entries.compactMap { workload($0, isHealthy: !unhealthy.contains($0.resource)) }
+        let written = Dictionary(
+            objects.filter { $0.isKind(WorkloadEntry.self) }.map { ($0.reference, $0) },
+            uniquingKeysWith: { first, _ in first })
+        let machines = entries.compactMap { workload($0, written[$0.resource]) }
         return [pods, machines].flatMap { list in
             list.sorted { ($0.namespace, $0.name) < ($1.namespace, $1.name) }
         }
     }
 
-    private static func isUnhealthy(_ entry: KubernetesObject) -> Bool {
-        (entry.json[path: "status", "conditions"]?.arrayValue ?? []).contains {
-            $0["type"]?.stringValue == "Healthy" && $0["status"]?.stringValue == "False"
+    /// As the condition `Healthy` says. Without one a machine is well, unless its proxy probes it and has not said so yet.
+    private static func isHealthy(_ entry: KubernetesObject) -> Bool {
+        let condition = (entry.json[path: "status", "conditions"]?.arrayValue ?? []).first {
+            $0["type"]?.stringValue == MachineRegistration.healthCondition
         }
+        if let status = condition?["status"]?.stringValue { return status == "True" }
+        return entry.annotations[MachineRegistration.probedAnnotation] != "true"
     }
 
-    private static func workload(_ config: Config<WorkloadEntry>, isHealthy: Bool) -> Workload? {
+    /// - Parameter object: the entry as it was written: labels of its metadata count too, before those of its spec.
+    private static func workload(_ config: Config<WorkloadEntry>, _ object: KubernetesObject?) -> Workload? {
         guard let address = config.spec.endpointAddress else { return nil }
-        let labels = config.spec.labels ?? [:]
+        let labels = (config.spec.labels ?? [:]).merging(object?.labels ?? [:]) { $1 }
         var workload = Workload(
             name: config.name, namespace: config.namespace, address: address, labels: labels,
             serviceAccount: config.spec.serviceAccount ?? "",
@@ -38,7 +44,7 @@ enum WorkloadReader {
             namedPorts: config.spec.ports ?? [:])
         workload.locality = config.spec.locality.map(Locality.init(path:)) ?? Locality()
         workload.network = config.spec.network ?? labels["topology.istio.io/network"] ?? ""
-        workload.entry = .init(weight: config.spec.effectiveWeight, isHealthy: isHealthy)
+        workload.entry = .init(weight: config.spec.effectiveWeight, isHealthy: object.map(isHealthy) ?? true)
         return workload
     }
 

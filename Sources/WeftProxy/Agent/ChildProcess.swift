@@ -4,8 +4,8 @@ import Glibc
 import Musl
 #endif
 
-/// A running Envoy: started once, waited for, and ended by us alone.
-struct EnvoyProcess: Sendable {
+/// A program that the agent runs: started once, waited for, and ended by us alone.
+struct ChildProcess: Sendable {
     struct StartFailure: Error, CustomStringConvertible {
         var path: String
         var code: CInt
@@ -14,12 +14,21 @@ struct EnvoyProcess: Sendable {
 
     let identifier: pid_t
 
-    init(path: String, arguments: [String]) throws {
+    /// - Parameter isSilent: whether what it writes goes nowhere, not where our own log goes.
+    init(path: String, arguments: [String], isSilent: Bool = false) throws {
+        var actions = unsafe posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        if isSilent {
+            for descriptor in [STDOUT_FILENO, STDERR_FILENO] {
+                unsafe posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
+            }
+        }
         var list: [UnsafeMutablePointer<CChar>?] = ([path] + arguments).map { strdup($0) }
         list.append(nil)
         defer { for item in list { free(item) } }
         var child: pid_t = 0
-        let code = posix_spawnp(&child, path, nil, nil, list, environ)
+        let code = unsafe posix_spawnp(&child, path, &actions, nil, list, environ)
         guard code == 0 else { throw StartFailure(path: path, code: code) }
         identifier = child
     }
