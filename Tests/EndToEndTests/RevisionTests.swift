@@ -95,7 +95,6 @@ extension EndToEnd {
             try await expectAllCallsSucceed("with two control planes")
             try await expectEachRevisionWritesItsOwnWebhooks()
             try await onlyItsOwnProxiesObey()
-            try await gatewaysFollowTheirRevision()
             try await theTagMoves()
             try await theFirstRevisionGoes()
         }
@@ -124,45 +123,6 @@ extension EndToEnd {
             #expect(status.contains("2/2 proxies"), "\(status)")
             try await mesh.kubectl("delete", "virtualservice", "trial", "-n", "moves").checked()
             try await expectAllCallsSucceed("without the trial")
-        }
-
-        private static func gateway(_ space: String, labels: String) -> String {
-            """
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: Gateway
-            metadata: {name: door, namespace: \(space), labels: \(labels)}
-            spec: {gatewayClassName: istio, listeners: [{name: http, port: 80, protocol: HTTP}]}
-            ---
-            apiVersion: gateway.networking.k8s.io/v1
-            kind: HTTPRoute
-            metadata: {name: door, namespace: \(space)}
-            spec: {parentRefs: [{name: door}], rules: [{backendRefs: [{name: echo, port: 9080}]}]}
-            """
-        }
-
-        /// The control plane that a gateway's Deployment has its configuration from.
-        private func revision(ofGatewayIn space: String) async throws -> String {
-            let path = #"jsonpath={.spec.template.spec.containers[*].env[?(@.name=="PROXY_CONFIG")].value}"#
-            let config = try await mesh.kubectl("get", "deployment", "door-istio", "-n", space, "-o", path).out
-            return config.isEmpty ? "" : config.contains("istiod-canary.") ? "canary" : "default"
-        }
-
-        private func expectGatewaysServe(_ when: String) async throws {
-            let doors = ["stays", "moves"].map { "http://door-istio.\($0)/" }
-            for space in Self.spaces {
-                try await eventually("both gateways serve \(space) \(when)", within: 90) {
-                    try await Caller(mesh: mesh, namespace: space).codes(doors) == ["200", "200"] ? true : nil
-                }
-            }
-        }
-
-        /// A gateway of the Gateway API is deployed and configured by the revision in its label, else by the first.
-        private func gatewaysFollowTheirRevision() async throws {
-            try await mesh.apply(Self.gateway("stays", labels: "{}"))
-            try await mesh.apply(Self.gateway("moves", labels: "{istio.io/rev: canary}"))
-            try await expectGatewaysServe("with two control planes")
-            #expect(try await revision(ofGatewayIn: "stays") == "default")
-            #expect(try await revision(ofGatewayIn: "moves") == "canary")
         }
 
         /// Who obeys an object that has the tag in its label.
@@ -283,10 +243,6 @@ extension EndToEnd {
                 }
                 return true
             }
-            try await eventually("the canary takes the gateway without a revision over", within: 90) {
-                try await revision(ofGatewayIn: "stays") == "canary" ? true : nil
-            }
-            try await expectGatewaysServe("without the first control plane")
             try await eventually("the canary answers for objects without a revision") {
                 let text = try await mesh.kubectl(
                     "get", "virtualservice", "everybody", "-n", "moves", "-o",
