@@ -16,7 +16,9 @@ struct EgressScope {
     var isBound: Bool { entry?.captureMode == "NONE" || bind?.hasPrefix("unix://") == true }
 
     /// Of some services' places in a list, those that an entry covers.
-    static func places(_ entry: Sidecar.Egress?, _ places: [Int], of services: [MeshService], namespace: String) -> [Int] {
+    static func places(_ entry: Sidecar.Egress?, _ places: [Int], of services: [MeshService], namespace: String)
+        -> [Int]
+    {
         guard let entry else { return Scope.distinct(places, of: services, namespace: namespace) }
         let reach = EgressHosts(entry.hosts ?? [], namespace: namespace)
         let number = entry.port?.number ?? 0

@@ -50,7 +50,8 @@ struct ScopeView: Sendable {
         outline = snapshot.serviceIndex?.outline
         let all = sidecar?.spec.egress ?? []
         // Those for a port come first.
-        let entries = all.isEmpty ? [nil] : (all.filter { $0.port?.number != nil } + all.filter { $0.port?.number == nil })
+        let entries =
+            all.isEmpty ? [nil] : (all.filter { $0.port?.number != nil } + all.filter { $0.port?.number == nil })
         let list = snapshot.services
         let places =
             if let old, outline != nil, old.outline === outline, old.sidecar == sidecar { old.places } else {
@@ -88,7 +89,8 @@ struct ScopeView: Sendable {
     }
 
     /// Follows ExternalName Services to services that are there; names outside the mesh lead nowhere.
-    private static func aliases(_ visible: [Int], concrete: Set<String>, of services: [MeshService]) -> [String: [Int]] {
+    private static func aliases(_ visible: [Int], concrete: Set<String>, of services: [MeshService]) -> [String: [Int]]
+    {
         let names = Dictionary(
             visible.compactMap { place in services[place].externalName.map { (services[place].host, $0) } },
             uniquingKeysWith: { first, _ in first })
