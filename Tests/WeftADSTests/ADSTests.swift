@@ -161,7 +161,8 @@ final class RecordingProxy: ADSClientDelegate {
             proxy.state.withLock { _ = $0.refused.insert("bad") }
             try plane.publish(configuration("b", "bad"))
             try await eventually("nack of one resource") { sees("nack CDS bad: refused for the test") }
-            #expect(proxy.clusters == ["b"])
+            // What goes away leaves with a response of its own.
+            try await eventually("c leaves, bad does not come") { proxy.clusters == ["b"] }
             group.cancelAll()
         }
     }

@@ -56,12 +56,12 @@ import WeftInject
 
     @Test func flagsAreIstioctls() throws {
         let plain = try parse(EntryConfigureCommand.self, "entry", "configure", "-f", "g.yaml", "-o", "out")
-        #expect(plain.autoregister == nil && plain.capturesDNS == nil && plain.tokenDuration == 3_600)
+        #expect(!plain.autoregister && plain.capturesDNS && plain.tokenDuration == 3_600)
         let full = try parse(
             EntryConfigureCommand.self, "entry", "configure", "--name", "vm", "--namespace", "dev", "--output", "out",
             "--autoregister", "--capture-dns=false", "--clusterID", "c1", "--ingressIP", "192.0.2.1", "--internalIP",
             "10.0.0.1", "--tokenDuration", "7200", "--ingressService", "gw.infra", "--revision", "canary")
-        #expect(full.autoregister == true && full.capturesDNS == false && full.revision == "canary")
+        #expect(full.autoregister && !full.capturesDNS && full.revision == "canary")
         #expect(full.ingressService == "gw.infra" && full.global.namespace == "dev")
         for wrong in [
             ["-o", "out"], ["-f", "g", "-o", "out", "--internalIP", "1.1.1.1", "--externalIP", "2.2.2.2"],

@@ -37,12 +37,10 @@ struct EntryConfigureCommand: AsyncParsableCommand {
     var internalIP: String?
     @Option(name: .customLong("externalIP"), help: "Address of the machine as others see it.")
     var externalIP: String?
-    @Option(defaultAsFlag: true, help: "Register the machine when its proxy connects.")
-    var autoregister: Bool?
-    @Option(
-        name: .customLong("capture-dns"), defaultAsFlag: true,
-        help: "The proxy answers the machine's DNS questions; default: true.")
-    var capturesDNS: Bool?
+    @Flag(help: "Register the machine when its proxy connects.")
+    var autoregister = false
+    @Option(name: .customLong("capture-dns"), help: "The proxy answers the machine's DNS questions: true or false.")
+    var capturesDNS = true
     @Option(name: .customLong("tokenDuration"), help: "Seconds that the token is good for.")
     var tokenDuration = 3_600
     @Option(name: [.customShort("r"), .long], help: "Revision of the control plane.")
@@ -121,8 +119,8 @@ struct EntryConfigureCommand: AsyncParsableCommand {
         settings.controlPlaneNamespace = global.istioNamespace
         var result = MachineConfiguration(group: group, settings: settings)
         result.clusterID = clusterID
-        result.registers = autoregister ?? false
-        result.capturesDNS = capturesDNS ?? true
+        result.registers = autoregister
+        result.capturesDNS = capturesDNS
         result.internalIP = internalIP
         result.externalIP = externalIP
         return result

@@ -12,10 +12,11 @@ final class LocalMesh: Sendable {
         root + ".build/" + (ProcessInfo.processInfo.environment["WEFT_E2E_BUILD"] ?? "debug")
     static let releaseBinaries = root + ".build/release"
 
-    /// The mesh that most tests share, started once, on its own ports.
+    /// The mesh that most tests share, started once, on its own ports (`WEFT_E2E_PORT` and the three after it).
     static func shared() async throws -> LocalMesh { try await sharedTask.value }
     private static let sharedTask = Task {
-        let mesh = LocalMesh(name: "home", firstPort: 26440)
+        let mesh = LocalMesh(
+            name: "home", firstPort: ProcessInfo.processInfo.environment["WEFT_E2E_PORT"].flatMap { Int($0) } ?? 26440)
         _ = try? await mesh.weft("down", "--purge")
         try await mesh.weft("up", "--detach", "--demo", "bookinfo", timeout: 180).checked()
         return mesh
