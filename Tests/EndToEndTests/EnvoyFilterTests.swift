@@ -93,8 +93,9 @@ extension EndToEnd {
 
         @Test(arguments: Plane.allCases) func tablesHostsAndRoutes(_ plane: Plane) async throws {
             let caller = try await Self.caller(plane)
-            try await eventually("the patched table is in force", within: 60) {
-                try await caller.get("http://echo:9080/").headers["x-table"] == "yes" ? true : nil
+            try await eventually("the patched table and the endpoints are there", within: 60) {
+                let answer = try await caller.get("http://echo:9080/")
+                return answer.headers["x-table"] == "yes" && answer.status == 200 ? true : nil
             }
             let plain = try await caller.get("http://echo:9080/")
             #expect(plain.status == 200 && plain.headers["x-host"] == "yes", "\(plain)")
