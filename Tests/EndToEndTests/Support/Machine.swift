@@ -87,8 +87,9 @@ final class Machine: @unchecked Sendable {
 
     /// Ends everything on the machine, and the machine.
     func stop() {
+        // A program may have been started by a thread that blocks signals, and inherits that: nothing else ends it.
         for process in running + [holder] where process.isRunning {
-            process.terminate()
+            _ = kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
         }
         try? FileManager.default.removeItem(atPath: folder)
