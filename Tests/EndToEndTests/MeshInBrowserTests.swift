@@ -269,6 +269,11 @@ extension EndToEnd {
         }
 
         private func openAgain(_ mesh: LocalMesh, _ page: BrowserPage) async throws {
+            try await eventually("the status of what was changed has been written") {
+                let before = try await version(mesh)
+                try await Task.sleep(for: .seconds(3))
+                return try await version(mesh) == before ? true : nil
+            }
             // The dashboard sees the object by watching, a moment after it was made.
             try await eventually("the editor has the object") {
                 try await visit(mesh, page, "config")
@@ -281,6 +286,12 @@ extension EndToEnd {
         private func change(_ page: BrowserPage, to timeout: String) async throws {
             let text = try await page.text("document.querySelector('.paper textarea').value")
             try await page.fill(".paper textarea", text.replacing(/timeout: .*/, with: "timeout: \(timeout)"))
+        }
+
+        private func version(_ mesh: LocalMesh) async throws -> String {
+            try await mesh.kubectl(
+                "get", "virtualservice", "details", "-n", "bookinfo", "-o", "jsonpath={.metadata.resourceVersion}"
+            ).checked().out
         }
 
         private func timeout(_ mesh: LocalMesh) async throws -> String {
