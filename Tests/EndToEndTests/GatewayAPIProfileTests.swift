@@ -80,7 +80,7 @@ extension EndToEnd {
             spec: {selector: {app: one}, ports: [{name: grpc, port: 9090, targetPort: 9080}]}
             """
 
-        /// A server that ends TLS itself.
+        /// A server that ends TLS itself, once as a port that the gateway speaks TLS to and once as a port of TLS.
         private static let secure = """
             apiVersion: apps/v1
             kind: Deployment
@@ -97,13 +97,18 @@ extension EndToEnd {
                     command: [openssl, s_server, -accept, "9443", -cert, /pair/tls.crt, -key, /pair/tls.key, -www, -quiet]
                     volumeMounts: [{name: pair, mountPath: /pair}]
                     ports: [{containerPort: 9443}]
+                  - name: bare
+                    image: local/openssl
+                    command: [openssl, s_server, -accept, "9445", -cert, /pair/tls.crt, -key, /pair/tls.key, -www, -quiet]
+                    volumeMounts: [{name: pair, mountPath: /pair}]
+                    ports: [{containerPort: 9445}]
             ---
             apiVersion: v1
             kind: Service
             metadata: {name: secure, namespace: doors}
             spec:
               selector: {app: secure}
-              ports: [{name: http-good, port: 9443}, {name: http-bad, port: 9444, targetPort: 9443}, {name: tls, port: 9445, targetPort: 9443}]
+              ports: [{name: http-good, port: 9443}, {name: http-bad, port: 9444, targetPort: 9443}, {name: tls, port: 9445}]
             ---
             apiVersion: gateway.networking.k8s.io/v1
             kind: BackendTLSPolicy
