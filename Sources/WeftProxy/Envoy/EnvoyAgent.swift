@@ -134,7 +134,8 @@ struct EnvoyAgent {
         var merged = health
         let application = ApplicationMetrics(settings)
         merged["/stats/prometheus"] = { _ in
-            var page = await Self.admin("/stats/prometheus")
+            // With a hundred clusters Envoy has 25,000 series, four fifths of which nothing ever touched.
+            var page = await Self.admin("/stats/prometheus?usedonly")
             if page.status == 200 { page.body += await application.text() }
             return page
         }
