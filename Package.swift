@@ -279,7 +279,7 @@ let package = Package(
             dependencies: [
                 "WeftADS", "WeftAdmin", "WeftAnalysis", "WeftCA", "WeftConfig", "WeftCore", "WeftDashboard", "WeftIR",
                 "WeftIdentity", "WeftInject", "WeftKubernetes", "WeftMetrics", "WeftTelemetry", "WeftTranslate",
-                "WeftXDS", argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, nioCore, nioSSL,
+                "WeftXDS", argumentParser, logging, serviceLifecycle, unixSignals, hummingbird, crypto, nioCore, nioSSL,
             ], swiftSettings: strict),
         .target(
             name: "WeftNode",

@@ -195,7 +195,7 @@ extension EndToEnd {
             metadata: {name: passes, namespace: doors}
             spec: {parentRefs: [{name: doors, sectionName: passes}], hostnames: [secure.doors.example, ends.doors.example], rules: [{backendRefs: [{name: secure, port: 9445}]}]}
             ---
-            apiVersion: gateway.networking.k8s.io/v1
+            apiVersion: gateway.networking.k8s.io/v1alpha2
             kind: TCPRoute
             metadata: {name: tcp, namespace: doors}
             spec: {parentRefs: [{name: doors, sectionName: tcp}], rules: [{backendRefs: [{name: two, port: 9080}]}]}

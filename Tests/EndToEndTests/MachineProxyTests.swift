@@ -149,8 +149,7 @@ extension EndToEnd {
                 return try await status(of: "shop", mesh, from: "caller") == "503" ? true : nil
             }
 
-            proxy.terminate()
-            proxy.waitUntilExit()
+            proxy.stop(within: 30)
             let rules = try await machine.shell("nft list tables").checked()
             #expect(!rules.out.contains("weft_capture"), "\(rules)")
             try await eventually("the machine's entry goes") { try await entry(mesh, name) == nil ? true : nil }

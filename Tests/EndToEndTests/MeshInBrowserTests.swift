@@ -106,14 +106,14 @@ extension EndToEnd {
                     "it is applied", until: "document.querySelector('.editor').textContent.includes('Applied:')")
                 #expect(try await timeout(mesh) == "2s")
 
-                try await openAgain(mesh, page)
+                try await openAgain(mesh, page, with: "2s")
                 try await mesh.kubectl(
                     "patch", "virtualservice", "details", "-n", "bookinfo", "--type=merge", "-p",
                     #"{"metadata":{"labels":{"by":"somebody-else"}}}"#
                 ).checked()
                 try await change(page, to: "3s")
                 try await page.wait("the conflict is told", until: "\(findings).includes('open the object again')")
-                try await openAgain(mesh, page)
+                try await openAgain(mesh, page, with: "somebody-else")
                 try await change(page, to: "4s")
                 try await page.wait(
                     "the second change is sound", until: "!document.querySelector('.editor p button').disabled")
@@ -268,17 +268,12 @@ extension EndToEnd {
             )
         }
 
-        private func openAgain(_ mesh: LocalMesh, _ page: BrowserPage) async throws {
-            try await eventually("the status of what was changed has been written") {
-                let before = try await version(mesh)
-                try await Task.sleep(for: .seconds(3))
-                return try await version(mesh) == before ? true : nil
-            }
+        private func openAgain(_ mesh: LocalMesh, _ page: BrowserPage, with words: String) async throws {
             // The dashboard sees the object by watching, a moment after it was made.
             try await eventually("the editor has the object") {
                 try await visit(mesh, page, "config")
                 try await visit(mesh, page, "config/VirtualService/bookinfo/details/edit?refresh=1")
-                return try await page.text("document.querySelector('.paper textarea')?.value ?? ''").contains("timeout")
+                return try await page.text("document.querySelector('.paper textarea')?.value ?? ''").contains(words)
                     ? true : nil
             }
         }
@@ -286,12 +281,6 @@ extension EndToEnd {
         private func change(_ page: BrowserPage, to timeout: String) async throws {
             let text = try await page.text("document.querySelector('.paper textarea').value")
             try await page.fill(".paper textarea", text.replacing(/timeout: .*/, with: "timeout: \(timeout)"))
-        }
-
-        private func version(_ mesh: LocalMesh) async throws -> String {
-            try await mesh.kubectl(
-                "get", "virtualservice", "details", "-n", "bookinfo", "-o", "jsonpath={.metadata.resourceVersion}"
-            ).checked().out
         }
 
         private func timeout(_ mesh: LocalMesh) async throws -> String {

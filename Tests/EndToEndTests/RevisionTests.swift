@@ -95,6 +95,9 @@ extension EndToEnd {
             try await expectAllCallsSucceed("with two control planes")
             try await expectEachRevisionWritesItsOwnWebhooks()
             try await onlyItsOwnProxiesObey()
+            try await startGateways()
+            try await expectGateway("marked", of: "istiod-canary.")
+            try await expectGateway("plain", of: "istiod.")
             try await theTagMoves()
             try await theFirstRevisionGoes()
         }
@@ -125,6 +128,58 @@ extension EndToEnd {
             try await expectAllCallsSucceed("without the trial")
         }
 
+        /// Gateways that weftd deploys: one for the canary alone, and one that says nothing of revisions.
+        private func startGateways() async throws {
+            let entries = [("plain", ""), ("marked", ", labels: {istio.io/rev: canary}")].map { name, label in
+                """
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: Gateway
+                metadata: {name: \(name), namespace: entry\(label)}
+                spec: {gatewayClassName: istio, listeners: [{name: web, port: 80, protocol: HTTP}]}
+                ---
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: \(name), namespace: entry\(label)}
+                spec:
+                  parentRefs: [{name: \(name)}]
+                  rules: [{backendRefs: [{name: echo, namespace: stays, port: 9080}]}]
+                """
+            }
+            try await mesh.apply(
+                ([
+                    "apiVersion: v1\nkind: Namespace\nmetadata: {name: entry}\n",
+                    """
+                    apiVersion: gateway.networking.k8s.io/v1beta1
+                    kind: ReferenceGrant
+                    metadata: {name: entry, namespace: stays}
+                    spec:
+                      from: [{group: gateway.networking.k8s.io, kind: HTTPRoute, namespace: entry}]
+                      to: [{group: "", kind: Service}]
+                    """,
+                ] + entries).joined(separator: "\n---\n"))
+        }
+
+        /// A gateway's pods have their configuration from one control plane, and requests go through it.
+        private func expectGateway(_ name: String, of service: String) async throws {
+            let path =
+                #"jsonpath={range .items[*]}{.metadata.deletionTimestamp}{"|"}"#
+                + #"{.spec.containers[*].env[?(@.name=="PROXY_CONFIG")].value}{"\n"}{end}"#
+            try await eventually("gateway \(name) is of \(service)", within: 90) {
+                let rows = try await mesh.kubectl(
+                    "get", "pods", "-n", "entry", "-l", "gateway.networking.k8s.io/gateway-name=\(name)", "-o", path
+                ).checked().out.split(separator: "\n").filter { $0.hasPrefix("|") }
+                guard !rows.isEmpty, rows.allSatisfy({ $0.contains(service) }) else { return nil as Bool? }
+                let caller = Caller(mesh: mesh, namespace: "stays")
+                return try await caller.codes(["http://\(name)-istio.entry/"]) == ["200"] ? true : nil
+            }
+            try await eventually("gateway \(name) says that it is programmed") {
+                try await mesh.kubectl(
+                    "get", "gateways.gateway.networking.k8s.io", name, "-n", "entry", "-o",
+                    "jsonpath={.status.conditions[?(@.type==\"Programmed\")].status}"
+                ).checked().out == "True" ? true : nil
+            }
+        }
+
         /// Who obeys an object that has the tag in its label.
         private func expectTheTagsConfigurationObeyed(by obedient: String, not other: String) async throws {
             try await eventually("\(obedient) obeys what is labelled with the tag, and \(other) does not") {
@@ -132,7 +187,8 @@ extension EndToEnd {
                 for space in [obedient, other] {
                     codes += try await Caller(mesh: mesh, namespace: space).codes(["http://echo.tagged:9080/"])
                 }
-                return codes == ["418", "200"] ? true : nil
+                guard codes == ["418", "200"] else { throw StepFailure("\(obedient), \(other): \(codes)") }
+                return true
             }
         }
 
@@ -226,7 +282,9 @@ extension EndToEnd {
             try await mesh.weft("uninstall", "-y", timeout: 150).checked()
             #expect(try await mesh.kubectl("get", "deployment", "istiod", "-n", "istio-system").succeeded == false)
             try await expectTelemetryServicesAnswer()
-            // New pods, new configuration and its status are the other's now.
+            // New pods, new configuration and its status are the other's now, and gateways that nobody else has.
+            try await expectGateway("plain", of: "istiod-canary.")
+            try await expectGateway("marked", of: "istiod-canary.")
             try await restart("moves")
             try await expectAllCallsSucceed("without the first control plane")
             try await mesh.apply(

@@ -58,10 +58,18 @@ package final class ServerProcess: Sendable {
         }
         // What the tests have open, listening sockets among it, is no business of the program.
         for descriptor in CInt(3 + passing.count)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        // Threads of the concurrency runtime block signals; a program that inherits that is not ended by one.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var child: pid_t = 0
-        let status = posix_spawn(&child, executable, &actions, nil, words, environ)
+        let status = posix_spawn(&child, executable, &actions, &attributes, words, environ)
         guard status == 0 else { throw StepFailure("\(executable): \(String(cString: strerror(status)))") }
         ProcessEnd.kill(atExit: child)
         return child
@@ -108,11 +116,11 @@ package final class ServerProcess: Sendable {
         return (line.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) << 10
     }
 
-    /// Asks it to end, and insists after two seconds.
-    package func stop() {
+    /// Asks it to end, and insists after `seconds`.
+    package func stop(within seconds: Int = 2) {
         guard isRunning else { return }
         kill(identifier, SIGTERM)
-        for _ in 0..<200 {
+        for _ in 0..<seconds * 100 {
             guard isRunning else { return }
             usleep(10_000)
         }

@@ -203,4 +203,32 @@ import WeftCore
         try await server.stop()
         try await client.shutdown()
     }
+
+    /// Many clusters have a Gateway API whose TCPRoutes are of `v1alpha2` alone.
+    @Test func aKindIsReadInTheVersionThatTheServerHas() async throws {
+        let group = "/apis/gateway.networking.k8s.io"
+        let server = try await FakeAPIServer { request, _ in
+            switch request.path {
+            case "\(group)/v1":
+                .init(chunks: [#"{"resources":[{"name":"gateways","kind":"Gateway","namespaced":true}]}"#])
+            case "\(group)/v1alpha2":
+                .init(chunks: [#"{"resources":[{"name":"tcproutes","kind":"TCPRoute","namespaced":true}]}"#])
+            case "\(group)/v1alpha2/tcproutes" where !request.uri.contains("watch"):
+                .init(chunks: [
+                    #"{"metadata":{"resourceVersion":"3"},"items":[{"apiVersion":"gateway.networking.k8s.io/v1alpha2","kind":"TCPRoute","metadata":{"name":"a","namespace":"dev"}}]}"#
+                ])
+            case "\(group)/v1alpha2/tcproutes": .init(chunks: [""], staysOpen: true)
+            default: .init(status: .notFound, chunks: [#"{"kind":"Status","code":404,"reason":"NotFound"}"#])
+            }
+        }
+        let client = KubernetesClient(configuration: KubernetesConfiguration(server: server.url))
+        let kind = GroupVersionKind(group: "gateway.networking.k8s.io", version: "v1", kind: "TCPRoute")
+        let informer = Informer(client: client, kind: kind, olderVersions: ["v1beta1", "v1alpha3", "v1alpha2"])
+        let task = Task { await informer.run() }
+        await informer.store.waitForSync()
+        #expect(informer.store.all.map(\.apiVersion) == ["gateway.networking.k8s.io/v1alpha2"])
+        task.cancel()
+        try await server.stop()
+        try await client.shutdown()
+    }
 }

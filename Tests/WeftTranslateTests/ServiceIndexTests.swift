@@ -3,15 +3,17 @@ import WeftCore
 
 @testable import WeftTranslate
 
+/// Random numbers that are the same for the same seed.
+struct Dice: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+        return state ^ (state >> 29)
+    }
+}
+
 /// An index made from the one before answers as one made anew, whatever changed between.
 @Suite struct ServiceIndexTests {
-    private struct Dice: RandomNumberGenerator {
-        var state: UInt64
-        mutating func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state ^ (state >> 29)
-        }
-    }
     private static let labels = [["app": "a"], ["app": "b"], ["app": "a", "tier": "x"], ["tier": "x"], [:]]
     private static let namespaces = ["dev", "ops"]
     private static let addresses = (1...6).map { "10.0.0.\($0)" }

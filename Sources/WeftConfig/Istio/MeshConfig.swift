@@ -71,6 +71,8 @@ package struct MeshConfig: Sendable, Hashable, Codable {
     /// False: no proxy traces, whatever Telemetries say.
     package var enableTracing: Bool?
     package var defaultHttpRetryPolicy: VirtualService.HTTPRetry?
+    /// Of requests that sidecars receive; `attempts: 0` is none.
+    package var defaultInboundHttpRetryPolicy: VirtualService.HTTPRetry?
     package var defaultTrafficPolicy: DestinationRule.TrafficPolicy?
     package var defaultServiceExportTo: [String]?
     package var defaultVirtualServiceExportTo: [String]?

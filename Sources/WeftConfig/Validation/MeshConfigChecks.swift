@@ -22,7 +22,6 @@ package enum MeshConfigChecks {
         "enableEnvoyAccessLogService": "access logs go to accessLogFile",
         "inboundClusterStatName": "metrics of clusters have the clusters' own names",
         "outboundClusterStatName": "metrics of clusters have the clusters' own names",
-        "defaultInboundHttpRetryPolicy": "what a workload receives is not tried again",
         "serviceEntryVisibility": "ServiceEntries are seen as exportTo and defaultServiceExportTo say",
         "meshMTLS.ecdhCurves": "the proxies' curves are fixed",
         "tlsDefaults.ecdhCurves": "the proxies' curves are fixed",

@@ -29,7 +29,7 @@ struct ConfigurationDocument {
             })
     }
 
-    /// One object without the book-keeping of the API server, and its messages.
+    /// One object without the book-keeping of the API server, its messages, and the version that the editor sends back.
     /// - Parameter group: of the object's API; `nil` takes the first of this kind and name.
     func document(of wanted: ResourceReference, group: String?) -> JSONValue? {
         let found = objects.first { object in
@@ -40,7 +40,10 @@ struct ConfigurationDocument {
         var metadata = json["metadata"]?.objectValue ?? [:]
         metadata["managedFields"] = nil
         json["metadata"] = .object(metadata)
-        return ["object": json, "messages": messages(about: wanted)]
+        return [
+            "object": json, "messages": messages(about: wanted),
+            "version": .string(ConfigurationEditor.version(of: object)),
+        ]
     }
 
     private func reference(_ object: KubernetesObject) -> ResourceReference {

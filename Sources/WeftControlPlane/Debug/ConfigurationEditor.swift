@@ -1,3 +1,4 @@
+import Crypto
 import FoundationEssentials
 import NIOCore
 import WeftAnalysis
@@ -219,29 +220,55 @@ struct ConfigurationEditor: DashboardEditor {
     private func send(_ object: KubernetesObject, _ version: String?, _ token: String, dryRun: Bool) async throws {
         let client = try client.acting(with: token)
         let resource = try await client.requireResource(for: object.groupVersionKind)
-        let present: KubernetesObject
-        do {
-            present = try await client.get(resource, namespace: object.namespace, name: object.name)
-        } catch let error as KubernetesError where error.isNotFound {
-            _ = try await client.create(resource, object, dryRun: dryRun)
-            return
+        var attempts = 5
+        while true {
+            let present: KubernetesObject
+            do {
+                present = try await client.get(resource, namespace: object.namespace, name: object.name)
+            } catch let error as KubernetesError where error.isNotFound {
+                _ = try await client.create(resource, object, dryRun: dryRun)
+                return
+            }
+            if let version, version != Self.version(of: present) {
+                throw KubernetesError(
+                    code: 409, reason: "Conflict", message: "\(present.reference) was changed since it was opened")
+            }
+            attempts -= 1
+            do {
+                _ = try await client.update(resource, Self.replacing(present, by: object), dryRun: dryRun)
+                return
+            } catch let error as KubernetesError where error.code == 409 && attempts > 0 {
+                // Something was written since it was read: its status, most likely, which is looked at above.
+            }
         }
-        _ = try await client.update(resource, Self.replacing(present, by: object, version), dryRun: dryRun)
     }
 
+    /// Tells one state of what people write in an object from another. Status is no part of it: that is written just
+    /// when somebody has made a change and goes on to the next.
+    static func version(of object: KubernetesObject) -> String {
+        var annotations = object.json[path: "metadata", "annotations"] ?? [:]
+        annotations[lastApplied] = nil
+        let written: JSONValue = [
+            "uid": .string(object.uid), "spec": object.json["spec"] ?? [:],
+            "labels": object.json[path: "metadata", "labels"] ?? [:], "annotations": annotations,
+        ]
+        return SHA256.hash(data: written.serialized()).prefix(16).map { byte in
+            let digits = String(byte, radix: 16)
+            return byte < 16 ? "0" + digits : digits
+        }.joined()
+    }
+
+    private static let lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
+
     /// The object with the edited `spec`, labels and annotations; owners, finalizers and status stay.
-    static func replacing(
-        _ present: KubernetesObject, by edited: KubernetesObject, _ version: String?
-    ) -> KubernetesObject {
+    static func replacing(_ present: KubernetesObject, by edited: KubernetesObject) -> KubernetesObject {
         var json = present.json
         json["apiVersion"] = edited.json["apiVersion"]
         json["spec"] = edited.json["spec"]
         json[path: "metadata", "labels"] = edited.json[path: "metadata", "labels"]
         var annotations = edited.json[path: "metadata", "annotations"] ?? [:]
-        let lastApplied = "kubectl.kubernetes.io/last-applied-configuration"
         if let kept = present.annotations[lastApplied] { annotations[lastApplied] = .string(kept) }
         json[path: "metadata", "annotations"] = annotations
-        if let version { json[path: "metadata", "resourceVersion"] = .string(version) }
         return KubernetesObject(json)
     }
 

@@ -33,7 +33,12 @@ struct ClusterSources: Sendable {
     let authorityChanges: ChangeSignal
     private let lastMeshConfig = LastMeshConfig()
 
-    /// Istio's kinds in the version we read them in.
+    /// Clusters have the definitions of years ago: Istio's before 1.22 have no `v1`, and TCPRoutes, TLSRoutes and
+    /// ReferenceGrants came to it late. The fields that we read are the same in all of them.
+    private static let olderIstioVersions = ["v1beta1", "v1alpha3", "v1alpha1"]
+    private static let olderGatewayVersions = ["v1beta1", "v1alpha3", "v1alpha2"]
+
+    /// Istio's kinds in the version we read them in, where the cluster has it.
     static let istioKinds: [GroupVersionKind] =
         [
             "VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry", "WorkloadGroup",
@@ -93,7 +98,7 @@ struct ClusterSources: Sendable {
         meshConfigMap = informer(.configMaps, namespace: namespace, name: meshConfigName)
         injectorConfigMap = informer(.configMaps, namespace: namespace, name: injectorName)
         gatewayAPI = Self.gatewayKinds.map { kind in
-            Informer(client: client, kind: kind) { change in
+            Informer(client: client, kind: kind, olderVersions: Self.olderGatewayVersions) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
             }
         }
@@ -108,7 +113,7 @@ struct ClusterSources: Sendable {
         }
         gatewayDefinition = informer(.customResourceDefinitions, name: GatewayAPI.classDefinition)
         istio = Self.istioKinds.map { kind in
-            Informer(client: client, kind: kind) { change in
+            Informer(client: client, kind: kind, olderVersions: Self.olderIstioVersions) { change in
                 if Self.matters(change) { signal.notify(kind.kind) }
             }
         }
@@ -174,7 +179,7 @@ struct ClusterSources: Sendable {
         return Set([revision] + own.compactMap { $0.labels[Self.tagLabel] })
     }
 
-    /// The Gateway API's kinds in the version we read them in.
+    /// The Gateway API's kinds in the version we read them in, where the cluster has it.
     static let gatewayKinds: [GroupVersionKind] = [
         "GatewayClass", "Gateway", "ListenerSet", "HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "ReferenceGrant",
         "BackendTLSPolicy",

@@ -4,7 +4,8 @@ package import WeftConfig
 /// Keeps a ``ResourceStore`` equal to what the API server has of one kind: list, then watch, for ever.
 ///
 /// A lost connection is watched again from the last version; a version that is too old means a new list. A kind that
-/// the server does not have (yet) counts as empty and is looked for again every few seconds.
+/// the server does not have (yet) counts as empty and is looked for again every few seconds. A kind that the server has
+/// in an older version alone is read in that.
 package struct Informer: Sendable {
     package let kind: GroupVersionKind
     package let store: ResourceStore
@@ -12,18 +13,24 @@ package struct Informer: Sendable {
     private let namespace: String?
     private let options: ListOptions
     private let known: APIResource?
+    private let olderVersions: [String]
     private let recheck: Duration
     private let onChange: @Sendable (StoreChange) -> Void
 
-    /// - Parameter known: where the kind is; `nil` asks discovery.
+    /// - Parameters:
+    ///   - known: where the kind is; `nil` asks discovery.
+    ///   - olderVersions: versions of the kind's group that do as well where the server does not have the kind's own, best
+    ///     first. Found anew with each list, so that a server whose definitions are brought up to date is read in the new
+    ///     version once the watch of the old one ends.
     package init(
-        client: KubernetesClient, kind: GroupVersionKind, known: APIResource? = nil, namespace: String? = nil,
-        options: ListOptions = ListOptions(), recheck: Duration = .seconds(2),
+        client: KubernetesClient, kind: GroupVersionKind, known: APIResource? = nil, olderVersions: [String] = [],
+        namespace: String? = nil, options: ListOptions = ListOptions(), recheck: Duration = .seconds(2),
         onChange: @escaping @Sendable (StoreChange) -> Void = { _ in }
     ) {
         self.client = client
         self.kind = kind
         self.known = known
+        self.olderVersions = olderVersions
         self.namespace = namespace
         self.options = options
         self.recheck = recheck
@@ -56,7 +63,7 @@ package struct Informer: Sendable {
             } catch let error as KubernetesError where error.isGone {
                 client.logger.debug("\(kind.kind): version too old, listing again")
             } catch let error as KubernetesError where error.isNotFound && known == nil {
-                client.forget(apiVersion: kind.apiVersion)
+                for kind in kinds { client.forget(apiVersion: kind.apiVersion) }
                 try? await Task.sleep(for: recheck)
             } catch {
                 let wait = backoff.next()
@@ -68,7 +75,14 @@ package struct Informer: Sendable {
 
     private func findResource() async throws -> APIResource? {
         if let known { return known }
-        return try await client.resource(for: kind)
+        for kind in kinds {
+            if let found = try await client.resource(for: kind) { return found }
+        }
+        return nil
+    }
+
+    private var kinds: [GroupVersionKind] {
+        [kind] + olderVersions.map { GroupVersionKind(group: kind.group, version: $0, kind: kind.kind) }
     }
 
     private func listAndWatch(_ resource: APIResource, _ backoff: inout Backoff) async throws {

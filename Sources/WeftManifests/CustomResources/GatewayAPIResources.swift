@@ -2,7 +2,8 @@ import WeftConfig
 import WeftCore
 
 /// The kinds of the Kubernetes Gateway API, as its version 1.5 serves them: same names and versions, and the same
-/// columns with what controllers say of an object added.
+/// columns with what controllers say of an object added. Versions that earlier releases had are served beside them, for
+/// the YAML that people have.
 enum GatewayAPIResources {
     static let group = "gateway.networking.k8s.io"
     /// The release of the API that the schemas follow; tools read it from this annotation.
@@ -57,14 +58,20 @@ enum GatewayAPIResources {
         resource(
             "HTTPRoute", "httproutes", versions: ["v1", "v1beta1"], columns: [hostnames] + attachment,
             spec: GatewayAPISchemas.httpRoute),
-        resource("GRPCRoute", "grpcroutes", columns: [hostnames] + attachment, spec: GatewayAPISchemas.grpcRoute),
-        resource("TLSRoute", "tlsroutes", columns: [hostnames] + attachment, spec: GatewayAPISchemas.tlsRoute),
-        resource("TCPRoute", "tcproutes", columns: attachment, spec: GatewayAPISchemas.tcpRoute),
         resource(
-            "ReferenceGrant", "referencegrants", short: ["refgrant"], versions: ["v1", "v1beta1"],
+            "GRPCRoute", "grpcroutes", versions: ["v1", "v1alpha2"], columns: [hostnames] + attachment,
+            spec: GatewayAPISchemas.grpcRoute),
+        resource(
+            "TLSRoute", "tlsroutes", versions: ["v1", "v1alpha3", "v1alpha2"], columns: [hostnames] + attachment,
+            spec: GatewayAPISchemas.tlsRoute),
+        resource(
+            "TCPRoute", "tcproutes", versions: ["v1", "v1alpha2"], columns: attachment,
+            spec: GatewayAPISchemas.tcpRoute),
+        resource(
+            "ReferenceGrant", "referencegrants", short: ["refgrant"], versions: ["v1", "v1beta1", "v1alpha2"],
             spec: GatewayAPISchemas.referenceGrant, hasStatus: false),
         resource(
-            "BackendTLSPolicy", "backendtlspolicies", short: ["btlspolicy"],
+            "BackendTLSPolicy", "backendtlspolicies", short: ["btlspolicy"], versions: ["v1", "v1alpha3"],
             columns: [conditions("Accepted", by: "ancestors")], spec: GatewayAPISchemas.backendTLSPolicy),
     ]
 }

@@ -47,13 +47,14 @@ package struct RetryState: Sendable {
     package init?(_ policy: CompiledRetryPolicy?, head: inout RequestHead) {
         self.policy = policy
         // Most requests are tried once and say nothing about it.
-        if policy == nil, !head.headers.mayContain(Self.requestHeaders) { return nil }
+        let hasHeaders = head.headers.mayContain(Self.requestHeaders)
+        if policy == nil, !hasHeaders { return nil }
         conditions = policy?.conditions ?? []
         remaining = policy?.policy.numRetries ?? 1
         let base = max(1, policy?.policy.backOffBaseMilliseconds ?? 25)
         nextBackOff = base
         backOffLimit = max(base, policy?.policy.backOffMaxMilliseconds ?? base.multipliedReportingOverflow(by: 10).0)
-        readHeaders(&head)
+        if hasHeaders || policy?.requestHeaders.isEmpty == false { readHeaders(&head) }
         if conditions.isEmpty { return nil }
     }
 

@@ -260,6 +260,7 @@ struct InboundListener {
         var action = RouteAction(cluster: .cluster(cluster))
         action.timeoutMilliseconds = 0
         action.grpcTimeoutHeaderMaxMilliseconds = 0
+        action.retryPolicy = RetryPolicies.inbound(port.protocol, mesh: scope.mesh)
         var route = Route(name: "default", match: RouteMatch(path: .prefix("/")), action: .forward(action))
         if let service = port.service { route.operation = "\(service.host):\(port.servicePort)/*" }
         let host = VirtualHost(name: "inbound|http|\(port.servicePort)", domains: ["*"], routes: [route])

@@ -18,19 +18,37 @@ enum RetryPolicies {
 
     /// `nil` if retries are off (`attempts: 0`).
     static func build(_ retries: VirtualService.HTTPRetry?, mesh: MeshConfig, hashed: Bool) -> RetryPolicy? {
-        guard let retries = retries ?? mesh.defaultHttpRetryPolicy else { return standard(hashed: hashed) }
+        let standard = standard(hashed: hashed)
+        guard let retries = retries ?? mesh.defaultHttpRetryPolicy else { return standard }
+        guard var policy = changed(standard, as: retries) else { return nil }
+        policy.avoidPreviousHosts = retries.retryIgnorePreviousHosts ?? !hashed
+        // Each second try leaves the priorities out that were tried before it.
+        if retries.retryRemoteLocalities == true { policy.previousPrioritiesFrequency = 2 }
+        return policy
+    }
+
+    /// What a sidecar sends to its workload: two more attempts where a connection that was kept is closed before
+    /// anything was sent on it. A workload is one host: there is no other to choose. gRPC's streams are not tried again,
+    /// as in Istio since 1.24.
+    static func inbound(_ port: PortProtocol, mesh: MeshConfig) -> RetryPolicy? {
+        guard port != .grpc, port != .grpcWeb else { return nil }
+        var standard = RetryPolicy(retryOn: ["reset-before-request"])
+        standard.numRetries = 2
+        guard let retries = mesh.defaultInboundHttpRetryPolicy else { return standard }
+        return changed(standard, as: retries)
+    }
+
+    /// `nil` if retries are off (`attempts: 0`).
+    private static func changed(_ standard: RetryPolicy, as retries: VirtualService.HTTPRetry) -> RetryPolicy? {
         let attempts = retries.attempts ?? 2
         guard attempts > 0 else { return nil }
-        var policy = standard(hashed: hashed)
+        var policy = standard
         policy.numRetries = UInt32(clamping: attempts)
         if let list = retries.retryOn, !list.isEmpty { apply(list, to: &policy) }
         if let timeout = retries.perTryTimeout, timeout.nanoseconds > 0 {
             policy.perTryTimeoutMilliseconds = timeout.milliseconds
         }
         if let backoff = retries.backoff { policy.backOffBaseMilliseconds = backoff.milliseconds }
-        policy.avoidPreviousHosts = retries.retryIgnorePreviousHosts ?? !hashed
-        // Each second try leaves the priorities out that were tried before it.
-        if retries.retryRemoteLocalities == true { policy.previousPrioritiesFrequency = 2 }
         return policy
     }
 

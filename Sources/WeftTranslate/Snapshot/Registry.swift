@@ -21,11 +21,14 @@ struct EndpointSlices: Sendable {
         (slices[Self.name(of: service)] ?? []).sorted { $0.name < $1.name }
     }
 
-    mutating func replace(_ old: KubernetesObject, with new: KubernetesObject) {
-        let key = Self.service(of: old)
-        slices[key]?.removeAll { $0.isIdentical(to: old) }
-        if slices[key] == [] { slices[key] = nil }
-        slices[Self.service(of: new), default: []].append(new)
+    /// All of `old` go before any of `new` comes: where the list has merely another order, the same objects are in both.
+    mutating func replace(_ old: some Sequence<KubernetesObject>, with new: some Sequence<KubernetesObject>) {
+        for slice in old {
+            let key = Self.service(of: slice)
+            slices[key]?.removeAll { $0.isIdentical(to: slice) }
+            if slices[key] == [] { slices[key] = nil }
+        }
+        for slice in new { slices[Self.service(of: slice), default: []].append(slice) }
     }
 }
 
@@ -97,13 +100,9 @@ final class Registry: Sendable {
             let ofSlices = self.slices.places(changedIn: slices)
         else { return nil }
         var index = index
-        var concerned: Set<String> = []
-        for place in ofSlices {
-            concerned.formUnion([
-                EndpointSlices.service(of: self.slices[place]), EndpointSlices.service(of: slices[place]),
-            ])
-            index.replace(self.slices[place], with: slices[place])
-        }
+        let (gone, come) = (ofSlices.map { self.slices[$0] }, ofSlices.map { slices[$0] })
+        index.replace(gone, with: come)
+        let concerned = Set((gone + come).map(EndpointSlices.service))
         var places = Set(ofServices)
         if !concerned.isEmpty {
             places.formUnion(services.indices.filter { concerned.contains(EndpointSlices.name(of: services[$0])) })

@@ -7,8 +7,8 @@ final class Machine: @unchecked Sendable {
     let address: String
     /// What the machine's owner was given, and what the test leaves there.
     let folder: String
-    private let holder: Process
-    private var running: [Process] = []
+    private let holder: ServerProcess
+    private var running: [ServerProcess] = []
 
     /// - Parameter number: another one for each machine of a test run, 1 to 200.
     static func start(_ mesh: LocalMesh, number: Int) async throws -> Machine {
@@ -18,7 +18,7 @@ final class Machine: @unchecked Sendable {
         try await command([
             "nsenter", "-t", node, "-n", "sh", "-ec",
             """
-            ip link add vm\(number) type veth peer name eth0 netns \(machine.holder.processIdentifier)
+            ip link add vm\(number) type veth peer name eth0 netns \(machine.holder.identifier)
             ip link set vm\(number) master weft0 up
             """,
         ]).checked()
@@ -40,9 +40,10 @@ final class Machine: @unchecked Sendable {
         folder = FileManager.default.temporaryDirectory.path(percentEncoded: false) + "/weft-machine-\(UUID())"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         // Ends by itself, should the test not come to it.
-        holder = try Self.launch(["unshare", "-n", "sleep", "900"], log: nil)
+        holder = try ServerProcess(
+            "machine \(number)", "/usr/bin/unshare", ["-n", "sleep", "900"], log: folder + "/holder.log")
         // The namespace is there when the program that holds it runs.
-        for _ in 0..<100 where Self.name(of: holder.processIdentifier) != "sleep" { usleep(20_000) }
+        for _ in 0..<100 where Self.name(of: holder.identifier) != "sleep" { usleep(20_000) }
     }
 
     private static func name(of process: Int32) -> String {
@@ -50,33 +51,18 @@ final class Machine: @unchecked Sendable {
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    private static func launch(_ arguments: [String], log: String?) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = arguments
-        process.standardInput = FileHandle.nullDevice
-        var output = FileHandle.nullDevice
-        if let log {
-            try Data().write(to: URL(filePath: log))
-            output = FileHandle(forWritingAtPath: log) ?? output
-        }
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        return process
-    }
-
     /// Runs a script on the machine to its end.
     @discardableResult
     func shell(_ script: String, timeout: Int = 60) async throws -> CommandResult {
         try await command(
-            ["nsenter", "-t", "\(holder.processIdentifier)", "-n", "sh", "-ec", script], timeout: timeout)
+            ["nsenter", "-t", "\(holder.identifier)", "-n", "sh", "-ec", script], timeout: timeout)
     }
 
     /// Starts a program of the build under test on the machine; its log is ``log(_:)``.
-    func start(_ program: String, _ arguments: String...) throws -> Process {
-        let entering = ["nsenter", "-t", "\(holder.processIdentifier)", "-n", "\(mesh.binaries)/\(program)"]
-        let process = try Self.launch(entering + arguments, log: "\(folder)/\(program).log")
+    func start(_ program: String, _ arguments: String...) throws -> ServerProcess {
+        let entering = ["-t", "\(holder.identifier)", "-n", "\(mesh.binaries)/\(program)"]
+        let process = try ServerProcess(
+            program, "/usr/bin/nsenter", entering + arguments, log: "\(folder)/\(program).log")
         running.append(process)
         return process
     }
@@ -87,11 +73,7 @@ final class Machine: @unchecked Sendable {
 
     /// Ends everything on the machine, and the machine.
     func stop() {
-        // A program may have been started by a thread that blocks signals, and inherits that: nothing else ends it.
-        for process in running + [holder] where process.isRunning {
-            _ = kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
-        }
+        for process in running + [holder] { process.stop() }
         try? FileManager.default.removeItem(atPath: folder)
     }
 }

@@ -10,7 +10,7 @@ const severities = { error: "bad", warning: "poor", info: "soft" };
 
 /**
  * An editor of manifests.
- * @param version The resource version that the text was made from; null for a new object.
+ * @param version The version that the text was made from, as the server told it; null for a new object.
  * @returns `{ element, text(value) }`.
  */
 export function editor(version = null) {

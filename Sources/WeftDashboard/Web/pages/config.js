@@ -99,8 +99,8 @@ function edit(main, wanted) {
     async refresh(_, signal) {
       // What somebody types is not overwritten by what was there.
       if (isShown) return;
-      const { object } = await read(wanted, signal);
-      const paper = editor(object.metadata.resourceVersion ?? null);
+      const { object, version } = await read(wanted, signal);
+      const paper = editor(version ?? null);
       isShown = true;
       show(slot, paper.element);
       paper.text(`${yaml(editable(object))}\n`);
