@@ -365,13 +365,52 @@ import WeftXDS
             return ShareKey(part: .gateway(proxy), target: .weft, maySeeSecrets: true)
         }
         var plan = PushPlan(groups: [[key("x"), key("y")]: ["1", "2"], [key("x")]: ["3"]])
-        let first = plan.next()
-        let second = plan.next()
-        #expect(Set([first, second].compactMap { $0 }).count == 2)
+        let unused = plan
+        let (x, y) = (plan.keys.firstIndex(of: key("x")) ?? 9, plan.keys.firstIndex(of: key("y")) ?? 9)
+        #expect(Set([plan.next(), plan.next()]) == [0, 1] && Set([x, y]) == [0, 1])
         #expect(plan.next() == nil)
-        #expect(plan.made(key("x")) == ["3"])
-        #expect(plan.made(key("y")).sorted() == ["1", "2"])
-        #expect(plan.made(key("y")).isEmpty)
+        #expect(plan.made(x).map(\.ids) == [["3"]])
+        #expect(plan.made(y).map(\.ids) == [["1", "2"]])
+        #expect(plan.made(y).isEmpty)
+        // A plan that nothing was taken from serves again.
+        var again = unused
+        #expect(again.next() == 0 && again.made(x).map(\.ids) == [["3"]])
+    }
+
+    /// A plan is kept as long as the grounds are equal: then no proxy's keys are others.
+    @Test func equalGroundsMakeEqualKeys() {
+        let builder = SnapshotBuilder()
+        func object(_ kind: String, _ name: String, _ version: Int, _ rest: [String: JSONValue]) -> KubernetesObject {
+            var json: JSONValue = [
+                "apiVersion": kind == "VirtualService" ? "networking.istio.io/v1" : "v1", "kind": .string(kind),
+                "metadata": [
+                    "name": .string(name), "namespace": "dev", "resourceVersion": .string(String(version)),
+                    "labels": ["app": "a"],
+                ],
+            ]
+            for (key, value) in rest { json[key] = value }
+            return KubernetesObject(json)
+        }
+        func rule(_ version: Int, _ label: String?) -> KubernetesObject {
+            let match: JSONValue = label.map { [["sourceLabels": [$0: "x"]]] } ?? [["uri": ["prefix": "/"]]]
+            return object(
+                "VirtualService", "r", version,
+                ["spec": ["hosts": ["b"], "http": [["match": match, "directResponse": ["status": 418]]]]])
+        }
+        let pod = object(
+            "Pod", "p", 1,
+            ["spec": ["serviceAccountName": "one"], "status": ["podIP": "10.0.0.1", "phase": "Running"]])
+        let other = object(
+            "Pod", "p", 2,
+            ["spec": ["serviceAccountName": "two"], "status": ["podIP": "10.0.0.1", "phase": "Running"]])
+        func grounds(_ objects: [KubernetesObject]) -> ClassGrounds {
+            builder.snapshot(objects: objects, meshConfig: MeshConfig()).classGrounds
+        }
+        let first = grounds([pod, rule(3, nil)])
+        #expect(grounds([pod, rule(4, nil)]) == first, "a rule that tells nobody apart")
+        #expect(grounds([pod, rule(5, "tier")]) != first, "a rule that tells senders apart by a label")
+        #expect(grounds([other, rule(4, nil)]) != first, "another account")
+        #expect(grounds([rule(4, nil)]) != first, "no pod")
     }
 }
 

@@ -30,6 +30,8 @@ actor PushCoordinator {
     private var configuration: [KubernetesObject] = []
     private var shares: [ShareKey: Share] = [:]
     private var connections: [String: ProxyConnection] = [:]
+    /// For a push to all that are connected, and on which grounds; `nil` once one has come or gone.
+    private var plan: (grounds: ClassGrounds, plan: PushPlan)?
     /// What analysis of the objects alone says, and of which snapshot.
     private var analysis: [Diagnostic] = []
     private var analyzed: UInt64 = 0
@@ -81,7 +83,7 @@ actor PushCoordinator {
         snapshot = await Self.build(builder, sources.registry + configuration, meshConfig)
         number += 1
         gatewayChanges.notify("snapshot")
-        return await update(Array(connections.keys))
+        return await updateAll()
     }
 
     @concurrent private static func build(
@@ -94,46 +96,65 @@ actor PushCoordinator {
 
     // MARK: - Pushing
 
-    /// Brings the present snapshot to some proxies.
+    /// Brings the present snapshot to all proxies.
     /// - Returns: for how many it was something new.
-    private func update(_ ids: [String]) async -> Int {
-        let sessions = ids.compactMap { connections[$0]?.session }
+    private func updateAll() async -> Int {
+        if let known = plan, known.grounds == snapshot.classGrounds { return await update(known.plan) }
+        let made = await makePlan(for: connections.values.map(\.session))
+        plan = (snapshot.classGrounds, made)
+        let pushed = await update(made)
+        let used = Set(connections.values.flatMap(\.keys))
+        if used.count < shares.count { shares = shares.filter { used.contains($0.key) } }
+        return pushed
+    }
+
+    private func makePlan(for sessions: [ProxySession]) async -> PushPlan {
         let keys = await Self.keys(of: sessions, in: snapshot)
         var groups: [[ShareKey]: [String]] = [:]
         for (session, keys) in zip(sessions, keys) {
             connections[session.id]?.keys = keys
             groups[keys, default: []].append(session.id)
         }
-        var plan = PushPlan(groups: groups)
+        return PushPlan(groups: groups)
+    }
+
+    /// - Returns: for how many proxies it was something new.
+    private func update(_ wanted: PushPlan) async -> Int {
+        var plan = wanted
         var pushed = 0
-        await withTaskGroup(of: (ShareKey, Result<Share, any Error>).self) { tasks in
+        await withTaskGroup(of: (Int, Result<Share, any Error>).self) { tasks in
             for _ in 0..<PushPlan.width {
-                if let key = plan.next() { tasks.addTask { [work = work(key)] in await work() } }
+                if let place = plan.next() { tasks.addTask { [work = work(place, plan.keys[place])] in await work() } }
             }
-            for await (key, outcome) in tasks {
-                if let key = plan.next() { tasks.addTask { [work = work(key)] in await work() } }
+            for await (place, outcome) in tasks {
+                if let place = plan.next() { tasks.addTask { [work = work(place, plan.keys[place])] in await work() } }
                 switch outcome {
-                case .success(let share): shares[key] = share
+                case .success(let share): shares[plan.keys[place]] = share
                 case .failure(let error): logger.error("configuration could not be encoded: \(error)")
                 }
-                for id in plan.made(key) where publish(to: id) { pushed += 1 }
+                for group in plan.made(place) {
+                    let made = group.shares.compactMap { shares[plan.keys[$0]] }
+                    // A share that could not be made leaves the proxies with what they have.
+                    guard made.count == group.shares.count else { continue }
+                    let parts = made.flatMap(\.parts)
+                    for id in group.ids where publish(parts, to: id) { pushed += 1 }
+                }
             }
         }
-        forgetUnused()
         return pushed
     }
 
     /// The making of one share, to be run off this actor.
-    private func work(_ key: ShareKey) -> @Sendable () async -> (ShareKey, Result<Share, any Error>) {
+    private func work(_ place: Int, _ key: ShareKey) -> @Sendable () async -> (Int, Result<Share, any Error>) {
         let (snapshot, old, number) = (snapshot, shares[key], number)
-        if let old, old.number == number { return { (key, .success(old)) } }
-        return { await Self.make(key, in: snapshot, number: number, replacing: old) }
+        if let old, old.number == number { return { (place, .success(old)) } }
+        return { (place, await Self.make(key, in: snapshot, number: number, replacing: old)) }
     }
 
     @concurrent private static func make(
         _ key: ShareKey, in snapshot: MeshSnapshot, number: UInt64, replacing old: Share?
-    ) async -> (ShareKey, Result<Share, any Error>) {
-        (key, Result { try key.make(in: snapshot, number: number, replacing: old) })
+    ) async -> Result<Share, any Error> {
+        Result { try key.make(in: snapshot, number: number, replacing: old) }
     }
 
     @concurrent private static func keys(of sessions: [ProxySession], in snapshot: MeshSnapshot) async
@@ -141,27 +162,18 @@ actor PushCoordinator {
     { sessions.map { ShareKey.keys(of: $0, in: snapshot) } }
 
     /// - Returns: whether there was something new for the proxy.
-    private func publish(to id: String) -> Bool {
-        guard var connection = connections[id] else { return false }
-        // A share that could not be made leaves the proxy with what it has.
-        guard connection.keys.allSatisfy({ shares[$0] != nil }) else { return false }
-        let parts = connection.keys.flatMap { shares[$0]?.parts ?? [] }
-        defer { connections[id] = connection }
-        if let old = connection.snapshot, old.shares.elementsEqual(parts, by: ===) {
-            connection.isCurrent(for: number)
+    private func publish(_ parts: [ResourceShare], to id: String) -> Bool {
+        guard let place = connections.index(forKey: id) else { return false }
+        if let old = connections.values[place].snapshot, old.shares.elementsEqual(parts, by: ===) {
+            connections.values[place].isCurrent(for: number)
             return false
         }
         let snapshot = XDSSnapshot(shares: parts)
-        connection.snapshot = snapshot
-        connection.published = number
-        connection.current = number
-        connection.session.publish(snapshot, number)
+        connections.values[place].snapshot = snapshot
+        connections.values[place].published = number
+        connections.values[place].current = number
+        connections.values[place].session.publish(snapshot, number)
         return true
-    }
-
-    private func forgetUnused() {
-        let used = Set(connections.values.flatMap(\.keys))
-        if used.count < shares.count { shares = shares.filter { used.contains($0.key) } }
     }
 
     // MARK: - Connections
@@ -169,15 +181,17 @@ actor PushCoordinator {
     func connected(_ session: ProxySession) async {
         await turns.enter()
         connections[session.id] = ProxyConnection(session: session)
+        plan = nil
         metrics.set("pilot_xds", Double(connections.count))
         logger.info(
             "\(session.identity.kind) \(session.name) connected (\(session.userAgent) \(session.version))")
-        if await update([session.id]) > 0 { statusChanges.notify("proxy") }
+        if await update(makePlan(for: [session])) > 0 { statusChanges.notify("proxy") }
         await turns.leave()
     }
 
     func disconnected(_ id: String) {
         guard let connection = connections.removeValue(forKey: id) else { return }
+        plan = nil
         metrics.set("pilot_xds", Double(connections.count))
         logger.info("\(connection.session.identity.kind) \(connection.session.name) disconnected")
         statusChanges.notify("proxy")

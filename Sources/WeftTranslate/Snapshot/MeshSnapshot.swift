@@ -51,23 +51,13 @@ package struct MeshSnapshot: Sendable {
     package let diagnostics: [Diagnostic]
 
     private(set) var places: ServicePlaces
-    /// What proxies find their services by; `nil` where services have been chosen already.
-    private(set) var serviceIndex: ServiceIndex?
-    private var registeredWorkloads: WorkloadList?
-    /// See ``selectorKeys(of:rootNamespace:)``.
-    let selectorKeys: [String: Set<String>]
-    /// Whether proxies of every namespace may trace.
-    let tracesEverywhere: Bool
-    /// Those in which proxies may trace.
-    let tracedNamespaces: Set<String>
-    /// True if some rule prefers endpoints on the caller's own node.
-    let tellsNodesApart: Bool
+    /// What decides of which class a proxy is.
+    package private(set) var classGrounds = ClassGrounds()
+    var serviceIndex: ServiceIndex? { classGrounds.services }
     /// Everything but services, workloads and the rules about hosts; see ``MeshGlobals``.
     private(set) var globals = MeshGlobals()
     /// What proxies that see the same have in common.
     private(set) var views: ScopeViews
-    /// Node metadata that EnvoyFilters compare (`match.proxy.metadata`).
-    let patchMetadataKeys: Set<String>
 
     package static let clusterDomain = "cluster.local"
 
@@ -93,7 +83,7 @@ package struct MeshSnapshot: Sendable {
         telemetries = reader.configs()
         let workloads = cache.workloads(of: objects["Node", "Pod", "WorkloadEntry"], entries: reader.configs())
         self.workloads = workloads.all
-        registeredWorkloads = workloads
+        classGrounds.workloads = workloads
         let registry = cache.registry(
             of: objects, workloads: workloads, defaultExportTo: meshConfig.defaultServiceExportTo ?? [])
         let entryReader = ServiceEntryReader(
@@ -102,7 +92,7 @@ package struct MeshSnapshot: Sendable {
         let services = cache.services(
             (registry.services + entries.flatMap { entryReader.services(of: $0) }).joiningEntriesToServices())
         self.services = services
-        patchMetadataKeys = Set(
+        classGrounds.patchMetadataKeys = Set(
             envoyFilters.flatMap { $0.spec.configPatches ?? [] }.flatMap {
                 $0.match?.proxy?.metadata?.keys.map(\.self) ?? []
             })
@@ -115,7 +105,7 @@ package struct MeshSnapshot: Sendable {
                 cache: cache))
         let index = cache.index(of: services)
         places = index.places
-        serviceIndex = index
+        classGrounds.services = index
         var keys = Self.selectorKeys(
             of: objects.without(["Pod", "Node", "EndpointSlice", "Service", "Secret"]),
             rootNamespace: meshConfig.effectiveRootNamespace)
@@ -124,10 +114,10 @@ package struct MeshSnapshot: Sendable {
             + (meshConfig.zoneAwareLbSetting?.failoverPriority ?? [])
         keys["", default: []].formUnion(priorities.map { String($0.prefix { $0 != "=" }) })
         let traced = telemetries.filter { !($0.spec.tracing ?? []).isEmpty }.map(\.namespace)
-        tracesEverywhere = meshConfig.tracesByDefault || traced.contains(meshConfig.effectiveRootNamespace)
-        tracedNamespaces = Set(traced)
-        selectorKeys = keys
-        tellsNodesApart =
+        classGrounds.tracesEverywhere = meshConfig.tracesByDefault || traced.contains(meshConfig.effectiveRootNamespace)
+        classGrounds.tracedNamespaces = Set(traced)
+        classGrounds.selectorKeys = keys
+        classGrounds.tellsNodesApart =
             services.contains { $0.distribution == .sameNode }
             || keys.values.contains { $0.contains("kubernetes.io/hostname") }
         diagnostics = reader.diagnostics + delegated.diagnostics + gatewayAPI.objects.diagnostics
@@ -170,9 +160,9 @@ package struct MeshSnapshot: Sendable {
         copy.destinationRules = destinationRules
         copy.authorizationPolicies = authorizationPolicies
         copy.workloads = []
-        copy.registeredWorkloads = nil
+        copy.classGrounds.workloads = nil
         copy.places = ServicePlaces(services)
-        copy.serviceIndex = nil
+        copy.classGrounds.services = nil
         return copy
     }
 
@@ -184,12 +174,7 @@ package struct MeshSnapshot: Sendable {
     }
 
     package func workload(namespace: String, name: String) -> Workload? {
-        registeredWorkloads?.places["\(namespace)/\(name)"].map { workloads[$0] }
-    }
-
-    /// The WorkloadEntries of a namespace that have an address.
-    func machines(at address: String, in namespace: String) -> [Workload] {
-        (registeredWorkloads?.machines[namespace] ?? []).filter { $0.address == address }
+        classGrounds.workload(namespace: namespace, name: name)
     }
 
     /// A host as a rule writes it, in full: a name without a dot lives in the rule's namespace. Letters are small: names of

@@ -35,24 +35,26 @@ package struct ProxyClass: Sendable, Hashable {
     ]
 
     /// The class of a proxy in a snapshot. What the cluster knows of the pod overrides what the proxy says.
-    package init(_ proxy: ProxyIdentity, in snapshot: MeshSnapshot) {
-        let workload = snapshot.workload(of: proxy)
+    package init(_ proxy: ProxyIdentity, in snapshot: MeshSnapshot) { self.init(proxy, on: snapshot.classGrounds) }
+
+    private init(_ proxy: ProxyIdentity, on grounds: ClassGrounds) {
+        let workload = grounds.workload(of: proxy)
         kind = proxy.kind
         namespace = proxy.namespace
         labels = workload?.labels ?? proxy.labels
         // A WorkloadEntry may leave it out.
         serviceAccount = workload.map(\.serviceAccount).flatMap { $0.isEmpty ? nil : $0 } ?? proxy.serviceAccount
-        let keys = Self.metadataKeys.union(snapshot.patchMetadataKeys)
+        let keys = Self.metadataKeys.union(grounds.patchMetadataKeys)
         metadata = .object((proxy.metadata.objectValue ?? [:]).filter { keys.contains($0.key) })
         if kind == .router, let topology = GatewayTopology.own(of: proxy.metadata) {
             metadata[GatewayTopology.key] = topology
         }
         mayHaveSecrets = proxy.provenAccount.map { $0 == workload?.serviceAccount } ?? true
         namedPorts = workload?.namedPorts ?? [:]
-        endpointPorts = snapshot.endpointPorts(at: proxy.address, in: proxy.namespace)
+        endpointPorts = grounds.endpointPorts(at: proxy.address, in: proxy.namespace)
         locality = workload?.locality ?? proxy.locality
         network = workload?.network ?? proxy.network
-        nodeName = snapshot.tellsNodesApart ? workload?.nodeName ?? proxy.nodeName : ""
+        nodeName = grounds.tellsNodesApart ? workload?.nodeName ?? proxy.nodeName : ""
     }
 
     private init(outbound proxy: ProxyClass, labels kept: Set<String>) {
@@ -64,9 +66,9 @@ package struct ProxyClass: Sendable, Hashable {
     }
 
     /// The class with only what can matter to traffic that a sidecar sends: workloads of one namespace mostly share it.
-    func outbound(in snapshot: MeshSnapshot) -> ProxyClass {
-        let keys = snapshot.outboundLabelKeys(in: namespace)
-        let isNamed = snapshot.traces(in: namespace) && !knowsItsName
+    fileprivate func outbound(on grounds: ClassGrounds) -> ProxyClass {
+        let keys = grounds.outboundLabelKeys(in: namespace)
+        let isNamed = grounds.traces(in: namespace) && !knowsItsName
         return ProxyClass(outbound: self, labels: isNamed ? keys.union(CanonicalName.labels) : keys)
     }
 
@@ -78,27 +80,12 @@ package struct ProxyClass: Sendable, Hashable {
 package struct OutboundClass: Sendable, Hashable {
     let proxy: ProxyClass
 
-    package init(_ proxy: ProxyClass, in snapshot: MeshSnapshot) { self.proxy = proxy.outbound(in: snapshot) }
+    package init(_ proxy: ProxyClass, in snapshot: MeshSnapshot) {
+        self.proxy = proxy.outbound(on: snapshot.classGrounds)
+    }
 }
 
 extension MeshSnapshot {
-    /// Ports at one address, by the services that have it as an endpoint.
-    func endpointPorts(at address: String, in namespace: String) -> [String: [Int: Int]] {
-        var ports: [String: [Int: Int]] = [:]
-        for service in serviceIndex?.services(at: address, in: namespace) ?? [] where ports[service.host] == nil {
-            ports[service.host] = service.endpoints.first { $0.address == address }?.ports
-        }
-        return ports
-    }
-
-    /// Labels by which some object tells senders of a namespace apart.
-    func outboundLabelKeys(in namespace: String) -> Set<String> {
-        selectorKeys[namespace, default: []].union(selectorKeys[""] ?? [])
-    }
-
-    /// Whether a namespace's proxies may trace; spans tell which workload sent them.
-    func traces(in namespace: String) -> Bool { tracesEverywhere || tracedNamespaces.contains(namespace) }
-
     /// Label keys that selectors for senders use, by the namespace in which they are in force; `""` is everywhere.
     static func selectorKeys(of objects: [KubernetesObject], rootNamespace: String) -> [String: Set<String>] {
         let selecting: Set<String> = [
