@@ -65,6 +65,9 @@ struct RefusalTests {
             "spec.gateways[0]"
         ),
         (
+            "VirtualService", "{hosts: [a.b.c, '*.b.c'], http: [{directResponse: {status: 200}}]}", "spec.hosts[1]"
+        ),
+        (
             "VirtualService", "{hosts: ['*'], gateways: [g, mesh], http: [{directResponse: {status: 200}}]}",
             "spec.hosts[0]"
         ),

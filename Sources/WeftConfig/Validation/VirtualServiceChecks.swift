@@ -17,8 +17,11 @@ enum VirtualServiceChecks {
                     "wildcard host * is not allowed for virtual services bound to the mesh gateway")
             }
         }
-        for (index, host) in hosts.enumerated() where hosts[..<index].contains(host) {
-            findings.error("spec.hosts[\(index)]", "duplicate hosts in virtual service: \(host)")
+        for (index, host) in hosts.enumerated() {
+            guard let other = hosts[..<index].first(where: { haveNamesInCommon($0, host) }) else { continue }
+            findings.error(
+                "spec.hosts[\(index)]", "duplicate hosts in virtual service: \(other) & \(host)",
+                hint: other == host ? nil : "give the hosts rules of their own: a wildcard covers the other")
         }
         findings.exportTo(spec.exportTo, "spec.exportTo")
         findings.gateways(spec.gateways, "spec.gateways")
@@ -52,6 +55,18 @@ enum VirtualServiceChecks {
                 findings.error(
                     "spec.tls[\(index)].match[\(number)].sniHosts", "TLS match must have at least one SNI host")
             }
+        }
+    }
+
+    /// Whether some name is meant by both: they are the same, or one is a wildcard that covers the other.
+    private static func haveNamesInCommon(_ left: String, _ right: String) -> Bool {
+        let (left, right) = (left.lowercased(), right.lowercased())
+        let (leftRest, rightRest) = (left.dropFirst(), right.dropFirst())
+        switch (left.hasPrefix("*"), right.hasPrefix("*")) {
+        case (false, false): return left == right
+        case (true, false): return right.hasSuffix(leftRest)
+        case (false, true): return left.hasSuffix(rightRest)
+        case (true, true): return leftRest.hasSuffix(rightRest) || rightRest.hasSuffix(leftRest)
         }
     }
 
