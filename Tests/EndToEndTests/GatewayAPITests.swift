@@ -178,6 +178,44 @@ extension EndToEnd {
             #expect(refused.err.contains("spec.rules[0].retry.codes[0]"), "\(refused)")
         }
 
+        /// `gatewayTopology` of a Gateway's pods: rules see the client that the load balancer before them has written down.
+        @Test func rulesSeeTheClientBehindALoadBalancer() async throws {
+            let mesh = try await Self.mesh.value
+            try await mesh.apply(
+                """
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: Gateway
+                metadata: {name: behind, namespace: \(Self.namespace)}
+                spec:
+                  gatewayClassName: istio
+                  infrastructure:
+                    annotations: {proxy.istio.io/config: "gatewayTopology: {numTrustedProxies: 1}"}
+                  listeners: [{name: web, port: 80, protocol: HTTP}]
+                ---
+                apiVersion: gateway.networking.k8s.io/v1
+                kind: HTTPRoute
+                metadata: {name: behind, namespace: \(Self.namespace)}
+                spec: {parentRefs: [{name: behind}], rules: [{backendRefs: [{name: one, port: 9080}]}]}
+                ---
+                apiVersion: security.istio.io/v1
+                kind: AuthorizationPolicy
+                metadata: {name: behind, namespace: \(Self.namespace)}
+                spec:
+                  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: behind}]
+                  rules: [{from: [{source: {remoteIpBlocks: [192.0.2.0/24]}}]}]
+                """)
+            try await wait("gateways", "behind", "Programmed")
+            let caller = try await Self.caller
+            let requests = ["192.0.2.7", "198.51.100.1, 192.0.2.7", "192.0.2.7, 198.51.100.1", "198.51.100.1"].map {
+                "http://behind-istio.\(Self.namespace)/ -H 'x-forwarded-for: \($0)'"
+            }
+            try await eventually("the last address decides, which the load balancer wrote") {
+                let codes = try await caller.codes(requests + ["http://behind-istio.\(Self.namespace)/"])
+                guard codes == ["200", "200", "403", "403", "403"] else { throw StepFailure("\(codes)") }
+                return true
+            }
+        }
+
         @Test func aGatewayThatGoesTakesItsDeploymentAlong() async throws {
             let mesh = try await Self.mesh.value
             try await mesh.apply(
