@@ -35,17 +35,22 @@ package final class ServerProcess: Sendable {
     package let identifier: Int32
     private let hasEnded = Mutex(false)
 
-    package init(_ name: String, _ executable: String, _ arguments: [String], log: String) throws {
+    /// - Parameter takesSignals: Threads of the concurrency runtime block signals, and what they start inherits that: a
+    ///   program that does nothing about it does not end when asked. Not for Envoy, which asks the kernel to be ended
+    ///   with the thread that started it (`PR_SET_PDEATHSIG`): such threads come and go.
+    package init(
+        _ name: String, _ executable: String, _ arguments: [String], log: String, takesSignals: Bool = false
+    ) throws {
         self.name = name
         self.log = log
-        identifier = try Self.spawn(executable, arguments, log: log)
+        identifier = try Self.spawn(executable, arguments, log: log, takesSignals: takesSignals)
     }
 
     /// Starts a program that ends with the test process.
     /// - Parameter passing: Descriptors of ours that it gets as 3, 4 and so on; no other is open in it but the standard
     ///   three, of which the last two go to `log`. They lie above 200 (``Browser``).
     static func spawn(
-        _ executable: String, _ arguments: [String], log: String, passing: [Int32] = []
+        _ executable: String, _ arguments: [String], log: String, passing: [Int32] = [], takesSignals: Bool = false
     ) throws -> Int32 {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -58,14 +63,13 @@ package final class ServerProcess: Sendable {
         }
         // What the tests have open, listening sockets among it, is no business of the program.
         for descriptor in CInt(3 + passing.count)..<200 { posix_spawn_file_actions_addclose(&actions, descriptor) }
-        // Threads of the concurrency runtime block signals; a program that inherits that is not ended by one.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
         var none = sigset_t()
         sigemptyset(&none)
         posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        if takesSignals { posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK)) }
         let words = ([executable] + arguments).map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var child: pid_t = 0

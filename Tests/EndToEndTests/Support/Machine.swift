@@ -41,7 +41,8 @@ final class Machine: @unchecked Sendable {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         // Ends by itself, should the test not come to it.
         holder = try ServerProcess(
-            "machine \(number)", "/usr/bin/unshare", ["-n", "sleep", "900"], log: folder + "/holder.log")
+            "machine \(number)", "/usr/bin/unshare", ["-n", "sleep", "900"], log: folder + "/holder.log",
+            takesSignals: true)
         // The namespace is there when the program that holds it runs.
         for _ in 0..<100 where Self.name(of: holder.identifier) != "sleep" { usleep(20_000) }
     }
@@ -62,7 +63,7 @@ final class Machine: @unchecked Sendable {
     func start(_ program: String, _ arguments: String...) throws -> ServerProcess {
         let entering = ["-t", "\(holder.identifier)", "-n", "\(mesh.binaries)/\(program)"]
         let process = try ServerProcess(
-            program, "/usr/bin/nsenter", entering + arguments, log: "\(folder)/\(program).log")
+            program, "/usr/bin/nsenter", entering + arguments, log: "\(folder)/\(program).log", takesSignals: true)
         running.append(process)
         return process
     }
